@@ -1,0 +1,152 @@
+"""What the Factory daemon obeys: written by reconfig as `<work_dir>/policy.json`, read at a cycle boundary.
+
+One rename of that file is the switch to a new configuration *and* a new stage (decision 10): it names the triples.
+Field values are already resolved: defaults, inheritance, expansion, `num_factories` division (protocol 4.4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+SCHEMA = 1
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class StageTriple:
+    """Entry point of one staged tree (protocol 6.1): file names inside `url`, sums of the *signature* files."""
+
+    url: str
+    descript: str
+    sign: str
+    sign256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Pilots: idle+running together, idle, held (config 2.7 max_jobs)."""
+
+    glideins: int
+    idle: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitAttr:
+    """A raw line of the submit description; `name` may start with `+`."""
+
+    name: str
+    value: str
+    all_grid_types: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SubEntry:
+    """One CE of an entry set (config 2.8); a plain entry has exactly one, named like the entry."""
+
+    name: str
+    gatekeeper: str
+    gridtype: str
+    submit_file: str
+    rsl: str = ""
+    bosco_dir: str = "bosco"
+    vm_id: str = ""
+    vm_type: str = ""
+    work_dir: str = "."
+    proxy_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPolicy:
+    """One entry: what is published, its limits, how pilots are submitted."""
+
+    name: str
+    enabled: bool
+    schedd_name: str
+    gatekeeper: str
+    gridtype: str
+    auth_method: str
+    trust_domain: str
+    stage: StageTriple
+    limits: Limits
+    class_default: Limits
+    class_limits: dict[str, Limits]
+    attrs: dict[str, Value]
+    params: dict[str, Value]
+    submit_attrs: tuple[SubmitAttr, ...] = ()
+    published_submit_attrs: tuple[SubmitAttr, ...] = ()
+    sub_entries: tuple[SubEntry, ...] = ()
+    selection_algorithm: str = ""
+    allow_frontends: tuple[str, ...] = ()
+    work_dir: str = "."
+    verbosity: str = "std"
+    rsl: str = ""
+    proxy_url: str = ""
+    bosco_dir: str = "bosco"
+    vm_id: str = ""
+    vm_type: str = ""
+    slots_layout: str = "fixed"
+    stale_idle: int = 604800
+    stale_running: int = 2678400
+    submit_cluster_size: int = 10
+    submit_max_per_cycle: int = 100
+    submit_sleep: float = 0.2
+    remove_max_per_cycle: int = 5
+    release_max_per_cycle: int = 20
+    monitor_groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FrontendTrust:
+    """A Frontend the Factory knows: the identity its ads must carry, and user name of each security class."""
+
+    name: str
+    identity: str
+    usernames: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Days and megabytes of one kind of log (config 2.2)."""
+
+    max_days: float
+    min_days: float
+    max_mbytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class FactoryPolicy:
+    """Everything the daemon needs that is not in HTCondor's configuration. Paths absolute, times in seconds."""
+
+    schema: int
+    generation: str
+    version: str
+    factory_name: str
+    glidein_name: str
+    work_dir: str
+    stage_dir: str
+    log_dir: str
+    client_log_dir: str
+    client_proxies_dir: str
+    collector: str
+    startup_script: str
+    stage: StageTriple
+    frontends: tuple[FrontendTrust, ...]
+    entries: tuple[EntryPolicy, ...]
+    loop_delay: float = 60.0
+    advertise_delay: int = 5
+    advertise_tcp: bool = True
+    pilot_accounting: bool = False
+    recoverable_exitcodes: str = ""
+    key_length: int = 2048
+    old_key_grace: int = 900
+    remove_old_cred_age: float = 30 * 86400.0
+    remove_old_cred_freq: float = 86400.0
+    downtimes_file: str = "glideinWMS.downtimes"
+    sign_type: str = "sha1"
+    monitoring_collectors: str = ""
+    retention: dict[str, Retention] = field(default_factory=dict)
+    credential_max_age: float = 3600.0
+    request_max_age: float = 900.0
+    restart_attempts: int = 3
+    restart_interval: int = 1800

@@ -1,0 +1,113 @@
+"""Frozen dataclasses to JSON and back: policies, snapshots, plans and status files.
+
+Unknown fields are refused with their path, unless the caller passes `ignore_unknown` (a newer writer's file).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+from glideinwms.lib.errors import StateError
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+
+def to_json(value: Any) -> Any:
+    """Plain JSON data of a dataclass tree: tuples and sets become lists, enums their values."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {(k.value if isinstance(k, enum.Enum) else str(k)): to_json(v) for k, v in value.items()}
+    if isinstance(value, frozenset | set):
+        return sorted(to_json(v) for v in value)
+    if isinstance(value, list | tuple):
+        return [to_json(v) for v in value]
+    return value
+
+
+def from_json(kind: type[T], data: Any, *, where: str = "", ignore_unknown: bool = False) -> T:
+    """Rebuild `kind` from `to_json` data; a StateError names the path of what does not fit."""
+    return typing.cast(T, _build(kind, data, where or kind.__name__, ignore_unknown))
+
+
+@functools.cache
+def _fields(kind: type) -> dict[str, tuple[Any, bool]]:
+    hints = typing.get_type_hints(kind)
+    return {
+        f.name: (hints[f.name], f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING)
+        for f in dataclasses.fields(kind)
+    }
+
+
+def _build(kind: Any, data: Any, where: str, lax: bool) -> Any:
+    origin, args = get_origin(kind), get_args(kind)
+    if kind is Any or kind is object:
+        return data
+    if origin in (Union, types.UnionType):
+        return _union(args, data, where, lax)
+    if dataclasses.is_dataclass(origin or kind):
+        return _dataclass(origin or kind, data, where, lax)
+    if origin in (tuple, list, frozenset, set):
+        return _sequence(origin, args, data, where, lax)
+    if origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
+        if not isinstance(data, Mapping):
+            raise StateError(f"expected an object, found {type(data).__name__}", where=where)
+        return {_build(args[0], k, where, lax): _build(args[1], v, f"{where}.{k}", lax) for k, v in data.items()}
+    return _scalar(kind, data, where)
+
+
+def _scalar(kind: Any, data: Any, where: str) -> Any:
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        try:
+            return kind(data)
+        except ValueError:
+            raise StateError(f"{data!r} is none of {[m.value for m in kind]}", where=where) from None
+    if kind is float and isinstance(data, int) and not isinstance(data, bool):
+        return float(data)
+    if kind is type(None) and data is None:
+        return None
+    if not isinstance(kind, type) or type(data) is not kind:
+        raise StateError(f"expected {getattr(kind, '__name__', kind)}, found {data!r}", where=where)
+    return data
+
+
+def _union(args: tuple[Any, ...], data: Any, where: str, lax: bool) -> Any:
+    exact = [a for a in args if isinstance(a, type) and type(data) is a]
+    for arg in exact or args:
+        try:
+            return _build(arg, data, where, lax)
+        except StateError:
+            continue
+    raise StateError(f"{data!r} fits none of {args}", where=where)
+
+
+def _sequence(origin: Any, args: tuple[Any, ...], data: Any, where: str, lax: bool) -> Any:
+    if not isinstance(data, list | tuple):
+        raise StateError(f"expected a list, found {type(data).__name__}", where=where)
+    if origin is tuple and not (len(args) == 2 and args[1] is Ellipsis):
+        if len(data) != len(args):
+            raise StateError(f"expected {len(args)} items, found {len(data)}", where=where)
+        return tuple(_build(a, v, f"{where}[{i}]", lax) for i, (a, v) in enumerate(zip(args, data, strict=True)))
+    return origin(_build(args[0], v, f"{where}[{i}]", lax) for i, v in enumerate(data))
+
+
+def _dataclass(kind: Any, data: Any, where: str, lax: bool) -> Any:
+    if not isinstance(data, Mapping):
+        raise StateError(f"expected an object, found {type(data).__name__}", where=where)
+    fields = _fields(kind)
+    unknown = sorted(set(data) - set(fields))
+    if unknown and not lax:
+        raise StateError(f"unknown field {', '.join(unknown)}", where=where, hint="written by a newer version?")
+    missing = sorted(name for name, (_, needed) in fields.items() if needed and name not in data)
+    if missing:
+        raise StateError(f"missing field {', '.join(missing)}", where=where)
+    return kind(**{n: _build(fields[n][0], v, f"{where}.{n}", lax) for n, v in data.items() if n in fields})

@@ -1,0 +1,124 @@
+"""The one vocabulary of why: everything that can clip, reject, refuse, hold or freeze.
+
+The value is the short code seen in ads (`GlideinMonitorStatus_Reason`), logs, metrics, plans and `explain`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """A cause, as a stable word. Codes of deployed limits keep the deployed names (protocol 4.4, 5.6)."""
+
+    # Frontend limits and curbs (protocol 5.6)
+    TOTAL_PER_ENTRY = "TotalGlideinsPerEntry"
+    IDLE_PER_ENTRY = "IdleGlideinsPerEntry"
+    TOTAL_PER_GROUP = "TotalGlideinsPerGroup"
+    IDLE_PER_GROUP = "IdleGlideinsPerGroup"
+    TOTAL_PER_FRONTEND = "TotalGlideinsPerFrontend"
+    IDLE_PER_FRONTEND = "IdleGlideinsPerFrontend"
+    TOTAL_GLOBAL = "TotalGlideinsGlobal"
+    IDLE_GLOBAL = "IdleGlideinsGlobal"
+    CURB_IDLE_PER_ENTRY = "CurbIdleGlideinsPerEntry"
+    CURB_TOTAL_PER_GROUP = "CurbTotalGlideinsPerGroup"
+    CURB_IDLE_PER_GROUP = "CurbIdleGlideinsPerGroup"
+    CURB_TOTAL_PER_FRONTEND = "CurbTotalGlideinsPerFrontend"
+    CURB_IDLE_PER_FRONTEND = "CurbIdleGlideinsPerFrontend"
+    CURB_TOTAL_GLOBAL = "CurbTotalGlideinsGlobal"
+    CURB_IDLE_GLOBAL = "CurbIdleGlideinsGlobal"
+    RAMP_UP = "RampUpAttenuation"
+    RESERVE = "ReserveIdle"
+    MAX_IDLE = "MaxIdlePerEntry"
+    MIN_RUNNING = "MinRunningPerEntry"
+    NO_DEMAND = "NoIdleJobs"
+    SLOTS_COVER = "IdleSlotsCoverDemand"
+    FRONTEND_DOWNTIME = "FrontendDowntime"
+    ENTRY_DOWNTIME = "EntryDowntime"
+    OPERATOR_REMOVAL = "OperatorRemoval"
+    NO_KEY = "NoFactoryKey"
+    NO_CREDENTIAL = "NoMatchingCredential"
+    CREDENTIAL_UNUSABLE = "CredentialUnusable"
+    CREDENTIAL_EXPIRED = "CredentialExpired"
+    FACTORY_IDENTITY = "FactoryIdentityMismatch"
+    NO_ENTRY_MATCHES = "NoEntryMatches"
+    REJECTED_BY_EXPRESSION = "RejectedByExpression"
+    BAD_SCHEDD = "ScheddOverloaded"
+
+    # Factory limits (protocol 4.3-4.7)
+    FACTORY_IDLE_PER_ENTRY = "GlideFactoryLimitIdleGlideinsPerEntry"
+    FACTORY_HELD_PER_ENTRY = "GlideFactoryLimitHeldGlideinsPerEntry"
+    FACTORY_TOTAL_PER_ENTRY = "GlideFactoryLimitTotalGlideinsPerEntry"
+    FACTORY_IDLE_PER_CLASS = "GlideFactoryLimitIdlePerClass"
+    FACTORY_HELD_PER_CLASS = "GlideFactoryLimitHeldPerClass"
+    FACTORY_TOTAL_PER_CLASS = "GlideFactoryLimitTotalPerClass"
+    REQUEST_MAX = "RequestMaxGlideins"
+    REQUEST_COVERED = "IdlePilotsCoverRequest"
+    SUBMIT_RATE = "MaxSubmitRate"
+    REMOVE_RATE = "MaxRemoveRate"
+    RUNNING_REMOVAL_PARKED = "RunningRemovalParked"
+    FACTORY_DOWNTIME = "FactoryDowntime"
+    CLASS_DOWNTIME = "SecurityClassDowntime"
+    ENTRY_THROTTLED = "EntryFailing"
+
+    # A request that is refused (protocol 2.4, 3.5, 4.3)
+    BAD_NAME = "UnsafeName"
+    MALFORMED_AD = "MalformedAd"
+    STALE_AD = "StaleAd"
+    UNKNOWN_ENTRY = "UnknownEntry"
+    UNKNOWN_KEY = "UnknownKey"
+    BAD_ENVELOPE = "EnvelopeNotOpened"
+    PICKLED_PAYLOAD = "PayloadOfUnsupportedVersion"
+    IDENTITY_MISMATCH = "IdentityMismatch"
+    UNKNOWN_FRONTEND = "FrontendUnknown"
+    NOT_ALLOWED = "FrontendNotAllowed"
+    UNKNOWN_CLASS = "SecurityClassUnknown"
+    MISSING_PARAMETER = "MissingParameter"
+    CREDENTIAL_MISMATCH = "CredentialsDoNotFitEntry"
+    CREDENTIAL_MISSING = "CredentialMissing"
+    BAD_NUMBER = "BadNumber"
+    BAD_WEB = "StageParametersIncomplete"
+
+    # A submit that is refused before it is tried, or by the schedd
+    NO_EXECUTABLE = "ExecutableMissing"
+    NO_LOG_DIR = "LogDirectoryMissing"
+    SUBMIT_FAILED = "SubmitFailed"
+    SUBMIT_UNKNOWN = "SubmitOutcomeUnknown"
+
+    # Removal and release (protocol 4.6, 4.7)
+    EXCESS_WAIT = "ExcessWaiting"
+    EXCESS_IDLE = "ExcessIdle"
+    EXCESS_RUNNING = "ExcessRunning"
+    STALE_IDLE = "StaleIdle"
+    STALE_RUNNING = "StaleRunning"
+    HELD_UNRECOVERABLE = "HeldUnrecoverable"
+    HELD_FORCEX = "HeldForceRemoved"
+    HELD_RECOVERABLE = "HeldRecoverable"
+
+    # Inputs (design 3): held or unknown
+    INPUT_HELD = "InputHeld"
+    INPUT_UNKNOWN = "InputUnknown"
+    INPUT_SUSPICIOUS = "InputSuspicious"
+    FROZEN = "Frozen"
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One step that changed a number: `before` -> `after`, because `count` met `limit` (None where there is none)."""
+
+    reason: Reason
+    before: float
+    after: float
+    count: float | None = None
+    limit: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one thing (request, ad, credential, entry) was left out; `where` names it, `text` is for people."""
+
+    reason: Reason
+    where: str
+    text: str = ""

@@ -1,0 +1,63 @@
+# Sourced by the other scripts: finds a Python, makes the virtual environment, installs the project into it.
+# Sets: TOP (checkout), GWMS_CACHE (this user's cache, readable by the account the grid runs as), VENV, PATH.
+# shellcheck shell=bash
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+export GWMS_CACHE=${GWMS_CACHE:-/var/tmp/gwms-$(id -u)}
+mkdir -p -m 0755 "$GWMS_CACHE"
+
+# As root everything that runs drops to an unprivileged account, which must be able to run this Python too.
+as_anybody() {
+    if [ "$(id -u)" = 0 ]; then
+        setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"
+    else
+        "$@"
+    fi
+}
+
+find_python() {
+    local p
+    for p in ${GWMS_PYTHON:-} python3.11 python3.12 python3.13 python3 /usr/bin/python3; do
+        p=$(command -v "$p" 2> /dev/null) || continue
+        if as_anybody "$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then
+            echo "$p"
+            return
+        fi
+    done
+    echo "setup: no Python >= 3.11 that an ordinary user can run; install one or set GWMS_PYTHON" >&2
+    return 1
+}
+
+# Debian's python3 has no pip of its own unless python3-venv is there.
+make_venv() {
+    if "$PYTHON" -c 'import ensurepip' 2> /dev/null; then
+        "$PYTHON" -m venv "$VENV"
+    elif [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+        apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install python3-venv > /dev/null
+        "$PYTHON" -m venv "$VENV"
+    else
+        "$PYTHON" -m venv --without-pip "$VENV"
+        (cd "$VENV" && apt-get -q download python3-pip-whl && dpkg-deb -x python3-pip-whl_*.deb whl) ||
+            { echo "setup: this Python has no ensurepip; install python3-venv" >&2; return 1; }
+        "$VENV/bin/python" "$(echo "$VENV"/whl/usr/share/python-wheels/pip-*.whl)/pip" -q install pip
+    fi
+}
+
+PYTHON=$(find_python)
+VENV=$GWMS_CACHE/venv-$(printf '%s %s' "$TOP" "$("$PYTHON" -V)" | sha256sum | cut -c1-12)
+want=$(sha256sum "$TOP/pyproject.toml" | cut -c1-64)
+if [ "$(cat "$VENV/.ready" 2> /dev/null)" != "$want" ]; then
+    echo "setup: making the virtual environment $VENV" >&2
+    rm -rf "$VENV"
+    make_venv
+    "$VENV/bin/pip" -q install --upgrade pip hatchling 2>&1 | grep -v '^WARNING: Location' >&2 || true
+    # editable where the account that runs the grid can read the checkout, a copy otherwise
+    if as_anybody test -r "$TOP/pyproject.toml" 2> /dev/null; then edit=-e; else edit=; fi
+    # shellcheck disable=SC2086
+    "$VENV/bin/pip" -q install $edit "$TOP[dev]" 2> >(grep -v '^WARNING: Location' >&2)
+    echo "$want" > "$VENV/.ready"
+    [ -n "$edit" ] || touch "$VENV/.copied"
+elif [ -e "$VENV/.copied" ]; then
+    "$VENV/bin/pip" -q install --no-deps --no-build-isolation --force-reinstall "$TOP" 2> >(grep -v '^WARNING: Location' >&2)
+fi
+export VENV PATH="$VENV/bin:$PATH"
+cd "$TOP"
