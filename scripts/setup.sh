@@ -3,7 +3,7 @@
 # shellcheck shell=bash
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 export GWMS_CACHE=${GWMS_CACHE:-/var/tmp/gwms-$(id -u)}
-mkdir -p -m 0755 "$GWMS_CACHE"
+(umask 022 && mkdir -p "$GWMS_CACHE")
 
 # As root everything that runs drops to an unprivileged account, which must be able to run this Python too.
 as_anybody() {
@@ -14,8 +14,9 @@ as_anybody() {
     fi
 }
 
+# Not one of our own virtual environments, which may be on PATH: it is what gets made anew.
 find_python() {
-    local p
+    local p PATH=${PATH//"$GWMS_CACHE"\/venv-/\/nonexistent-}
     for p in ${GWMS_PYTHON:-} python3.11 python3.12 python3.13 python3 /usr/bin/python3; do
         p=$(command -v "$p" 2> /dev/null) || continue
         if as_anybody "$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then
@@ -36,28 +37,41 @@ make_venv() {
         "$PYTHON" -m venv "$VENV"
     else
         "$PYTHON" -m venv --without-pip "$VENV"
-        (cd "$VENV" && apt-get -q download python3-pip-whl && dpkg-deb -x python3-pip-whl_*.deb whl) ||
-            { echo "setup: this Python has no ensurepip; install python3-venv" >&2; return 1; }
-        "$VENV/bin/python" "$(echo "$VENV"/whl/usr/share/python-wheels/pip-*.whl)/pip" -q install pip
+        if ! (cd "$VENV" && apt-get -q download python3-pip-whl && dpkg-deb -x python3-pip-whl_*.deb whl); then
+            echo "setup: this Python has no ensurepip; install python3-venv" >&2
+            return 1
+        fi
+        "$VENV/bin/python" "$(echo "$VENV"/whl/usr/share/python-wheels/pip-*.whl)/pip" -qq install pip
     fi
 }
 
-PYTHON=$(find_python)
+# Editable where the account that runs the grid can read the checkout; else a copy, renewed at every start.
+install_project() {
+    local want
+    want=$(sha256sum "$TOP/pyproject.toml")
+    if [ "$(cat "$VENV/.ready" 2> /dev/null)" != "$want" ]; then
+        echo "setup: making the virtual environment $VENV" >&2
+        rm -rf "$VENV"
+        make_venv || return 1
+        "$VENV/bin/pip" -qq install --upgrade pip hatchling || return 1
+        if as_anybody test -r "$TOP/glideinwms/__init__.py"; then
+            "$VENV/bin/pip" -qq install -e "${TOP}[dev]" || return 1
+        else
+            "$VENV/bin/pip" -qq install "${TOP}[dev]" || return 1
+            touch "$VENV/.copied"
+        fi
+        echo "$want" > "$VENV/.ready"
+    elif [ -e "$VENV/.copied" ]; then
+        "$VENV/bin/pip" -qq install --no-deps --no-build-isolation --force-reinstall "$TOP"
+    fi
+}
+
+PYTHON=$(find_python) || exit 1
 VENV=$GWMS_CACHE/venv-$(printf '%s %s' "$TOP" "$("$PYTHON" -V)" | sha256sum | cut -c1-12)
-want=$(sha256sum "$TOP/pyproject.toml" | cut -c1-64)
-if [ "$(cat "$VENV/.ready" 2> /dev/null)" != "$want" ]; then
-    echo "setup: making the virtual environment $VENV" >&2
-    rm -rf "$VENV"
-    make_venv
-    "$VENV/bin/pip" -q install --upgrade pip hatchling 2>&1 | grep -v '^WARNING: Location' >&2 || true
-    # editable where the account that runs the grid can read the checkout, a copy otherwise
-    if as_anybody test -r "$TOP/pyproject.toml" 2> /dev/null; then edit=-e; else edit=; fi
-    # shellcheck disable=SC2086
-    "$VENV/bin/pip" -q install $edit "$TOP[dev]" 2> >(grep -v '^WARNING: Location' >&2)
-    echo "$want" > "$VENV/.ready"
-    [ -n "$edit" ] || touch "$VENV/.copied"
-elif [ -e "$VENV/.copied" ]; then
-    "$VENV/bin/pip" -q install --no-deps --no-build-isolation --force-reinstall "$TOP" 2> >(grep -v '^WARNING: Location' >&2)
-fi
+(
+    umask 022
+    flock 9
+    install_project
+) 9> "$GWMS_CACHE/setup.lock" || exit 1
 export VENV PATH="$VENV/bin:$PATH"
-cd "$TOP"
+cd "$TOP" || exit 1
