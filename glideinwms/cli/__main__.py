@@ -1,0 +1,3 @@
+from glideinwms.cli.main import main
+
+main()

@@ -1,0 +1,65 @@
+"""`gwms`: one command, noun then verb. Only the module of the verb that is asked for is imported.
+
+Exit codes: 0 done; 1 it failed, and says why; 2 the command line is wrong; 3 the daemon is not running;
+4 the daemon did not take the new configuration in time; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+
+from glideinwms.cli.tree import TREE, Verb
+from glideinwms.lib.errors import GwmsError
+
+FAILED, INTERRUPTED = 1, 130
+
+
+def load(target: str) -> Any:
+    """The object that `package.module:name` names."""
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def stub(verb: Verb) -> Callable[[], None]:
+    """Stands for a verb that was not asked for: only its help is seen."""
+
+    def command() -> None:
+        raise AssertionError(f"{verb.target} was not loaded")
+
+    command.__doc__ = verb.help
+    return command
+
+
+def build(chosen: Sequence[str], everything: bool = False) -> typer.Typer:
+    """The command tree, with the real function of the chosen noun and verb (of all of them for shell completion)."""
+    app = typer.Typer(no_args_is_help=True, help="GlideinWMS: one HTCondor pool out of many grid sites.")
+    for noun, (about, verbs) in TREE.items():
+        if isinstance(verbs, Verb):
+            wanted = everything or chosen[:1] == [noun]
+            app.command(noun, help=about)(load(verbs.target) if wanted else stub(verbs))
+            continue
+        sub = typer.Typer(no_args_is_help=True, help=about)
+        for name, verb in verbs.items():
+            wanted = everything or list(chosen[:2]) == [noun, name]
+            sub.command(name, help=verb.help)(load(verb.target) if wanted else stub(verb))
+        app.add_typer(sub, name=noun)
+    return app
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point: errors of ours become one line on stderr and an exit code."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    words = [a for a in args if not a.startswith("-")]
+    try:
+        build(words, everything="_GWMS_COMPLETE" in os.environ)(args=args, prog_name="gwms")
+    except GwmsError as error:
+        print(f"gwms: {error}", file=sys.stderr)
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
