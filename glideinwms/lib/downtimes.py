@@ -1,0 +1,132 @@
+"""Downtime files of both daemons, in the deployed format (protocol 4.9).
+
+Factory lines: `Start End Entry Frontend Sec_Class # comment`; Frontend lines: `Start End`. Times are ISO 8601 with zone
+(`YYYY-MM-DDTHH:MM:SS+HH:MM`), End may be `None` (open).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from glideinwms.lib.errors import StateError
+from glideinwms.lib.files import write_atomic
+
+HEADER = f"{'#Start':30} {'End':30} {'Entry':20} {'Frontend':30} {'Sec_Class':20} # Comment\n"
+FACTORY = "factory"
+ALL = "All"
+
+
+@dataclass(frozen=True, slots=True)
+class Downtime:
+    """One line. `end` None is open. Times are epoch seconds."""
+
+    start: float
+    end: float | None
+    entry: str = FACTORY
+    frontend: str = ALL
+    security_class: str = ALL
+    comment: str = ""
+
+    def active(self, now: float) -> bool:
+        """start <= now <= end."""
+        return self.start <= now and (self.end is None or now <= self.end)
+
+
+def _time(text: str, where: str) -> float:
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise StateError(f"bad time {text!r}", where=where, hint="write YYYY-MM-DDTHH:MM:SS+HH:MM") from error
+    return (when if when.tzinfo else when.astimezone()).timestamp()
+
+
+def iso(when: float) -> str:
+    """Epoch seconds as the file writes them, in UTC."""
+    return datetime.fromtimestamp(int(when), UTC).isoformat(timespec="seconds")
+
+
+def _line(start: float, end: float | None, scope: list[str], comment: str) -> Downtime:
+    entry, frontend, cls = [*scope, *(FACTORY, ALL, ALL)[len(scope) :]]
+    return Downtime(start, end, entry, frontend, cls, comment)
+
+
+def parse(text: str, where: str = "downtimes") -> tuple[list[Downtime], list[StateError]]:
+    """The lines of a file, and what is wrong with those left out."""
+    found, wrong = [], []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        head, _, comment = line.partition("#")
+        words = head.split()
+        at = f"{where}:{number}"
+        try:
+            if len(words) < 2:
+                raise StateError("a downtime needs a start and an end", where=at)
+            end = None if words[1] == "None" else _time(words[1], at)
+            found.append(_line(_time(words[0], at), end, words[2:5], comment.strip()))
+        except StateError as error:
+            wrong.append(error)
+    return found, wrong
+
+
+def load(path: Path) -> tuple[list[Downtime], list[StateError]]:
+    """The file's downtimes; a missing file has none."""
+    if not path.exists():
+        return [], []
+    try:
+        return parse(path.read_text(), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StateError(f"cannot be read: {error}", where=str(path)) from error
+
+
+def render(downtimes: Iterable[Downtime]) -> str:
+    """The Factory's form of the file."""
+    rows = (
+        f"{iso(d.start):30} {'None' if d.end is None else iso(d.end):30} {d.entry:20} {d.frontend:30} "
+        f"{d.security_class:20} # {d.comment}\n"
+        for d in downtimes
+    )
+    return HEADER + "".join(rows)
+
+
+def save(path: Path, downtimes: Iterable[Downtime]) -> None:
+    """Replace the file."""
+    write_atomic(path, render(downtimes), 0o644)
+
+
+def factory_down(downtimes: Sequence[Downtime], now: float) -> Downtime | None:
+    """The line that puts the whole Factory in downtime."""
+    return _first(downtimes, now, {FACTORY}, ALL, ALL)
+
+
+def entry_down(downtimes: Sequence[Downtime], now: float, entry: str) -> Downtime | None:
+    """The line that puts this entry in downtime."""
+    return _first(downtimes, now, {ALL, entry}, ALL, ALL)
+
+
+def class_down(downtimes: Sequence[Downtime], now: float, entry: str, frontend: str, cls: str) -> Downtime | None:
+    """The line that puts this Frontend's security class in downtime at this entry."""
+    for d in downtimes:
+        if (
+            d.active(now)
+            and d.entry in (FACTORY, ALL, entry)
+            and d.frontend in (ALL, frontend)
+            and d.security_class in (ALL, cls)
+        ):
+            return d
+    return None
+
+
+def frontend_down(downtimes: Sequence[Downtime], now: float) -> Downtime | None:
+    """The active line of a Frontend's file."""
+    return next((d for d in downtimes if d.active(now)), None)
+
+
+def _first(downtimes: Sequence[Downtime], now: float, entries: set[str], frontend: str, cls: str) -> Downtime | None:
+    for d in downtimes:
+        if d.active(now) and d.entry in entries and d.frontend == frontend and d.security_class == cls:
+            return d
+    return None

@@ -1,0 +1,97 @@
+"""Small file acts that must not leave half a file: atomic writes, appended lines, exclusive locks."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from glideinwms.lib.errors import StateError
+
+
+def write_atomic(path: Path, data: bytes | str, mode: int = 0o644, *, fsync: bool = False) -> None:
+    """Write `data` beside `path` and rename it there, so that a reader sees the old file or the new one, never half.
+
+    The file has exactly `mode`. With `fsync` the file and its directory survive a power cut.
+    """
+    raw = data.encode() if isinstance(data, str) else data
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+        with os.fdopen(fd, "wb") as file:
+            os.fchmod(fd, mode)
+            file.write(raw)
+            if fsync:
+                file.flush()
+                os.fsync(fd)
+        temporary.rename(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise StateError(f"cannot be written: {error.strerror}", where=str(path), hint=hint_of(error)) from error
+    if fsync:
+        sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make renames in a directory durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def append_line(path: Path, line: str, mode: int = 0o640) -> None:
+    """Append one line in a single write, so that lines of two writers never mix."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, mode)
+        try:
+            os.write(fd, line.rstrip("\n").encode() + b"\n")
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise StateError(f"cannot be appended to: {error.strerror}", where=str(path), hint=hint_of(error)) from error
+
+
+def read_text(path: Path) -> str:
+    """The text of a file of ours; a StateError says why it cannot be read."""
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise StateError(f"cannot be read: {reason}", where=str(path)) from error
+
+
+@contextlib.contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Hold an exclusive lock on `path` while working; a StateError names who has it (`what` says what for)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(fd, 200, 0).decode(errors="replace").strip() or "another process"
+            raise StateError(f"is held by {holder}", where=str(path), hint="wait for it to end, or end it") from None
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{what}, pid {os.getpid()}".encode(), 0)
+        yield
+    finally:
+        os.close(fd)
+
+
+def hint_of(error: OSError) -> str:
+    """What to do about the commonest refusals of a file system."""
+    import errno
+
+    return {
+        errno.ENOSPC: "the file system is full",
+        errno.EACCES: "check owner and mode",
+        errno.EROFS: "the file system is read-only",
+        errno.ENOENT: "the directory does not exist",
+        errno.EDQUOT: "the disk quota is used up",
+    }.get(error.errno or 0, "")

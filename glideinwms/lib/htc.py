@@ -1,0 +1,210 @@
+"""Every call to HTCondor, as a function with plain data in and out. Runs in a reader process, never in a daemon's own.
+
+A collector argument "" is the pool of CONDOR_CONFIG. Values are str, int, float, bool, lists or dicts of them;
+undefined attributes are left out; an expression is its text as `Expr`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from glideinwms.lib.errors import CondorError, Unreachable
+
+Ad = dict[str, Any]
+MY_ADDRESS = "<127.0.0.1:0>"
+
+
+class Expr(str):
+    """The text of a ClassAd expression, as opposed to a string."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScheddAddress:
+    """Where a schedd answers: `Name` and `MyAddress` of its ad."""
+
+    name: str
+    address: str
+
+
+def _bindings() -> tuple[Any, Any]:
+    import classad2
+    import htcondor2
+
+    return htcondor2, classad2
+
+
+def plain(value: Any, classad2: Any) -> Any:
+    """A ClassAd value as plain data; None for undefined and error values."""
+    if isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, classad2.ExprTree):
+        return Expr(str(value))
+    if isinstance(value, classad2.Value):
+        return None
+    if isinstance(value, list):
+        return [plain(v, classad2) for v in value]
+    if isinstance(value, Mapping):
+        return {k: plain(v, classad2) for k, v in value.items()}
+    return str(value)
+
+
+def _plain_ads(ads: Iterable[Any], classad2: Any) -> list[Ad]:
+    return [{k: v for k in ad if (v := plain(ad[k], classad2)) is not None} for ad in ads]
+
+
+def to_classad(ad: Mapping[str, Any]) -> Any:
+    """A ClassAd of plain data, `Expr` texts parsed."""
+    _, classad2 = _bindings()
+    out = classad2.ClassAd()
+    for name, value in ad.items():
+        out[name] = classad2.ExprTree(str(value)) if isinstance(value, Expr) else value
+    return out
+
+
+def _collector(pool: str) -> Any:
+    htcondor2, _ = _bindings()
+    return htcondor2.Collector(pool) if pool else htcondor2.Collector()
+
+
+def _failed(what: str, where: str, error: Exception) -> CondorError:
+    text = " ".join(str(error).split()) or type(error).__name__
+    if any(
+        word in text.lower() for word in ("failed communication", "failed to connect", "unable to locate", "unable")
+    ):
+        return Unreachable(f"{what}: {text}", where=where, hint="is it up, and do our tokens open it?")
+    return CondorError(f"{what}: {text}", where=where)
+
+
+def query_ads(
+    collector: str, constraint: str = "true", projection: Sequence[str] | None = None, ad_type: str = "Any"
+) -> list[Ad]:
+    """Ads of a collector. `ad_type` is a name of htcondor2.AdType; kinds of our own are only found under Any."""
+    htcondor2, classad2 = _bindings()
+    kind = getattr(htcondor2.AdType, ad_type)
+    try:
+        ads = _collector(collector).query(kind, constraint=constraint, projection=list(projection or []))
+    except (htcondor2.HTCondorException, classad2.ClassAdException, RuntimeError) as error:
+        raise _failed(f"query of {ad_type} ads", collector or "local collector", error) from error
+    return _plain_ads(ads, classad2)
+
+
+def locate_schedds(collector: str, names: Sequence[str] | None = None) -> list[Ad]:
+    """Schedd ads (all, or those named) with what load rules need (protocol 5.2)."""
+    wanted = [
+        "Name", "MyAddress", "TotalIdleJobs", "TotalRunningJobs", "MaxJobsRunning", "CurbMatchmaking",
+        "TransferQueueNumUploading", "TransferQueueMaxUploading", "AddressV1", "CondorVersion",
+    ]  # fmt: skip
+    constraint = "true" if names is None else " || ".join(f"Name == {quoted(n)}" for n in names) or "false"
+    return query_ads(collector, constraint, wanted, "Schedd")
+
+
+def quoted(text: str) -> str:
+    """A ClassAd string literal."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _schedd(schedd: ScheddAddress) -> Any:
+    htcondor2, classad2 = _bindings()
+    ad = classad2.ClassAd()
+    ad["Name"], ad["MyAddress"] = schedd.name, schedd.address
+    ad["CondorVersion"] = "$CondorVersion: 23.0.0 2023-01-01 $"
+    return htcondor2.Schedd(ad)
+
+
+def _job_query(schedd: ScheddAddress, constraint: str, projection: Sequence[str], opts: str, limit: int) -> list[Ad]:
+    htcondor2, classad2 = _bindings()
+    try:
+        ads = _schedd(schedd).query(
+            constraint=constraint, projection=list(projection), limit=limit, opts=getattr(htcondor2.QueryOpt, opts)
+        )
+    except (htcondor2.HTCondorException, classad2.ClassAdException, RuntimeError) as error:
+        raise _failed("job query", schedd.name, error) from error
+    return _plain_ads(ads, classad2)
+
+
+def query_jobs(schedd: ScheddAddress, constraint: str, projection: Sequence[str], limit: int = -1) -> list[Ad]:
+    """Jobs, one ad each. Large lists stay in the reader: fold them there."""
+    return _job_query(schedd, constraint, projection, "Default", limit)
+
+
+def group_jobs(schedd: ScheddAddress, constraint: str, projection: Sequence[str]) -> list[Ad]:
+    """One row per distinct combination of `projection`, with JobCount. Zero rows, and no error, when the constraint
+    names an attribute that is not in `projection` (decision 2)."""
+    return _job_query(schedd, constraint, projection, "GroupBy", -1)
+
+
+def summary_jobs(schedd: ScheddAddress, constraint: str) -> Ad:
+    """The SummaryOnly ad: Jobs, Idle, Running, Held ... of the constraint, Allusers* of the whole queue."""
+    ads = _job_query(schedd, constraint, [], "SummaryOnly", -1)
+    if not ads:
+        raise CondorError("no summary came back", where=schedd.name)
+    return ads[0]
+
+
+def advertise(collector: str, ads: Sequence[Mapping[str, Any]], command: str, tcp: bool = True) -> int:
+    """Send ads in one go; each gets the MyAddress without which a collector drops some kinds silently (decision 6)."""
+    htcondor2, classad2 = _bindings()
+    try:
+        out = [to_classad({"MyAddress": MY_ADDRESS, **ad}) for ad in ads]
+        _collector(collector).advertise(out, command, tcp)
+    except (htcondor2.HTCondorException, classad2.ClassAdException, RuntimeError, ValueError, TypeError) as error:
+        raise _failed(f"{command} of {len(ads)} ads", collector or "local collector", error) from error
+    return len(ads)
+
+
+def invalidate(collector: str, target_type: str, constraint: str, command: str) -> None:
+    """Withdraw ads by constraint (protocol 1.1)."""
+    ad = {"MyType": "Query", "TargetType": target_type, "Requirements": Expr(constraint)}
+    htcondor2, classad2 = _bindings()
+    try:
+        _collector(collector).advertise([to_classad(ad)], command, True)
+    except (htcondor2.HTCondorException, classad2.ClassAdException, RuntimeError) as error:
+        raise _failed(f"{command} of {target_type}", collector or "local collector", error) from error
+
+
+def submit(
+    schedd: ScheddAddress, description: Mapping[str, str], count: int, items: Sequence[Mapping[str, str]] | None = None
+) -> list[tuple[int, int, int]]:
+    """Submit `count` jobs (per item) in one transaction; (cluster, first proc, number) of what the schedd took."""
+    htcondor2, classad2 = _bindings()
+    try:
+        job = htcondor2.Submit(dict(description))
+        itemdata: Iterator[Any] | None = iter([dict(i) for i in items]) if items else None
+        result = _schedd(schedd).submit(job, count=count, itemdata=itemdata)
+    except (htcondor2.HTCondorException, classad2.ClassAdException, RuntimeError) as error:
+        raise CondorError(explain_submit(str(error)), where=schedd.name) from error
+    return [(result.cluster(), result.first_proc(), result.num_procs())]
+
+
+def explain_submit(text: str) -> str:
+    """A schedd's refusal with the knob behind its code (decision 8)."""
+    text = " ".join(text.split())
+    for code, knob in (
+        ("-2", "MAX_JOBS_SUBMITTED"),
+        ("-3", "MAX_JOBS_PER_OWNER (100000 by default)"),
+        ("-4", "MAX_JOBS_PER_SUBMISSION (20000 by default)"),
+    ):
+        if f"says {code}" in text or text.endswith(code):
+            return f"submit refused: {text}: the schedd's limit {knob} is reached"
+    return f"submit refused: {text}"
+
+
+def act(schedd: ScheddAddress, action: str, ids: Sequence[str], reason: str) -> int:
+    """Remove, RemoveX, Release or Hold jobs by id; how many the schedd acted on."""
+    htcondor2, classad2 = _bindings()
+    if not ids:
+        return 0
+    try:
+        result = _schedd(schedd).act(getattr(htcondor2.JobAction, action), list(ids), reason=reason)
+    except (htcondor2.HTCondorException, classad2.ClassAdException, RuntimeError) as error:
+        raise _failed(f"{action} of {len(ids)} jobs", schedd.name, error) from error
+    return int(result.get("TotalSuccess", 0))
+
+
+def ping(value: Any = None) -> Any:
+    """Give `value` back: tells that a reader is alive."""
+    return value

@@ -1,0 +1,96 @@
+"""Operator words: files between the command line and a daemon, no socket (decision 37).
+
+`<state>/requests/<id>.json` {verb, args, who, time} is consumed at the next cycle boundary and answered in
+`<id>.answer.json` {ok, text}.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glideinwms.lib.errors import GwmsError, StateError
+from glideinwms.lib.files import write_atomic
+from glideinwms.lib.jsondata import from_json, to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What an operator asks for."""
+
+    id: str
+    verb: str
+    args: dict[str, str]
+    who: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class WordAnswer:
+    """What the daemon said to it."""
+
+    ok: bool
+    text: str
+
+
+def put(directory: Path, verb: str, args: dict[str, str]) -> str:
+    """Leave a word for the daemon; its id."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o770)
+    word = Word(uuid.uuid4().hex, verb, args, getpass.getuser(), time.time())
+    write_atomic(directory / f"{word.id}.json", json.dumps(to_json(word)), 0o660)
+    return word.id
+
+
+def wait_answer(directory: Path, word_id: str, timeout: float) -> WordAnswer:
+    """The daemon's answer; a StateError after `timeout` seconds without one."""
+    path = directory / f"{word_id}.answer.json"
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if path.exists():
+            answer = from_json(WordAnswer, json.loads(path.read_text()))
+            path.unlink(missing_ok=True)
+            return answer
+        time.sleep(0.1)
+    raise StateError(f"no answer within {timeout:g} s", where=str(directory), hint="is the daemon running?")
+
+
+def pending(directory: Path) -> Iterator[tuple[Path, Word]]:
+    """Words not yet consumed, oldest first. One that cannot be read is answered so and dropped."""
+    if not directory.is_dir():
+        return
+    paths = [p for p in directory.glob("*.json") if not p.name.endswith(".answer.json")]
+    for path in sorted(paths, key=os.path.getmtime):
+        try:
+            yield path, from_json(Word, json.loads(path.read_text()))
+        except (ValueError, StateError, OSError) as error:
+            _answer(path, WordAnswer(False, f"unreadable request: {error}"))
+
+
+def consume(directory: Path, handle: Callable[[Word], str]) -> list[tuple[Word, WordAnswer]]:
+    """Let `handle` act on each pending word; its text, or its error, is the answer."""
+    done = []
+    for path, word in pending(directory):
+        try:
+            answer = WordAnswer(True, handle(word))
+        except GwmsError as error:
+            answer = WordAnswer(False, str(error))
+        _answer(path, answer)
+        done.append((word, answer))
+    return done
+
+
+def _answer(path: Path, answer: WordAnswer) -> None:
+    write_atomic(path.with_suffix(".answer.json"), json.dumps(to_json(answer)), 0o660)
+    path.unlink(missing_ok=True)
+
+
+def unhandled(word: Word) -> Any:
+    """The answer of a daemon that knows no such verb."""
+    raise StateError(f"unknown verb {word.verb!r}")

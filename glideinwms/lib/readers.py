@@ -1,0 +1,174 @@
+"""The reader pool: HTCondor is only ever talked to from a few processes that the daemon can kill (decision 5).
+
+`htcondor2` holds the GIL in network calls and a hung peer blocks it for 20 s whatever its knobs say; so each call has a
+wall deadline, and the reader that passes it is killed and replaced. An endpoint that failed is asked next only in the
+quarantine reader, until it answers. Submits and removals go through one reader, with an outcome that can be unknown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import zlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import Any, Protocol
+
+from glideinwms.lib.errors import GwmsError, OutcomeUnknown, TimedOut, Unreachable
+
+READ_DEADLINE = 10.0
+JOB_DEADLINE = 60.0
+WRITE_DEADLINE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One thing to ask of `endpoint`: `function` is `glideinwms.module:name`, `args` plain data, `deadline` seconds of
+    wall time. A `writer` changes something there: if it is cut off, its outcome is unknown."""
+
+    endpoint: str
+    function: str
+    args: dict[str, Any] = field(default_factory=dict)
+    deadline: float = READ_DEADLINE
+    writer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a call; `began` and `ended` are epoch seconds around the asking itself."""
+
+    call: Call
+    value: Any
+    error: GwmsError | None
+    began: float
+    ended: float
+
+
+class Pool(Protocol):
+    """Runs calls; one that fails never disturbs the others."""
+
+    def run(self, calls: Sequence[Call]) -> list[Answer]:
+        """The answers, in the order of the calls."""
+        ...
+
+    def one(self, call: Call) -> Answer:
+        """The answer to a single call."""
+        ...
+
+
+class _Reader:
+    """One child and the call it is busy with."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        self.pipe: Connection | None = None
+        self.busy: tuple[int, Call, float, float] | None = None
+
+    def start(self, index: int, call: Call) -> None:
+        """Hand the call over; the child is made when first needed."""
+        if self.process is None or self.process.poll() is not None:
+            self.close()
+            ours, theirs = socket.socketpair()
+            argv = [sys.executable, "-m", "glideinwms.lib.worker", str(theirs.fileno()), str(os.getpid())]
+            self.process = subprocess.Popen(argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+            theirs.close()
+            self.pipe = Connection(ours.detach())
+        assert self.pipe is not None
+        self.busy = (index, call, time.time(), time.monotonic() + call.deadline)
+        with contextlib.suppress(OSError):
+            self.pipe.send((call.function, call.args))
+
+    def close(self) -> None:
+        """End the child, whatever it is doing."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+        if self.pipe is not None:
+            self.pipe.close()
+        self.process = self.pipe = self.busy = None
+
+
+class ReaderPool:
+    """`readers` ordinary processes (the last one also writes) and one for quarantine. A context manager."""
+
+    def __init__(self, readers: int = 2) -> None:
+        self._readers = [_Reader() for _ in range(readers + 1)]
+        self.quarantined: set[str] = set()
+
+    def __enter__(self) -> ReaderPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every child."""
+        for reader in self._readers:
+            reader.close()
+
+    def one(self, call: Call) -> Answer:
+        """The answer to a single call."""
+        return self.run([call])[0]
+
+    def run(self, calls: Sequence[Call]) -> list[Answer]:
+        """All answers, in the order of the calls; calls to different readers go on at the same time."""
+        queues: list[deque[tuple[int, Call]]] = [deque() for _ in self._readers]
+        for index, call in enumerate(calls):
+            queues[self._place(call)].append((index, call))
+        answers: dict[int, Answer] = {}
+        while len(answers) < len(calls):
+            for reader, queue in zip(self._readers, queues, strict=True):
+                if reader.busy is None and queue:
+                    reader.start(*queue.popleft())
+            for index, answer in self._wait():
+                answers[index] = answer
+                self._judge(answer)
+        return [answers[i] for i in range(len(calls))]
+
+    def _place(self, call: Call) -> int:
+        ordinary = len(self._readers) - 1
+        if call.writer:
+            return ordinary - 1
+        if call.endpoint in self.quarantined:
+            return ordinary
+        return zlib.crc32(call.endpoint.encode()) % ordinary
+
+    def _judge(self, answer: Answer) -> None:
+        if isinstance(answer.error, TimedOut | Unreachable | OutcomeUnknown):
+            self.quarantined.add(answer.call.endpoint)
+        else:
+            self.quarantined.discard(answer.call.endpoint)
+
+    def _wait(self) -> Iterator[tuple[int, Answer]]:
+        busy = [r for r in self._readers if r.busy is not None]
+        soonest = min(r.busy[3] for r in busy if r.busy)
+        ready = wait([r.pipe for r in busy if r.pipe], max(0.0, soonest - time.monotonic()))
+        for reader in busy:
+            assert reader.busy is not None
+            index, call, began, deadline = reader.busy
+            if reader.pipe in ready:
+                yield index, self._receive(reader, call, began)
+            elif time.monotonic() >= deadline:
+                reader.close()
+                yield index, _cut_off(call, began, f"no answer within {call.deadline:g} s")
+
+    def _receive(self, reader: _Reader, call: Call, began: float) -> Answer:
+        assert reader.pipe is not None
+        try:
+            value, error = reader.pipe.recv()
+        except (EOFError, OSError):
+            reader.close()
+            return _cut_off(call, began, "the reader process died")
+        reader.busy = None
+        return Answer(call, value, error, began, time.time())
+
+
+def _cut_off(call: Call, began: float, why: str) -> Answer:
+    kind = OutcomeUnknown if call.writer else TimedOut
+    return Answer(call, None, kind(why, where=call.endpoint), began, time.time())

@@ -1,0 +1,68 @@
+"""The record ring: snapshot, seed, plan and report of each cycle, bounded, so that it can be replayed (design 3)."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from glideinwms.lib.errors import StateError
+from glideinwms.lib.files import write_atomic
+from glideinwms.lib.jsondata import to_json
+
+NAME = re.compile(r"^(\d{8})\.json\.gz$")
+
+
+class Ring:
+    """`<state>/cycles/NNNNNNNN.json.gz`: at most `cycles` files and `size` bytes, the oldest go first."""
+
+    def __init__(self, directory: Path, *, cycles: int = 120, size: int = 200_000_000) -> None:
+        self.directory = directory
+        self.cycles = cycles
+        self.size = size
+        directory.mkdir(parents=True, exist_ok=True, mode=0o750)
+
+    def paths(self) -> list[Path]:
+        """The records there are, oldest first."""
+        return sorted(p for p in self.directory.iterdir() if NAME.match(p.name))
+
+    def next_number(self) -> int:
+        """The number the next record gets."""
+        found = self.paths()
+        return int(found[-1].name[:8]) + 1 if found else 1
+
+    def append(self, number: int, record: Any) -> Path:
+        """Keep one cycle and drop what is over the bounds."""
+        path = self.directory / f"{number:08d}.json.gz"
+        text = json.dumps(to_json(record), separators=(",", ":"), default=str)
+        write_atomic(path, gzip.compress(text.encode(), compresslevel=3), 0o640)
+        self._prune()
+        return path
+
+    def _prune(self) -> None:
+        found = self.paths()
+        sizes = {p: p.stat().st_size for p in found}
+        total = sum(sizes.values())
+        while len(found) > 1 and (len(found) > self.cycles or total > self.size):
+            oldest = found.pop(0)
+            total -= sizes[oldest]
+            oldest.unlink(missing_ok=True)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """One record, as plain data."""
+    try:
+        data: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
+    except (OSError, ValueError, EOFError) as error:
+        raise StateError(f"cannot be read: {error}", where=str(path)) from error
+    return data
+
+
+def newest(directory: Path) -> dict[str, Any]:
+    """The last record of a ring; a StateError if there is none yet."""
+    found = sorted(p for p in directory.glob("*.json.gz") if NAME.match(p.name))
+    if not found:
+        raise StateError("no cycle has been recorded", where=str(directory), hint="is the daemon running?")
+    return load(found[-1])

@@ -1,0 +1,67 @@
+"""`<state>/status.json`: what a daemon says of itself, once a cycle, atomically (decision 37)."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from glideinwms.lib.errors import StateError
+from glideinwms.lib.files import read_text, write_atomic
+from glideinwms.lib.jsondata import from_json, to_json
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingStatus:
+    """One input as `gwms status` shows it; `age` in seconds (None: never had one)."""
+
+    source: str
+    age: float | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One daemon after one cycle. Times are epoch seconds; `summary` is the daemon's own."""
+
+    schema: int
+    daemon: str
+    pid: int
+    generation: str
+    cycle: int
+    started: float
+    cycle_began: float
+    cycle_ended: float
+    cpu_s: float
+    loop_delay: float
+    error: str = ""
+    policy_error: str = ""
+    readings: tuple[ReadingStatus, ...] = ()
+    summary: dict[str, Any] = field(default_factory=dict)
+
+
+def write(path: Path, status: Status) -> None:
+    """Replace the status file."""
+    write_atomic(path, json.dumps(to_json(status), default=str), 0o644)
+
+
+def read(path: Path) -> Status:
+    """The status file; a StateError if there is none."""
+    if not path.exists():
+        raise StateError("no status yet", where=str(path), hint="has the daemon run here?")
+    return from_json(Status, json.loads(read_text(path)), ignore_unknown=True)
+
+
+def running(status: Status) -> bool:
+    """Whether the process that wrote it still lives."""
+    try:
+        os.kill(status.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
