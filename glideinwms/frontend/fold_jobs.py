@@ -1,0 +1,270 @@
+"""Job classes of one schedd, counted inside a reader process (decisions 1-3, 23). Only aggregates leave it.
+
+Three questions with one constraint: SummaryOnly tells how many there are, GroupBy gives the classes, and their sum is
+checked; a GroupBy whose constraint names something it does not group on answers zero rows without an error. Where the
+sum does not hold, or there are too many rows, the real constraint is asked raw in slices that are folded one by one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from glideinwms.lib import htc
+
+Value = str | int | float | bool | None
+Values = tuple[Value, ...]
+
+STATUS = "JobStatus"
+ENTERED = "EnteredCurrentStatus"
+FQAN = "x509UserProxyFirstFQAN"
+QUEUED = "((JobStatus=?=1)||(JobStatus=?=2))"
+SLICE = 50_000
+ROW_CAP = 200_000
+TOLERANCE_SHARE, TOLERANCE_JOBS = 0.01, 20
+SERVER_TIME = re.compile(r"\bServerTime\b", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Counts:
+    """Jobs of one class: idle, idle for at least 600 and 3600 s, running, idle with a VOMS attribute."""
+
+    idle: int = 0
+    idle_600: int = 0
+    idle_3600: int = 0
+    running: int = 0
+    voms: int = 0
+
+
+Classes = dict[Values, Counts]
+
+
+@dataclass(slots=True)
+class Reading:
+    """One schedd's classes under one job query, and how they were had."""
+
+    classes: Classes = field(default_factory=dict)
+    method: str = "grouped"
+    estimated: bool = False
+    rows: int = 0
+
+
+def read_jobs(name: str, address: str, queries: Sequence[Mapping[str, Any]], row_cap: int = ROW_CAP) -> dict[str, Any]:
+    """Answer several job queries of one schedd. Each of `queries` is {"query": ClassAd text, "names": [attributes],
+    "method": what worked last time ("grouped", "sliced" or "")}.
+
+    Returns {"tables": [...], "all_queued": jobs of
+    everybody idle or running (the witness of decision 15)}; a table is {"rows": [[values, idle, idle_600, idle_3600,
+    running, voms]], "method", "estimated", "jobs", "group_rows"}.
+    """
+    schedd = htc.ScheddAddress(name, address)
+    whole = htc.summary_jobs(schedd, "true")
+    tables = [_table(_read(schedd, q["query"], tuple(q["names"]), str(q.get("method", "")), row_cap)) for q in queries]
+    queued = sum(int(whole.get(k, 0)) for k in ("AllusersIdle", "AllusersRunning"))
+    return {"tables": tables, "all_queued": queued}
+
+
+def _table(reading: Reading) -> dict[str, Any]:
+    rows = [[list(values), c.idle, c.idle_600, c.idle_3600, c.running, c.voms] for values, c in reading.classes.items()]
+    jobs = sum(c.idle + c.running for c in reading.classes.values())
+    return {
+        "rows": rows, "method": reading.method, "estimated": reading.estimated, "jobs": jobs,
+        "group_rows": reading.rows,
+    }  # fmt: skip
+
+
+def _read(schedd: htc.ScheddAddress, query: str, names: tuple[str, ...], method: str, row_cap: int) -> Reading:
+    constraint = f"{QUEUED} && ({rewrite(query)})"
+    total = int(htc.summary_jobs(schedd, constraint).get("Jobs", 0))
+    if total == 0:
+        return Reading()
+    reading = Reading()
+    if method != "sliced":
+        grouped = _grouped(schedd, constraint, names, total, row_cap)
+        if grouped is not None:
+            reading.classes, reading.rows = grouped
+    if not reading.classes:
+        reading.method = "sliced"
+        reading.classes = _sliced(schedd, constraint, names, total)
+        return reading
+    reading.estimated = split_ages(schedd, constraint, names, reading.classes)
+    count_voms(schedd, constraint, names, reading.classes)
+    return reading
+
+
+def rewrite(query: str) -> str:
+    """ServerTime is only in the reply, never in the queue: time() means the same there (decision 2)."""
+    return SERVER_TIME.sub("time()", query) if query.strip() else "true"
+
+
+def attributes_of(constraint: str) -> list[str]:
+    """The job attributes a constraint names, in their own spelling, sorted."""
+    import classad2
+
+    refs = classad2.ClassAd().externalRefs(classad2.ExprTree(constraint))
+    cut = (r.split(".", 1)[-1] if r.lower().startswith(("my.", "target.")) else r for r in refs)
+    return sorted({r for r in cut if r.lower() != "currenttime"}, key=str.lower)
+
+
+def union(*parts: Iterable[str]) -> list[str]:
+    """Attribute names once each (ClassAd names ignore case), in order of first appearance."""
+    seen: dict[str, str] = {}
+    for part in parts:
+        for name in part:
+            seen.setdefault(name.lower(), name)
+    return list(seen.values())
+
+
+def close(found: int, total: int) -> bool:
+    """Whether two counts of a living queue agree: within 1 % or 20 jobs."""
+    return abs(found - total) <= max(TOLERANCE_JOBS, TOLERANCE_SHARE * total)
+
+
+def _group(schedd: htc.ScheddAddress, constraint: str, names: Sequence[str], row_cap: int) -> list[htc.Ad] | None:
+    """Rows of a GroupBy over `names` and whatever the constraint names; None if there are too many to be worth it."""
+    columns = union(names, attributes_of(constraint))
+    rows = htc._job_query(schedd, constraint, columns, "GroupBy", row_cap + 1)
+    return None if len(rows) > row_cap else rows
+
+
+def _grouped(
+    schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], total: int, row_cap: int
+) -> tuple[Classes, int] | None:
+    rows = _group(schedd, constraint, (*names, STATUS), row_cap)
+    if rows is None or not close(sum(int(r.get("JobCount", 0)) for r in rows), total):
+        return None
+    classes: Classes = {}
+    for row in rows:
+        counts = classes.setdefault(class_of(row, names), Counts())
+        if row.get(STATUS) == 1:
+            counts.idle += int(row["JobCount"])
+        else:
+            counts.running += int(row["JobCount"])
+    return classes, len(rows)
+
+
+def class_of(ad: Mapping[str, Any], names: Sequence[str]) -> Values:
+    """The values of a job's match attributes; expressions are evaluated on the ad itself, lists become their text."""
+    values = tuple(ad.get(n) for n in names)
+    if all(v is None or type(v) in (str, int, float, bool) for v in values):
+        return values
+    job = htc.to_classad(ad)
+    return tuple(
+        _plain(job.eval(n)) if isinstance(v, htc.Expr) else _plain(v) for n, v in zip(names, values, strict=True)
+    )
+
+
+def _plain(value: Any) -> Value:
+    import classad2
+
+    if isinstance(value, classad2.Value):
+        return None
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)
+
+
+def split_ages(schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], classes: Classes) -> bool:
+    """Fill idle_600 and idle_3600 by asking the smaller side raw (decision 3). True if they are only scaled."""
+    idle = f"({constraint}) && (JobStatus=?=1)"
+    young = f"({idle}) && (time()-{ENTERED} < 3600)"
+    old = f"({idle}) && (time()-{ENTERED} >= 600)"
+    n_young, n_old = (int(htc.summary_jobs(schedd, c).get("Jobs", 0)) for c in (young, old))
+    if min(n_young, n_old) > SLICE:
+        return _grouped_ages(schedd, idle, names, classes)
+    if n_old <= n_young:
+        for values, age, n in _ages(schedd, old, names, n_old):
+            if values in classes:
+                _add_old(classes[values], age, n)
+        return _bound(classes)
+    for c in classes.values():
+        c.idle_600 = c.idle_3600 = c.idle
+    for values, age, n in _ages(schedd, young, names, n_young):
+        if values in classes:
+            classes[values].idle_3600 -= n
+            classes[values].idle_600 -= n if age < 600 else 0
+    return _bound(classes)
+
+
+def _add_old(counts: Counts, age: float, n: int) -> None:
+    counts.idle_600 += n if age >= 600 else 0
+    counts.idle_3600 += n if age >= 3600 else 0
+
+
+def _bound(classes: Classes) -> bool:
+    """Jobs came and went between the questions: keep 0 <= idle_3600 <= idle_600 <= idle."""
+    for c in classes.values():
+        c.idle_600 = min(max(c.idle_600, 0), c.idle)
+        c.idle_3600 = min(max(c.idle_3600, 0), c.idle_600)
+    return False
+
+
+def _ages(
+    schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], total: int
+) -> Iterable[tuple[Values, float, int]]:
+    if not total:
+        return
+    for job in htc.query_jobs(schedd, constraint, [*names, ENTERED, "ServerTime"]):
+        yield class_of(job, names), float(job.get("ServerTime", 0)) - float(job.get(ENTERED, 0)), 1
+
+
+def _grouped_ages(schedd: htc.ScheddAddress, idle: str, names: tuple[str, ...], classes: Classes) -> bool:
+    """Jobs submitted in bulk share their times; a queue of distinct times is scaled from the totals instead."""
+    clock = _schedd_time(schedd)
+    rows = _group(schedd, idle, (*names, ENTERED), SLICE)
+    if rows is not None:
+        for row in rows:
+            counts = classes.get(class_of(row, names))
+            if counts is not None:
+                _add_old(counts, clock - float(row.get(ENTERED, clock)), int(row["JobCount"]))
+        return _bound(classes)
+    totals = [
+        int(htc.summary_jobs(schedd, c).get("Jobs", 0))
+        for c in (idle, f"({idle}) && (time()-{ENTERED} >= 600)", f"({idle}) && (time()-{ENTERED} >= 3600)")
+    ]
+    for c in classes.values():
+        c.idle_600, c.idle_3600 = (c.idle * t // max(totals[0], 1) for t in totals[1:])
+    _bound(classes)
+    return True
+
+
+def _schedd_time(schedd: htc.ScheddAddress) -> float:
+    job = htc.query_jobs(schedd, "JobStatus =?= 1", [ENTERED, "ServerTime"], 1)
+    return float(job[0].get("ServerTime", 0)) if job else 0.0
+
+
+def count_voms(schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], classes: Classes) -> None:
+    """Idle jobs with a VOMS attribute: usually none or all, which a summary tells; else a grouping of their own."""
+    wanted = f"({constraint}) && (JobStatus=?=1) && ({FQAN} =!= undefined)"
+    total = int(htc.summary_jobs(schedd, wanted).get("Jobs", 0))
+    if total == 0:
+        return
+    for row in _group(schedd, wanted, (*names, FQAN), ROW_CAP) or ():
+        counts = classes.get(class_of(row, names))
+        if counts is not None:
+            counts.voms = min(counts.idle, counts.voms + int(row["JobCount"]))
+
+
+def _sliced(schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], total: int) -> Classes:
+    """The real constraint, raw, in slices of at most 50k jobs, each folded before the next is asked (decision 1)."""
+    slices = max(1, -(-total // SLICE))
+    classes: Classes = {}
+    wanted = union(names, (STATUS, ENTERED, "ServerTime", FQAN))
+    for k in range(slices):
+        part = constraint if slices == 1 else f"({constraint}) && (ProcId % {slices} == {k})"
+        for job in htc.query_jobs(schedd, part, wanted):
+            fold_job(classes, job, names)
+    return classes
+
+
+def fold_job(classes: Classes, job: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Count one job ad (it carries JobStatus, EnteredCurrentStatus, ServerTime)."""
+    counts = classes.setdefault(class_of(job, names), Counts())
+    if job.get(STATUS) != 1:
+        counts.running += 1
+        return
+    counts.idle += 1
+    _add_old(counts, float(job.get("ServerTime", 0)) - float(job.get(ENTERED, 0)), 1)
+    counts.voms += FQAN in job

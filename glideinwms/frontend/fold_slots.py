@@ -1,0 +1,181 @@
+"""Slots of the user pool as counters, folded inside a reader process (protocol 5.5, decision 22).
+
+Only partitionable and static slot ads are asked: their Child* arrays carry State, Activity and Cpus of the dynamic
+ones. What leaves the reader is counters per (client, request name, credential) and totals, never ads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass
+from typing import Any
+
+from glideinwms.lib import htc
+
+SLOTS = "DynamicSlot =!= true"
+IDENTITY = ("GLIDEIN_Entry_Name", "GLIDEIN_Name", "GLIDEIN_Factory")
+PROJECTION = [
+    "Name", "State", "Activity", "Cpus", "Memory", "PartitionableSlot", "SlotType", "TotalSlots", "TotalSlotCpus",
+    "TotalGpus", "Gpus", "IS_MONITOR_VM", "ChildState", "ChildActivity", "ChildCpus", "ChildMemory", *IDENTITY,
+    "GLIDECLIENT_Name", "GLIDECLIENT_ReqNode", "GLIDEIN_CredentialIdentifier", "GLIDEIN_Schedd",
+]  # fmt: skip
+DEFAULT_MIN_MEMORY = 2500
+Key = tuple[str, str, str]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Slots and cores of one bucket (5.5), and what runs here: claimed slots, and glideins with at least one."""
+
+    total: int = 0
+    idle: int = 0
+    running: int = 0
+    failed: int = 0
+    total_cores: int = 0
+    idle_cores: int = 0
+    running_cores: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Sum up."""
+        for name in Tally.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+def number(ad: Mapping[str, Any], name: str, default: float = 0) -> float:
+    """A numeric attribute; what is not a number counts as `default`."""
+    value = ad.get(name, default)
+    return value if isinstance(value, int | float) else default
+
+
+def rolled_out(ad: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """A slot ad, and one per dynamic slot that its Child* arrays describe."""
+    yield dict(ad)
+    columns = [ad.get(f"Child{n}") for n in ("State", "Activity", "Cpus", "Memory")]
+    states = columns[0] if isinstance(columns[0], list) else []
+    for i in range(len(states)):
+        state, activity, cpus, memory = (c[i] if isinstance(c, list) and i < len(c) else None for c in columns)
+        yield {"State": state, "Activity": activity, "Cpus": cpus or 0, "Memory": memory or 0, "SlotType": "Dynamic"}
+
+
+def is_idle(slot: Mapping[str, Any], min_memory: float) -> bool:
+    """Unclaimed and Idle, and not merely the unusable rest of a partitionable slot."""
+    if slot.get("State") != "Unclaimed" or slot.get("Activity") != "Idle":
+        return False
+    if slot.get("PartitionableSlot") is not True or number(slot, "TotalSlots") == 1:
+        return True
+    gpus = number(slot, "TotalGpus") == 0 or number(slot, "Gpus") > 0
+    return number(slot, "Cpus") > 0 and number(slot, "Memory") > min_memory and gpus
+
+
+def is_running(slot: Mapping[str, Any]) -> bool:
+    """Claimed by a job; a partitionable slot itself never is."""
+    return (
+        slot.get("State") == "Claimed"
+        and slot.get("Activity") in ("Busy", "Retiring")
+        and slot.get("PartitionableSlot") is not True
+    )
+
+
+def tally(slots: Iterable[Mapping[str, Any]], min_memory: float) -> Tally:
+    """Count slots by the classes of 5.5. IdleCores goes by the default memory, as deployed (9.4/45)."""
+    t = Tally()
+    for slot in slots:
+        cpus = int(number(slot, "Cpus"))
+        t.total += 1
+        t.idle += is_idle(slot, min_memory)
+        t.idle_cores += cpus if is_idle(slot, DEFAULT_MIN_MEMORY) else 0
+        if is_running(slot):
+            t.running += 1
+            t.running_cores += cpus
+        t.failed += slot.get("State") == "Drained" and slot.get("Activity") == "Retiring"
+        if slot.get("PartitionableSlot") is True:
+            t.total_cores += int(number(slot, "TotalSlotCpus"))
+        elif slot.get("SlotType") != "Dynamic":
+            t.total_cores += cpus
+    return t
+
+
+def request_name(ad: Mapping[str, Any]) -> str | None:
+    """`<entry>@<instance>@<factory>` of a glidein's slot; None if it is no glidein."""
+    parts = [ad.get(n) for n in IDENTITY]
+    if ad.get("IS_MONITOR_VM") is True or not all(isinstance(p, str) and p for p in parts):
+        return None
+    return "@".join(str(p) for p in parts)
+
+
+def client_of(ad: Mapping[str, Any], request: str) -> str:
+    """`<Frontend>.<group>`; the historic form `<request>@<Frontend>.<group>` is accepted."""
+    client = str(ad.get("GLIDECLIENT_Name", ""))
+    return client[len(request) + 1 :] if client.startswith(request + "@") else client
+
+
+def fold(ads: Iterable[Mapping[str, Any]], frontend: str, min_memory: Mapping[str, float]) -> dict[str, Any]:
+    """All counters of one pool reading. `min_memory` MB by client name. See `read_slots` for the shape."""
+    prefix = f"{frontend}."
+    buckets: dict[Key, Tally] = {}
+    totals = {"frontend": Tally(), "global": Tally()}
+    here: dict[tuple[str, str, str], list[int]] = {}
+    hosts: set[tuple[str, str, str, str]] = set()
+    for ad in ads:
+        slots = list(rolled_out(ad))
+        totals["global"].add(tally(slots, DEFAULT_MIN_MEMORY))
+        request = request_name(ad)
+        client = client_of(ad, request) if request else ""
+        if request is None or not client.startswith(prefix):
+            continue
+        totals["frontend"].add(tally(slots, DEFAULT_MIN_MEMORY))
+        t = tally(slots, min_memory.get(client, DEFAULT_MIN_MEMORY))
+        buckets.setdefault((client, request, str(ad.get("GLIDEIN_CredentialIdentifier", ""))), Tally()).add(t)
+        _running_here(ad, client, request, t.running, here, hosts)
+    return {
+        "slots": [[*key, *astuple(t)] for key, t in sorted(buckets.items())],
+        "here": [[*key, *n] for key, n in sorted(here.items())],
+        "frontend": list(astuple(totals["frontend"])),
+        "global": list(astuple(totals["global"])),
+    }
+
+
+def _running_here(
+    ad: Mapping[str, Any],
+    client: str,
+    request: str,
+    claimed: int,
+    here: dict[tuple[str, str, str], list[int]],
+    hosts: set[tuple[str, str, str, str]],
+) -> None:
+    """Claimed slots, and distinct glideins that have one, by the pool whose request made them (decision 22)."""
+    if not claimed:
+        return
+    node = pool_of(ad)
+    name = "@".join(str(ad.get("Name", "")).split("@")[-2:])
+    counts = here.setdefault((client, request, node), [0, 0])
+    counts[0] += claimed
+    if (client, request, node, name) not in hosts:
+        hosts.add((client, request, node, name))
+        counts[1] += 1
+
+
+def pool_of(ad: Mapping[str, Any]) -> str:
+    """GLIDECLIENT_ReqNode, or for a slot without it `host:` and the host of its GLIDEIN_Schedd (the deployed rule)."""
+    node = ad.get("GLIDECLIENT_ReqNode")
+    if isinstance(node, str) and node:
+        return node
+    return "host:" + str(ad.get("GLIDEIN_Schedd", "")).rsplit("@", 1)[-1].split(":")[0]
+
+
+def same_pool(node: str, pool: str) -> bool:
+    """Whether what `pool_of` says is this WMS pool."""
+    return node == pool or (node.startswith("host:") and node[5:] == pool.split(":")[0])
+
+
+def read_slots(collector: str, frontend: str, min_memory: dict[str, float]) -> dict[str, Any]:
+    """Counters of the whole user pool from one query.
+
+    {"slots": [[client, request name, credential, 7 counts of Tally]], "here": [[client, request name, pool, claimed
+    slots, glideins]], "frontend": counts, "global": counts, "witness": slots the collector itself says it has, or -1}.
+    """
+    ads = htc.query_ads(collector, SLOTS, PROJECTION, "Startd")
+    own = htc.query_ads(collector, "true", ["HostsTotal"], "Collector")
+    folded = fold(ads, frontend, min_memory)
+    folded["witness"] = max((int(number(ad, "HostsTotal", -1)) for ad in own), default=-1)
+    return folded

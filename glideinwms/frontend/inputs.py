@@ -1,0 +1,106 @@
+"""Every input as a Reading that survives a restart, and the judgement of suspicious answers (decision 15)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from glideinwms.lib.errors import StateError
+from glideinwms.lib.files import read_text, write_atomic
+from glideinwms.lib.jsondata import from_json, to_json
+from glideinwms.lib.reading import Reading
+
+SCHEMA = 1
+SUSPECT_ABOVE, SUSPECT_SHARE = 100, 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A suspicious answer that waits for a second one like it: what it counted, and what its witness said."""
+
+    count: int
+    witness: int
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One endpoint's reading, the count and witness of its last good answer, and a suspect if there is one.
+    `value` is plain JSON data of a fold function."""
+
+    reading: Reading[dict[str, Any]]
+    count: int = 0
+    witness: int = -1
+    suspect: Suspect | None = None
+
+    def failed(self, error: str) -> Input:
+        """The endpoint did not answer: the last good value stays."""
+        return replace(self, reading=self.reading.failed(error))
+
+    def answered(self, value: dict[str, Any], count: int, witness: int, began: float) -> Input:
+        """The endpoint answered; an answer that looks like a failure is held back once."""
+        suspect = Suspect(count, witness)
+        if dropped(self.count, count) and disagrees(self, count, witness) and not _again(self.suspect, suspect):
+            text = f"counts {count} after {self.count}, while its witness counts {witness}: held"
+            return replace(self, reading=self.reading.failed(text), suspect=suspect)
+        return Input(self.reading.fresh(value, began), count, witness)
+
+
+def dropped(before: int, now: int) -> bool:
+    """Zero after something, or less than a tenth of more than 100."""
+    return (now == 0 and before > 0) or (before > SUSPECT_ABOVE and now < SUSPECT_SHARE * before)
+
+
+def disagrees(old: Input, count: int, witness: int) -> bool:
+    """Whether the witness saw no such drop: it still counts more than the answer and lost less than half as many.
+    A witness of -1 is absent, and agrees with nothing but is no evidence either."""
+    if witness < 0:
+        return False
+    lost = old.witness - witness if old.witness >= 0 else 0
+    return witness > count and 2 * lost < old.count - count
+
+
+def _again(before: Suspect | None, now: Suspect) -> bool:
+    """Two equal answers in a row, with witnesses that agree with each other."""
+    return before is not None and _near(before.count, now.count) and _near(before.witness, now.witness)
+
+
+def _near(a: int, b: int) -> bool:
+    return abs(a - b) <= max(20, max(a, b) // 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All inputs of the Frontend by endpoint; `methods` is how each schedd was last asked with success."""
+
+    schema: int = SCHEMA
+    schedds: dict[str, Input] = field(default_factory=dict)
+    loads: Input | None = None
+    slots: Input | None = None
+    pools: dict[str, Input] = field(default_factory=dict)
+
+
+def new(source: str, max_age: float, old: Input | None) -> Input:
+    """The input of an endpoint, with today's max_age, or an empty one."""
+    if old is None:
+        return Input(Reading(source, max_age))
+    return replace(old, reading=replace(old.reading, max_age=max_age, error=""))
+
+
+def save(path: Path, inputs: Inputs) -> None:
+    """Keep the readings for the next start."""
+    write_atomic(path, json.dumps(to_json(inputs), separators=(",", ":")), 0o640)
+
+
+def load(path: Path, warn: Callable[[str], object]) -> Inputs:
+    """The readings of the last run; none if there are none, or if they cannot be read (`warn` is told why)."""
+    if not path.exists():
+        return Inputs()
+    try:
+        inputs = from_json(Inputs, json.loads(read_text(path)))
+    except (ValueError, StateError) as error:
+        warn(f"old readings are not used: {error}")
+        return Inputs()
+    return inputs if inputs.schema == SCHEMA else Inputs()
