@@ -18,6 +18,13 @@ SUSPECT_ABOVE, SUSPECT_SHARE = 100, 0.1
 
 
 @dataclass(frozen=True, slots=True)
+class PlainReading(Reading[dict[str, Any]]):
+    """A Reading of plain JSON data, so that it can be written and read back."""
+
+    value: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Suspect:
     """A suspicious answer that waits for a second one like it: what it counted, and what its witness said."""
 
@@ -30,22 +37,22 @@ class Input:
     """One endpoint's reading, the count and witness of its last good answer, and a suspect if there is one.
     `value` is plain JSON data of a fold function."""
 
-    reading: Reading[dict[str, Any]]
+    reading: PlainReading
     count: int = 0
     witness: int = -1
     suspect: Suspect | None = None
 
     def failed(self, error: str) -> Input:
         """The endpoint did not answer: the last good value stays."""
-        return replace(self, reading=self.reading.failed(error))
+        return replace(self, reading=replace(self.reading, error=error))
 
     def answered(self, value: dict[str, Any], count: int, witness: int, began: float) -> Input:
         """The endpoint answered; an answer that looks like a failure is held back once."""
         suspect = Suspect(count, witness)
         if dropped(self.count, count) and disagrees(self, count, witness) and not _again(self.suspect, suspect):
             text = f"counts {count} after {self.count}, while its witness counts {witness}: held"
-            return replace(self, reading=self.reading.failed(text), suspect=suspect)
-        return Input(self.reading.fresh(value, began), count, witness)
+            return replace(self, reading=replace(self.reading, error=text), suspect=suspect)
+        return Input(replace(self.reading, value=value, taken_at=began, error=""), count, witness)
 
 
 def dropped(before: int, now: int) -> bool:
@@ -85,7 +92,7 @@ class Inputs:
 def new(source: str, max_age: float, old: Input | None) -> Input:
     """The input of an endpoint, with today's max_age, or an empty one."""
     if old is None:
-        return Input(Reading(source, max_age))
+        return Input(PlainReading(source, max_age))
     return replace(old, reading=replace(old.reading, max_age=max_age, error=""))
 
 

@@ -1,0 +1,91 @@
+"""Reading Factory ads: what the deployed reader got from the same bytes, and which ad alone is left out."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glideinwms.frontend import fold_factory
+from glideinwms.lib.ads import parse_long_form
+from glideinwms.lib.errors import WireError
+
+PACKED = Path(__file__).parents[2] / "data" / "golden-wire" / "golden-wire.tgz"
+FACTORY = "gfactory@gfactory.example.org"
+
+
+def member(name: str) -> str:
+    with tarfile.open(PACKED) as tar:
+        found = next(m for m in tar.getmembers() if m.name.endswith(name))
+        file = tar.extractfile(found)
+        assert file is not None
+        return file.read().decode()
+
+
+def ads(name: str) -> list[dict[str, Any]]:
+    return [{**ad, "AuthenticatedIdentity": FACTORY} for ad in parse_long_form(member(f"ads/{name}"))]
+
+
+def test_entries_are_split_as_the_deployed_reader_does() -> None:
+    want = {r["key"][1]: r["value"] for r in json.loads(member("ads/frontend-reader.json"))["query_entries"]}
+    seen = 0
+    for ad in ads("07-factory-entries-after-work.ad"):
+        if ad["Name"] not in want:
+            continue
+        row, golden = fold_factory.entry(ad, FACTORY), want[ad["Name"]]
+        assert row["params"] == golden["params"] and row["monitor"] == golden["monitor"]
+        kept = {k: v for k, v in golden["attrs"].items() if k not in ("PubKeyValue", "PubKeyType", "LastHeardFrom")}
+        assert row["attrs"] == kept
+        seen += 1
+    assert seen == len(want) > 1
+
+
+def test_a_foreign_ad_is_left_out_alone() -> None:
+    found = ads("07-factory-entries-after-work.ad")
+    found[0]["AuthenticatedIdentity"] = "mallory@gfactory.example.org"
+    del found[1]["AuthenticatedIdentity"]
+    skipped: list[str] = []
+    rows = fold_factory.each(found, lambda ad: fold_factory.entry(ad, FACTORY), skipped)
+    assert len(rows) == len(found) - 2 and len(skipped) == 2
+    assert "mallory" in skipped[0] and "nobody" in skipped[1]
+
+
+def test_a_broken_ad_is_left_out_alone() -> None:
+    found = ads("07-factory-entries-after-work.ad")
+    found[0]["Name"] = "no-at-signs"
+    skipped: list[str] = []
+    rows = fold_factory.each(found, lambda ad: fold_factory.entry(ad, FACTORY), skipped)
+    assert len(rows) == len(found) - 1 and "no-at-signs" in skipped[0]
+
+
+def test_the_key_must_be_rsa_and_come_from_the_factory() -> None:
+    ad = ads("01-factory-global.ad")[0]
+    name, key_id, pem = fold_factory.public_key(ad, FACTORY)
+    assert name == "gfactory_v3@OSGfactory" and key_id == ad["PubKeyID"] and pem.endswith("-----\n")
+    for change in ({"PubKeyType": "DSA"}, {"AuthenticatedIdentity": "mallory@x"}, {"PubKeyValue": "rubbish"}):
+        with pytest.raises(WireError):
+            fold_factory.public_key({**ad, **change}, FACTORY)
+
+
+def test_constraints_are_the_deployed_ones() -> None:
+    wanted = [q["constraint"] for q in json.loads(member("ads/queries.json"))]
+    query = wanted[1].split(" && ", 2)[2]
+    inner = query.removeprefix("(").removesuffix(")")
+    assert fold_factory.GLOBALS == wanted[0]
+    assert fold_factory.entries_constraint(inner) == wanted[1]
+    assert fold_factory.clients_constraint("vofe-1.main", inner) == wanted[2]
+
+
+def test_expansion_of_frontend_attributes() -> None:
+    text = fold_factory.expanded('A == $$(x) && B == $$(n) && C == $$(gone)', {"x": 'a"b', "n": 3})
+    assert text == 'A == "a\\"b" && B == 3 && C == undefined'
+
+
+@pytest.mark.parametrize(
+    ("value", "down"), [(True, True), ("true", True), ("True", True), (False, False), (1, False), (None, False)]
+)
+def test_downtime_is_text(value: Any, down: bool) -> None:
+    assert fold_factory.is_true(value) is down
