@@ -1,0 +1,82 @@
+"""Sealing a request's secrets for one Factory, and opening them there (protocol 2.3, 2.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from glideinwms.lib.ads.frontend import GlideClient, GlideClientGlobal
+from glideinwms.lib.crypto import FactoryKey, PublicKey, SymmetricKey
+from glideinwms.lib.errors import CryptoError, WireError
+from glideinwms.lib.reasons import Reason
+
+PICKLE_MARK = 0x80
+
+
+class EnvelopeRefused(WireError):
+    """A request that is not taken, with its reason code."""
+
+    def __init__(self, reason: Reason, message: str, where: str) -> None:
+        super().__init__(message, where=where)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """One cycle's key towards one Factory: what the three Req* attributes carry, and the sealing itself."""
+
+    key: SymmetricKey
+    key_id: str
+    key_code: str
+    enc_identity: str
+
+    @classmethod
+    def make(cls, factory: PublicKey, identity: str) -> Seal:
+        """A fresh symmetric key wrapped for `factory`; `identity` is what its collector stamps on our ads."""
+        key = SymmetricKey.generate()
+        return cls(key, factory.key_id, factory.wrap(key.code()), key.encrypt_hex(identity))
+
+    def params(self, values: Mapping[str, str | bytes]) -> dict[str, str]:
+        """Sealed values by name; empty ones are left out, a deployed Factory cannot take them (9.1/1)."""
+        return {name: self.key.encrypt_hex(value) for name, value in values.items() if value}
+
+
+def open_envelope(
+    ad: GlideClient | GlideClientGlobal, keys: Mapping[str, FactoryKey], authenticated: str
+) -> dict[str, bytes]:
+    """The sealed values of a request, after the checks of 2.4: our key, a readable envelope, and the identity that the
+    collector stamped equal to the one sealed inside. EnvelopeRefused says which of them failed."""
+    where = f"{ad.KIND.my_type} {ad.name}"
+    if not ad.key_id or not ad.key_code or not ad.enc_identity:
+        raise EnvelopeRefused(Reason.BAD_ENVELOPE, "has no sealed key or identity", where)
+    if ad.key_id not in keys:
+        raise EnvelopeRefused(Reason.UNKNOWN_KEY, f"is sealed for key {ad.key_id}, which is not ours", where)
+    try:
+        key = keys[ad.key_id].unwrap(ad.key_code)
+        identity = key.decrypt_hex(ad.enc_identity).decode()
+    except (CryptoError, UnicodeDecodeError) as error:
+        raise EnvelopeRefused(Reason.BAD_ENVELOPE, f"cannot be opened: {error}", where) from error
+    if identity != authenticated:
+        raise EnvelopeRefused(
+            Reason.IDENTITY_MISMATCH, f"claims to come from {identity}, the collector saw {authenticated}", where
+        )
+    opened = {}
+    for name, sealed in ad.enc_params.items():
+        try:
+            opened[name] = key.decrypt_hex(str(sealed))
+        except CryptoError as error:
+            raise EnvelopeRefused(Reason.BAD_ENVELOPE, f"{name} cannot be opened: {error}", where) from error
+    return opened
+
+
+def as_text(opened: Mapping[str, bytes], where: str) -> dict[str, str]:
+    """The values of a glideclient, which are text. A pickle (3.11 peers, 3.9) is refused, never loaded."""
+    texts = {}
+    for name, raw in opened.items():
+        if raw[0] == PICKLE_MARK:
+            raise EnvelopeRefused(Reason.PICKLED_PAYLOAD, f"{name} is a Python pickle (a 3.11 Frontend's)", where)
+        try:
+            texts[name] = raw.decode()
+        except UnicodeDecodeError as error:
+            raise EnvelopeRefused(Reason.BAD_ENVELOPE, f"{name} is not text: {error}", where) from error
+    return texts

@@ -1,0 +1,117 @@
+"""Writing trees into a stage directory: add-only, one syncfs, then what has a plain name (decisions 10, 33)."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from glideinwms.lib.errors import StageError
+from glideinwms.lib.files import hint_of
+from glideinwms.lib.stage.blobs import Blob
+from glideinwms.lib.stage.tree import Tree
+
+MODE = 0o644
+Progress = Callable[[int], None]
+
+
+def missing(root: Path, trees: Iterable[Tree]) -> list[tuple[Path, Blob]]:
+    """The immutable files that are not there yet. A file of the right size under a content name is that content:
+    files appear by rename only, and a size that differs is what a power cut leaves."""
+    wanted: list[tuple[Path, Blob]] = []
+    for tree in trees:
+        directory = root / tree.subdir
+        there = _sizes(directory)
+        wanted += [(directory / n, b) for n, b in tree.files.items() if there.get(n) != b.size]
+    return wanted
+
+
+def changed_plain(root: Path, trees: Iterable[Tree]) -> list[tuple[Path, Blob]]:
+    """The plainly named files whose content differs."""
+    found = []
+    for tree in trees:
+        for name, blob in tree.plain.items():
+            path = root / tree.subdir / name
+            try:
+                same = path.stat().st_size == blob.size and path.read_bytes() == blob.read()
+            except FileNotFoundError:
+                same = False
+            if not same:
+                found.append((path, blob))
+    return found
+
+
+def write_all(files: Sequence[tuple[Path, Blob]], progress: Progress | None = None) -> None:
+    """Write each file under a temporary name and rename it; a StageError leaves what was written for the next run."""
+    made: set[Path] = set()
+    first: dict[str, Path] = {}
+    for n, (path, blob) in enumerate(files, 1):
+        try:
+            if path.parent not in made:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                made.add(path.parent)
+            _write(path, blob, first)
+        except OSError as error:
+            raise StageError(f"cannot be written: {error.strerror}", where=str(path), hint=hint_of(error)) from error
+        if progress:
+            progress(n)
+
+
+def _write(path: Path, blob: Blob, first: dict[str, Path]) -> None:
+    temporary = path.parent / f".{secrets.token_hex(6)}.tmp"
+    twin = first.get(blob.sha256)
+    try:
+        if twin is not None:
+            os.link(twin, temporary)
+        else:
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
+            try:
+                _write_fully(fd, blob.read())
+            finally:
+                os.close(fd)
+        temporary.rename(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    first[blob.sha256] = path
+
+
+def _write_fully(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def sync_filesystem(path: Path) -> None:
+    """syncfs(2) of the file system that holds `path`."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.syncfs(fd) != 0:
+            code = ctypes.get_errno()
+            raise StageError(f"cannot be synced: {os.strerror(code)}", where=str(path))
+    finally:
+        os.close(fd)
+
+
+def publish(root: Path, trees: Sequence[Tree], progress: Progress | None = None) -> int:
+    """Add what is missing, sync once, then replace plain files. Returns how many files were written."""
+    new = missing(root, trees)
+    write_all(new, progress)
+    if new:
+        sync_filesystem(root)
+    plain = changed_plain(root, trees)
+    write_all(plain)
+    return len(new) + len(plain)
+
+
+def _sizes(directory: Path) -> dict[str, int]:
+    try:
+        with os.scandir(directory) as entries:
+            return {e.name: e.stat(follow_symlinks=False).st_size for e in entries}
+    except FileNotFoundError:
+        return {}
