@@ -14,16 +14,5 @@ class Verb:
 
 
 TREE: dict[str, tuple[str, dict[str, Verb] | Verb]] = {
-    "factory": (
-        "The Factory: turns requests into pilots at the entries.",
-        {
-            "run": Verb("glideinwms.cli.daemons:factory", "Run the daemon in the foreground (as systemd does)."),
-        },
-    ),
-    "frontend": (
-        "The Frontend: turns a VO's idle jobs into requests.",
-        {
-            "run": Verb("glideinwms.cli.daemons:frontend", "Run the daemon in the foreground (as systemd does)."),
-        },
-    ),
+    "version": ("The version of this program.", Verb("glideinwms.cli.version:version", "Print the version.")),
 }

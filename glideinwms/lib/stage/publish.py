@@ -30,7 +30,7 @@ def missing(root: Path, trees: Iterable[Tree]) -> list[tuple[Path, Blob]]:
 
 
 def changed_plain(root: Path, trees: Iterable[Tree]) -> list[tuple[Path, Blob]]:
-    """The plainly named files whose content differs."""
+    """The plainly named files whose content differs, or that the operator does not have yet."""
     found = []
     for tree in trees:
         for name, blob in tree.plain.items():
@@ -41,6 +41,9 @@ def changed_plain(root: Path, trees: Iterable[Tree]) -> list[tuple[Path, Blob]]:
                 same = False
             if not same:
                 found.append((path, blob))
+        for name, blob in tree.once.items():
+            if not (root / tree.subdir / name).exists():
+                found.append((root / tree.subdir / name, blob))
     return found
 
 

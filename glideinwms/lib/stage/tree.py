@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from glideinwms.lib.errors import StageError
 from glideinwms.lib.stage.blobs import Blob, content_name, of_bytes
@@ -29,6 +29,7 @@ class Item:
     condition: str = "TRUE"
     config_out: str = "FALSE"
     stage_stem: str = ""
+    once: bool = False
 
     @property
     def infile(self) -> str:
@@ -39,7 +40,8 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A tree ready to be published. `files` are immutable, `plain` ones are replaced by rename."""
+    """A tree ready to be published. `files` are immutable, `plain` ones are replaced by rename,
+    `once` ones are made if missing and then belong to the operator."""
 
     subdir: str
     descript: str
@@ -47,12 +49,14 @@ class Tree:
     sign256: str
     files: Mapping[str, Blob] = field(default_factory=dict)
     plain: Mapping[str, Blob] = field(default_factory=dict)
+    once: Mapping[str, Blob] = field(default_factory=dict)
 
 
 def build(subdir: str, lists: Mapping[str, Sequence[Item]], ids: Mapping[str, str] = EMPTY) -> Tree:
     """The tree of `lists` (description id -> items in order) plus further description ids."""
     files: dict[str, Blob] = {}
     plain: dict[str, Blob] = {}
+    once: dict[str, Blob] = {}
     list_names: dict[str, str] = {}
     for name, items in lists.items():
         seen: set[str] = set()
@@ -60,21 +64,21 @@ def build(subdir: str, lists: Mapping[str, Sequence[Item]], ids: Mapping[str, st
             if item.outfile in seen:
                 raise StageError(f"{item.outfile} is twice in {name}", where=subdir or "main", hint="set relfname")
             seen.add(item.outfile)
-            (plain if item.kind == "nocache" else files)[item.infile] = item.blob
+            place = (once if item.once else plain) if item.kind == "nocache" else files
+            place[item.infile] = item.blob
         rows = [_row(i) for i in items]
         blob = of_bytes(write_list(rows, f"{name}.lst"))
         list_names[name] = content_name(f"{name}.lst", blob.sha256)
         files[list_names[name]] = blob
-    return _sign(subdir, files, plain, list_names, ids)
+    tree = _sign(subdir, files, list_names, ids)
+    return replace(tree, plain=plain, once=once)
 
 
 def _row(item: Item) -> Row:
     return Row(item.outfile, item.infile, item.kind, item.period, item.prefix, item.condition, item.config_out)
 
 
-def _sign(
-    subdir: str, files: dict[str, Blob], plain: dict[str, Blob], lists: Mapping[str, str], ids: Mapping[str, str]
-) -> Tree:
+def _sign(subdir: str, files: dict[str, Blob], lists: Mapping[str, str], ids: Mapping[str, str]) -> Tree:
     sums = {256: [(n, b.sha256) for n, b in files.items()], 1: [(n, b.sha1) for n, b in files.items()]}
     names = {}
     for bits, lines in sums.items():
@@ -86,4 +90,4 @@ def _sign(
     one = of_bytes(write_sums([*sums[1], (descript, description.sha1)], "signature.sha1"))
     two = of_bytes(write_sums([*sums[256], (descript, description.sha256)], "signature.sha256"))
     files |= {descript: description, names[1]: one, names[256]: two}
-    return Tree(subdir, descript, one.sha1, two.sha256, files, plain)
+    return Tree(subdir, descript, one.sha1, two.sha256, files)

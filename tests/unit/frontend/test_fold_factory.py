@@ -74,13 +74,13 @@ def test_constraints_are_the_deployed_ones() -> None:
     wanted = [q["constraint"] for q in json.loads(member("ads/queries.json"))]
     query = wanted[1].split(" && ", 2)[2]
     inner = query.removeprefix("(").removesuffix(")")
-    assert fold_factory.GLOBALS == wanted[0]
+    assert wanted[0] == fold_factory.GLOBALS
     assert fold_factory.entries_constraint(inner) == wanted[1]
     assert fold_factory.clients_constraint("vofe-1.main", inner) == wanted[2]
 
 
 def test_expansion_of_frontend_attributes() -> None:
-    text = fold_factory.expanded('A == $$(x) && B == $$(n) && C == $$(gone)', {"x": 'a"b', "n": 3})
+    text = fold_factory.expanded("A == $$(x) && B == $$(n) && C == $$(gone)", {"x": 'a"b', "n": 3})
     assert text == 'A == "a\\"b" && B == 3 && C == undefined'
 
 

@@ -1,0 +1,113 @@
+"""Elements that the Factory's and the Frontend's file share (config 2.2, 2.3, 4, 5)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from glideinwms.creation.elements import Bool, Count, Element, Number, items, opt, req
+
+AttrType = Literal["string", "int", "expr"]
+
+
+class LogKind(Element):
+    """How long one kind of log is kept."""
+
+    max_days: Number = opt(14.0, "Files older than this many days are removed; 0 = never.")
+    max_mbytes: Number = opt(100.0, "Older files are removed once all together exceed this size (MB); 0 = never.")
+    min_days: Number = opt(3.0, "Files younger than this many days are kept whatever their size.")
+
+
+class JobLogs(LogKind):
+    """Standard output and error of pilots."""
+
+    max_days: Number = opt(7.0, "Days that pilot output is kept.")
+    min_days: Number = opt(2.0, "Days that pilot output is kept whatever its size.")
+
+
+class SummaryLogs(LogKind):
+    """Summaries of completed pilots."""
+
+    max_days: Number = opt(31.0, "Days that summaries are kept.")
+
+
+class ProcessLog(Element):
+    """A log file of the daemon (the deployed program's; ours is one JSON log, this sets its retention)."""
+
+    structured: Bool = opt(False, "JSON lines instead of text.")
+    extension: str = opt("all", "Extension of the log file.")
+    msg_types: str = opt("INFO, WARN, ERR", "Levels: INFO, DEBUG, ERR, WARN, ALL, ADMIN.")
+    max_days: Number = opt(7.0, "Rotate after this many days; 0 = never.")
+    max_mbytes: Number = opt(100.0, "Rotate at this size (MB); 0 = never.")
+    min_days: Number = opt(3.0, "Do not rotate by size before this many days.")
+    backup_count: Count = opt(5, "Rotated files kept.")
+    compression: Literal["", "gz", "zip"] = opt("", "Compress rotated files.")
+
+
+class Footer(Element):
+    """A line at the foot of the monitoring pages."""
+
+    display_txt: str = opt("", "Text shown.")
+    href_link: str = opt("", "Link of the text.")
+
+
+class Stage(Element):
+    """Where the files that pilots download are, and under which URL they are served."""
+
+    base_dir: str = req("Directory of the stage (web) area.")
+    web_base_url: str = req("URL under which a web server serves base_dir.")
+    use_symlink: Bool = opt(True, "Make symbolic links in the work area.")
+
+
+class UntarOptions(Element):
+    """How a tarball is unpacked on the worker node."""
+
+    cond_attr: str = opt("TRUE", "Unpack only if this glidein_config variable is 1; TRUE = always.")
+    dir: str = opt("", "Directory on the worker; default: the file name up to its first dot.")
+    absdir_outattr: str = opt("", "glidein_config key that receives the absolute directory.")
+
+
+class File(Element):
+    """A file that pilots download, run or source."""
+
+    absfname: str = req("Path on this host.")
+    relfname: str | None = opt(None, "Name on the worker; default: the base name.")
+    const: Bool = opt(True, "False: may change at any time; served uncached and unsigned.")
+    executable: Bool = opt(False, "Run it with the path of glidein_config and the tree's id.")
+    wrapper: Bool = opt(False, "Source it in the user job's wrapper.")
+    untar: Bool = opt(False, "Unpack it.")
+    config: Bool = opt(False, "Put it into the HTCondor configuration directory.")
+    period: Count = opt(0, "Run again every so many seconds; 0 = once.")
+    prefix: str = opt("GLIDEIN_PS_", "Prefix of what a periodic script publishes; NOPREFIX = none.")
+    type: str = opt("", "regular, run, run:singularity, source, config, config:condor, wrapper, untar.")
+    time: str = opt("", "When it runs; read and ignored, as in the deployed program.")
+    after_entry: Bool | None = opt(None, "After the entry's scripts (default: Frontend True, Factory False).")
+    after_group: Bool = opt(False, "After the group's scripts (Frontend global files only).")
+    untar_options: UntarOptions = opt(UntarOptions(), "How to unpack.")
+
+
+class FrontendAttr(Element):
+    """A value that pilots, matching or jobs see; set by the Frontend."""
+
+    name: str = req("Name of the attribute.")
+    value: str = opt(..., "Its value; for type int an integer, for type expr a ClassAd expression.")
+    parameter: Bool = opt(True, "Sent with each request; else a constant of the stage.")
+    glidein_publish: Bool = opt(False, "Publish it in the pilot's slot ad.")
+    job_publish: Bool = opt(False, "Put it into the user job's environment.")
+    type: AttrType = opt("string", "string, int or expr.")
+
+
+class FactoryAttr(FrontendAttr):
+    """A value that pilots, Frontends or jobs see; set by the Factory."""
+
+    const: Bool = opt(True, "Frontends cannot change it.")
+    publish: Bool = opt(True, "Publish it in the glidefactory ad.")
+
+
+class Empty(Element):
+    """An element without meaning here."""
+
+
+class ProcessRetention(Element):
+    """Logs of the daemon."""
+
+    process_logs: tuple[ProcessLog, ...] = items("process_log", "Log files of the daemon.")

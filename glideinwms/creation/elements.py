@@ -1,0 +1,178 @@
+"""The base of the typed configuration, and loading a node tree into it with every problem placed.
+
+A model's field is an XML attribute, a child element (another model) or, made by `items`, a container element whose
+children are models. The field's description is its help text.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Annotated, Any, TypeVar, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from glideinwms.creation.problems import NOWHERE, Problems, Where, did_you_mean
+from glideinwms.creation.source import Node
+
+M = TypeVar("M", bound="Element")
+TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+
+
+class Element(BaseModel):
+    """One XML element; `where` is its place."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    where: Any = Field(NOWHERE, exclude=True, repr=False)
+
+
+def _bool(value: Any) -> Any:
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word in TRUE:
+            return True
+        if word in FALSE:
+            return False
+        raise ValueError(f"must be True or False, not {value!r}")
+    return value
+
+
+def _number(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
+
+
+def _unset(value: Any) -> Any:
+    return None if isinstance(value, str) and value.strip() in ("", "None") else _number(value)
+
+
+Bool = Annotated[bool, BeforeValidator(_bool)]
+Int = Annotated[int, BeforeValidator(_number)]
+Count = Annotated[int, BeforeValidator(_number), Field(ge=0)]
+Number = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
+OptCount = Annotated[int | None, BeforeValidator(_unset), Field(ge=0)]
+
+
+def opt(default: Any, text: str) -> Any:
+    """An attribute or element with a default and its help."""
+    return Field(default, description=text)
+
+
+def req(text: str) -> Any:
+    """An attribute that must be given and not be empty."""
+    return Field(min_length=1, description=text)
+
+
+def items(tag: str, text: str) -> Any:
+    """A container element: its children are `tag` elements."""
+    return Field(default_factory=tuple, description=text, json_schema_extra={"item": tag})
+
+
+@functools.cache
+def shape(model: type[Element]) -> dict[str, tuple[str, type[Element] | None]]:
+    """XML name -> ("", None) for an attribute, ("", model) for a child, (item tag, model) for a container."""
+    out: dict[str, tuple[str, type[Element] | None]] = {}
+    for name, info in model.model_fields.items():
+        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+        item = str(extra.get("item", ""))
+        if item:
+            out[name] = (item, info.annotation.__args__[0])  # type: ignore[union-attr]
+        elif isinstance(info.annotation, type) and issubclass(info.annotation, Element):
+            out[name] = ("", info.annotation)
+        elif name != "where":
+            out[name] = ("", None)
+    return out
+
+
+def load(node: Node, model: type[M], problems: Problems, *, strict: bool) -> M | None:
+    """The model of a tree, or None with the reasons in `problems`. With `strict` an unknown name is an error."""
+    data = _convert(node, model, problems, strict)
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        for finding in error.errors(include_url=False):
+            _place(data, node.tag, finding, model, problems)
+        return None
+
+
+def _convert(node: Node, model: type[Element], problems: Problems, strict: bool) -> dict[str, Any]:
+    known = shape(model)
+    out: dict[str, Any] = {"where": node.where}
+    for name, value in node.attrs.items():
+        if name in known and known[name] == ("", None):
+            out[name] = value
+        elif name != "comment":
+            _unknown(node.where, f"{title(node)}@{name}", name, known, problems, strict)
+    for child in node.children:
+        tag, kind = known.get(child.tag, ("", None))
+        if kind is None:
+            _unknown(child.where, f"{title(node)}/{child.tag}", child.tag, known, problems, strict)
+        elif not tag:
+            out[child.tag] = _convert(child, kind, problems, strict)
+        else:
+            out.setdefault(child.tag, []).extend(_items(child, tag, kind, problems, strict))
+    return out
+
+
+def _items(node: Node, tag: str, kind: type[Element], problems: Problems, strict: bool) -> list[dict[str, Any]]:
+    for name in node.attrs:
+        if name != "comment":
+            _unknown(node.where, f"{node.tag}@{name}", name, (), problems, strict)
+    found = []
+    for child in node.children:
+        if child.tag == tag:
+            found.append(_convert(child, kind, problems, strict))
+        else:
+            _unknown(child.where, f"{node.tag}/{child.tag}", child.tag, (tag,), problems, strict)
+    return found
+
+
+def _unknown(where: Where, subject: str, name: str, known: Any, problems: Problems, strict: bool) -> None:
+    hint = did_you_mean(name, known)
+    if strict:
+        problems.error(where, subject, "unknown name", hint)
+    else:
+        problems.warn(where, subject, "unknown name, ignored", hint)
+
+
+def title(node: Node) -> str:
+    """`entry[X]` where the element has a name, else its tag."""
+    name = next((node.attrs[k] for k in ("name", "alias", "absfname", "group_name") if node.attrs.get(k)), "")
+    return f"{node.tag}[{name}]" if name else node.tag
+
+
+def _place(data: dict[str, Any], tag: str, finding: Any, model: type[Element], problems: Problems) -> None:
+    where, subject, here, kind = data["where"], tag, data, model
+    path = list(finding["loc"])
+    while path and isinstance(here, dict) and isinstance(here.get(path[0]), dict | list):
+        name = cast(str, path.pop(0))
+        item, inner = shape(kind)[name]
+        here = here[name]
+        if item and path:
+            here, name = here[path.pop(0)], item
+        kind = inner or kind
+        if isinstance(here, dict):
+            where = here.get("where", where)
+            label = next((here[k] for k in ("name", "alias", "absfname") if here.get(k)), "")
+            subject = f"{subject}/{name}[{label}]" if label else f"{subject}/{name}"
+    if path:
+        attribute = "/".join(str(p) for p in path)
+        is_child = shape(kind).get(str(path[0]), ("", None))[1] is not None
+        subject += f"/{attribute}" if is_child else f"@{attribute}"
+    problems.error(where, subject.partition("/")[2] or subject, _words(finding))
+
+
+def _words(finding: Any) -> str:
+    given, kind = finding.get("input"), finding["type"]
+    if kind == "missing":
+        return "is required"
+    if kind == "string_too_short":
+        return "may not be empty"
+    text = {
+        "int_parsing": "must be an integer",
+        "int_from_float": "must be an integer",
+        "float_parsing": "must be a number",
+        "greater_than_equal": f"must be at least {finding.get('ctx', {}).get('ge', 0)}",
+        "literal_error": f"must be one of {finding.get('ctx', {}).get('expected', '')}",
+    }.get(kind)
+    if text:
+        return f"{text}, not {given!r}"
+    return str(finding["msg"]).removeprefix("Value error, ")

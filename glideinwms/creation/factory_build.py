@@ -1,0 +1,185 @@
+"""The Factory's file resolved: FactoryPolicy and the trees of main and every entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from glideinwms import __version__
+from glideinwms.creation import factory_checks, nodes, own, source, tarballs
+from glideinwms.creation.built import Built
+from glideinwms.creation.elements import load
+from glideinwms.creation.factory_entry import Shared, name_of, resolve
+from glideinwms.creation.factory_model import Entry, EntrySet, Factory
+from glideinwms.creation.placement import Placed, place_factory
+from glideinwms.creation.problems import Problems
+from glideinwms.creation.stagefiles import GLIDEIN, Pilot, Tables, expanded, gridmap, load_pilot, user_item
+from glideinwms.factory.policy import SCHEMA, EntryPolicy, FactoryPolicy, FrontendTrust, Retention, StageTriple
+from glideinwms.lib.stage.blobs import Blob
+from glideinwms.lib.stage.tree import Item, Tree, build
+
+LISTS = ("file_list", "precvmfs_file_list", "at_file_list", "after_file_list")
+
+
+def read(path: Path, problems: Problems, *, strict: bool = False) -> Factory:
+    """The typed file (config.d merged); InvalidConfig if it cannot be one."""
+    node = source.parse_factory(path, problems)
+    if node.tag != "glidein":
+        problems.error(node.where, node.tag, "the root element of a Factory's file is glidein")
+    factory = load(node, Factory, problems, strict=strict)
+    problems.check()
+    assert factory is not None
+    return factory
+
+
+def build_factory(
+    path: Path, problems: Problems, *, previous: Mapping[str, str] | None = None, glidein: Path = GLIDEIN
+) -> Built:
+    """Resolve the file at `path`; `previous` maps entries to the schedds they have. InvalidConfig names all errors."""
+    factory = read(path, problems)
+    options = own.load(path, own.FactoryOwn, problems)
+    factory_checks.check(factory, problems)
+    pilot = load_pilot(glidein)
+    placed = place_factory(factory.attrs, {v.name: v for v in pilot.vars}, problems)
+    sub = f"/glidein_{factory.glidein_name}" if factory.factory_versioning else ""
+    url = factory.stage.web_base_url.rstrip("/") + sub
+    blobs: dict[str, Blob] = {}
+    shared = Shared(factory, _without_references(placed, factory), pilot, blobs, url, problems)
+    entries: list[Entry | EntrySet] = [*factory.entries, *factory.entry_sets]
+    schedds = assign_schedds(entries, [s.strip() for s in factory.schedd_name.split(",") if s.strip()], previous or {})
+    if collectors := _monitoring(factory):
+        placed.params["GLIDEIN_Factory_Collector"] = collectors
+    problems.check()
+    done = [resolve(e, schedds[name_of(e)], shared) for e in entries]
+    main = _main_tree(factory, shared, problems, Path(factory.submit.base_dir + sub) / "tarballs")
+    problems.check()
+    policy = _policy(factory, options, [p for p, _ in done], main, url, sub, pilot)
+    work = {policy.startup_script.rpartition("/")[2]: pilot.startup}
+    return Built("factory", policy, (main, *(t for _, t in done)), work, _directories(policy), options.keep_generations)
+
+
+def _without_references(placed: Placed, factory: Factory) -> Placed:
+    """The tables themselves; entries adopt what needs expansion and override it by name."""
+    return placed
+
+
+def assign_schedds(entries: list[Entry | EntrySet], schedds: list[str], previous: Mapping[str, str]) -> dict[str, str]:
+    """Entry -> schedd: what it has if still listed, else the one with the fewest enabled entries (config 2.1)."""
+    load_of = dict.fromkeys(schedds or [""], 0)
+    out: dict[str, str] = {}
+    for entry in entries:
+        name = name_of(entry)
+        if previous.get(name) in load_of:
+            out[name] = previous[name]
+            load_of[previous[name]] += entry.enabled
+    for entry in entries:
+        name = name_of(entry)
+        if name not in out:
+            out[name] = min(load_of, key=lambda s: load_of[s])
+            load_of[out[name]] += entry.enabled
+    return out
+
+
+def _monitoring(factory: Factory) -> str:
+    return nodes.joined((c.group, c.node, c.secondary) for c in factory.monitoring_collectors)
+
+
+def _main_tree(factory: Factory, shared: Shared, problems: Problems, cache: Path) -> Tree:
+    pilot: Pilot = shared.pilot
+    offered = [p for t in factory.condor_tarballs for p in tarballs.platforms(t)]
+    consts: dict[str, object] = {f"CONDOR_PLATFORM_{p.name}": 0 for p in offered}
+    consts |= _ready(shared.placed.consts, factory)
+    tables = Tables(consts, [*pilot.vars, *shared.placed.vars.values()])
+    condor = tarballs.items(factory.condor_tarballs, cache, shared.blobs, tables)
+    before: list[Item] = []
+    after: list[Item] = []
+    for file in factory.files:
+        item = user_item(file, tables, shared.blobs, problems, preentry=not file.after_entry)
+        if item:
+            (after if file.after_entry else before).append(item)
+    for name in LISTS:
+        for row in pilot.of("main", name):
+            if row.item and row.untar_dir:
+                tables.untar[row.item.outfile] = row.untar_dir
+    dns = {c.DN: f"fcollector{n}" for n, c in enumerate(factory.monitoring_collectors)}
+    constants = [*tables.items(), gridmap(dns)]
+    generated = {"constants": constants, "condor_tarballs": condor}
+    lists = {"file_list": expanded(pilot, "main", "file_list", tables, generated) + before}
+    lists |= {name: expanded(pilot, "main", name, tables, {}) for name in LISTS[1:]}
+    lists["after_file_list"] = after + lists["after_file_list"]
+    lists["file_list"].append(Item("glidein_startup.sh", pilot.startup, "nocache"))
+    plain = Item("glidein_startup.sh", pilot.startup, "nocache")
+    lists["file_list"].remove(plain)
+    tree = build("", lists, pilot.ids)
+    return Tree(
+        tree.subdir, tree.descript, tree.sign, tree.sign256, tree.files, {**tree.plain, plain.infile: plain.blob}
+    )
+
+
+def _ready(consts: Mapping[str, object], factory: Factory) -> dict[str, object]:
+    if not factory.enable_attribute_expansion:
+        return dict(consts)
+    return {k: v for k, v in consts.items() if "$" not in str(v)}
+
+
+def _policy(
+    factory: Factory,
+    options: own.FactoryOwn,
+    entries: list[EntryPolicy],
+    main: Tree,
+    url: str,
+    sub: str,
+    pilot: Pilot,
+) -> FactoryPolicy:
+    submit, security, logs = factory.submit, factory.security, factory.log_retention
+    kinds = {"condor": logs.condor_logs, "job": logs.job_logs, "summary": logs.summary_logs}
+    collector = factory.factory_collector if factory.factory_collector not in ("None", "default") else ""
+    work = submit.base_dir + sub
+    return FactoryPolicy(
+        schema=SCHEMA,
+        generation="",
+        version=__version__,
+        factory_name=factory.factory_name,
+        glidein_name=factory.glidein_name,
+        work_dir=work,
+        stage_dir=factory.stage.base_dir + sub,
+        log_dir=submit.base_log_dir + sub,
+        client_log_dir=submit.base_client_log_dir,
+        client_proxies_dir=submit.base_client_proxies_dir,
+        collector=collector,
+        startup_script=f"{work}/glidein_startup.{pilot.startup.sha256[:12]}.sh",
+        stage=StageTriple(url, main.descript, main.sign, main.sign256),
+        frontends=tuple(
+            FrontendTrust(f.name, f.identity, {c.name: c.username for c in f.security_classes})
+            for f in security.frontends
+        ),
+        entries=tuple(entries),
+        loop_delay=factory.loop_delay,
+        advertise_delay=factory.advertise_delay,
+        advertise_tcp=factory.advertise_with_tcp,
+        pilot_accounting=factory.advertise_pilot_accounting,
+        recoverable_exitcodes=factory.recoverable_exitcodes,
+        key_length=security.key_length,
+        old_key_grace=security.reuse_oldkey_onstartup_gracetime,
+        remove_old_cred_age=security.remove_old_cred_age * 86400.0,
+        remove_old_cred_freq=security.remove_old_cred_freq * 3600.0,
+        monitoring_collectors=_monitoring(factory),
+        retention={k: Retention(r.max_days, r.min_days, r.max_mbytes) for k, r in kinds.items()}
+        | {f"process_{p.extension}": Retention(p.max_days, p.min_days, p.max_mbytes) for p in logs.process_logs},
+        credential_max_age=options.credential_max_age,
+        request_max_age=options.request_max_age,
+        restart_attempts=factory.restart_attempts,
+        restart_interval=factory.restart_interval,
+    )
+
+
+def _directories(policy: FactoryPolicy) -> dict[Path, int]:
+    """Work, log, and per (user, entry) client directories; credentials are private."""
+    out = {Path(policy.work_dir): 0o755, Path(policy.work_dir) / "state": 0o755, Path(policy.log_dir): 0o755}
+    users = sorted({u for f in policy.frontends for u in f.usernames.values()})
+    for base, mode in ((policy.client_log_dir, 0o755), (policy.client_proxies_dir, 0o700)):
+        for user in users:
+            glidein = Path(base) / f"user_{user}" / f"glidein_{policy.glidein_name}"
+            out |= {glidein.parent: mode, glidein: mode}
+            out |= {glidein / f"entry_{e.name}": mode for e in policy.entries}
+    return out

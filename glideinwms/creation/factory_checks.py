@@ -1,0 +1,149 @@
+"""What the Factory's file may not say, beyond the types (config 13), and what nobody else notices."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from glideinwms.creation import nodes, tarballs
+from glideinwms.creation.factory_entry import DEFAULT_PARAMS, name_of, subs_of
+from glideinwms.creation.factory_model import Entry, EntrySet, Factory
+from glideinwms.creation.problems import Problems, did_you_mean
+from glideinwms.creation.tarballs import Platform
+
+NAME = re.compile(r"[A-Za-z0-9._-]+")
+REFUSED_TYPES = ("gt2", "gt5")
+LEGACY_TYPES = ("cream", "nordugrid")
+TYPES = ("condor", "arc", "ec2", "gce", *LEGACY_TYPES, *REFUSED_TYPES)
+BATCH = ("pbs", "lsf", "sge", "slurm", "condor")
+AUTH = (
+    *("grid_proxy", "voms_proxy", "key_pair", "cert_pair", "username_password", "auth_file", "scitoken", "idtoken"),
+    *("vm_id", "vm_type", "project_id", "projectid", "none"),
+)
+PLATFORMS = ("CONDOR_VERSION", "CONDOR_OS", "CONDOR_ARCH")
+
+
+def check(factory: Factory, problems: Problems) -> None:
+    """All findings of the whole file; reads only tarballs' and files' presence."""
+    _top(factory, problems)
+    _frontends(factory, problems)
+    entries: list[Entry | EntrySet] = [*factory.entries, *factory.entry_sets]
+    _unique(entries, problems)
+    offered = tarballs.check(factory.condor_tarballs, problems)
+    wanted = {**DEFAULT_PARAMS, **{a.name: a.value for a in factory.attrs}}
+    constness = {a.name: a.const for a in factory.attrs}
+    classes = {f"{f.name}:{c.name}" for f in factory.security.frontends for c in f.security_classes}
+    for entry in entries:
+        _entry(entry, factory, problems)
+        _limits(entry, classes, problems)
+        _platform(entry, wanted, offered, problems)
+        for attr in entry.attrs:
+            if constness.get(attr.name, attr.const) != attr.const:
+                problems.error(attr.where, f"attr[{attr.name}]@const", "differs from the global attribute of that name")
+
+
+def _top(factory: Factory, problems: Problems) -> None:
+    for attribute in ("factory_name", "glidein_name"):
+        if not NAME.fullmatch(getattr(factory, attribute)):
+            problems.error(factory.where, f"glidein@{attribute}", "may contain letters, digits, dot, - and _ only")
+    if factory.security.pub_key not in ("RSA", "None"):
+        problems.error(factory.security.where, "security@pub_key", f"must be RSA, not {factory.security.pub_key!r}")
+    for part in filter(None, (p.strip() for p in factory.recoverable_exitcodes.split(","))):
+        if not all(re.fullmatch(r"-?\d+", w) for w in part.split()):
+            problems.error(factory.where, "glidein@recoverable_exitcodes", f"{part!r} is not `code [subcode ...]`")
+    distro = factory.cvmfsexec_distro
+    if distro.platforms and not distro.sources:
+        problems.error(distro.where, "cvmfsexec_distro@platforms", "needs sources")
+    primaries: Counter[str] = Counter()
+    for collector in factory.monitoring_collectors:
+        subject = f"monitoring_collector[{collector.node}]"
+        if wrong := nodes.fault(collector.node, ranges=collector.secondary):
+            problems.error(collector.where, f"{subject}@node", wrong)
+        primaries[collector.group] += not collector.secondary
+        if primaries[collector.group] > 1 and not collector.secondary:
+            problems.error(collector.where, subject, f"group {collector.group} has two primary collectors")
+    if not factory.entries and not factory.entry_sets:
+        problems.warn(factory.where, "glidein/entries", "there is no entry")
+
+
+def _frontends(factory: Factory, problems: Problems) -> None:
+    for frontend in factory.security.frontends:
+        if "@" not in frontend.identity:
+            what = f"{frontend.identity!r} is not user@host"
+            problems.warn(frontend.where, f"frontend[{frontend.name}]@identity", what)
+        if not frontend.security_classes:
+            problems.warn(frontend.where, f"frontend[{frontend.name}]", "has no security class: no request is served")
+
+
+def _unique(entries: Iterable[Entry | EntrySet], problems: Problems) -> None:
+    seen: dict[str, object] = {}
+    for entry in entries:
+        name = name_of(entry)
+        subject = f"entry[{name}]@name"
+        if name in seen:
+            problems.error(entry.where, subject, f"is also the name of the entry at {seen[name]}")
+        seen.setdefault(name, entry.where)
+        if not NAME.fullmatch(name):
+            problems.error(entry.where, subject, "may contain letters, digits, dot, - and _ only")
+
+
+def _entry(entry: Entry | EntrySet, factory: Factory, problems: Problems) -> None:
+    subject = f"entry[{name_of(entry)}]"
+    subs = subs_of(entry)
+    if not subs:
+        problems.error(entry.where, subject, "an entry_set needs at least one entry")
+    for sub in subs:
+        kind, _, lrms = sub.gridtype.partition(" ")
+        if kind in REFUSED_TYPES and entry.enabled:
+            problems.error(sub.where, f"{subject}@gridtype", f"{kind} no longer exists", "use condor, or disable it")
+        elif kind in LEGACY_TYPES:
+            problems.warn(sub.where, f"{subject}@gridtype", f"HTCondor no longer has {kind}; the entry stays disabled")
+        elif sub.gridtype not in TYPES and not (kind == "batch" and lrms in BATCH):
+            problems.warn(sub.where, f"{subject}@gridtype", f"unknown type {sub.gridtype!r}", did_you_mean(kind, TYPES))
+        for method in re.split(r"[+;,]", sub.auth_method):
+            if method.strip() not in AUTH:
+                what = f"unknown method {method!r}"
+                problems.warn(sub.where, f"{subject}@auth_method", what, did_you_mean(method, AUTH))
+        if sub.schedd_name and isinstance(entry, Entry):
+            what = "is ignored: entries are spread over the Factory's schedd_name"
+            problems.notice(sub.where, f"{subject}@schedd_name", what)
+    if len({(s.auth_method, s.trust_domain, s.gridtype) for s in subs}) > 1:
+        problems.warn(entry.where, subject, "its entries differ in auth_method, gridtype or trust_domain")
+    algorithm = entry.config.entry_selection.algorithm_name
+    if isinstance(entry, EntrySet) and algorithm != "Default":
+        problems.error(entry.where, f"{subject}/entry_selection@algorithm_name", f"there is no {algorithm!r}")
+    known = {f.name for f in factory.security.frontends}
+    for allowed in entry.allow_frontends:
+        if allowed.name not in known:
+            hint = did_you_mean(allowed.name, known)
+            problems.warn(allowed.where, f"{subject}/allow_frontend@name", f"no frontend {allowed.name!r}", hint)
+
+
+def _limits(entry: Entry | EntrySet, classes: set[str], problems: Problems) -> None:
+    subject, jobs = f"entry[{name_of(entry)}]/max_jobs", entry.config.max_jobs
+    for per in jobs.per_frontends:
+        if per.name not in classes:
+            hint = did_you_mean(per.name, classes)
+            problems.warn(per.where, f"{subject}/per_frontend@name", f"no frontend:class {per.name!r}", hint)
+        for limit in ("glideins", "idle", "held"):
+            if getattr(per, limit) > getattr(jobs.per_entry, limit):
+                what = f"{getattr(per, limit)} is above the whole entry's {getattr(jobs.per_entry, limit)}"
+                problems.warn(per.where, f"{subject}/per_frontend[{per.name}]@{limit}", what)
+    if jobs.per_entry.idle > jobs.per_entry.glideins:
+        what = f"{jobs.per_entry.idle} idle pilots are above the limit of {jobs.per_entry.glideins} pilots"
+        problems.warn(jobs.per_entry.where, f"{subject}/per_entry@idle", what)
+    walltime = next((a for a in entry.attrs if a.name == "GLIDEIN_Max_Walltime"), None)
+    if walltime and walltime.value.isdigit() and int(walltime.value) < 1200:
+        what = f"{walltime.value} seconds leave no time for a job"
+        problems.warn(walltime.where, "attr[GLIDEIN_Max_Walltime]@value", what)
+
+
+def _platform(
+    entry: Entry | EntrySet, defaults: Mapping[str, str], offered: Iterable[Platform], problems: Problems
+) -> None:
+    wanted = {**defaults, **{a.name: a.value for a in entry.attrs}}
+    if entry.enabled and not tarballs.resolves(wanted, offered):
+        need = "-".join(wanted[k] for k in PLATFORMS)
+        what = f"no condor_tarball offers version-os-arch {need}"
+        problems.error(entry.where, f"entry[{name_of(entry)}]", what, "add a condor_tarball, or set CONDOR_VERSION")

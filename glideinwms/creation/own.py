@@ -1,0 +1,64 @@
+"""Our own options: `gwms.toml` beside the XML, so that the XML stays loadable by the deployed program (decision 34)."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from glideinwms.creation.problems import Problems, Where, did_you_mean
+
+NAME = "gwms.toml"
+
+
+class _Own(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FactoryOwn(_Own):
+    """`[factory]` of gwms.toml. Ages in seconds."""
+
+    request_max_age: float = Field(900.0, ge=0, description="A request older than this is not served.")
+    credential_max_age: float = Field(3600.0, ge=0, description="A credential unnamed for so long may be removed.")
+    keep_generations: float = Field(14 * 86400.0, ge=0, description="Stage files of older generations are pruned.")
+
+
+class FrontendOwn(_Own):
+    """`[frontend]` of gwms.toml. Ages in seconds: how long the last good reading is used."""
+
+    user_collector: str = Field("", description="Collector of the user pool; default the first primary collector.")
+    passwords_dir: str = Field("/var/lib/gwms-frontend/passwords.d", description="Signing keys of pilots' tokens.")
+    tokens_dir: str = Field("/var/lib/gwms-frontend/tokens.d", description="Where pilots' tokens are kept.")
+    job_max_age: float = Field(1800.0, ge=0, description="Readings of schedds.")
+    slot_max_age: float = Field(600.0, ge=0, description="Readings of slots.")
+    factory_max_age: float = Field(900.0, ge=0, description="Readings of Factories.")
+    strict_deployed_numbers: bool = Field(False, description="Request exactly what the deployed program would.")
+    keep_generations: float = Field(14 * 86400.0, ge=0, description="Stage files of older generations are pruned.")
+
+
+Own = TypeVar("Own", FactoryOwn, FrontendOwn)
+
+
+def load(xml: Path, kind: type[Own], problems: Problems) -> Own:
+    """The section for `kind` of the gwms.toml beside `xml`; defaults where there is none."""
+    path = xml.parent / NAME
+    section = "factory" if kind is FactoryOwn else "frontend"
+    where = Where(str(path), 0)
+    try:
+        data = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return kind()
+    except (OSError, ValueError) as error:
+        problems.error(where, NAME, f"cannot be read: {error}")
+        return kind()
+    for name in set(data) - {"factory", "frontend"}:
+        problems.error(where, name, "unknown section", did_you_mean(name, ("factory", "frontend")))
+    try:
+        return kind.model_validate(data.get(section, {}))
+    except ValidationError as error:
+        for finding in error.errors(include_url=False):
+            name = ".".join(str(p) for p in finding["loc"])
+            problems.error(where, f"{section}.{name}", str(finding["msg"]), did_you_mean(name, kind.model_fields))
+        return kind()

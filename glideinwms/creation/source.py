@@ -1,0 +1,105 @@
+"""XML files as located nodes; config.d files merged over the main Factory file (config 1).
+
+Entities and network are off. Merged lists keep file order: a later item with an equal key replaces the earlier in
+its place, new ones are appended (the deployed program sorts such a list).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lxml import etree
+
+from glideinwms.creation.problems import Problems, Where
+from glideinwms.lib.errors import ConfigError
+
+LIST_KEYS: dict[str, tuple[str, ...]] = {
+    "attrs": ("name",),
+    "files": ("absfname",),
+    "allow_frontends": ("name",),
+    "condor_tarballs": ("arch", "os", "version"),
+    "entries": ("name",),
+    "entry_sets": ("alias",),
+    "frontends": ("name",),
+    "monitoring_collectors": ("DN",),
+    "per_frontends": ("name",),
+    "process_logs": ("extension",),
+    "security_classes": ("username",),
+    "submit_attrs": ("name",),
+    "infosys_refs": ("ref",),
+    "monitorgroups": ("group_name",),
+}
+
+
+@dataclass(slots=True)
+class Node:
+    """One XML element with its place."""
+
+    tag: str
+    attrs: dict[str, str]
+    where: Where
+    children: list[Node] = field(default_factory=list)
+
+
+def parse(path: Path) -> Node:
+    """The tree of one file; ConfigError with file:line if it is not well-formed."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
+    try:
+        root = etree.parse(str(path), parser).getroot()
+    except etree.XMLSyntaxError as error:
+        line = error.lineno or 0
+        raise ConfigError(f"not well-formed XML: {error.msg}", where=f"{path}:{line}") from error
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error}", where=str(path)) from error
+    return _node(root, str(path))
+
+
+def _node(element: etree._Element, file: str) -> Node:
+    line = element.sourceline if isinstance(element.sourceline, int) else 0
+    attrs = {str(k): str(v) for k, v in element.attrib.items()}
+    node = Node(str(element.tag), attrs, Where(file, line))
+    node.children = [_node(c, file) for c in element if isinstance(c.tag, str)]
+    return node
+
+
+def inputs(path: Path) -> list[Path]:
+    """The XML files that make up a Factory configuration, in merge order."""
+    return [path, *sorted((path.parent / "config.d").glob("*.xml"))]
+
+
+def parse_factory(path: Path, problems: Problems) -> Node:
+    """The main file with `config.d/*.xml` beside it merged over it."""
+    root = parse(path)
+    for extra in inputs(path)[1:]:
+        other = parse(extra)
+        if other.tag != root.tag:
+            problems.error(other.where, other.tag, f"the root element must be <{root.tag}>")
+            continue
+        _merge(root, other)
+    return root
+
+
+def _merge(into: Node, other: Node) -> None:
+    into.attrs |= other.attrs
+    for child in other.children:
+        mine = next((c for c in into.children if c.tag == child.tag), None)
+        if mine is None:
+            into.children.append(child)
+        elif child.tag in LIST_KEYS:
+            _merge_list(mine, child, LIST_KEYS[child.tag])
+        else:
+            _merge(mine, child)
+
+
+def _merge_list(into: Node, other: Node, keys: tuple[str, ...]) -> None:
+    def key(node: Node) -> tuple[str, ...]:
+        return (node.tag, *(node.attrs.get(k, "default") for k in keys))
+
+    places = {key(c): n for n, c in enumerate(into.children)}
+    for child in other.children:
+        if key(child) in places:
+            into.children[places[key(child)]] = child
+        else:
+            places[key(child)] = len(into.children)
+            into.children.append(child)

@@ -1,0 +1,106 @@
+"""HTCondor for worker nodes: which platforms are offered, and the tarballs (config 2.9)."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from glideinwms.creation.factory_model import CondorTarball
+from glideinwms.creation.problems import Problems
+from glideinwms.creation.stagefiles import Tables, pack
+from glideinwms.lib.errors import StageError
+from glideinwms.lib.files import write_atomic
+from glideinwms.lib.stage.blobs import Blob, of_file
+from glideinwms.lib.stage.tree import Item
+
+NEEDED = ("sbin/condor_master", "sbin/condor_startd", "sbin/condor_starter")
+FOLDERS = ("bin", "sbin", "lib", "libexec")
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """One (version, os, arch) that a tarball serves."""
+
+    version: str
+    os: str
+    arch: str
+
+    @property
+    def name(self) -> str:
+        """As in CONDOR_PLATFORM_<name> and condor_bin_<name>.tgz."""
+        return f"{self.version}-{self.os}-{self.arch}"
+
+
+def _words(text: str) -> list[str]:
+    return [w.strip() for w in text.split(",") if w.strip()]
+
+
+def platforms(tarball: CondorTarball) -> list[Platform]:
+    """Every combination the tarball names."""
+    axes = (_words(tarball.version), _words(tarball.os), _words(tarball.arch))
+    return [Platform(v, o, a) for v, o, a in itertools.product(*axes)]
+
+
+def check(tarballs: Sequence[CondorTarball], problems: Problems) -> list[Platform]:
+    """All platforms; says what is missing on disk."""
+    found: list[Platform] = []
+    for tarball in tarballs:
+        subject = f"condor_tarball[{tarball.version}-{tarball.os}-{tarball.arch}]"
+        if not tarball.tar_file and not tarball.base_dir:
+            problems.error(tarball.where, subject, "needs tar_file or base_dir")
+        elif tarball.tar_file and not Path(tarball.tar_file).is_file():
+            problems.error(tarball.where, f"{subject}@tar_file", f"{tarball.tar_file} is not a file")
+        elif not tarball.tar_file:
+            lacking = [n for n in NEEDED if not (Path(tarball.base_dir) / n).is_file()]
+            if lacking:
+                problems.error(tarball.where, f"{subject}@base_dir", f"{tarball.base_dir} lacks {', '.join(lacking)}")
+        found += platforms(tarball)
+    return found
+
+
+def resolves(wanted: Mapping[str, str], offered: Iterable[Platform]) -> bool:
+    """Whether CONDOR_VERSION/OS/ARCH of an entry find a tarball; `auto` is a wildcard for os and arch."""
+    version, os, arch = (wanted.get(k, "default") for k in ("CONDOR_VERSION", "CONDOR_OS", "CONDOR_ARCH"))
+
+    def fits(one: str, other: str) -> bool:
+        return any(w in ("auto", other) for w in _words(one) or ["default"])
+
+    return any(fits(version, p.version) and fits(os, p.os) and fits(arch, p.arch) for p in offered)
+
+
+def items(tarballs: Sequence[CondorTarball], cache: Path, blobs: dict[str, Blob], tables: Tables) -> list[Item]:
+    """Rows of the main list; a base_dir is packed once per content into `cache`."""
+    rows = []
+    for index, tarball in enumerate(tarballs):
+        path = Path(tarball.tar_file) if tarball.tar_file else packed(Path(tarball.base_dir), cache)
+        blob = blobs.setdefault(str(path), blobs.get(str(path)) or of_file(path))
+        for platform in platforms(tarball):
+            name, condition = f"condor_bin_{platform.name}.tgz", f"CONDOR_PLATFORM_{platform.name}"
+            tables.untar[name] = "condor"
+            stem = f"condor_bin_{index}.tgz"
+            rows.append(Item(name, blob, "untar", condition=condition, config_out="CONDOR_DIR", stage_stem=stem))
+    return rows
+
+
+def packed(base: Path, cache: Path) -> Path:
+    """The tarball of an unpacked installation, made when a file's path, size or time changed."""
+    files = sorted(p for f in FOLDERS for p in (base / f).rglob("*") if p.is_file())
+    stats = [(str(p.relative_to(base)), s.st_size, s.st_mtime_ns) for p in files for s in [p.stat()]]
+    target = cache / f"{hashlib.sha256(repr(stats).encode()).hexdigest()[:12]}.tgz"
+    if not target.exists():
+        try:
+            members = [(_inside(p.relative_to(base)), p.read_bytes(), p.stat().st_mode & 0o755) for p in files]
+        except OSError as error:
+            raise StageError(f"cannot be packed: {error}", where=str(base)) from error
+        cache.mkdir(parents=True, exist_ok=True)
+        write_atomic(target, pack(members))
+    return target
+
+
+def _inside(path: Path) -> str:
+    """libexec/condor of the RPM layout becomes libexec."""
+    parts = path.parts
+    return "/".join((parts[0], *parts[2:]) if parts[:2] == ("libexec", "condor") else parts)

@@ -1,0 +1,227 @@
+"""The grid on one machine: a user pool, a WMS pool and two CEs on loopback, tokens only, no root needed.
+
+    with Grid(base, condor.prefix) as grid:            # all four pools, about 3 s
+        config = grid.client_config("alice@user.demo")
+
+As root everything runs as `nobody` (decision 55); `base` must then be reachable by that account.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+
+from glideinwms.demo import process
+from glideinwms.demo.idtoken import idtoken
+from glideinwms.demo.pki import Authority, Issuer, write_private
+from glideinwms.demo.pool import UP_DEADLINE, Pool, free_port, stop_masters
+from glideinwms.demo.poolconfig import CE, CLIENT, SPECS, places
+from glideinwms.demo.process import Account, account
+from glideinwms.lib.errors import DemoError
+
+ISSUER = "https://issuer.demo/vo"
+PILOT_SUBJECT = "demo-pilots"
+DAY = 86400
+ALL = ("user", "wms", "ce_a", "ce_b")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom a client is at which pools, and the pool that is its own."""
+
+    home: str
+    at: tuple[tuple[str, str], ...]
+
+
+IDENTITIES = {
+    "factory@wms.demo": Identity("wms", (("wms", "factory@wms.demo"),)),
+    "frontend@wms.demo": Identity("user", (("wms", "frontend@wms.demo"), ("user", "frontend@user.demo"))),
+    "alice@user.demo": Identity("user", (("user", "alice@user.demo"),)),
+    "bob@user.demo": Identity("user", (("user", "bob@user.demo"),)),
+}
+
+
+def pilot_hosts() -> tuple[str, ...]:
+    """Host names that a Frontend here may put into its pilots' identities."""
+    return tuple(dict.fromkeys((socket.gethostname(), socket.getfqdn())))
+
+
+@dataclass
+class Grid:
+    """Pools in `base`. `names`: which of user, wms, ce_a, ce_b; `daemons`: fewer daemons for a pool; `ports`: fixed
+    instead of free ones."""
+
+    base: Path
+    prefix: Path
+    names: Sequence[str] = ALL
+    daemons: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    ports: Mapping[str, int] = field(default_factory=dict)
+    supervised: bool = True
+    who: Account = field(default_factory=account)
+    pools: dict[str, Pool] = field(default_factory=dict, init=False)
+    issuer: Issuer = field(default_factory=lambda: Issuer.make(ISSUER), init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in self.names:
+            spec = SPECS[name]
+            spec = replace(
+                spec, daemons=tuple(self.daemons.get(name, spec.daemons)), options=dict(self.options.get(name, {}))
+            )
+            port = self.ports.get(name) or free_port()
+            self.pools[name] = Pool(spec, self.base, self.prefix, self.who, port, self.ca, self.supervised)
+
+    @property
+    def ca(self) -> Path:
+        """Certificate of the authority that signed the CEs' certificates."""
+        return self.base / "ca.pem"
+
+    def __getitem__(self, name: str) -> Pool:
+        return self.pools[name]
+
+    def create(self) -> None:
+        """Write everything on disk; start nothing."""
+        self.base.mkdir(parents=True, exist_ok=True)
+        self.who.own(self.base)
+        now = datetime.datetime.now(datetime.UTC)
+        authority = Authority.make(now)
+        self.ca.write_bytes(authority.pem)
+        hosts = pilot_hosts()
+        for pool in self.pools.values():
+            (pool.home / "etc").mkdir(parents=True, exist_ok=True)
+            if pool.spec.role == CE:
+                self._make_ce(pool, authority, now)
+            pool.create(hosts)
+
+    def _make_ce(self, pool: Pool, authority: Authority, now: datetime.datetime) -> None:
+        certificate, key = authority.host(pool.spec.host, ("localhost", "127.0.0.1"), now)
+        (pool.home / "etc/host.pem").write_bytes(certificate)
+        write_private(pool.home / "etc/host.key", key)
+        subject = f"{ISSUER},{PILOT_SUBJECT}".replace("/", "\\/").replace(".", "\\.")
+        (pool.home / "etc/mapfile").write_text(f"SCITOKENS /^{subject}$/ pilots@{pool.spec.host}\n")
+        self.issuer.fill_cache(pool.home / "run/scitokens", int(now.timestamp()))
+
+    def up(self, names: Iterable[str] | None = None) -> None:
+        """Start the pools together and wait until every daemon has advertised itself."""
+        chosen = [self.pools[n] for n in (names or self.pools)]
+        deadline = time.monotonic() + UP_DEADLINE
+        for pool in chosen:
+            pool.start()
+        for pool in chosen:
+            pool.wait_up(deadline)
+
+    def down(self) -> None:
+        """End everything of this grid, whatever state it is in."""
+        down(self.base)
+        for pool in self.pools.values():
+            if pool.master is not None:
+                pool.master.wait()
+                pool.master = None
+
+    def __enter__(self) -> Grid:
+        try:
+            self.create()
+            self.up()
+        except BaseException:
+            self.down()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.down()
+
+    def idtoken(self, pool: str, identity: str, authz: Sequence[str] = (), lifetime: int = DAY) -> str:
+        """A token of a pool; `authz` like ("READ", "ADVERTISE_STARTD"), empty = no limit; lifetime in s."""
+        key = self[pool].signing_key.read_bytes()
+        return idtoken(key, self[pool].trust_domain, identity, authz, lifetime, int(time.time()))
+
+    def scitoken(self, audience: str, lifetime: int = 6 * 3600) -> Path:
+        """A SciToken file of the pilots' submitter. `audience`: a CE's name (ce_a) or any other word."""
+        name = self[audience].spec.host if audience in self.pools else audience
+        folder = self.base / "scitokens"
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{name}.{lifetime}.scitoken"
+        write_private(path, self.issuer.token(PILOT_SUBJECT, name, lifetime, int(time.time())) + "\n")
+        self.who.own(folder)
+        return path
+
+    def client_config(self, identity: str, for_account: bool = False) -> Path:
+        """A CONDOR_CONFIG of an identity, for this process, or (`for_account`) for processes of the grid's account."""
+        known = IDENTITIES.get(identity)
+        if known is None:
+            raise DemoError(f"no identity {identity}", where="grid", hint=f"one of {', '.join(IDENTITIES)}")
+        home = self.base / "clients" / (identity + (".grid" if for_account else ""))
+        for name in ("log", "tokens.d", "passwords.d"):
+            (home / name).mkdir(parents=True, exist_ok=True)
+        (home / "tokens.d").chmod(0o700)
+        for pool, name in known.at:
+            if pool in self.pools:
+                write_private(home / "tokens.d" / pool, self.idtoken(pool, name))
+        own = self.pools.get(known.home) or next(iter(self.pools.values()))
+        text = places(self.prefix, home) + CLIENT.format(
+            collector=own.collector, schedd=own.schedd, trust=own.trust_domain
+        )
+        (home / "condor_config").write_text(text)
+        if for_account:
+            self.who.own(home)
+        return home / "condor_config"
+
+    def client_env(self, identity: str, for_account: bool = False) -> dict[str, str]:
+        """Environment for a tool or daemon with an identity."""
+        path = f"{self.prefix}/bin:{self.prefix}/sbin:{os.environ.get('PATH', '/usr/bin:/bin')}"
+        config = self.client_config(identity, for_account)
+        return process.clean_env(self.base, {"CONDOR_CONFIG": str(config), "PATH": path, "HOME": str(config.parent)})
+
+    def run(self, identity: str, *argv: str, timeout: float = 30) -> str:
+        """Run a tool with an identity; its output. Raises DemoError with stderr."""
+        env = self.client_env(identity, for_account=True)
+        done = subprocess.run(  # type: ignore[call-overload]
+            argv, env=env, cwd=self.base, text=True, capture_output=True, timeout=timeout, **self.who.drop
+        )
+        if done.returncode:
+            raise DemoError(f"{argv[0]} ended with {done.returncode}: {done.stderr.strip()}", where=identity)
+        return str(done.stdout)
+
+    def web(self, mounts: Mapping[str, Path]) -> str:
+        """Start the stage web server ({"/factory": DIR}) as a process of the grid; its base URL. Ends with `down`."""
+        port = self.ports.get("web") or free_port()
+        log = self.base / "web.log"
+        argv = [sys.executable, "-m", "glideinwms.demo.web", "--port", str(port)]
+        argv += [f"--map={url}={path}" for url, path in mounts.items()]
+        server = process.spawn(
+            argv, process.clean_env(self.base), self.who, log, supervised=self.supervised, cwd=self.base
+        )
+        (self.base / "web.pid").write_text(str(server.pid))
+        end = time.monotonic() + 10
+        while time.monotonic() < end and server.poll() is None:
+            with socket.socket() as s:
+                if s.connect_ex(("127.0.0.1", port)) == 0:
+                    return f"http://127.0.0.1:{port}"
+            time.sleep(0.05)
+        raise DemoError("the stage web server did not start", where=f"127.0.0.1:{port}", hint=log.read_text()[-500:])
+
+    def collect_logs(self, into: Path) -> None:
+        """Copy every log to a directory."""
+        into.mkdir(parents=True, exist_ok=True)
+        for pool in self.pools.values():
+            if pool.log_dir.exists():
+                pool.collect_logs(into)
+        for log in self.base.glob("*.log"):
+            shutil.copy(log, into)
+
+
+def down(base: Path) -> int:
+    """End the grid in `base`, whoever started it; returns how many processes had to be killed one by one."""
+    stop_masters(sorted(base.glob("*/master.pid")))
+    return process.sweep(base)

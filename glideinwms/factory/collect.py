@@ -1,0 +1,191 @@
+"""All reads of a Factory cycle: requests and credentials from the collector, queues from the schedds (design 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from glideinwms.factory.policy import FactoryPolicy
+from glideinwms.factory.snapshot import Pilot, PilotGroup, Queue, Request, ScheddState
+from glideinwms.factory.trust import Refused, Trust
+from glideinwms.lib import downtimes, log
+from glideinwms.lib.crypto import FactoryKey
+from glideinwms.lib.downtimes import Downtime
+from glideinwms.lib.errors import GwmsError, StateError
+from glideinwms.lib.htc import ScheddAddress
+from glideinwms.lib.readers import JOB_DEADLINE, Answer, Call, Pool
+from glideinwms.lib.reading import Reading
+from glideinwms.lib.reasons import Reason, Refusal
+
+SETTLE = 30.0
+Row = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Unknown:
+    """A submit of `n` pilots at `when` whose outcome is not known: freezes its schedd until its id is looked up."""
+
+    submit_id: str
+    entry: str
+    n: int
+    when: float
+
+
+@dataclass(slots=True)
+class ScheddMemory:
+    """What the daemon remembers of a schedd between cycles: never pilots, only where it is and what is pending."""
+
+    address: ScheddAddress | None = None
+    touched: float = 0.0
+    unknown: list[Unknown] = field(default_factory=list)
+
+
+class Collector:
+    """Asks everything, keeps what it must between cycles."""
+
+    def __init__(self, pool: Pool, keys: Mapping[str, FactoryKey]) -> None:
+        self.pool, self.keys = pool, keys
+        self.schedds: dict[str, ScheddMemory] = {}
+        self.requests: Reading[tuple[Request, ...]] = Reading("requests", 0.0)
+        self.refusals: list[Refusal] = []
+        self.stored = 0
+        self.log = log.get("collect")
+
+    def read_requests(self, policy: FactoryPolicy, now: float) -> Reading[tuple[Request, ...]]:
+        """This cycle's requests. A failed query keeps none: a request that vanished means no change (decision 26)."""
+        args = {"collector": policy.collector, "glidein": policy.glidein_name, "factory": policy.factory_name}
+        answer = self.pool.one(Call(policy.collector or "collector", "glideinwms.factory.fold:read_requests", args))
+        self.refusals, self.stored = [], 0
+        if answer.error is not None:
+            self.requests = Reading("requests", 0.0).failed(str(answer.error))
+            return self.requests
+        trust = Trust(policy, self.keys, now)
+        for raw in answer.value["glideclientglobal"]:
+            self._store(trust, raw)
+        rows = tuple(trust.request(raw) for raw in answer.value["glideclient"])
+        self.requests = Reading[tuple[Request, ...]]("requests", 0.0).fresh(_one_key(rows), answer.began)
+        return self.requests
+
+    def _store(self, trust: Trust, raw: Row) -> None:
+        name = str(raw.get("Name", "?"))
+        try:
+            for item in trust.credentials(raw):
+                self.stored += trust.vault.store_credential(item.username, item.client, item.cred_id, item.data)
+        except Refused as error:
+            self.refusals.append(Refusal(error.reason, name, error.text))
+        except GwmsError as error:
+            reason = getattr(error, "reason", Reason.MALFORMED_AD)
+            self.refusals.append(Refusal(reason, name, error.message))
+
+    def read_queues(self, policy: FactoryPolicy, now: float) -> tuple[ScheddState, ...]:
+        """Every schedd that an enabled entry uses, all at the same time."""
+        names = sorted({e.schedd_name for e in policy.entries if e.enabled})
+        self._locate(policy, names)
+        age = min([min(e.stale_idle, e.stale_running) for e in policy.entries] or [604800])
+        calls = [
+            Call(
+                name, "glideinwms.factory.fold:read_queue",
+                {"schedd": memory.address, "factory": policy.factory_name, "glidein": policy.glidein_name,
+                 "min_age": age}, JOB_DEADLINE,
+            )
+            for name in names if (memory := self.schedds[name]).address
+        ]  # fmt: skip
+        answers = {a.call.endpoint: a for a in self.pool.run(calls)}
+        return tuple(self._state(name, answers.get(name), now) for name in names)
+
+    def _locate(self, policy: FactoryPolicy, names: list[str]) -> None:
+        for name in names:
+            self.schedds.setdefault(name, ScheddMemory())
+        lost = [n for n in names if self.schedds[n].address is None]
+        if not lost:
+            return
+        args = {"collector": policy.collector, "names": lost}
+        answer = self.pool.one(Call(policy.collector or "collector", "glideinwms.lib.htc:locate_schedds", args))
+        for ad in answer.value or []:
+            if ad.get("Name") in self.schedds and ad.get("MyAddress"):
+                self.schedds[ad["Name"]].address = ScheddAddress(ad["Name"], ad["MyAddress"])
+
+    def _state(self, name: str, answer: Answer | None, now: float) -> ScheddState:
+        memory, reading = self.schedds[name], Reading[Queue](name, 0.0)
+        if answer is None:
+            return ScheddState(name, reading.failed("not found in the collector"), f"{name} is not in the collector")
+        if answer.error is not None:
+            memory.address = None
+            return ScheddState(name, reading.failed(str(answer.error)), f"queue of {name} is not known: {answer.error}")
+        reading = reading.fresh(queue_of(answer.value), answer.began)
+        if answer.began <= memory.touched:
+            return ScheddState(name, reading, "the reading began before our last act there ended")
+        self._settle(memory, answer, now)
+        if memory.unknown:
+            ids = ", ".join(u.submit_id for u in memory.unknown)
+            return ScheddState(name, reading, f"outcome of submit {ids} is not known yet")
+        return ScheddState(name, reading)
+
+    def _settle(self, memory: ScheddMemory, answer: Answer, now: float) -> None:
+        """Drop unknown outcomes that this schedd has answered: the id is in the queue, or is surely not coming."""
+        left = []
+        for item in memory.unknown:
+            args = {"schedd": memory.address, "submit_id": item.submit_id}
+            found = self.pool.one(Call(answer.call.endpoint, "glideinwms.factory.fold:find_submit", args))
+            if found.error is not None or (found.value == 0 and found.began - item.when < SETTLE):
+                left.append(item)
+            else:
+                self.log.info("submit settled", submit=item.submit_id, entry=item.entry, found=found.value)
+        memory.unknown[:] = left
+
+
+def _one_key(rows: tuple[Request, ...]) -> tuple[Request, ...]:
+    return tuple(sorted(rows, key=lambda r: r.name))
+
+
+def read_downtimes(policy: FactoryPolicy) -> tuple[tuple[Downtime, ...], tuple[Refusal, ...]]:
+    """The active and coming lines of the downtimes file, and those that cannot be read. No file: no downtime."""
+    path = Path(policy.work_dir, policy.downtimes_file)
+    if not path.exists():
+        return (), ()
+    lines, wrong = downtimes.load(path)
+    return tuple(lines), tuple(Refusal(Reason.MALFORMED_AD, e.where, e.message) for e in wrong)
+
+
+def queue_of(value: Mapping[str, Any]) -> Queue:
+    """Rows of `fold.read_queue` as the snapshot has them."""
+    groups = tuple(
+        PilotGroup(*_names(row), _int(row, "JobStatus") or 0, _grid(row), _int(row, "JobCount") or 0)
+        for row in value["groups"]
+    )
+    return Queue(groups, tuple(_pilot(row) for row in value["exceptions"]))
+
+
+def _names(row: Row) -> tuple[str, str, str, str, str, str]:
+    get = row.get
+    return (
+        str(get("GlideinEntryName", "")), str(get("GlideinClient", "")), str(get("GlideinFrontendName", "")),
+        str(get("GlideinSecurityClass", "")), str(get("GlideinCredentialIdentifier", "")),
+        str(get("GlideinEntrySubmitFile", "")),
+    )  # fmt: skip
+
+
+def _grid(row: Row) -> str | None:
+    found = row.get("GridJobStatus")
+    return None if found is None else str(found)
+
+
+def _int(row: Row, name: str) -> int | None:
+    found = row.get(name)
+    return int(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+
+def _pilot(row: Row) -> Pilot:
+    now, since = _int(row, "ServerTime"), _int(row, "EnteredCurrentStatus")
+    age = now - since if now is not None and since is not None else None
+    return Pilot(
+        f"{row['ClusterId']}.{row['ProcId']}", *_names(row), _int(row, "JobStatus") or 0, _grid(row), age,
+        _int(row, "HoldReasonCode"), _int(row, "HoldReasonSubCode"), _int(row, "NumSystemHolds"), now is not None,
+    )  # fmt: skip
+
+
+def unreadable(error: StateError) -> Refusal:
+    """A file of ours that could not be read, as the plan shows it."""
+    return Refusal(Reason.INPUT_UNKNOWN, error.where, error.message)

@@ -1,0 +1,92 @@
+"""Snapshot and policy to plan: pure, no clock, no I/O (design 3)."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+
+from glideinwms.factory.decide.cycle import EntryCycle, EntryInput
+from glideinwms.factory.decide.sanitise import recoverable_codes
+from glideinwms.factory.plan import Plan
+from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
+from glideinwms.factory.snapshot import Pilot, PilotGroup, Queue, Request, Snapshot
+from glideinwms.lib import downtimes
+from glideinwms.lib.reasons import Reason, Refusal
+
+__all__ = ["decide", "entry_input"]
+
+
+def decide(snapshot: Snapshot, policy: FactoryPolicy, now: float, rng: random.Random) -> Plan:
+    """What to submit, remove and release at every enabled entry, each number with its clips.
+
+    Equal snapshots, policies and seeds give equal plans, whatever the order of their rows. An entry whose schedd may
+    not be decided on is frozen; so are all submissions when the requests are not known.
+    """
+    table = _Table(snapshot, policy)
+    entries = sorted((e for e in policy.entries if e.enabled), key=lambda e: e.name)
+    plans = []
+    for entry in entries:
+        given = table.of(entry, now)
+        plans.append(EntryCycle(given, now, random.Random(f"{rng.random()} {entry.name}")).plan())
+    known = {e.name for e in entries}
+    lost = tuple(
+        Refusal(Reason.UNKNOWN_ENTRY, r.name, f"there is no entry {r.entry}")
+        for r in sorted(snapshot.requests.value or (), key=lambda r: r.name)
+        if r.entry not in known and r.refusal is None
+    )
+    return Plan(tuple(plans), (*snapshot.refusals, *lost))
+
+
+def entry_input(snapshot: Snapshot, policy: FactoryPolicy, entry: EntryPolicy, now: float) -> EntryInput:
+    """The inputs of one entry, as `decide` uses them; for `explain`."""
+    return _Table(snapshot, policy).of(entry, now)
+
+
+class _Table:
+    """The snapshot by entry."""
+
+    def __init__(self, snapshot: Snapshot, policy: FactoryPolicy) -> None:
+        self.snapshot, self.policy = snapshot, policy
+        self.codes = recoverable_codes(policy.recoverable_exitcodes)
+        self.classes = tuple(f"{f.name}:{c}" for f in policy.frontends for c in f.usernames)
+        self.groups: dict[str, list[PilotGroup]] = defaultdict(list)
+        self.pilots: dict[str, list[Pilot]] = defaultdict(list)
+        self.requests: dict[str, list[Request]] = defaultdict(list)
+        self.schedds = {s.name: s for s in snapshot.schedds}
+        for schedd in snapshot.schedds:
+            for group in schedd.queue.value.groups if schedd.queue.value else ():
+                self.groups[group.entry].append(group)
+            for pilot in schedd.queue.value.exceptions if schedd.queue.value else ():
+                self.pilots[pilot.entry].append(pilot)
+        for request in snapshot.requests.value or ():
+            self.requests[request.entry].append(request)
+        self.health = {h.entry: h for h in snapshot.health}
+
+    def of(self, entry: EntryPolicy, now: float) -> EntryInput:
+        lines = self.snapshot.downtimes
+        down = downtimes.factory_down(lines, now) or downtimes.entry_down(lines, now, entry.name)
+        split = [(key, *key.split(":", 1)) for key in self.classes] if lines else []
+        return EntryInput(
+            entry,
+            Queue(tuple(self.groups[entry.name]), tuple(sorted(self.pilots[entry.name], key=_oldest))),
+            self.requests[entry.name],
+            self.classes,
+            down.comment if down else None,
+            frozenset(k for k, f, c in split if downtimes.class_down(lines, now, entry.name, f, c)),
+            self.codes,
+            self.snapshot.rail,
+            self.health.get(entry.name),
+            frozen=self._frozen(entry),
+        )
+
+    def _frozen(self, entry: EntryPolicy) -> str:
+        schedd = self.schedds.get(entry.schedd_name)
+        if schedd is None:
+            return f"schedd {entry.schedd_name} was not asked"
+        if schedd.frozen:
+            return schedd.frozen
+        return "" if self.snapshot.requests.value is not None else "requests are not known"
+
+
+def _oldest(pilot: Pilot) -> tuple[int, str]:
+    return -(pilot.age or 0), pilot.id

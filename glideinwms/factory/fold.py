@@ -1,0 +1,79 @@
+"""Runs in a reader process: asks HTCondor and folds the answers into plain rows (decisions 2, 4, 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from glideinwms.lib import htc
+from glideinwms.lib.htc import ScheddAddress, quoted
+
+GROUPING = [
+    "GlideinEntryName", "GlideinClient", "GlideinFrontendName", "GlideinSecurityClass", "GlideinCredentialIdentifier",
+    "GlideinEntrySubmitFile", "JobStatus", "GridJobStatus",
+]  # fmt: skip
+EXCEPTION = [
+    "ClusterId", "ProcId", *GROUPING, "EnteredCurrentStatus", "ServerTime", "HoldReasonCode", "HoldReasonSubCode",
+    "NumSystemHolds",
+]  # fmt: skip
+REQUEST_KEEP = ("Req", "Web", "GlideinParam", "GlideinEncParam", "GlideinMonitor", "Glidein")
+REQUEST_NAMES = {
+    "Name", "ClientName", "FrontendName", "GroupName", "FrontendHAMode", "AuthenticatedIdentity", "LastHeardFrom"
+}  # fmt: skip
+SLACK_JOBS, SLACK_SHARE, SLICE = 20, 0.01, 50_000
+
+
+def read_requests(collector: str, glidein: str, factory: str) -> dict[str, list[dict[str, Any]]]:
+    """Request and credential ads meant for this Factory, without what it does not use."""
+    ours = f"{glidein}@{factory}"
+    constraint = (
+        f'((GlideinMyType =?= "glideclient") && (substr(ReqGlidein, -{len(ours) + 1}) == {quoted("@" + ours)}))'
+        f' || (GlideinMyType =?= "glideclientglobal")'
+    )
+    found: dict[str, list[dict[str, Any]]] = {"glideclient": [], "glideclientglobal": []}
+    for ad in htc.query_ads(collector, constraint, None, "Any"):
+        kind = ad.get("GlideinMyType", "")
+        row = {k: v for k, v in ad.items() if k in REQUEST_NAMES or k.startswith(REQUEST_KEEP)}
+        if kind == "glideclient" or str(ad.get("Name", "")).startswith(f"{ours}@"):
+            found[kind].append(row)
+    return found
+
+
+def read_queue(schedd: ScheddAddress, factory: str, glidein: str, min_age: int) -> dict[str, Any]:
+    """`groups`: counted rows of all our pilots; `exceptions`: those held or longer than `min_age` s in their state;
+    `method`: how the counts were had. Grouped counts must agree with the schedd's own summary (decision 2)."""
+    ours = f"(GlideinFactory =?= {quoted(factory)} && GlideinName =?= {quoted(glidein)})"
+    counted = f"{ours} && (GlideinCredentialIdentifier =!= UNDEFINED)"
+    total = int(htc.summary_jobs(schedd, counted).get("Jobs", 0))
+    rows = htc.group_jobs(schedd, counted, ["GlideinFactory", "GlideinName", *GROUPING]) if total else []
+    method = "grouped"
+    if abs(sum(int(r.get("JobCount", 0)) for r in rows) - total) > max(SLACK_JOBS, SLACK_SHARE * total):
+        rows, method = _by_slices(schedd, counted, total), "sliced"
+    odd = f"{counted} && (JobStatus == 5 || (time() - EnteredCurrentStatus) > {min_age})"
+    return {"groups": rows, "exceptions": htc.query_jobs(schedd, odd, EXCEPTION), "method": method}
+
+
+def _by_slices(schedd: ScheddAddress, constraint: str, total: int) -> list[dict[str, Any]]:
+    """The same rows from plain queries of slices of the queue, for a schedd that does not group well."""
+    slices = total // SLICE + 1
+    counts: dict[tuple[Any, ...], int] = {}
+    for k in range(slices):
+        part = constraint if slices == 1 else f"{constraint} && (ProcId + ClusterId) % {slices} == {k}"
+        for ad in htc.query_jobs(schedd, part, GROUPING):
+            key = tuple(ad.get(name) for name in GROUPING)
+            counts[key] = counts.get(key, 0) + 1
+    return [
+        {**{n: v for n, v in zip(GROUPING, key, strict=True) if v is not None}, "JobCount": n}
+        for key, n in counts.items()
+    ]
+
+
+def read_ids(schedd: ScheddAddress, constraint: str, limit: int) -> list[str]:
+    """Ids of at most `limit` pilots that answer the constraint, longest in their state first."""
+    ads = htc.query_jobs(schedd, constraint, ["ClusterId", "ProcId", "EnteredCurrentStatus"])
+    ads.sort(key=lambda ad: (int(ad.get("EnteredCurrentStatus", 0)), int(ad["ClusterId"]), int(ad["ProcId"])))
+    return [f"{ad['ClusterId']}.{ad['ProcId']}" for ad in ads[:limit]]
+
+
+def find_submit(schedd: ScheddAddress, submit_id: str) -> int:
+    """How many pilots in the queue carry this submit's id."""
+    return len(htc.query_jobs(schedd, f"GlideinSubmitId =?= {quoted(submit_id)}", ["ClusterId"]))

@@ -1,0 +1,166 @@
+"""What one Factory cycle knows: tables of plain rows, JSON in and out, no secrets (decisions 4, 56)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from glideinwms.lib.downtimes import Downtime
+from glideinwms.lib.reading import Reading
+from glideinwms.lib.reasons import Refusal
+
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class PilotGroup:
+    """Pilots that are alike in everything that is counted: one row of the schedd's GroupBy answer (4.2)."""
+
+    entry: str
+    client: str
+    frontend: str
+    security_class: str
+    credential: str
+    submit_file: str
+    status: int
+    grid_status: str | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pilot:
+    """One pilot out of the ordinary: held, or long in its state. `age`: seconds in it, None when not known."""
+
+    id: str
+    entry: str
+    client: str
+    frontend: str
+    security_class: str
+    credential: str
+    submit_file: str
+    status: int
+    grid_status: str | None = None
+    age: int | None = None
+    hold_code: int | None = None
+    hold_subcode: int | None = None
+    num_holds: int | None = None
+    timed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The pilots of one schedd: counts of all of them, and the exceptions one by one."""
+
+    groups: tuple[PilotGroup, ...] = ()
+    exceptions: tuple[Pilot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScheddState:
+    """A schedd and its queue. `frozen` says why nothing may be decided on it this cycle ("": it may; decision 9)."""
+
+    name: str
+    queue: Reading[Queue]
+    frozen: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """The Frontend's and its group's stage entry points, as the request gives them (1.7)."""
+
+    url: str = ""
+    sign_type: str = ""
+    descript: str = ""
+    sign: str = ""
+    sign256: str = ""
+    group_url: str = ""
+    group_descript: str = ""
+    group_sign: str = ""
+    group_sign256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One glideclient ad, opened and checked. `credential` is the accounting id, `files` credential files by role.
+
+    `refusal`: why it is not served. `whitelisted` False: its Frontend is not in the entry's allow-list (4.3 step 3).
+    """
+
+    name: str
+    entry: str
+    client: str
+    frontend_name: str = ""
+    group_name: str = ""
+    identity: str = ""
+    security_name: str = ""
+    security_class: str = ""
+    username: str = ""
+    credential: str = ""
+    idle: int = 0
+    max_glideins: int = 0
+    remove_level: str = "NO"
+    remove_margin: int = 0
+    idle_lifetime: str = "0"
+    last_heard: float = 0.0
+    whitelisted: bool = True
+    web: Web = field(default_factory=Web)
+    params: dict[str, Value] = field(default_factory=dict)
+    monitor: dict[str, int] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, str] = field(default_factory=dict)
+    refusal: Refusal | None = None
+
+    @property
+    def security_key(self) -> str:
+        """`SecurityName:class`: class limits and the job attribute GlideinFrontendName."""
+        return f"{self.security_name}:{self.security_class}"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """`n` running pilots removed at `when` for a request, for the rail of decision 16."""
+
+    when: float
+    entry: str
+    request: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """An operator's word for a parked removal; `expires` in epoch seconds."""
+
+    id: str
+    expires: float
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rail:
+    """What bounds removals of running pilots: what was taken in the last hour, and what was approved."""
+
+    taken: tuple[Taken, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What recent finished pilots of an entry say; `cap` pilots may be submitted this cycle (None: no throttle)."""
+
+    entry: str
+    finished: int
+    failed: int
+    cap: int | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All inputs of one cycle. `requests` is a Reading of the collector, each schedd has its own."""
+
+    now: float
+    requests: Reading[tuple[Request, ...]]
+    schedds: tuple[ScheddState, ...]
+    downtimes: tuple[Downtime, ...] = ()
+    rail: Rail = field(default_factory=Rail)
+    health: tuple[Health, ...] = ()
+    refusals: tuple[Refusal, ...] = ()

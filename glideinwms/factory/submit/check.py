@@ -1,0 +1,45 @@
+"""What a submit would silently get wrong is checked here first (decision 8): Submit itself checks nothing."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from glideinwms.factory.submit.description import Order
+from glideinwms.lib.reasons import Reason, Refusal
+
+SECRET_ROLES = ("scitoken", "idtoken", "x509_proxy", "private_key", "auth_file", "password")
+
+
+def check(order: Order) -> Refusal | None:
+    """The first thing that makes this submission impossible, or None. Makes the log directory if it is missing."""
+    where = order.request.name
+    script = Path(order.policy.work_dir, order.policy.startup_script)
+    if not script.is_file():
+        return Refusal(Reason.NO_EXECUTABLE, where, f"{script} is missing; run gwms factory reconfig")
+    directory = Path(order.log_dir)
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o755)
+    except OSError as error:
+        return Refusal(Reason.NO_LOG_DIR, where, f"{directory}: {error.strerror}")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        return Refusal(Reason.NO_LOG_DIR, where, f"{directory} is not writable")
+    for role, path in order.request.files.items():
+        problem = file_problem(Path(path), secret=role in SECRET_ROLES)
+        if problem:
+            return Refusal(Reason.CREDENTIAL_MISSING, where, f"{role} file {path} {problem}")
+    return None
+
+
+def file_problem(path: Path, *, secret: bool) -> str:
+    """Why a credential file cannot be used: missing, empty, or readable by others ("": nothing wrong)."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if not stat.S_ISREG(found.st_mode) or found.st_size == 0:
+        return "is empty or not a file"
+    if secret and found.st_mode & 0o077:
+        return f"is open to others (mode {stat.S_IMODE(found.st_mode):04o})"
+    return ""

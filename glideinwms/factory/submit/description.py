@@ -1,0 +1,209 @@
+"""The submit description of one request's pilots, for every grid type (protocol 4.10). Data in, data out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glideinwms.factory.policy import EntryPolicy, FactoryPolicy, SubEntry
+from glideinwms.factory.snapshot import Request
+from glideinwms.factory.submit import cloud
+from glideinwms.factory.submit.arguments import arguments, merged_params
+from glideinwms.lib.errors import ConfigError
+
+Description = dict[str, str]
+SUBMIT_ATTR_TYPES = ("condor", "gce", "ec2", "arc")
+GRACE_AFTER_WALLTIME = 12 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What one submission is: who, where, through which CE of the entry. `lognr` is the log's day, YYYYMMDD."""
+
+    policy: FactoryPolicy
+    entry: EntryPolicy
+    sub: SubEntry
+    request: Request
+    submit_id: str
+    lognr: str
+
+    @property
+    def log_dir(self) -> str:
+        """Where the event log and the pilots' output go."""
+        p = self.policy
+        return f"{p.client_log_dir}/user_{self.request.username}/glidein_{p.glidein_name}/entry_{self.entry.name}"
+
+    @property
+    def gridtype(self) -> str:
+        """`condor`, `batch slurm`, `ec2` ..."""
+        return self.sub.gridtype or self.entry.gridtype
+
+
+def sub_entries(entry: EntryPolicy) -> tuple[SubEntry, ...]:
+    """The CEs of an entry: a plain entry is its own only one."""
+    if entry.sub_entries:
+        return entry.sub_entries
+    return (
+        SubEntry(
+            entry.name, entry.gatekeeper, entry.gridtype, "job.condor", entry.rsl, entry.bosco_dir, entry.vm_id,
+            entry.vm_type, entry.work_dir, entry.proxy_url,
+        ),
+    )  # fmt: skip
+
+
+def quoted(text: str) -> str:
+    """A ClassAd string literal for a `My.` line."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def describe(order: Order) -> Description:
+    """The whole description; a ConfigError for a grid type nobody can submit to."""
+    kind = order.gridtype.split()[0] if order.gridtype else ""
+    maker = {"condor": _condor, "batch": _batch, "arc": _arc, "ec2": cloud.ec2, "gce": cloud.gce}.get(kind)
+    if maker is None:
+        raise ConfigError(
+            f"gridtype {order.gridtype!r} cannot be submitted", where=f"entry {order.entry.name}",
+            hint="HTCondor knows condor, batch, arc, ec2 and gce",
+        )  # fmt: skip
+    own: Description = maker(order)
+    return {**_common(order), **_transfer(order, kind), **own, **_attributes(order), **_submit_attrs(order)}
+
+
+def _common(order: Order) -> Description:
+    base = f"{order.log_dir}/job.$(Cluster).$(Process)"
+    out = {
+        "universe": "grid",
+        "executable": f"{order.policy.work_dir}/{order.policy.startup_script}",
+        "copy_to_spool": "True",
+        "transfer_executable": "True",
+        "notification": "Never",
+        "log": f"{order.log_dir}/condor_activity_{order.lognr}_{order.request.client}.log",
+        "output": f"{base}.out",
+        "error": f"{base}.err",
+        "stream_output": "False",
+        "stream_error": "False",
+    }
+    if order.policy.pilot_accounting:
+        out["leave_in_queue"] = "((JobStatus == 4) && ((time() - CompletionDate) < 12 * 60 * 60))"
+    removal = periodic_remove(order)
+    return {**out, "periodic_remove": removal} if removal else out
+
+
+def _transfer(order: Order, kind: str) -> Description:
+    """Arguments, files and environment of pilots that HTCondor hands to a batch system: not for clouds."""
+    if kind in cloud.KINDS:
+        return {}
+    line = arguments(order.policy, order.entry, order.sub, order.request)
+    files = [f for f in (order.request.files.get("idtoken", ""), *_more_files(order, kind)) if f]
+    out = {
+        "arguments": line if kind in ("condor", "batch") else f'"{line}"',
+        "transfer_output_files": "",
+        "when_to_transfer_output": "ON_EXIT",
+    }
+    if files:
+        out["transfer_input_files"] = out["encrypt_input_files"] = ",".join(files)
+    environment = []
+    if token := order.request.files.get("idtoken"):
+        environment.append(f"IDTOKENS_FILE={token}")
+    if kind == "batch" and (proxy := order.request.files.get("x509_proxy")):
+        environment.append(f"X509_USER_PROXY={proxy.rsplit('/', 1)[-1]}")
+    if environment:
+        out["environment"] = f'"{" ".join(environment)}"'
+    return out
+
+
+def _more_files(order: Order, kind: str) -> list[str]:
+    return [order.request.files.get("x509_proxy", "")] if kind == "batch" else []
+
+
+def _condor(order: Order) -> Description:
+    out = {
+        "grid_resource": f"condor {order.sub.gatekeeper}",
+        "My.TransferOutput": '""',
+        **_proxy(order),
+        **_scitoken(order),
+    }
+    if project := order.request.extra.get("ProjectId"):
+        out["My.ProjectName"] = quoted(project)
+    return out
+
+
+def _arc(order: Order) -> Description:
+    out = {"grid_resource": f"arc {order.sub.gatekeeper}", **_proxy(order)}
+    if order.entry.auth_method != "grid_proxy":
+        out |= _scitoken(order)
+    return out | ({"arc_rsl": order.sub.rsl} if order.sub.rsl else {})
+
+
+def _batch(order: Order) -> Description:
+    user = order.request.extra.get("RemoteUsername", "")
+    host = order.sub.gatekeeper.rsplit("@", 1)[-1]
+    words = [order.gridtype]
+    if key := order.request.files.get("private_key"):
+        words += ["--rgahp-key", key, "--rgahp-nopass"]
+        if order.sub.bosco_dir != "bosco":
+            words += ["--rgahp-glite", f"~/{order.sub.bosco_dir}/glite"]
+        words.append(f"{user}@{host}" if user else host)
+    return {"grid_resource": " ".join(words), **_scitoken(order)}
+
+
+def _proxy(order: Order) -> Description:
+    proxy = order.request.files.get("x509_proxy", "")
+    return {"x509userproxy": proxy} if proxy else {}
+
+
+def _scitoken(order: Order) -> Description:
+    token = order.request.files.get("scitoken", "")
+    return {"scitokens_file": token} if token else {}
+
+
+def periodic_remove(order: Order) -> str:
+    """Idle longer than the request's lifetime, or running 12 h past the entry's wall time (4.10)."""
+    terms = []
+    lifetime = order.request.idle_lifetime
+    if lifetime.isdigit() and int(lifetime) > 0:
+        terms.append(f"((GlideinSkipIdleRemoval =!= True) && (JobStatus == 1) && ((time() - QDate) > {int(lifetime)}))")
+    if "GLIDEIN_Max_Walltime" in order.entry.attrs:
+        terms.append(
+            f"((JobStatus == 2) && ((time() - EnteredCurrentStatus) > (GlideinMaxWalltime + {GRACE_AFTER_WALLTIME})))"
+        )
+    return " || ".join(terms)
+
+
+def _attributes(order: Order) -> Description:
+    """Job attributes: what our own queue query, operators' tools and the next cycle rely on (4.2, 4.10)."""
+    p, e, r = order.policy, order.entry, order.request
+    text = {
+        "GlideinFactory": p.factory_name,
+        "GlideinName": p.glidein_name,
+        "GlideinEntryName": e.name,
+        "GlideinEntrySubmitFile": order.sub.submit_file,
+        "GlideinClient": r.client,
+        "GlideinFrontendName": r.security_key,
+        "GlideinCredentialIdentifier": r.credential,
+        "GlideinSecurityClass": r.security_class,
+        "GlideinWebBase": p.stage.url,
+        "GlideinLogNr": order.lognr,
+        "GlideinWorkDir": order.sub.work_dir,
+        "GlideinSlotsLayout": e.slots_layout,
+        "GlideinSubmitId": order.submit_id,
+        "GlideinStageGeneration": p.generation,
+        "fename": r.username,
+    }
+    if proxy_url := order.sub.proxy_url or e.proxy_url:
+        text["GlideinProxyURL"] = proxy_url
+    if (token := r.files.get("scitoken")) and order.gridtype not in cloud.KINDS:
+        text["SciTokensFile"] = token
+    out = {f"My.{name}": quoted(value) for name, value in text.items()}
+    out["My.GlideinMaxWalltime"] = str(e.attrs.get("GLIDEIN_Max_Walltime", "UNDEFINED"))
+    overload = str(merged_params(e, r).get("GLIDEIN_OVERLOAD_ENABLED", "False"))
+    out["My.GlideinOverloadEnabled"] = overload if overload in ("True", "False") else "False"
+    return out
+
+
+def _submit_attrs(order: Order) -> Description:
+    kind = order.gridtype.split()[0]
+    out = {}
+    for attr in order.entry.submit_attrs:
+        if attr.all_grid_types or kind in SUBMIT_ATTR_TYPES or kind == "batch":
+            out[f"My.{attr.name[1:]}" if attr.name.startswith("+") else attr.name] = attr.value
+    return out

@@ -1,0 +1,193 @@
+"""From a glideclient or glideclientglobal ad to a row that may be acted on: all checks of protocol 2.4 and 4.3, 1-8."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from glideinwms.factory.dispatch import Dispatcher, Misfit, consistent
+from glideinwms.factory.policy import EntryPolicy, FactoryPolicy, FrontendTrust
+from glideinwms.factory.snapshot import Request, Web
+from glideinwms.factory.vault import Vault
+from glideinwms.lib.ads import EnvelopeRefused, GlideClient, GlideClientGlobal, as_text, open_envelope
+from glideinwms.lib.crypto import FactoryKey, SymmetricKey
+from glideinwms.lib.errors import WireError
+from glideinwms.lib.names import is_safe
+from glideinwms.lib.reasons import Reason, Refusal
+
+CLASS_PREFIX = "SecurityClass"
+SIGN_TYPES = ("sha1", "sha256")
+PASSTHRU = "CONTINUE_IF_NO_PROXY"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey(FactoryKey):
+    """A Factory key that remembers what it opened: a group wraps one symmetric key for all its requests."""
+
+    seen: dict[str, SymmetricKey] = field(default_factory=dict)
+
+    def unwrap(self, wrapped: str) -> SymmetricKey:
+        """As FactoryKey, each wrapped key once."""
+        if wrapped not in self.seen:
+            if len(self.seen) > 1000:
+                self.seen.clear()
+            self.seen[wrapped] = FactoryKey.unwrap(self, wrapped)
+        return self.seen[wrapped]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCredential:
+    """One credential of a global ad, to be written under `username`."""
+
+    username: str
+    client: str
+    cred_id: str
+    data: bytes = field(repr=False)
+
+
+class Refused(Exception):
+    """This one request is not served."""
+
+    def __init__(self, reason: Reason, text: str) -> None:
+        super().__init__(text)
+        self.reason, self.text = reason, text
+
+
+class Trust:
+    """Judges ads against the policy. Writes the tokens that a good request brings into the vault (3.4)."""
+
+    def __init__(self, policy: FactoryPolicy, keys: Mapping[str, FactoryKey], now: float) -> None:
+        self.policy, self.keys, self.now = policy, keys, now
+        self.frontends = {f.name: f for f in policy.frontends}
+        self.entries = {e.name: e for e in policy.entries if e.enabled}
+        self.vault = Vault(Path(policy.client_proxies_dir), policy.glidein_name)
+
+    def credentials(self, raw: Mapping[str, Any]) -> Iterator[StoredCredential]:
+        """The credentials of one glideclientglobal; Refused (or WireError) if it is not to be trusted."""
+        ad = GlideClientGlobal.from_ad(raw)
+        if not is_safe(ad.client_name):
+            raise Refused(Reason.BAD_NAME, f"ClientName {ad.client_name!r}")
+        self._fresh(raw)
+        identity = str(raw.get("AuthenticatedIdentity", ""))
+        opened = open_envelope(ad, self.keys, identity)
+        trust = self._frontend(opened.get("SecurityName", b"").decode(errors="replace"), identity)
+        for name, value in opened.items():
+            if name.startswith(CLASS_PREFIX) and (data := opened.get(name[len(CLASS_PREFIX) :])):
+                username = trust.usernames.get(value.decode(errors="replace"))
+                if username is not None:
+                    yield StoredCredential(username, ad.client_name, name[len(CLASS_PREFIX) :], unescaped(data))
+
+    def request(self, raw: Mapping[str, Any]) -> Request:
+        """The row of one glideclient, with its refusal if it has one. Never raises for what a peer wrote."""
+        name = str(raw.get("Name", "?"))
+        bare = Request(name, str(raw.get("ReqName", "")).partition("@")[0], str(raw.get("ClientName", "")))
+        try:
+            ad = GlideClient.from_ad(raw)
+            bare = self._row(ad, raw)
+            return self._checked(bare, ad, str(raw.get("AuthenticatedIdentity", "")))
+        except (EnvelopeRefused, Refused, Misfit) as error:
+            text = error.message if isinstance(error, EnvelopeRefused) else error.text
+            return _refused(bare, Refusal(error.reason, name, text))
+        except WireError as error:
+            number = Reason.BAD_NUMBER if "whole number" in error.message else Reason.MALFORMED_AD
+            return _refused(bare, Refusal(number, name, error.message))
+
+    def _row(self, ad: GlideClient, raw: Mapping[str, Any]) -> Request:
+        web = Web(
+            ad.web_url, ad.web_sign_type, ad.web_descript, ad.web_sign, ad.web_sign256, ad.web_group_url,
+            ad.web_group_descript, ad.web_group_sign, ad.web_group_sign256,
+        )  # fmt: skip
+        return Request(
+            ad.name, ad.req_name.partition("@")[0], ad.client_name, ad.frontend_name, ad.group_name,
+            str(raw.get("AuthenticatedIdentity", "")), idle=ad.idle, max_glideins=ad.max_glideins,
+            remove_level=ad.remove_excess, remove_margin=ad.remove_margin, idle_lifetime=ad.idle_lifetime,
+            last_heard=float(raw.get("LastHeardFrom", 0)), web=web, params=dict(ad.params),
+            monitor={k: v for k, v in ad.monitor.items() if isinstance(v, int) and not isinstance(v, bool)},
+        )  # fmt: skip
+
+    def _checked(self, row: Request, ad: GlideClient, identity: str) -> Request:
+        if not is_safe(row.name) or not is_safe(row.client) or not all(c.isprintable() for c in row.group_name):
+            raise Refused(Reason.BAD_NAME, "a name has characters other than A-Z a-z 0-9 . _ - @")
+        entry = self.entries.get(row.entry)
+        if entry is None:
+            raise Refused(Reason.UNKNOWN_ENTRY, f"there is no entry {row.entry}")
+        self._fresh({"LastHeardFrom": row.last_heard})
+        secrets = as_text(open_envelope(ad, self.keys, identity), row.name)
+        if "x509_proxy_0" in secrets:
+            raise Refused(Reason.CREDENTIAL_MISMATCH, "speaks the old protocol 2 (x509_proxy_0)")
+        trust = self._frontend(secrets.get("SecurityName", ""), identity)
+        whitelisted, username = self._allowed(entry, trust, secrets.get("SecurityClass", ""))
+        passthru = str(row.params.get(PASSTHRU, "")) == "True"
+        row = replace(
+            row, security_name=trust.name, security_class=secrets["SecurityClass"], username=username,
+            whitelisted=whitelisted,
+        )  # fmt: skip
+        try:
+            consistent(entry.auth_method, secrets, passthru)
+            self._tokens(row, secrets)
+            use = Dispatcher(self.vault, entry, username, row.client, secrets, passthru).use()
+            _complete(row)
+        except (Misfit, Refused) as error:
+            return _refused(row, Refusal(error.reason, row.name, error.text))
+        return replace(row, credential=use.accounting_id, files=use.files, extra=use.extra)
+
+    def _fresh(self, raw: Mapping[str, Any]) -> None:
+        age = self.now - float(raw.get("LastHeardFrom", self.now))
+        if age > self.policy.request_max_age:
+            raise Refused(Reason.STALE_AD, f"last heard of {age:.0f} s ago")
+
+    def _frontend(self, security_name: str, identity: str) -> FrontendTrust:
+        if not security_name:
+            raise Refused(Reason.MISSING_PARAMETER, "SecurityName is missing")
+        trust = self.frontends.get(security_name)
+        if trust is None:
+            raise Refused(Reason.UNKNOWN_FRONTEND, f"SecurityName {security_name} is not configured here")
+        if trust.identity != identity:
+            raise Refused(Reason.IDENTITY_MISMATCH, f"{security_name} must come from {trust.identity}, not {identity}")
+        return trust
+
+    def _allowed(self, entry: EntryPolicy, trust: FrontendTrust, security_class: str) -> tuple[bool, str]:
+        """(whether its Frontend may submit here, user name of its class); 4.3 steps 3, 6, 7."""
+        if not security_class:
+            raise Refused(Reason.MISSING_PARAMETER, "SecurityClass is missing")
+        username = trust.usernames.get(security_class)
+        if username is None:
+            raise Refused(Reason.UNKNOWN_CLASS, f"{trust.name} has no security class {security_class}")
+        if not entry.allow_frontends:
+            return True, username
+        classes = {item.partition(":")[2] for item in entry.allow_frontends if item.partition(":")[0] == trust.name}
+        if classes and not classes & {"All", security_class}:
+            raise Refused(Reason.NOT_ALLOWED, f"class {security_class} is not in allow_frontends of {entry.name}")
+        return bool(classes), username
+
+    def _tokens(self, row: Request, secrets: Mapping[str, str]) -> None:
+        if token := secrets.get(f"{row.entry}.idtoken"):
+            path = self.vault.token(row.username, row.client, row.entry, "idtoken")
+            self.vault.store(path, token.strip().encode() + b"\n")
+        if token := secrets.get("frontend_scitoken"):
+            path = self.vault.token(row.username, row.client, row.entry, "scitoken")
+            self.vault.store(path, token.strip().encode() + b"\n")
+
+
+def unescaped(data: bytes) -> bytes:
+    """PEM text that travelled with literal backslash-n gets its newlines back (9.2/30)."""
+    return data.replace(b"\\n", b"\n") if data.startswith(b"-----BEGIN") and b"\n" not in data else data
+
+
+def _complete(row: Request) -> None:
+    web = row.web
+    if not all((web.url, web.descript, web.sign, web.group_url, web.group_descript, web.group_sign, row.group_name)):
+        raise Refused(Reason.BAD_WEB, "stage parameters (Web*) are incomplete")
+    if web.sign_type not in SIGN_TYPES:
+        raise Refused(Reason.BAD_WEB, f"WebSignType {web.sign_type!r} is not supported")
+    if row.idle < 0 or row.max_glideins < 0:
+        raise Refused(Reason.BAD_NUMBER, f"asks for {row.idle} idle of {row.max_glideins}")
+    for value in (web.url, web.group_url, web.sign, web.descript, web.group_descript, web.group_sign, row.group_name):
+        if any(c.isspace() or c in "\"'\\`$;" for c in value):
+            raise Refused(Reason.BAD_WEB, f"{value!r} cannot be part of a command line")
+
+
+def _refused(row: Request, refusal: Refusal) -> Request:
+    return replace(row, refusal=refusal)

@@ -1,0 +1,204 @@
+"""One group's decision."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from glideinwms.frontend.decide import counting, removal
+from glideinwms.frontend.decide.matching import MatchCache, law, matcher
+from glideinwms.frontend.decide.plan import CredentialShare, EntryPlan, GroupPlan, JobCounts, Unmatched
+from glideinwms.frontend.decide.request import Numbers, Totals, decide_numbers
+from glideinwms.frontend.decide.tables import Counters, Entry, EntrySlots, GroupInput, Published, SlotCounts, Snapshot
+from glideinwms.frontend.policy import FrontendPolicy, GroupPolicy
+from glideinwms.lib.credentials.selection import Candidate, Demand, Share, select, serves
+from glideinwms.lib.reasons import Clip, Reason, Refusal
+
+NO_SLOTS = EntrySlots()
+UNMATCHED_SHOWN = 100
+
+
+def decide_group(
+    snapshot: Snapshot, inputs: GroupInput, policy: FrontendPolicy, group: GroupPolicy, rng: random.Random,
+    cache: MatchCache,
+) -> GroupPlan:  # fmt: skip
+    """Match, count, and ask of each entry; entries in the order of their names, so that input order means nothing."""
+    entries = sorted(inputs.entries, key=lambda e: (e.name, e.pool))
+    conj = law(group)
+    down = sum(1 << i for i, e in enumerate(entries) if e.in_downtime) if group.ignore_down_entries else 0
+    found = counting.tally(inputs.jobs, matcher(group, entries, down, cache, conj), len(entries))
+    by_type = {t: counting.counts(c, entries) for t, c in found.types.items()}
+    rejected = [s.totals() for s in found.first_rejected]
+    totals = Totals(
+        inputs.total, inputs.idle, snapshot.frontend_total, snapshot.frontend_idle, snapshot.pool_total,
+        snapshot.pool_idle,
+    )  # fmt: skip
+    plans = []
+    for i, entry in enumerate(entries):
+        jobs = {t: rows[i] for t, rows in by_type.items()}
+        histogram = {k: column[i] for k, column in enumerate(rejected) if column[i]}
+        plans.append(decide_entry(entry, jobs, histogram, inputs, totals, policy, group, rng, down=snapshot.downtime))
+    rows = [row for table in inputs.jobs if table.good for row in table.rows]
+    return GroupPlan(
+        group.name,
+        tuple((c.text, c.origin) for c in conj),
+        tuple(plans),
+        _unmatched(found, len(entries)),
+        found.types["IdleAll"].unmatched,
+        sum(r.idle for r in rows),
+        sum(r.idle_600 for r in rows),
+        sum(r.idle_3600 for r in rows),
+        sum(r.running for table in inputs.jobs for r in table.rows),
+        inputs.unknown,
+        inputs.held,
+    )
+
+
+def _unmatched(found: counting.Tally, size: int) -> tuple[Unmatched, ...]:
+    """The largest classes that match nothing, each with how many entries every conjunct rejected first."""
+    shown = sorted(found.unmatched, key=lambda u: (-u.idle, u.table.schedd, sorted(map(str, u.job.items()))))
+    rows = []
+    for one in shown[:UNMATCHED_SHOWN]:
+        remaining, histogram = (1 << size) - 1, {}
+        for index, mask in enumerate(one.masks):
+            first = (remaining & ~mask).bit_count()
+            if first:
+                histogram[index] = first
+            remaining &= mask
+        rows.append(Unmatched(one.table.schedd, dict(one.job), one.idle, histogram))
+    return tuple(rows)
+
+
+def decide_entry(
+    entry: Entry, jobs: dict[str, JobCounts], histogram: dict[int, int], inputs: GroupInput, totals: Totals,
+    policy: FrontendPolicy, group: GroupPolicy, rng: random.Random, *, down: bool,
+) -> EntryPlan:  # fmt: skip
+    """One entry's request, its removal level and its split over the credentials."""
+    slots = inputs.slots.get(entry.name, NO_SLOTS)
+    reason = Reason.FRONTEND_DOWNTIME if down else Reason.ENTRY_DOWNTIME if entry.in_downtime else None
+    numbers = decide_numbers(
+        jobs["Idle"].prop_mc, jobs["OldIdle"].prop_mc, slots, totals, group.limits, policy, down=reason,
+        action=inputs.action,
+    )  # fmt: skip
+    word, margin, counters = _removal(inputs, entry.name, jobs["Idle"].count, slots.counts, group)
+    if inputs.unknown:
+        numbers = _frozen(numbers, inputs.last.get(entry.name, Published()), inputs.unknown)
+    shares, refusals = credential_shares(entry, numbers, jobs, slots, inputs, group, rng)
+    if not entry.has_key:
+        refusals = (*refusals, Refusal(Reason.NO_KEY, entry.name, "its Factory published no key that can be trusted"))
+    return EntryPlan(
+        entry.name,
+        entry.pool,
+        numbers.idle,
+        numbers.max_glideins,
+        word,
+        margin,
+        group.limits.idle_lifetime,
+        numbers.clips,
+        numbers.strings,
+        jobs,
+        vector(jobs, slots, group, numbers),
+        counters,
+        shares,
+        refusals,
+        histogram,
+        entry.has_key,
+    )
+
+
+def _removal(
+    inputs: GroupInput, entry: str, idle_jobs: int, slots: SlotCounts, group: GroupPolicy
+) -> tuple[str, int, Counters]:
+    """Level, margin and counters. Nothing is removed, and nothing is counted, on inputs that are not this cycle's."""
+    before = inputs.counters.get(entry, Counters())
+    if inputs.action:
+        return removal.by_action(inputs.action), 0, before
+    if inputs.unknown or inputs.held:
+        return "NO", 0, before
+    counters = removal.next_counters(before, idle_jobs, slots)
+    return *removal.level(group.limits.removal, counters), counters
+
+
+def _frozen(numbers: Numbers, last: Published, unknown: Sequence[str]) -> Numbers:
+    """No number is lower than the last one published while an input is unknown (decision 15)."""
+    idle, top = max(numbers.idle, last.idle), max(numbers.max_glideins, last.max_glideins)
+    clip = Clip(Reason.FROZEN, numbers.idle, idle, detail=", ".join(unknown))
+    return Numbers(idle, top, (*numbers.clips, clip), numbers.strings)
+
+
+def vector(jobs: dict[str, JobCounts], slots: EntrySlots, group: GroupPolicy, numbers: Numbers) -> tuple[int, ...]:
+    """The 17 statistics of glideresource, logs and monitoring (protocol 5.6)."""
+    c = slots.counts
+    prop = jobs["Idle"].prop
+    return (
+        prop, jobs["Idle"].count, max(prop - c.idle, 0), jobs["OldIdle"].prop, jobs["Idle"].hereonly,
+        jobs["Running"].count, slots.running_here, group.limits.max_running, c.total, c.idle, c.running, c.failed,
+        c.total_cores, c.idle_cores, c.running_cores, numbers.idle, numbers.max_glideins,
+    )  # fmt: skip
+
+
+def credential_shares(
+    entry: Entry, numbers: Numbers, jobs: dict[str, JobCounts], slots: EntrySlots, inputs: GroupInput,
+    group: GroupPolicy, rng: random.Random,
+) -> tuple[tuple[CredentialShare, ...], tuple[Refusal, ...]]:  # fmt: skip
+    """The request split over credentials, and why a credential carries nothing (its share is lost, as deployed)."""
+    domain = str(entry.attrs.get("GLIDEIN_TrustDomain", "Grid"))
+    method = str(entry.attrs.get("GLIDEIN_SupportedAuthenticationMethod", "grid_proxy"))
+    candidates = [Candidate(c.name, c.type, c.trust_domain) for c in group.credentials]
+    demand = Demand(inputs.users, sum(inputs.projects.values()), inputs.projects)
+
+    def shuffle(values: list[int]) -> list[int]:
+        return rng.sample(values, len(values))
+
+    chosen = select(
+        group.selection_plugin, candidates, domain, method, numbers.idle, numbers.max_glideins, demand, shuffle
+    )
+    if not chosen:
+        return (), tuple(_misfits(entry, candidates, domain, method))
+    running = share_running(jobs["Running"].count, [c.id for c in candidates], slots.by_credential)
+    shares, refusals = [], []
+    for share in chosen:
+        unusable = inputs.unusable_credentials.get(share.credential.id)
+        if unusable:
+            refusals.append(Refusal(Reason.CREDENTIAL_UNUSABLE, share.credential.id, unusable))
+            continue
+        shares.append(_share(share, jobs, slots, running))
+    return tuple(shares), tuple(refusals)
+
+
+def _misfits(entry: Entry, candidates: Sequence[Candidate], domain: str, method: str) -> list[Refusal]:
+    if not candidates:
+        return [Refusal(Reason.NO_CREDENTIAL, entry.name, "the group has no credential")]
+    return [
+        Refusal(Reason.NO_CREDENTIAL, c.id, f"{c.type} of {c.trust_domain!r}; the entry wants {method} of {domain!r}")
+        for c in candidates
+        if not serves(c, domain, method)
+    ]
+
+
+def share_running(running: int, credentials: Sequence[str], slots: dict[str, SlotCounts]) -> dict[str, int]:
+    """Running jobs shared evenly among credentials with running slots, the rest to the last of them (protocol 1.7)."""
+    with_slots = [c for c in credentials if slots.get(c, SlotCounts()).running > 0]
+    parts = dict.fromkeys(credentials, 0)
+    for c in with_slots:
+        parts[c] = running // len(with_slots)
+    if with_slots:
+        parts[with_slots[-1]] += running % len(with_slots)
+    return parts
+
+
+def _share(share: Share, jobs: dict[str, JobCounts], slots: EntrySlots, running: dict[str, int]) -> CredentialShare:
+    own = slots.by_credential.get(share.credential.id, SlotCounts())
+    monitor = {t: jobs[t].count for t in ("IdleAll", "Idle", "OldIdle", "Idle_3600", "VomsIdle")}
+    monitor |= {
+        "Running": running[share.credential.id],
+        "RunningHere": own.running,
+        "GlideinsTotal": own.total,
+        "GlideinsIdle": own.idle,
+        "GlideinsRunning": own.running,
+        "GlideinsFailed": own.failed,
+        "GlideinsTotalCores": own.total_cores,
+        "GlideinsIdleCores": own.idle_cores,
+        "GlideinsRunningCores": own.running_cores,
+    }
+    return CredentialShare(share.credential.id, share.idle, share.max_glideins, share.project, monitor)

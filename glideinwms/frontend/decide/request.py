@@ -1,0 +1,153 @@
+"""The numbers of one request (protocol 5.6), each step that changes them with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glideinwms.frontend.decide.tables import EntrySlots
+from glideinwms.frontend.policy import FrontendPolicy, GroupLimits, MaxCurb
+from glideinwms.lib.reasons import Clip, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Slots that limits look at: of the group, of the Frontend, of the pool."""
+
+    group: int
+    group_idle: int
+    frontend: int
+    frontend_idle: int
+    pool: int
+    pool_idle: int
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A request before it is split over credentials. `strings` are limits and curbs as glideresource shows them."""
+
+    idle: int
+    max_glideins: int
+    clips: tuple[Clip, ...]
+    strings: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A count against its limit."""
+
+    reason: Reason
+    count: int
+    limit: int
+
+    @property
+    def reached(self) -> bool:
+        """Whether nothing more may be asked for."""
+        return self.count >= self.limit
+
+
+def limits(slots: EntrySlots, totals: Totals, group: GroupLimits, frontend: FrontendPolicy) -> list[Limit]:
+    """The eight limits, in the deployed order."""
+    counts = slots.counts
+    return [
+        Limit(Reason.TOTAL_PER_ENTRY, counts.total, group.max_running),
+        Limit(Reason.IDLE_PER_ENTRY, counts.idle, group.idle_vms_per_entry.max),
+        *_pairs(totals, group, frontend, "max"),
+    ]
+
+
+def curbs(slots: EntrySlots, totals: Totals, group: GroupLimits, frontend: FrontendPolicy) -> list[Limit]:
+    """The seven curbs."""
+    return [
+        Limit(Reason.CURB_IDLE_PER_ENTRY, slots.counts.idle, group.idle_vms_per_entry.curb),
+        *_pairs(totals, group, frontend, "curb"),
+    ]
+
+
+def _pairs(totals: Totals, group: GroupLimits, frontend: FrontendPolicy, which: str) -> list[Limit]:
+    rows: list[tuple[str, int, MaxCurb]] = [
+        ("TotalGlideinsPerGroup", totals.group, group.running_total),
+        ("IdleGlideinsPerGroup", totals.group_idle, group.idle_vms_total),
+        ("TotalGlideinsPerFrontend", totals.frontend, frontend.running_total),
+        ("IdleGlideinsPerFrontend", totals.frontend_idle, frontend.idle_vms_total),
+        ("TotalGlideinsGlobal", totals.pool, frontend.running_total_global),
+        ("IdleGlideinsGlobal", totals.pool_idle, frontend.idle_vms_total_global),
+    ]
+    prefix = "Curb" if which == "curb" else ""
+    return [Limit(Reason(prefix + name), count, int(getattr(pair, which))) for name, count, pair in rows]
+
+
+def strings_of(reached: list[Limit], word: str) -> dict[str, str]:
+    """`count=N, limit=M` by name."""
+    return {r.reason.value: f"count={r.count}, {word}={r.limit}" for r in reached}
+
+
+def decide_numbers(
+    demand: int, old_demand: int, slots: EntrySlots, totals: Totals, group: GroupLimits, frontend: FrontendPolicy,
+    *, down: Reason | None, action: str,
+) -> Numbers:  # fmt: skip
+    """One entry's request. `demand` and `old_demand` in glideins (prop_mc of Idle and OldIdle); `down`: a downtime in
+    force; `action`: an operator's removal word."""
+    clips: list[Clip] = []
+    wanted = max(demand, group.min_running)
+    if wanted != demand:
+        clips.append(Clip(Reason.MIN_RUNNING, demand, wanted, limit=group.min_running))
+    if down is not None:
+        return Numbers(0, 0, (*clips, Clip(down, wanted, 0)), {})
+    top = maximum(wanted, slots, group)
+    if action:
+        clips.append(Clip(Reason.OPERATOR_REMOVAL, wanted, 0, detail=action))
+        return Numbers(0, top if action.endswith("Excess") else 0, tuple(clips), {})
+    bounds = limits(slots, totals, group, frontend)
+    reached = [b for b in bounds if b.reached]
+    if reached:
+        clips += [Clip(b.reason, wanted, 0, b.count, b.limit) for b in reached]
+        return Numbers(0, top, tuple(clips), strings_of(reached, "limit"))
+    idle = slots.counts.idle
+    need = max(wanted - idle, 0)
+    if need == 0:
+        reason = Reason.SLOTS_COVER if wanted else Reason.NO_DEMAND
+        return Numbers(0, top, (*clips, Clip(reason, wanted, 0, count=idle)), {})
+    if idle:
+        clips.append(Clip(Reason.SLOTS_COVER, wanted, need, count=idle))
+    hit = [c for c in curbs(slots, totals, group, frontend) if c.reached]
+    number, more = idle_number(need, max(old_demand - idle, 0), bounds, hit, group, frontend.strict_deployed_numbers)
+    return Numbers(number, top, tuple(clips + more), strings_of(hit, "curb"))
+
+
+def idle_number(
+    need: int, need_old: int, bounds: list[Limit], hit: list[Limit], group: GroupLimits, strict: bool
+) -> tuple[int, list[Clip]]:
+    """Pilots to keep idle (5.6 item 4). Not strict: the reserve may not lift the number over any limit's headroom, and
+    `max_idle` 0 means none (decision 7)."""
+    clips: list[Clip] = []
+    number = float(need)
+
+    def clip(reason: Reason, value: float, count: float | None = None, limit: float | None = None) -> None:
+        nonlocal number
+        if value != number:
+            clips.append(Clip(reason, number, value, count, limit))
+            number = value
+
+    room = [b for b in bounds if b.reason is not Reason.IDLE_PER_ENTRY]
+    for bound in room:
+        clip(bound.reason, min(number, bound.limit - bound.count), bound.count, bound.limit)
+    if group.ramp_up_attenuation > 0:
+        clip(Reason.RAMP_UP, int(number / group.ramp_up_attenuation), limit=group.ramp_up_attenuation)
+    clip(Reason.RESERVE, number + min(need_old // 3, group.reserve_idle), limit=group.reserve_idle)
+    clip(Reason.MAX_IDLE, min(number, group.max_idle), limit=group.max_idle)
+    if not strict:
+        for bound in bounds:
+            clip(bound.reason, min(number, bound.limit - bound.count), bound.count, bound.limit)
+    for curb in hit:
+        clip(curb.reason, number / 2, curb.count, curb.limit)
+    if number < 1 and (strict or group.max_idle > 0):
+        number = 1
+    return int(number), clips
+
+
+def maximum(wanted: int, slots: EntrySlots, group: GroupLimits) -> int:
+    """Idle and running pilots at most (5.6 item 5), in doubles as deployed; running limits do not clamp it."""
+    running = slots.running_glideins
+    if wanted > 0:
+        return int((max(wanted - slots.counts.idle, 0) + running) * group.relative_to_queue + 1)
+    return running
