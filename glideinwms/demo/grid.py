@@ -179,18 +179,31 @@ class Grid:
 
     def client_env(self, identity: str, for_account: bool = False) -> dict[str, str]:
         """Environment for a tool or daemon with an identity."""
+        return self.env_with(self.client_config(identity, for_account))
+
+    def env_with(self, config: Path) -> dict[str, str]:
+        """Environment for a tool or daemon with a condor_config."""
         path = f"{self.prefix}/bin:{self.prefix}/sbin:{os.environ.get('PATH', '/usr/bin:/bin')}"
-        config = self.client_config(identity, for_account)
         return process.clean_env(self.base, {"CONDOR_CONFIG": str(config), "PATH": path, "HOME": str(config.parent)})
 
     def run(self, identity: str, *argv: str, timeout: float = 30) -> str:
         """Run a tool with an identity; its output. Raises DemoError with stderr."""
-        env = self.client_env(identity, for_account=True)
+        return self.run_with(self.client_config(identity, for_account=True), *argv, timeout=timeout)
+
+    def run_with(self, config: Path, *argv: str, timeout: float = 30) -> str:
+        """Run a tool with a condor_config, as the grid's account; its output. Raises DemoError with stderr."""
         done = subprocess.run(  # type: ignore[call-overload]
-            argv, env=env, cwd=self.base, text=True, capture_output=True, timeout=timeout, **self.who.drop
+            argv,
+            env=self.env_with(config),
+            cwd=config.parent,
+            text=True,
+            capture_output=True,
+            timeout=timeout,
+            **self.who.drop,
         )
         if done.returncode:
-            raise DemoError(f"{argv[0]} ended with {done.returncode}: {done.stderr.strip()}", where=identity)
+            words = (done.stderr or done.stdout).strip()
+            raise DemoError(f"{argv[0]} ended with {done.returncode}: {words}", where=str(config))
         return str(done.stdout)
 
     def web(self, mounts: Mapping[str, Path]) -> str:
