@@ -125,7 +125,7 @@ def close(found: int, total: int) -> bool:
 def _group(schedd: htc.ScheddAddress, constraint: str, names: Sequence[str], row_cap: int) -> list[htc.Ad] | None:
     """Rows of a GroupBy over `names` and whatever the constraint names; None if there are too many to be worth it."""
     columns = union(names, attributes_of(constraint))
-    rows = htc._job_query(schedd, constraint, columns, "GroupBy", row_cap + 1)
+    rows = htc.group_jobs(schedd, constraint, columns, row_cap + 1)
     return None if len(rows) > row_cap else rows
 
 

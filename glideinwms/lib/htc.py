@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from glideinwms.lib.errors import CondorError, Unreachable
+from glideinwms.lib.errors import CondorError, OutcomeUnknown, Unreachable
 
 Ad = dict[str, Any]
 MY_ADDRESS = "<127.0.0.1:0>"
@@ -38,13 +38,13 @@ def _bindings() -> tuple[Any, Any]:
 
 
 def plain(value: Any, classad2: Any) -> Any:
-    """A ClassAd value as plain data; None for undefined and error values."""
+    """A ClassAd value as plain data; None for undefined and error values (which are ints to Python: asked first)."""
+    if isinstance(value, classad2.Value):
+        return None
     if isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, classad2.ExprTree):
         return Expr(str(value))
-    if isinstance(value, classad2.Value):
-        return None
     if isinstance(value, list):
         return [plain(v, classad2) for v in value]
     if isinstance(value, Mapping):
@@ -70,11 +70,16 @@ def _collector(pool: str) -> Any:
     return htcondor2.Collector(pool) if pool else htcondor2.Collector()
 
 
+# What the bindings say when a daemon is down, or when it lets us not in: they often do not tell which.
+NO_ANSWER = (
+    "failed communication", "failed to connect", "connection closed", "failed to authenticate",
+    "failed to advertise", "error when performing action", "unable to locate",
+)  # fmt: skip
+
+
 def _failed(what: str, where: str, error: Exception) -> CondorError:
     text = " ".join(str(error).split()) or type(error).__name__
-    if any(
-        word in text.lower() for word in ("failed communication", "failed to connect", "unable to locate", "unable")
-    ):
+    if any(word in text.lower() for word in NO_ANSWER):
         return Unreachable(f"{what}: {text}", where=where, hint="is it up, and do our tokens open it?")
     return CondorError(f"{what}: {text}", where=where)
 
@@ -131,10 +136,10 @@ def query_jobs(schedd: ScheddAddress, constraint: str, projection: Sequence[str]
     return _job_query(schedd, constraint, projection, "Default", limit)
 
 
-def group_jobs(schedd: ScheddAddress, constraint: str, projection: Sequence[str]) -> list[Ad]:
+def group_jobs(schedd: ScheddAddress, constraint: str, projection: Sequence[str], limit: int = -1) -> list[Ad]:
     """One row per distinct combination of `projection`, with JobCount. Zero rows, and no error, when the constraint
     names an attribute that is not in `projection` (decision 2)."""
-    return _job_query(schedd, constraint, projection, "GroupBy", -1)
+    return _job_query(schedd, constraint, projection, "GroupBy", limit)
 
 
 def summary_jobs(schedd: ScheddAddress, constraint: str) -> Ad:
@@ -169,14 +174,18 @@ def invalidate(collector: str, target_type: str, constraint: str, command: str) 
 def submit(
     schedd: ScheddAddress, description: Mapping[str, str], count: int, items: Sequence[Mapping[str, str]] | None = None
 ) -> list[tuple[int, int, int]]:
-    """Submit `count` jobs (per item) in one transaction; (cluster, first proc, number) of what the schedd took."""
+    """Submit `count` jobs (per item) in one transaction; (cluster, first proc, number) of what the schedd took.
+
+    OutcomeUnknown if the schedd went away while it committed; after any other error there are none."""
     htcondor2, classad2 = _bindings()
     try:
         job = htcondor2.Submit(dict(description))
         itemdata: Iterator[Any] | None = iter([dict(i) for i in items]) if items else None
         result = _schedd(schedd).submit(job, count=count, itemdata=itemdata)
     except (htcondor2.HTCondorException, classad2.ClassAdException, RuntimeError) as error:
-        raise CondorError(explain_submit(str(error)), where=schedd.name) from error
+        text = explain_submit(str(error))
+        kind = OutcomeUnknown if "commit" in text else Unreachable if "connect" in text else CondorError
+        raise kind(text, where=schedd.name) from error
     return [(result.cluster(), result.first_proc(), result.num_procs())]
 
 
@@ -199,10 +208,17 @@ def act(schedd: ScheddAddress, action: str, ids: Sequence[str], reason: str) -> 
     if not ids:
         return 0
     try:
-        result = _schedd(schedd).act(getattr(htcondor2.JobAction, action), list(ids), reason=reason)
+        # a reason that is no pair is dropped by the bindings
+        result = _schedd(schedd).act(getattr(htcondor2.JobAction, action), list(ids), reason=(reason, 0))
     except (htcondor2.HTCondorException, classad2.ClassAdException, RuntimeError) as error:
         raise _failed(f"{action} of {len(ids)} jobs", schedd.name, error) from error
     return int(result.get("TotalSuccess", 0))
+
+
+def param(name: str) -> str:
+    """A knob of this process's HTCondor configuration; "" where it is not set."""
+    htcondor2, _ = _bindings()
+    return str(htcondor2.param.get(name, "") or "")
 
 
 def ping(value: Any = None) -> Any:
