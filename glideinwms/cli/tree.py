@@ -14,5 +14,11 @@ class Verb:
 
 
 TREE: dict[str, tuple[str, dict[str, Verb] | Verb]] = {
+    "factory": (
+        "The Factory: what it submits, and why not more.",
+        {
+            "run": Verb("glideinwms.cli.factory:run", "Run the daemon."),
+        },
+    ),
     "version": ("The version of this program.", Verb("glideinwms.cli.version:version", "Print the version.")),
 }

@@ -19,18 +19,21 @@ from glideinwms.lib.readers import JOB_DEADLINE, Answer, Call, Pool
 from glideinwms.lib.reading import Reading
 from glideinwms.lib.reasons import Reason, Refusal
 
-SETTLE = 30.0
+SETTLE = 10.0
 Row = Mapping[str, Any]
 
 
 @dataclass(slots=True)
 class Unknown:
-    """A submit of `n` pilots at `when` whose outcome is not known: freezes its schedd until its id is looked up."""
+    """A submit of `n` pilots at `when` whose outcome is not known: freezes its schedd until its id is looked up.
+
+    `missed` is when the schedd first said that it does not have the id (0: not yet)."""
 
     submit_id: str
     entry: str
     n: int
     when: float
+    missed: float = 0.0
 
 
 @dataclass(slots=True)
@@ -58,14 +61,15 @@ class Collector:
         args = {"collector": policy.collector, "glidein": policy.glidein_name, "factory": policy.factory_name}
         answer = self.pool.one(Call(policy.collector or "collector", "glideinwms.factory.fold:read_requests", args))
         self.refusals, self.stored = [], 0
+        blank: Reading[tuple[Request, ...]] = Reading("requests", 0.0)
         if answer.error is not None:
-            self.requests = Reading("requests", 0.0).failed(str(answer.error))
+            self.requests = blank.failed(str(answer.error))
             return self.requests
         trust = Trust(policy, self.keys, now)
         for raw in answer.value["glideclientglobal"]:
             self._store(trust, raw)
         rows = tuple(trust.request(raw) for raw in answer.value["glideclient"])
-        self.requests = Reading[tuple[Request, ...]]("requests", 0.0).fresh(_one_key(rows), answer.began)
+        self.requests = blank.fresh(_one_key(rows), answer.began)
         return self.requests
 
     def _store(self, trust: Trust, raw: Row) -> None:
@@ -108,7 +112,8 @@ class Collector:
                 self.schedds[ad["Name"]].address = ScheddAddress(ad["Name"], ad["MyAddress"])
 
     def _state(self, name: str, answer: Answer | None, now: float) -> ScheddState:
-        memory, reading = self.schedds[name], Reading[Queue](name, 0.0)
+        memory = self.schedds[name]
+        reading: Reading[Queue] = Reading(name, 0.0)
         if answer is None:
             return ScheddState(name, reading.failed("not found in the collector"), f"{name} is not in the collector")
         if answer.error is not None:
@@ -124,12 +129,16 @@ class Collector:
         return ScheddState(name, reading)
 
     def _settle(self, memory: ScheddMemory, answer: Answer, now: float) -> None:
-        """Drop unknown outcomes that this schedd has answered: the id is in the queue, or is surely not coming."""
+        """Drop unknown outcomes that this schedd has answered: the id is in the queue, or it is still not there
+        SETTLE seconds after the first answer without it, and so not coming."""
         left = []
         for item in memory.unknown:
             args = {"schedd": memory.address, "submit_id": item.submit_id}
             found = self.pool.one(Call(answer.call.endpoint, "glideinwms.factory.fold:find_submit", args))
-            if found.error is not None or (found.value == 0 and found.began - item.when < SETTLE):
+            missing = found.error is None and not found.value
+            if missing and not item.missed:
+                item.missed = found.began
+            if found.error is not None or (missing and found.began - item.missed < SETTLE):
                 left.append(item)
             else:
                 self.log.info("submit settled", submit=item.submit_id, entry=item.entry, found=found.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy, SubEntry
 from glideinwms.factory.snapshot import Request
@@ -72,7 +73,7 @@ def _common(order: Order) -> Description:
     base = f"{order.log_dir}/job.$(Cluster).$(Process)"
     out = {
         "universe": "grid",
-        "executable": f"{order.policy.work_dir}/{order.policy.startup_script}",
+        "executable": str(Path(order.policy.work_dir, order.policy.startup_script)),
         "copy_to_spool": "True",
         "transfer_executable": "True",
         "notification": "Never",

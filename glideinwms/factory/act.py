@@ -1,0 +1,122 @@
+"""Removal and release of pilots. `pick_and_act` runs in the writing reader process; the rest is pure (decision 4).
+
+Pilots are never acted on by a constraint: it finds ids, with their state looked at again, and the ids are acted on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from glideinwms.factory import fold
+from glideinwms.factory.decide import states
+from glideinwms.factory.plan import QUEUED, RUNNING, WAIT, Release, Removal, RequestPlan
+from glideinwms.factory.policy import FactoryPolicy
+from glideinwms.lib import htc
+from glideinwms.lib.htc import ScheddAddress, quoted
+from glideinwms.lib.reasons import Reason
+
+HELD_REASONS = (Reason.HELD_UNRECOVERABLE, Reason.HELD_FORCEX, Reason.EXCESS_RUNNING)
+STATUS_OF = {Reason.STALE_IDLE: states.IDLE, Reason.STALE_RUNNING: states.RUN}
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Which pilots: at most `limit` that answer `constraint`, longest in their state first; `running` ones are the
+    business of the rail."""
+
+    constraint: str
+    limit: int
+    running: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One act on an entry's pilots, ready to be done. `request` is "" for the sanitising at an entry's end."""
+
+    schedd: str
+    entry: str
+    request: str
+    action: str
+    picks: tuple[Pick, ...]
+    cap: int
+    reason: Reason
+    force: bool = False
+
+
+def pick_and_act(
+    schedd: ScheddAddress, action: str, picks: Sequence[tuple[str, int]], cap: int, reason: str, force: bool = False
+) -> list[list[str]]:
+    """Find ids for each (constraint, limit), in all at most `cap`, act on them; the ids of each pick. `force`: what
+    was removed is then taken out of the queue without waiting for the site (RemoveX)."""
+    found: list[list[str]] = []
+    for constraint, limit in picks:
+        taken = {i for ids in found for i in ids}
+        room = min(limit, cap - len(taken))
+        ids = fold.read_ids(schedd, constraint, limit) if room > 0 else []
+        found.append([i for i in ids if i not in taken][:room])
+    ids = [i for part in found for i in part]
+    htc.act(schedd, action, ids, reason)
+    if force:
+        htc.act(schedd, "RemoveX", ids, reason)
+    return found
+
+
+def entry_constraint(policy: FactoryPolicy, entry: str) -> str:
+    """The pilots of one entry of this Factory."""
+    return (
+        f"GlideinFactory =?= {quoted(policy.factory_name)} && GlideinName =?= {quoted(policy.glidein_name)}"
+        f" && GlideinEntryName =?= {quoted(entry)} && GlideinCredentialIdentifier =!= UNDEFINED"
+    )
+
+
+def request_constraint(policy: FactoryPolicy, row: RequestPlan) -> str:
+    """The pilots of one request (4.3 step 11)."""
+    return (
+        f"{entry_constraint(policy, row.entry)} && GlideinClient =?= {quoted(row.client)}"
+        f" && GlideinSecurityClass =?= {quoted(row.security_key.partition(':')[2])}"
+        f" && GlideinCredentialIdentifier =?= {quoted(row.credential)}"
+    )
+
+
+def state_constraint(wanted: Iterable[str]) -> str:
+    """ClassAd text of WAIT, QUEUED, RUNNING as `states.removal_state` has them."""
+    known = sorted(states.RUNNING_WORDS | states.STAGE_OUT_WORDS)
+    strange = " && ".join(f"toUpper(GridJobStatus) != {quoted(w)}" for w in known)
+    texts = {
+        WAIT: "(JobStatus == 1 && GridJobStatus =?= UNDEFINED)",
+        QUEUED: f"((JobStatus == 1 && GridJobStatus =!= UNDEFINED)"
+        f" || (JobStatus == 2 && GridJobStatus =!= UNDEFINED && {strange}))",
+        RUNNING: "(JobStatus == 2)",
+    }
+    return "(" + " || ".join(texts[state] for state in wanted) + ")"
+
+
+def ids_constraint(ids: Iterable[str]) -> str:
+    """Exactly these jobs."""
+    parts = (i.partition(".") for i in ids)
+    return "(" + " || ".join(f"(ClusterId == {c} && ProcId == {p})" for c, _, p in parts) + ")"
+
+
+def removal(policy: FactoryPolicy, schedd: str, entry: str, row: RequestPlan | None, plan: Removal) -> Deed:
+    """A planned removal as a deed."""
+    base = request_constraint(policy, row) if row else entry_constraint(policy, entry)
+    picks = []
+    if plan.states and plan.n > 0:
+        running = RUNNING in plan.states
+        picks.append(Pick(f"{base} && {state_constraint(plan.states)}", min(plan.n, plan.cap), running))
+    if plan.ids and plan.cap > 0:
+        status = states.HELD if plan.reason in HELD_REASONS else STATUS_OF[plan.reason]
+        ids = plan.ids[: plan.cap]
+        picks.append(Pick(f"{base} && JobStatus == {status} && {ids_constraint(ids)}", len(ids)))
+    return Deed(schedd, entry, row.request if row else "", "Remove", tuple(picks), plan.cap, plan.reason, plan.force)
+
+
+def release(policy: FactoryPolicy, schedd: str, entry: str, row: RequestPlan | None, plan: Release) -> Deed:
+    """A planned release as a deed."""
+    base = request_constraint(policy, row) if row else entry_constraint(policy, entry)
+    ids = plan.ids[: plan.cap]
+    pick = Pick(f"{base} && JobStatus == {states.HELD} && {ids_constraint(ids)}", len(ids))
+    return Deed(
+        schedd, entry, row.request if row else "", "Release", (pick,) if ids else (), plan.cap, Reason.HELD_RECOVERABLE
+    )

@@ -1,0 +1,182 @@
+"""The ads a Factory sends, built from policy, snapshot and plan (protocol 1.4, 1.5, 1.8). Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from glideinwms.factory import monitor
+from glideinwms.factory.monitor import Numbers, prefixed
+from glideinwms.factory.plan import EntryPlan, RequestPlan, StatusCounts
+from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
+from glideinwms.factory.snapshot import Request
+from glideinwms.lib.ads import GlideFactory, GlideFactoryClient, GlideFactoryGlobal, Value
+from glideinwms.lib.crypto import PublicKey
+from glideinwms.lib.names import RequestName
+from glideinwms.lib.reasons import Reason
+
+SIGN_TYPE = "sha1"
+LIMIT_PREFIX = "Status_GlideFactoryLimit"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is said of one entry: its plan, its requests by name, whether its queue is known, and `completed`, the
+    CompletedJobs numbers (1.4)."""
+
+    plan: EntryPlan
+    requests: Mapping[str, Request]
+    queue_known: bool = True
+    completed: Mapping[str, Value] = field(default_factory=dict)
+
+
+def global_ad(policy: FactoryPolicy, key: PublicKey, started: int, sequence: int = 0) -> GlideFactoryGlobal:
+    """The Factory's public key."""
+    return GlideFactoryGlobal(
+        name=f"{policy.glidein_name}@{policy.factory_name}",
+        factory_name=policy.factory_name,
+        glidein_name=policy.glidein_name,
+        daemon_start=started,
+        sequence=sequence,
+        key_id=key.key_id,
+        key_pem=key.pem,
+    )
+
+
+def entry_attrs(entry: EntryPolicy, told: Told) -> dict[str, Value]:
+    """The entry's published attributes with its downtime comment."""
+    return {**entry.attrs, "GLIDEIN_Downtime_Comment": told.plan.downtime_comment}
+
+
+def totals(entry: EntryPolicy, told: Told, now: float) -> Numbers:
+    """Total* numbers of the entry; requested ones only once there is a request, status only when it is known."""
+    cpus = monitor.entry_cpus(entry)
+    out: Numbers = {}
+    if told.queue_known:
+        out |= prefixed("TotalStatus", monitor.status_numbers(told.plan.counts, cpus))
+    rows = _served(told, told.plan.requests)
+    if rows:
+        out |= prefixed("TotalRequested", monitor.requested_numbers(rows, cpus))
+        out |= prefixed("TotalClientMonitor", monitor.client_numbers([r for r, _ in rows], now))
+    return out
+
+
+def _served(told: Told, rows: tuple[RequestPlan, ...]) -> list[tuple[Request, RequestPlan]]:
+    return [(told.requests[p.request], p) for p in rows if p.refusal is None and p.request in told.requests]
+
+
+def entry_ad(
+    policy: FactoryPolicy, entry: EntryPolicy, told: Told, key: PublicKey, now: float, started: int, sequence: int = 0
+) -> GlideFactory:
+    """What match expressions see of an entry."""
+    proxy = "grid_proxy" in entry.auth_method
+    legacy: dict[str, Value] = {
+        "GlideinAllowx509_Proxy": str(proxy),
+        "GlideinRequirex509_Proxy": str(proxy),
+        "GlideinRequireGlideinProxy": str(not proxy),
+    }
+    return GlideFactory(
+        name=str(RequestName(entry.name, policy.glidein_name, policy.factory_name)),
+        factory_name=policy.factory_name,
+        glidein_name=policy.glidein_name,
+        entry_name=entry.name,
+        daemon_start=started,
+        sequence=sequence,
+        key_id=key.key_id,
+        key_type="RSA",
+        key_pem=key.pem,
+        in_downtime=told.plan.in_downtime,
+        web_url=policy.stage.url,
+        web_sign_type=SIGN_TYPE,
+        web_descript=policy.stage.descript,
+        web_sign=policy.stage.sign,
+        web_entry_descript=entry.stage.descript,
+        web_entry_sign=entry.stage.sign,
+        submit={a.name: a.value for a in entry.published_submit_attrs},
+        params=entry_params(policy, entry),
+        monitor={**totals(entry, told, now), **told.completed},
+        config=config_numbers(entry),
+        attrs={**legacy, **entry_attrs(entry, told)},
+    )
+
+
+def entry_params(policy: FactoryPolicy, entry: EntryPolicy) -> dict[str, Value]:
+    """Defaults of every parameter that a Frontend may override."""
+    return dict(entry.params)
+
+
+def config_numbers(entry: EntryPolicy) -> Numbers:
+    """GlideinConfig...: the entry's limits, those of single classes as `fe:class=N,...`."""
+    e, d = entry.limits, entry.class_default
+    own = entry.class_limits.items()
+    return {
+        "DefaultPerFrontendMaxIdle": d.idle,
+        "DefaultPerFrontendMaxHeld": d.held,
+        "DefaultPerFrontendMaxGlideins": d.glideins,
+        "PerFrontendMaxIdle": ",".join(f"{k}={v.idle}" for k, v in own),
+        "PerFrontendMaxHeld": ",".join(f"{k}={v.held}" for k, v in own),
+        "PerFrontendMaxGlideins": ",".join(f"{k}={v.glideins}" for k, v in own),
+        "PerEntryMaxIdle": e.idle,
+        "PerEntryMaxHeld": e.held,
+        "PerEntryMaxGlideins": e.glideins,
+    }
+
+
+def clients_of(plan: EntryPlan) -> dict[str, list[RequestPlan]]:
+    """Every ClientName with a request or pilots here, with its rows."""
+    rows: dict[str, list[RequestPlan]] = defaultdict(list)
+    for row in plan.requests:
+        rows[row.client].append(row)
+    return {client: rows.get(client, []) for client in sorted({*rows, *plan.clients}) if client}
+
+
+def client_ads(
+    policy: FactoryPolicy, entry: EntryPolicy, told: Told, now: float, sequences: Mapping[str, int]
+) -> list[GlideFactoryClient]:
+    """What became of each client's requests at this entry."""
+    name = RequestName(entry.name, policy.glidein_name, policy.factory_name)
+    common = totals(entry, told, now)
+    cpus = monitor.entry_cpus(entry)
+    return [
+        GlideFactoryClient(
+            name=f"{name}@{client}",
+            req_glidein=str(name),
+            factory_name=policy.factory_name,
+            glidein_name=policy.glidein_name,
+            entry_name=entry.name,
+            client_name=client,
+            client_req_name=str(name),
+            sequence=sequences.get(f"{name}@{client}", 0),
+            in_downtime=told.plan.in_downtime or _class_down(rows),
+            params=entry_params(policy, entry),
+            monitor={
+                **prefixed(LIMIT_PREFIX, told.plan.limits),
+                **common,
+                **_own(told, client, rows, cpus, now),
+                **_why(told, rows),
+            },
+            attrs=entry_attrs(entry, told),
+        )
+        for client, rows in clients_of(told.plan).items()
+    ]
+
+
+def _class_down(rows: list[RequestPlan]) -> bool:
+    return any(c.reason is Reason.CLASS_DOWNTIME for row in rows for c in row.clips)
+
+
+def _own(told: Told, client: str, rows: list[RequestPlan], cpus: int, now: float) -> Numbers:
+    out: Numbers = {}
+    if served := _served(told, tuple(rows)):
+        out |= prefixed("Requested", monitor.requested_numbers(served, cpus))
+        out |= prefixed("ClientMonitor", monitor.client_numbers([r for r, _ in served], now))
+    if told.queue_known:
+        counts = told.plan.clients.get(client, StatusCounts())
+        out |= prefixed("Status", monitor.status_numbers(counts, cpus))
+    return out
+
+
+def _why(told: Told, rows: list[RequestPlan]) -> Numbers:
+    code, text = monitor.reason_of(told.plan, rows)
+    return {"Status_Reason": code, "Status_ReasonText": text} if code else {}

@@ -1,0 +1,130 @@
+"""Sends the Factory's ads: all of them every `advertise_delay` cycles, and at once those that say something new."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from glideinwms.factory import ads
+from glideinwms.factory.ads import Told
+from glideinwms.factory.plan import Plan
+from glideinwms.factory.policy import FactoryPolicy
+from glideinwms.factory.snapshot import Request, Snapshot
+from glideinwms.lib import log
+from glideinwms.lib.ads import Ad, GlideFactory, GlideFactoryClient, GlideFactoryGlobal, Value, WireAd
+from glideinwms.lib.crypto import PublicKey
+from glideinwms.lib.htc import quoted
+from glideinwms.lib.names import RequestName
+from glideinwms.lib.readers import JOB_DEADLINE, Call, Pool
+
+ADVERTISE, INVALIDATE = "glideinwms.lib.htc:advertise", "glideinwms.lib.htc:invalidate"
+# what differs each time without saying anything new
+RESTLESS = ("UpdateSequenceNumber", "GlideinMonitorTotalClientMonitorInfoAge", "GlideinMonitorClientMonitorInfoAge")
+
+
+class Advertiser:
+    """Remembers what was sent, and how often under each name (UpdateSequenceNumber)."""
+
+    def __init__(self, pool: Pool, started: int) -> None:
+        self.pool, self.started = pool, started
+        self.cycle = 0
+        self.sequences: Counter[str] = Counter()
+        self.sent: dict[tuple[str, str], Ad] = {}
+        self.generation = ""
+        self.log = log.get("advertise")
+
+    def send(
+        self, policy: FactoryPolicy, key: PublicKey, snapshot: Snapshot, plan: Plan,
+        completed: Mapping[str, Mapping[str, Value]],
+    ) -> tuple[int, str]:  # fmt: skip
+        """Send what is due; how many ads, and what went wrong ("": nothing). What failed is due again next cycle."""
+        everything = self.cycle % max(1, policy.advertise_delay) == 0 or policy.generation != self.generation
+        self.cycle += 1
+        due: dict[str, list[Ad]] = {}
+        for ad in self._all(policy, key, snapshot, plan, completed):
+            # the key goes out every cycle (1.1)
+            if everything or isinstance(ad, GlideFactoryGlobal) or self._news(ad):
+                due.setdefault(ad.KIND.update, []).append(ad.to_ad())
+        if policy.generation != self.generation:
+            self._withdraw_gone(policy)
+            self.generation = policy.generation
+        return self._send(policy, due)
+
+    def _send(self, policy: FactoryPolicy, due: Mapping[str, list[Ad]]) -> tuple[int, str]:
+        calls = [
+            Call(
+                policy.collector or "collector", ADVERTISE,
+                {"collector": policy.collector, "ads": found, "command": command, "tcp": policy.advertise_tcp},
+                JOB_DEADLINE,
+            )
+            for command, found in due.items()
+        ]  # fmt: skip
+        count, problem = 0, ""
+        for answer in self.pool.run(calls):
+            if answer.error is not None:
+                problem = str(answer.error)
+                self.log.error("ads not sent", error=problem)
+                continue
+            for ad in answer.call.args["ads"]:
+                self.sequences[_key(ad)] += 1
+                self.sent[ad["GlideinMyType"], ad["Name"]] = _content(ad)
+                count += 1
+        return count, problem
+
+    def _news(self, ad: WireAd) -> bool:
+        data = ad.to_ad()
+        return self.sent.get((str(data["GlideinMyType"]), str(data["Name"]))) != _content(data)
+
+    def _all(
+        self, policy: FactoryPolicy, key: PublicKey, snapshot: Snapshot, plan: Plan,
+        completed: Mapping[str, Mapping[str, Value]],
+    ) -> list[WireAd]:  # fmt: skip
+        number = {name.partition(" ")[2]: n for name, n in self.sequences.items()}
+        first = ads.global_ad(policy, key, self.started, number.get(f"{policy.glidein_name}@{policy.factory_name}", 0))
+        out: list[WireAd] = [first]
+        entries = {e.name: e for e in policy.entries}
+        requests: dict[str, Request] = {r.name: r for r in snapshot.requests.value or ()}
+        known = {s.name for s in snapshot.schedds if s.queue.value is not None}
+        for row in plan.entries:
+            entry = entries[row.entry]
+            told = Told(row, requests, row.schedd in known, completed.get(row.entry, {}))
+            name = str(RequestName(entry.name, policy.glidein_name, policy.factory_name))
+            out.append(ads.entry_ad(policy, entry, told, key, snapshot.now, self.started, number.get(name, 0)))
+            # without the requests nothing new can be said of them: the old ads stand until they expire
+            if snapshot.requests.value is not None:
+                out += ads.client_ads(policy, entry, told, snapshot.now, number)
+        return out
+
+    def _withdraw_gone(self, policy: FactoryPolicy) -> None:
+        """Ads of entries that the new configuration no longer has go at once."""
+        now = {str(RequestName(e.name, policy.glidein_name, policy.factory_name)) for e in policy.entries if e.enabled}
+        gone = sorted({n for kind, n in self.sent if kind == GlideFactory.KIND.my_type} - now)
+        for name in gone:
+            self._invalidate(policy, GlideFactory, f"Name =?= {quoted(name)}")
+            self._invalidate(policy, GlideFactoryClient, f"ReqGlidein =?= {quoted(name)}")
+            self.sent = {k: v for k, v in self.sent.items() if k[1] != name and not k[1].startswith(f"{name}@")}
+
+    def stop(self, policy: FactoryPolicy) -> None:
+        """Withdraw everything (1.1)."""
+        f, i = quoted(policy.factory_name), quoted(policy.glidein_name)
+        own = f"FactoryName =?= {f} && GlideinName =?= {i}"
+        self._invalidate(policy, GlideFactory, own)
+        self._invalidate(policy, GlideFactoryGlobal, own)
+        self._invalidate(policy, GlideFactoryClient, f"ReqFactoryName =?= {f} && ReqGlideinName =?= {i}")
+
+    def _invalidate(self, policy: FactoryPolicy, kind: type[WireAd], constraint: str) -> None:
+        args = {
+            "collector": policy.collector, "target_type": kind.KIND.my_type, "command": kind.KIND.invalidate,
+            "constraint": f"{constraint} && GlideinMyType =?= {quoted(kind.KIND.my_type)}",
+        }  # fmt: skip
+        answer = self.pool.one(Call(policy.collector or "collector", INVALIDATE, args))
+        if answer.error is not None:
+            self.log.error("ads not withdrawn", kind=kind.KIND.my_type, error=str(answer.error))
+
+
+def _key(ad: Mapping[str, Value]) -> str:
+    return f"{ad['GlideinMyType']} {ad['Name']}"
+
+
+def _content(ad: Mapping[str, Value]) -> Ad:
+    return {k: v for k, v in ad.items() if k not in RESTLESS}

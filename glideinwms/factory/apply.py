@@ -1,0 +1,217 @@
+"""All writes of a Factory cycle to the schedds: removals, releases, then submissions (decisions 4, 9, 31).
+
+The queue is the only record: nothing about pilots is kept here but what is pending. A submit whose outcome is unknown
+freezes its schedd until its id has been looked for.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from glideinwms.factory import act
+from glideinwms.factory.act import Deed
+from glideinwms.factory.collect import ScheddMemory, Unknown
+from glideinwms.factory.orders import Batch, Cluster, batch_of
+from glideinwms.factory.plan import EntryPlan, Plan, RequestPlan
+from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
+from glideinwms.factory.snapshot import Request, Taken
+from glideinwms.lib import log
+from glideinwms.lib.audit import Audit
+from glideinwms.lib.errors import GwmsError, OutcomeUnknown, TimedOut, Unreachable
+from glideinwms.lib.readers import WRITE_DEADLINE, Answer, Call, Pool
+from glideinwms.lib.reasons import Reason, Refusal
+
+SUBMIT, ACT = "glideinwms.lib.htc:submit", "glideinwms.factory.act:pick_and_act"
+GONE = (OutcomeUnknown, TimedOut, Unreachable)
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """One cluster that was tried. `cluster` 0: it was not made, `error` says why."""
+
+    entry: str
+    request: str
+    file: str
+    n: int
+    submit_id: str
+    cluster: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """Pilots removed or released."""
+
+    entry: str
+    request: str
+    action: str
+    reason: Reason
+    ids: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    """What a cycle did. `advertised`: ads sent."""
+
+    submitted: list[Submitted] = field(default_factory=list)
+    acted: list[Acted] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
+    advertised: int = 0
+
+
+def _uuid() -> str:
+    return str(uuid.uuid4())
+
+
+@dataclass(slots=True)
+class Applier:
+    """Carries out plans. `cycle` goes into the audit trail; ids, clock and sleep are arguments for tests."""
+
+    pool: Pool
+    schedds: Mapping[str, ScheddMemory]
+    audit: Audit
+    new_id: Callable[[], str] = _uuid
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    cycle: int = 0
+
+    def run(
+        self, plan: Plan, policy: FactoryPolicy, requests: Mapping[str, Request], now: float, rng: random.Random
+    ) -> Report:
+        """Everything the plan says, entry by entry; one that fails does not stop the others."""
+        report, gone = Report(), set[str]()
+        entries = {e.name: e for e in policy.entries}
+        batches: list[Batch] = []
+        for row in plan.entries:
+            if row.frozen:
+                continue
+            try:
+                for deed in deeds(policy, row):
+                    self._do(deed, report, gone, now)
+                batches += self._batches(policy, entries[row.entry], row, requests, report, now, rng)
+            except GwmsError as error:
+                report.refusals.append(Refusal(Reason.SUBMIT_FAILED, row.entry, str(error)))
+        self._submit(batches, report, gone)
+        return report
+
+    def _batches(
+        self, policy: FactoryPolicy, entry: EntryPolicy, row: EntryPlan, requests: Mapping[str, Request],
+        report: Report, now: float, rng: random.Random,
+    ) -> list[Batch]:  # fmt: skip
+        made = []
+        for line in row.requests:
+            if not line.placements:
+                continue
+            found = batch_of(policy, entry, line, requests[line.request], now, self.new_id, rng)
+            if isinstance(found, Refusal):
+                report.refusals.append(found)
+            else:
+                made.append(found)
+        return made
+
+    def _do(self, deed: Deed, report: Report, gone: set[str], now: float) -> None:
+        if not deed.picks or deed.schedd in gone:
+            return
+        answer = self.act(deed, f"gwms factory: {deed.reason.value}")
+        if answer.error is not None:
+            report.acted.append(
+                Acted(deed.entry, deed.request, deed.action, deed.reason, error=str(answer.error))
+            )  # fmt: skip
+            if isinstance(answer.error, GONE):
+                gone.add(deed.schedd)
+            # what may have been taken counts against the rail
+            n = sum(p.limit for p in deed.picks if p.running) if isinstance(answer.error, OutcomeUnknown) else 0
+        else:
+            ids = tuple(i for part in answer.value for i in part)
+            if ids:
+                report.acted.append(Acted(deed.entry, deed.request, deed.action, deed.reason, ids))
+                self.audit.line(
+                    "remove_forced" if deed.force else deed.action.lower(), cycle=self.cycle, entry=deed.entry,
+                    request=deed.request, n=len(ids), ids=ids, reasons=[deed.reason],
+                )  # fmt: skip
+            n = sum(len(part) for part, pick in zip(answer.value, deed.picks, strict=True) if pick.running)
+        if n:
+            report.taken.append(Taken(now, deed.entry, deed.request, n))
+
+    def act(self, deed: Deed, why: str) -> Answer:
+        """One act through the writer."""
+        memory = self.schedds[deed.schedd]
+        args = {
+            "schedd": memory.address, "action": deed.action, "picks": [(p.constraint, p.limit) for p in deed.picks],
+            "cap": deed.cap, "reason": why, "force": deed.force,
+        }  # fmt: skip
+        answer = self.pool.one(Call(deed.schedd, ACT, args, WRITE_DEADLINE, writer=True))
+        memory.touched = answer.ended
+        return answer
+
+    def _submit(self, batches: list[Batch], report: Report, gone: set[str]) -> None:
+        """Cluster after cluster, the requests in turn, so that the sleep of one is the time of the others."""
+        waiting = deque(b for b in batches if b.clusters)
+        while waiting:
+            batch = waiting.popleft()
+            if batch.schedd in gone:
+                continue
+            now = self.clock()
+            if batch.ready > now:
+                soonest = min(b.ready for b in (batch, *waiting))
+                if soonest > now:
+                    self.sleep(soonest - now)
+                waiting.append(batch)
+                continue
+            cluster = batch.clusters.pop(0)
+            done = self._one(batch, cluster, gone)
+            report.submitted.append(done)
+            if done.error:
+                report.refusals.append(Refusal(_why(done, batch.schedd in gone), batch.row.request, done.error))
+                continue
+            batch.ready = self.clock() + batch.sleep
+            if batch.clusters:
+                waiting.append(batch)
+
+    def _one(self, batch: Batch, cluster: Cluster, gone: set[str]) -> Submitted:
+        memory = self.schedds[batch.schedd]
+        args = {"schedd": memory.address, "description": cluster.description, "count": cluster.n}
+        answer = self.pool.one(Call(batch.schedd, SUBMIT, args, WRITE_DEADLINE, writer=True))
+        memory.touched = answer.ended
+        row = batch.row
+        done = Submitted(batch.entry, row.request, cluster.file, cluster.n, cluster.submit_id)
+        if isinstance(answer.error, GONE):
+            gone.add(batch.schedd)
+        if isinstance(answer.error, OutcomeUnknown | TimedOut):
+            memory.unknown.append(Unknown(cluster.submit_id, batch.entry, cluster.n, answer.ended))
+        if answer.error is not None:
+            log.get("apply").error("submit failed", entry=batch.entry, request=row.request, error=str(answer.error))
+            return Submitted(done.entry, done.request, done.file, done.n, done.submit_id, 0, str(answer.error))
+        number = int(answer.value[0][0])
+        self.audit.line(
+            "submit", cycle=self.cycle, entry=batch.entry, request=row.request, n=cluster.n, cluster=number,
+            submit_id=cluster.submit_id, file=cluster.file, credential=row.credential, asked=row.idle,
+            reasons=reasons(row),
+        )  # fmt: skip
+        return Submitted(done.entry, done.request, done.file, done.n, done.submit_id, number)
+
+
+def _why(done: Submitted, gone: bool) -> Reason:
+    return Reason.SUBMIT_UNKNOWN if gone else Reason.SUBMIT_FAILED
+
+
+def reasons(row: RequestPlan) -> list[Reason]:
+    """The codes of what cut a request, in order."""
+    return [c.reason for c in row.clips]
+
+
+def deeds(policy: FactoryPolicy, plan: EntryPlan) -> list[Deed]:
+    """Every removal and release of an entry, requests first."""
+    out: list[Deed] = []
+    rows: list[tuple[RequestPlan | None, RequestPlan | EntryPlan]] = [*((r, r) for r in plan.requests), (None, plan)]
+    for request, row in rows:
+        out += [act.removal(policy, plan.schedd, plan.entry, request, r) for r in row.removals]
+        out += [act.release(policy, plan.schedd, plan.entry, request, r) for r in row.releases]
+    return out

@@ -1,0 +1,150 @@
+"""The Factory daemon: collect -> decide -> apply over one work directory (design 3)."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+from glideinwms.factory import collect, summary, words
+from glideinwms.factory.advertise import Advertiser
+from glideinwms.factory.apply import Applier, Report
+from glideinwms.factory.collect import Collector
+from glideinwms.factory.decide import decide
+from glideinwms.factory.plan import Plan
+from glideinwms.factory.policy import SCHEMA, FactoryPolicy
+from glideinwms.factory.snapshot import Snapshot
+from glideinwms.factory.state import RailFile
+from glideinwms.factory.trust import KnownKey
+from glideinwms.lib import cycle, log, operator
+from glideinwms.lib.audit import Audit
+from glideinwms.lib.crypto import FactoryKey, keys_at_start
+from glideinwms.lib.downtimes import Downtime
+from glideinwms.lib.errors import StateError
+from glideinwms.lib.files import read_text
+from glideinwms.lib.jsondata import from_json
+from glideinwms.lib.readers import Pool, ReaderPool
+from glideinwms.lib.reading import Reading
+from glideinwms.lib.reasons import Refusal
+from glideinwms.lib.records import Ring
+
+
+def load_policy(work_dir: Path) -> FactoryPolicy:
+    """`<work_dir>/policy.json`; a StateError says what is wrong with it."""
+    path = work_dir / "policy.json"
+    if not path.exists():
+        raise StateError("there is no policy", where=str(path), hint="run gwms factory reconfig first")
+    try:
+        data = json.loads(read_text(path))
+    except ValueError as error:
+        raise StateError(f"is not JSON: {error}", where=str(path), hint="run gwms factory reconfig") from error
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        found = data.get("schema") if isinstance(data, dict) else None
+        raise StateError(f"has schema {found}, not {SCHEMA}", where=str(path), hint="run gwms factory reconfig")
+    return from_json(FactoryPolicy, data, where=str(path))
+
+
+class FactoryDaemon:
+    """The three functions of the cycle, and what is remembered between cycles."""
+
+    name = "factory"
+
+    def __init__(self, work_dir: Path, pool: Pool, now: float) -> None:
+        self.work_dir, self.state, self.started = work_dir, work_dir / "state", now
+        self.state.mkdir(parents=True, exist_ok=True, mode=0o750)
+        policy = load_policy(work_dir)
+        self.keys: list[FactoryKey] = [
+            KnownKey(k.private, k.public)
+            for k in keys_at_start(work_dir, policy.old_key_grace, policy.key_length, now)
+        ]  # fmt: skip
+        self.collector = Collector(pool, {k.public.key_id: k for k in self.keys})
+        self.audit = Audit(self.state / "audit.jsonl")
+        self.applier = Applier(pool, self.collector.schedds, self.audit)
+        self.advertiser = Advertiser(pool, int(now))
+        self.rail = RailFile(self.state / "rail.json")
+        self.cycle = Ring(self.state / "cycles").next_number() - 1
+        self.snapshot: Snapshot | None = None
+        self.plan: Plan | None = None
+        self.rng = random.Random()
+        self.problem = ""
+        self.log = log.get("factory")
+
+    def load(self) -> FactoryPolicy:
+        """The policy on disk now."""
+        return load_policy(self.work_dir)
+
+    def collect(self, policy: FactoryPolicy, now: float) -> Snapshot:
+        """Requests and credentials first, then the queues, so that a reading of a queue is as late as can be."""
+        self.cycle += 1
+        self.applier.cycle = self.cycle
+        self._forget_old_key(policy, now)
+        requests = self.collector.read_requests(policy, now)
+        lines, wrong = self._downtimes(policy)
+        self.snapshot = Snapshot(
+            now, requests, self.collector.read_queues(policy, now), lines, self.rail.current(now), (),
+            (*self.collector.refusals, *wrong),
+        )  # fmt: skip
+        return self.snapshot
+
+    def _downtimes(self, policy: FactoryPolicy) -> tuple[tuple[Downtime, ...], tuple[Refusal, ...]]:
+        try:
+            return collect.read_downtimes(policy)
+        except StateError as error:
+            # an unreadable file may hide a downtime: the last lines stay
+            return self.snapshot.downtimes if self.snapshot else (), (collect.unreadable(error),)
+
+    def _forget_old_key(self, policy: FactoryPolicy, now: float) -> None:
+        """The key before the last is good for the grace time after a start (2.1)."""
+        if len(self.keys) > 1 and now - self.started > policy.old_key_grace:
+            for key in self.keys[1:]:
+                self.log.info("old key dropped", key=key.public.key_id)
+            self.keys = self.keys[:1]
+            self.collector.keys = {k.public.key_id: k for k in self.keys}
+            (self.work_dir / "rsa.key.bak").unlink(missing_ok=True)
+
+    def decide(self, snapshot: Snapshot, policy: FactoryPolicy, now: float, rng: random.Random) -> Plan:
+        """Pure; the seed also serves the draws of `apply`."""
+        self.plan = decide(snapshot, policy, now, rng)
+        self.rng = random.Random(rng.random())
+        return self.plan
+
+    def apply(self, plan: Plan, policy: FactoryPolicy, now: float) -> Report:
+        """Removals, releases, submissions, then the ads."""
+        assert self.snapshot is not None
+        requests = {r.name: r for r in self.snapshot.requests.value or ()}
+        report = self.applier.run(plan, policy, requests, now, self.rng)
+        self.rail.took(report.taken)
+        report.advertised, self.problem = self.advertiser.send(policy, self.keys[0].public, self.snapshot, plan, {})
+        return report
+
+    def summary(self, snapshot: Snapshot, plan: Plan, report: Report) -> dict[str, Any]:
+        """For status.json, and the one line in the log."""
+        out = summary.summary(snapshot, plan, report)
+        out["unknown_submits"] = [u.submit_id for m in self.collector.schedds.values() for u in m.unknown]
+        out["key_id"] = self.keys[0].public.key_id
+        line = {k: out[k] for k in ("requests", "submitted", "removed", "released", "advertised", "refused")}
+        self.log.info("cycle", cycle=self.cycle, stored=self.collector.stored, **line)
+        return out
+
+    def readings(self, snapshot: Snapshot) -> list[Reading[Any]]:
+        """Requests, each queue, and whether the ads went out."""
+        sent: Reading[int] = Reading("ads", 0.0, 1, snapshot.now, self.problem)
+        return [snapshot.requests, *(s.queue for s in snapshot.schedds), sent]
+
+    def handle(self, word: operator.Word, policy: FactoryPolicy) -> str:
+        """An operator's word."""
+        return words.handle(self, word, policy)
+
+    def stop(self, policy: FactoryPolicy) -> None:
+        """Withdraw the ads."""
+        self.advertiser.stop(policy)
+
+
+def run_daemon(work_dir: Path, once: bool = False) -> int:
+    """Run the Factory of `work_dir` until SIGTERM, or one cycle; the exit code."""
+    policy = load_policy(work_dir)
+    log.setup("factory", Path(policy.log_dir))
+    with ReaderPool() as pool:
+        return cycle.run(FactoryDaemon(work_dir, pool, time.time()), work_dir, once=once)

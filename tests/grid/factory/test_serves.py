@@ -1,0 +1,90 @@
+"""A Factory daemon on real pools: it submits, its pilots run at the CE, it tells what it did, it takes back."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+
+from rig import CLIENT, Rig, wait_for
+
+
+def test_from_request_to_running_pilots(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig()
+    daemon = rig.start()
+    wait_for("the Factory's ads", lambda: rig.ads("glidefactory") and rig.ads("glidefactoryglobal"))
+    rig.ask(idle=3)
+    wait_for("pilots in the queue", lambda: len(rig.queue()) == 3)
+    wait_for("pilots running at the CE", lambda: len(rig.queue("JobStatus == 2")) == 3, 90)
+    wait_for("more pilots to keep 3 idle", lambda: len(rig.queue()) == 6)
+    jobs = rig.queue()
+    lines = rig.audit("submit")
+    assert sum(line["n"] for line in lines) == 6
+    assert {j["GlideinSubmitId"] for j in jobs} == {line["submit_id"] for line in lines}
+    client = wait_for(
+        "numbers of the client",
+        lambda: [a for a in rig.ads("glidefactoryclient") if a["GlideinMonitorStatusRunning"] >= 3],
+    )[0]
+    assert client["ReqClientName"] == CLIENT
+    assert client["GlideinMonitorRequestedIdle"] == 3
+    assert client["GlideinMonitorClientMonitorJobsIdle"] == 7
+    assert client["GlideinMonitorStatusRunningCores"] == 2 * client["GlideinMonitorStatusRunning"]
+    entry = rig.ads("glidefactory")[0]
+    assert entry["GLIDEIN_In_Downtime"] is False
+    assert entry["GlideinConfigPerEntryMaxGlideins"] == 100
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(30) == 0
+    wait_for(
+        "ads withdrawn",
+        lambda: not any(rig.ads(k) for k in ("glidefactory", "glidefactoryglobal", "glidefactoryclient")),
+    )
+
+
+def test_excess_is_removed_at_the_configured_rate(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(("wms",))
+    rig.write(entries=(rig.entry("A", "ce@nowhere.demo 127.0.0.1:1", remove_max_per_cycle=4),))
+    rig.ask(idle=10)
+    assert rig.once()["submitted"] == 10
+    rig.ask(idle=0, level="WAIT")
+    assert rig.once()["removed"] == 4
+    wait_for("4 pilots gone", lambda: len(rig.queue("JobStatus == 1")) == 6)
+    [line] = rig.audit("remove")
+    assert (line["n"], line["reasons"]) == (4, ["ExcessWaiting"])
+    assert rig.once()["removed"] == 4
+
+
+def test_a_refused_request_says_why_in_the_ads(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(("wms",))
+    rig.ask(idle=3, token=None)
+    seen = rig.once()
+    assert seen["submitted"] == 0
+    assert seen["refused"] == {"CredentialMissing": 1}
+    [ad] = wait_for("the client's ad", lambda: rig.ads("glidefactoryclient"))
+    assert ad["GlideinMonitorStatus_Reason"] == "CredentialMissing"
+    assert "scitoken" in ad["GlideinMonitorStatus_ReasonText"]
+
+
+def test_a_downtime_stops_submission_and_shows(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(("wms",))
+    (rig.base / "work/glideinWMS.downtimes").write_text("2020-01-01T00:00:00+00:00 None A All All # power cut\n")
+    rig.write()
+    rig.ask(idle=3)
+    assert rig.once()["submitted"] == 0
+    [ad] = wait_for("the entry's ad", lambda: rig.ads("glidefactory"))
+    assert (ad["GLIDEIN_In_Downtime"], ad["GLIDEIN_Downtime_Comment"]) == (True, "power cut")
+    (rig.base / "work/glideinWMS.downtimes").unlink()
+    assert rig.once()["submitted"] == 3
+
+
+def test_many_clusters_of_the_configured_size(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(("wms",))
+    rig.write(entries=(rig.entry("A", submit_cluster_size=7, submit_max_per_cycle=30),))
+    rig.ask(idle=50)
+    began = time.monotonic()
+    seen = rig.once()
+    assert seen["submitted"] == 30, time.monotonic() - began
+    clusters: dict[int, int] = {}
+    for job in rig.queue():
+        clusters[job["ClusterId"]] = clusters.get(job["ClusterId"], 0) + 1
+    assert sorted(clusters.values()) == [2, 7, 7, 7, 7]
+    assert seen["entries"]["A"]["reasons"] == {"MaxSubmitRate": 1}
