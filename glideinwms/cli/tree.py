@@ -20,5 +20,11 @@ TREE: dict[str, tuple[str, dict[str, Verb] | Verb]] = {
             "run": Verb("glideinwms.cli.factory:run", "Run the daemon."),
         },
     ),
+    "frontend": (
+        "The Frontend: what it asks the Factories for, and why.",
+        {
+            "run": Verb("glideinwms.cli.frontend:run", "Run the daemon."),
+        },
+    ),
     "version": ("The version of this program.", Verb("glideinwms.cli.version:version", "Print the version.")),
 }

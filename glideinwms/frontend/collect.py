@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,7 +42,12 @@ def job_queries(groups: Iterable[GroupPolicy]) -> list[JobQuery]:
     return [JobQuery(query, tuple(names)) for query, names in found.items()]
 
 
-def schedd_names(group: GroupPolicy, loads: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+def pool_key(node: str, identity: str) -> str:
+    """Key of `Inputs.pools`: two Factories may share a collector, each with its own identity."""
+    return f"{node} {identity}"
+
+
+def schedd_names(group: GroupPolicy, loads: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """The schedds of a group; ALL is every schedd that the user collector knows."""
     if ALL in group.schedds:
         return tuple(sorted(str(ad["Name"]) for ad in loads if ad.get("Name")))
@@ -56,14 +61,11 @@ def collect(pool: Pool, policy: FrontendPolicy, old: Inputs) -> Inputs:
     answers = pool.run(first)
     loads = _take(inputs.new("schedd ads", policy.job_max_age, old.loads), answers[0], _of_loads)
     slots = _take(inputs.new("slots", policy.slot_max_age, old.slots), answers[1], _of_slots)
-    pools = {
-        call.endpoint: _take(
-            inputs.new(f"Factories of {call.endpoint}", policy.factory_max_age, old.pools.get(call.endpoint)),
-            answer,
-            _of_pool,
-        )
-        for call, answer in zip(first[2:], answers[2:], strict=True)
-    }
+    pools = {}
+    for call, answer in zip(first[2:], answers[2:], strict=True):
+        key = pool_key(call.endpoint, call.args["identity"])
+        known = inputs.new(f"Factories of {call.endpoint}", policy.factory_max_age, old.pools.get(key))
+        pools[key] = _take(known, answer, _of_pool)
     return replace(old, loads=loads, slots=slots, pools=pools, schedds=_schedds(pool, policy, groups, loads, old))
 
 
@@ -161,4 +163,13 @@ def _labelled(call: Call, answer: Answer) -> Answer:
     return replace(answer, value=value)
 
 
-__all__ = ["READ_DEADLINE", "JobQuery", "attribute_names", "collect", "groups_of", "job_queries", "schedd_names"]
+__all__ = [
+    "READ_DEADLINE",
+    "JobQuery",
+    "attribute_names",
+    "collect",
+    "groups_of",
+    "job_queries",
+    "pool_key",
+    "schedd_names",
+]

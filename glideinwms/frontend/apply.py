@@ -1,0 +1,229 @@
+"""All writes of one cycle: requests to the WMS pools, what we know to the user pool (protocol 1.1, 5.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from glideinwms.frontend import request_ads
+from glideinwms.frontend.collect import pool_key
+from glideinwms.frontend.decide.plan import CredentialShare, EntryPlan, GroupPlan, Plan
+from glideinwms.frontend.decide.tables import Entry, GroupInput
+from glideinwms.frontend.inputs import Inputs
+from glideinwms.frontend.pilot_tokens import TokenMaker
+from glideinwms.frontend.policy import FrontendPolicy, GroupPolicy, WmsPool
+from glideinwms.frontend.wallet import Wallet
+from glideinwms.lib.ads import GlideClient, GlideClientGlobal, GlideFrontendMonitor, GlideResource, Seal, WireAd
+from glideinwms.lib.crypto import PublicKey
+from glideinwms.lib.errors import GwmsError
+from glideinwms.lib.htc import quoted
+from glideinwms.lib.names import RequestName, client_name
+from glideinwms.lib.readers import Call, Pool
+
+SEND_DEADLINE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Ads of one group for one collector, sent in one go; `requests` are the request names among them."""
+
+    group: str
+    node: str
+    ads: tuple[WireAd, ...]
+    requests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was sent (ads by kind), what was not and why, and which entries' requests arrived, by group."""
+
+    sent: dict[str, int] = field(default_factory=dict)
+    failed: tuple[str, ...] = ()
+    problems: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    requested: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    silent: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Sealer:
+    """One key per cycle, Factory and identity of ours; made when first needed."""
+
+    inputs: Inputs
+    seals: dict[tuple[str, str, str, str], Seal | None] = field(default_factory=dict)
+
+    def seal(self, wms: WmsPool, global_id: str) -> Seal | None:
+        """The envelope for a Factory; None if it has published no key in that pool."""
+        key = (wms.node, wms.factory_identity, global_id, wms.my_identity)
+        if key not in self.seals:
+            self.seals[key] = self._make(wms, global_id)
+        return self.seals[key]
+
+    def _make(self, wms: WmsPool, global_id: str) -> Seal | None:
+        given = self.inputs.pools.get(pool_key(wms.node, wms.factory_identity))
+        value: Mapping[str, Any] = (given.reading.value if given else None) or {}
+        for name, key_id, pem in value.get("keys", ()):
+            if name == global_id:
+                return Seal.make(PublicKey(pem, key_id), wms.my_identity)
+        return None
+
+
+def wms_of(group: GroupPolicy, inputs: Inputs, entry: Entry) -> WmsPool | None:
+    """The group's WMS pool that an entry was read from."""
+    identity = entry.attrs.get("AuthenticatedIdentity")
+    same = [w for w in group.wms_pools if w.node == entry.pool]
+    return next((w for w in same if w.factory_identity == identity), same[0] if same else None)
+
+
+@dataclass(slots=True)
+class GroupAds:
+    """Builds the ads of one group."""
+
+    policy: FrontendPolicy
+    group: GroupPolicy
+    given: GroupInput
+    plan: GroupPlan
+    inputs: Inputs
+    wallet: Wallet
+    sealer: Sealer
+    tokens: TokenMaker
+    ha_mode: str
+    now: float
+    problems: list[str] = field(default_factory=list)
+
+    def requests(self) -> list[Batch]:
+        """One batch per WMS pool: the credentials for each Factory there, then the requests."""
+        entries = {(e.name, e.pool): e for e in self.given.entries}
+        by_pool: dict[str, list[WireAd]] = {}
+        names: dict[str, list[str]] = {}
+        globals_: dict[tuple[str, str], GlideClientGlobal] = {}
+        for row in self.plan.entries:
+            entry = entries.get((row.entry, row.pool))
+            if entry is None or not row.advertise:
+                continue
+            try:
+                ads = self._entry(entry, row, globals_)
+            except GwmsError as error:
+                self.problems.append(f"no request to {row.entry}: {error}")
+                continue
+            if ads:
+                by_pool.setdefault(row.pool, []).extend(ads)
+                names.setdefault(row.pool, []).append(row.entry)
+        batches = []
+        for node, ads in by_pool.items():
+            first = [ad for (pool, _), ad in globals_.items() if pool == node]
+            batches.append(Batch(self.group.name, node, (*first, *ads), tuple(names[node])))
+        return batches
+
+    def _entry(self, entry: Entry, row: EntryPlan, globals_: dict[tuple[str, str], GlideClientGlobal]) -> list[WireAd]:
+        request = RequestName.parse(entry.name)
+        wms = wms_of(self.group, self.inputs, entry)
+        seal = self.sealer.seal(wms, request.global_id) if wms else None
+        if wms is None or seal is None:
+            return []
+        if (wms.node, request.global_id) not in globals_:
+            globals_[wms.node, request.global_id] = request_ads.global_ad(
+                self.policy, self.group, request.global_id, seal, list(self.wallet.usable.values()), self.ha_mode
+            )
+        sealed = self._tokens(entry, request)
+        return [self._client(wms, request, seal, row, share, sealed) for share in row.shares]
+
+    def _client(
+        self, wms: WmsPool, request: RequestName, seal: Seal, row: EntryPlan, share: CredentialShare,
+        sealed: Mapping[str, str],
+    ) -> GlideClient:  # fmt: skip
+        credential = self.wallet.usable[share.credential]
+        numbers = request_ads.Numbers(
+            share.idle, share.max_glideins, row.removal, row.margin, row.lifetime, share.monitor
+        )
+        more = {"ProjectId": share.project} if share.project else {}
+        return request_ads.client_ad(
+            self.policy, self.group, wms, request, seal, credential, numbers, {**sealed, **more}, self.ha_mode
+        )
+
+    def _tokens(self, entry: Entry, request: RequestName) -> dict[str, str]:
+        """The texts of 3.6; a pilot token that cannot be made is a problem, the request goes out without it."""
+        sealed = {}
+        try:
+            sealed[f"{request.entry}.idtoken"] = self.tokens.token(self.group, entry, self.now)
+        except GwmsError as error:
+            self.problems.append(f"no pilot token for {entry.name}: {error}")
+        domain = str(entry.attrs.get("GLIDEIN_TrustDomain", "Grid"))
+        sealed["frontend_scitoken"] = self.wallet.scitokens.get(domain, "")
+        return sealed
+
+    def resources(self, sequence: int) -> list[GlideResource]:
+        """One glideresource per entry of the plan, those without a key included."""
+        entries = {(e.name, e.pool): e for e in self.given.entries}
+        told = {(node, name): m for node, name, m in self._clients()}
+        return [
+            request_ads.resource_ad(
+                self.policy, self.group, row.entry, entry.attrs, entry.monitor, told.get((row.pool, row.entry), {}),
+                row.vector, row.strings, entry.in_downtime, self.ha_mode, sequence,
+            )
+            for row in self.plan.entries
+            if (entry := entries.get((row.entry, row.pool))) is not None
+        ]  # fmt: skip
+
+    def _clients(self) -> Iterable[tuple[str, str, dict[str, Any]]]:
+        """(pool, request name, monitor) of what the Factories say of this group's requests."""
+        client = client_name(self.policy.frontend_name, self.group.name)
+        for wms in self.group.wms_pools:
+            given = self.inputs.pools.get(pool_key(wms.node, wms.factory_identity))
+            value: Mapping[str, Any] = (given.reading.value if given else None) or {}
+            for request, monitor in value.get("clients", {}).get(client, ()):
+                yield wms.node, request, monitor
+
+    def told(self) -> dict[str, dict[str, Any]]:
+        """What the Factories say, by request name."""
+        return {request: monitor for _, request, monitor in self._clients()}
+
+
+def send(pool: Pool, policy: FrontendPolicy, batches: Sequence[Batch]) -> tuple[dict[str, int], list[str], list[Batch]]:
+    """Advertise every batch; (ads sent by kind, what failed, the batches that arrived)."""
+    calls = [
+        Call(b.node, "glideinwms.lib.htc:advertise",
+             {"collector": b.node, "ads": [a.to_ad() for a in b.ads], "command": b.ads[0].KIND.update,
+              "tcp": policy.advertise_tcp}, SEND_DEADLINE)
+        for b in batches
+    ]  # fmt: skip
+    sent: dict[str, int] = {}
+    failed, arrived = [], []
+    for batch, answer in zip(batches, pool.run(calls), strict=True):
+        if answer.error is not None:
+            failed.append(f"{len(batch.ads)} ads of {batch.group or 'the Frontend'} to {batch.node}: {answer.error}")
+            continue
+        arrived.append(batch)
+        for ad in batch.ads:
+            sent[ad.KIND.my_type] = sent.get(ad.KIND.my_type, 0) + 1
+    return sent, failed, arrived
+
+
+def withdraw(pool: Pool, policy: FrontendPolicy, ha_mode: str) -> list[str]:
+    """Invalidate everything this Frontend has advertised in its HA mode; what could not be withdrawn, and why."""
+    calls = []
+    mode = f"GlideFrontendHAMode =?= {quoted(ha_mode)}"
+    for group in policy.groups:
+        client = quoted(client_name(policy.frontend_name, group.name))
+        for node in sorted({w.node for w in group.wms_pools}):
+            for ad in (GlideClient, GlideClientGlobal):
+                calls.append(_invalidation(node, ad, f"ClientName == {client}", f"FrontendHAMode == {quoted(ha_mode)}"))
+        calls.append(_invalidation(policy.user_collector, GlideResource, f"GlideClientName == {client}", mode))
+    name = f"GlideFrontendName == {quoted(policy.frontend_name)}"
+    calls.append(_invalidation(policy.user_collector, GlideFrontendMonitor, name, mode))
+    return [f"{a.call.endpoint}: {a.error}" for a in pool.run(calls) if a.error is not None]
+
+
+def _invalidation(node: str, ad: type[WireAd], whose: str, mode: str) -> Call:
+    constraint = f"{whose} && GlideinMyType == {quoted(ad.KIND.my_type)} && {mode}"
+    args = {"collector": node, "target_type": ad.KIND.my_type, "constraint": constraint, "command": ad.KIND.invalidate}
+    return Call(node, "glideinwms.lib.htc:invalidate", args)
+
+
+def monitor_batch(policy: FrontendPolicy, plan: Plan, times: Mapping[str, float], ha_mode: str, sequence: int) -> Batch:
+    """The Frontend's own ad in the user pool."""
+    idle = tuple(sum(getattr(g, n) for g in plan.groups) for n in ("idle_jobs", "idle_600", "idle_3600"))
+    ad = request_ads.monitor_ad(
+        policy, [g.name for g in plan.groups], (idle[0], idle[1], idle[2]), times, ha_mode, sequence
+    )
+    return Batch("", policy.user_collector, (ad,))

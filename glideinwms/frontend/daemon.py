@@ -1,0 +1,204 @@
+"""The Frontend daemon: collect, decide, apply for all groups in one process (design 3)."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from glideinwms.frontend import apply, ha, inputs, memory, snapshot, words
+from glideinwms.frontend.apply import Batch, GroupAds, Report, Sealer
+from glideinwms.frontend.collect import collect, groups_of
+from glideinwms.frontend.decide import MatchCache, decide
+from glideinwms.frontend.decide.plan import Plan
+from glideinwms.frontend.decide.tables import GroupInput, Snapshot
+from glideinwms.frontend.pilot_tokens import TokenMaker, first_word
+from glideinwms.frontend.policy import SCHEMA, FrontendPolicy
+from glideinwms.frontend.summary import summary
+from glideinwms.frontend.wallet import Wallet, load
+from glideinwms.lib import cycle, downtimes, log
+from glideinwms.lib.audit import Audit
+from glideinwms.lib.errors import ConfigError
+from glideinwms.lib.files import read_text
+from glideinwms.lib.jsondata import from_json
+from glideinwms.lib.operator import Word
+from glideinwms.lib.readers import Call, Pool, ReaderPool
+from glideinwms.lib.reading import Reading
+
+
+def load_policy(work_dir: Path) -> FrontendPolicy:
+    """`<work_dir>/policy.json`; a ConfigError or StateError says what is wrong with it."""
+    path = work_dir / "policy.json"
+    try:
+        data = json.loads(read_text(path))
+    except ValueError as error:
+        raise ConfigError(f"is not JSON: {error}", where=str(path), hint="run gwms frontend reconfig") from error
+    policy = from_json(FrontendPolicy, data, where=str(path))
+    if policy.schema != SCHEMA:
+        hint = "run gwms frontend reconfig"
+        raise ConfigError(f"has schema {policy.schema}, this program reads {SCHEMA}", where=str(path), hint=hint)
+    return policy
+
+
+@dataclass(slots=True)
+class FrontendDaemon:
+    """Implements lib.cycle.Daemon. `pool` talks to HTCondor; what must survive a restart lies in `<work_dir>/state`."""
+
+    work_dir: Path
+    pool: Pool
+    clock: Callable[[], float] = time.time
+    name: str = "frontend"
+    inputs: inputs.Inputs = field(init=False)
+    memory: memory.Memory = field(init=False)
+    standing: ha.Standing = field(default_factory=lambda: ha.Standing(False))
+    actions: dict[str, str] = field(default_factory=dict)
+    wallets: dict[str, Wallet] = field(default_factory=dict)
+    told: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seen: dict[str, GroupInput] = field(default_factory=dict)
+    times: dict[str, float] = field(default_factory=dict)
+    cache: MatchCache = field(default_factory=MatchCache)
+    issuer: str = ""
+
+    def __post_init__(self) -> None:
+        warn = log.get("frontend").warning
+        self.inputs = inputs.load(self.state / "readings.json", warn)
+        self.memory = memory.load(self.state / "memory.json", warn)
+
+    @property
+    def state(self) -> Path:
+        """Where readings, memory, audit and operators' words are kept."""
+        return self.work_dir / "state"
+
+    def load(self) -> FrontendPolicy:
+        """The policy on disk now."""
+        return load_policy(self.work_dir)
+
+    def collect(self, policy: FrontendPolicy, now: float) -> Snapshot:
+        """All reads; nothing but the look for the master while that one works."""
+        began = time.monotonic()
+        self._stand(policy, now)
+        if not self.standing.working:
+            return Snapshot(now, ())
+        self.inputs = collect(self.pool, policy, self.inputs)
+        inputs.save(self.state / "readings.json", self.inputs)
+        self.wallets = {g.name: load(g, now) for g in groups_of(policy)}
+        actions, self.actions = self.actions, {}
+        down = _downtime(policy, now)
+        found = snapshot.build(self.inputs, policy, self.wallets, self.memory, actions, down, now)
+        self.seen = {g.name: g for g in found.groups}
+        self.times = {"frontend_condor_queries": time.monotonic() - began}
+        return found
+
+    def _stand(self, policy: FrontendPolicy, now: float) -> None:
+        """Take over from the master, or hand back to it by withdrawing our ads."""
+        before = self.standing
+        self.standing = ha.check(self.pool, policy, before, now)
+        if self.standing.working == before.working:
+            return
+        seen = self.standing.seen or ""
+        log.get("ha").info("working" if self.standing.working else "hibernating", seen=str(seen))
+        if before.working:
+            self._withdraw(policy)
+
+    def decide(self, snapshot: Snapshot, policy: FrontendPolicy, now: float, rng: random.Random) -> Plan:
+        """Pure; the cache only makes it faster."""
+        began = time.monotonic()
+        plan = decide(snapshot, policy, now, rng, self.cache)
+        self.times["frontend_matchmaking"] = time.monotonic() - began
+        return plan
+
+    def apply(self, plan: Plan, policy: FrontendPolicy, now: float) -> Report:
+        """Requests to the WMS pools, then what we know to the user pool."""
+        if not self.standing.working:
+            return Report()
+        began = time.monotonic()
+        builders = self._builders(plan, policy, now)
+        silent = {b.group.name for b in builders if snapshot.blind(b.given, policy, self.memory, now)}
+        requests = [batch for b in builders if b.group.name not in silent for batch in b.requests()]
+        sent, failed, arrived = apply.send(self.pool, policy, requests)
+        requested = {g.name: tuple(r for b in arrived if b.group == g.name for r in b.requests) for g in plan.groups}
+        self.times["frontend_advertize_classads"] = time.monotonic() - began
+        self._remember(plan, requested, now)
+        told, wrong, _ = apply.send(self.pool, policy, self._user_pool(builders, plan, policy))
+        self.told = {b.group.name: b.told() for b in builders}
+        problems = {b.group.name: tuple(b.problems) for b in builders if b.problems}
+        return Report({**sent, **told}, (*failed, *wrong), problems, requested, tuple(sorted(silent)))
+
+    def _builders(self, plan: Plan, policy: FrontendPolicy, now: float) -> list[GroupAds]:
+        """What builds each group's ads."""
+        groups = {g.name: g for g in groups_of(policy)}
+        sealer, tokens, mode = Sealer(self.inputs), self._tokens(policy), ha.mode(policy)
+        return [
+            GroupAds(policy, groups[p.name], self.seen[p.name], p, self.inputs, self.wallets[p.name], sealer, tokens,
+                     mode, now)
+            for p in plan.groups
+        ]  # fmt: skip
+
+    def _tokens(self, policy: FrontendPolicy) -> TokenMaker:
+        if not self.issuer:
+            answer = self.pool.one(Call("configuration", "glideinwms.lib.htc:param", {"name": "TRUST_DOMAIN"}))
+            self.issuer = first_word(str(answer.value or ""))
+        return TokenMaker(Path(policy.passwords_dir), Path(policy.tokens_dir), self.issuer)
+
+    def _remember(self, plan: Plan, requested: dict[str, tuple[str, ...]], now: float) -> None:
+        groups = {g.name: memory.after(self.memory.group(g.name), g, requested[g.name], now) for g in plan.groups}
+        self.memory = replace(self.memory, groups=groups, sequence=self.memory.sequence + 1)
+        memory.save(self.state / "memory.json", self.memory)
+
+    def _user_pool(self, builders: Sequence[GroupAds], plan: Plan, policy: FrontendPolicy) -> list[Batch]:
+        number = self.memory.sequence
+        told = [Batch(b.group.name, policy.user_collector, tuple(r)) for b in builders if (r := b.resources(number))]
+        return [*told, apply.monitor_batch(policy, plan, self.times, ha.mode(policy), number)]
+
+    def summary(self, snapshot: Snapshot, plan: Plan, report: Report) -> dict[str, Any]:
+        """What status.json shows; one line per group in the log."""
+        seen = self.standing.seen
+        shown = summary(snapshot, plan, report, self.told)
+        shown["ha"] = {"working": self.standing.working, "seen": seen.value if seen else ""}
+        for name, g in shown["groups"].items():
+            log.get("group").info(
+                "cycle", group=name, **g["jobs"], slots=g["slots"]["total"], request=g["request"]["idle"],
+                max=g["request"]["max"], entries=len(g["entries"]), frozen=g["frozen"], held=g["held"],
+                problems=g["problems"],
+            )  # fmt: skip
+        return shown
+
+    def readings(self, snapshot: Snapshot) -> list[Reading[Any]]:
+        """Every input with its age."""
+        one = [i.reading for i in (self.inputs.loads, self.inputs.slots) if i is not None]
+        many = [i.reading for group in (self.inputs.schedds, self.inputs.pools) for i in group.values()]
+        return [*one, *many]
+
+    def handle(self, word: Word, policy: FrontendPolicy) -> str:
+        """Operators' words: see `words`."""
+        text, self.actions = words.handle(word, policy, self.actions)
+        Audit(self.state / "audit.jsonl", self.clock).line(word.verb, who=word.who, **word.args)
+        return text
+
+    def stop(self, policy: FrontendPolicy) -> None:
+        """Withdraw our ads, if it is us who advertise."""
+        if self.standing.working:
+            self._withdraw(policy)
+
+    def _withdraw(self, policy: FrontendPolicy) -> None:
+        for problem in apply.withdraw(self.pool, policy, ha.mode(policy)):
+            log.get("frontend").warning("ads could not be withdrawn", error=problem)
+
+
+def _downtime(policy: FrontendPolicy, now: float) -> bool:
+    lines, wrong = downtimes.load(Path(policy.work_dir) / policy.downtimes_file)
+    for error in wrong:
+        log.get("frontend").warning("downtime line left out", error=str(error))
+    return downtimes.frontend_down(lines, now) is not None
+
+
+def run_daemon(work_dir: Path, once: bool = False) -> int:
+    """Run until SIGTERM, or one cycle; the exit code of lib.cycle.run. A GwmsError if the policy cannot be loaded."""
+    policy = load_policy(work_dir)
+    log.setup("frontend", Path(policy.log_dir) if policy.log_dir else None)
+    with ReaderPool() as pool:
+        return cycle.run(FrontendDaemon(work_dir, pool), work_dir, once=once)

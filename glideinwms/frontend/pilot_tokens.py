@@ -1,0 +1,73 @@
+"""The IDTOKENs with which pilots join the user pool, one per group and entry (protocol 3.6, decision 25)."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from glideinwms.frontend.decide.tables import Entry
+from glideinwms.frontend.policy import GroupPolicy
+from glideinwms.lib.credentials import tokens
+from glideinwms.lib.credentials.tokens import Signer
+from glideinwms.lib.errors import CredentialError
+from glideinwms.lib.names import RequestName, file_safe, is_safe
+
+HOUR = 3600.0
+
+
+def first_word(text: str) -> str:
+    """TRUST_DOMAIN is a list; its first word is the issuer of our tokens."""
+    return next((w for w in re.split(r"[,\s]+", text) if w), "")
+
+
+@dataclass
+class TokenMaker:
+    """Makes and keeps pilot tokens. `issuer` is the user pool's TRUST_DOMAIN, `host` what stands after the site in
+    the pilot's identity. Keys are read once per maker: make a new one each cycle."""
+
+    passwords_dir: Path
+    tokens_dir: Path
+    issuer: str
+    host: str = field(default_factory=socket.gethostname)
+    _signers: dict[str, Signer | None] = field(default_factory=dict)
+
+    def token(self, group: GroupPolicy, entry: Entry, now: float) -> str:
+        """The token for pilots of an entry; "" if it publishes no site or is no pilot entry. A CredentialError says
+        why there is none."""
+        site = str(entry.attrs.get("GLIDEIN_Site", ""))
+        if not site or "CONDOR_VERSION" not in entry.params:
+            return ""
+        if not is_safe(site):
+            raise CredentialError(f"GLIDEIN_Site {site!r} may not become part of a file name", where=entry.name)
+        signer = self._signer(site, group.idtoken_keyname)
+        path = self.tokens_dir / f"{group.name}.{site}.idtoken"
+        if signer is not None:
+            path = path.with_name(f"{group.name}.{site}.{file_safe(RequestName.parse(entry.name).entry)}.idtoken")
+        lifetime = tokens.pilot_lifetime(
+            float(group.limits.idle_lifetime), walltime(entry.attrs), float(group.idtoken_lifetime)
+        )
+        return tokens.cached(path, signer, f"{site}@{self.host}", lifetime, now)
+
+    def _signer(self, site: str, keyname: str) -> Signer | None:
+        """The key of the site, else that of the Frontend; None if there is neither."""
+        for name in (site, keyname):
+            if name not in self._signers:
+                path = self.passwords_dir / name
+                if path.exists() and not self.issuer:
+                    raise CredentialError("TRUST_DOMAIN is not set, so tokens have no issuer", where=str(path),
+                                          hint="set it in the Frontend's HTCondor configuration")  # fmt: skip
+                self._signers[name] = Signer.load(path, self.issuer) if path.exists() else None
+            if self._signers[name] is not None:
+                return self._signers[name]
+        return None
+
+
+def walltime(attrs: Mapping[str, object]) -> float:
+    """GLIDEIN_Max_Walltime in seconds; a day where the entry does not say."""
+    try:
+        return float(str(attrs.get("GLIDEIN_Max_Walltime", 24 * HOUR)))
+    except ValueError:
+        return 24 * HOUR

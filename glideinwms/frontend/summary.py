@@ -1,0 +1,89 @@
+"""What `status.json` shows of a Frontend: per group the demand, the requests, and why they are what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from glideinwms.frontend.apply import Report
+from glideinwms.frontend.decide.plan import EntryPlan, GroupPlan, Plan
+from glideinwms.frontend.decide.tables import GroupInput, Snapshot
+from glideinwms.lib.jsondata import to_json
+
+UNMATCHED_SHOWN = 5
+
+
+def summary(
+    snapshot: Snapshot, plan: Plan, report: Report, told: Mapping[str, Mapping[str, Mapping[str, Any]]]
+) -> dict[str, Any]:  # fmt: skip
+    """{"downtime", "slots", "sent", "failed", "groups": {name: see `group`}}. `told`: what the Factories say of
+    the requests, group -> request name -> monitor items."""
+    inputs = {g.name: g for g in snapshot.groups}
+    return {
+        "downtime": snapshot.downtime,
+        "slots": {"total": snapshot.frontend_total, "idle": snapshot.frontend_idle, "pool_total": snapshot.pool_total},
+        "sent": dict(report.sent),
+        "failed": list(report.failed),
+        "groups": {g.name: group(inputs[g.name], g, report, told.get(g.name, {})) for g in plan.groups},
+    }
+
+
+def group(
+    given: GroupInput, plan: GroupPlan, report: Report, told: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:  # fmt: skip
+    """{"jobs": {idle, idle_600, idle_3600, running, unmatched}, "slots": {total, idle}, "request": {idle, max},
+    "unmatched": [largest classes], "entries": [see `entry`], "down": entries with slots only, "schedds": overloaded,
+    "frozen", "held", "silent", "problems"}."""
+    known = {e.entry for e in plan.entries}
+    unusable = [f"credential {name}: {why}" for name, why in sorted(given.unusable_credentials.items())]
+    return {
+        "jobs": {
+            "idle": plan.idle_jobs, "idle_600": plan.idle_600, "idle_3600": plan.idle_3600,
+            "running": plan.running_jobs, "unmatched": plan.unmatched_jobs,
+        },
+        "slots": {"total": given.total, "idle": given.idle},
+        "request": {"idle": sum(e.idle for e in plan.entries), "max": sum(e.max_glideins for e in plan.entries)},
+        "unmatched": [_unmatched(plan, i) for i in range(min(UNMATCHED_SHOWN, len(plan.unmatched)))],
+        "entries": [entry(e, given, told.get(e.entry, {})) for e in plan.entries],
+        "down": sorted(set(given.slots) - known),
+        "schedds": {t.schedd: t.why for t in given.jobs if not t.good},
+        "estimated": [t.schedd for t in given.jobs if t.estimated],
+        "frozen": list(plan.frozen),
+        "held": list(plan.held),
+        "silent": plan.name in report.silent,
+        "action": given.action,
+        "problems": [*plan.problems, *unusable, *report.problems.get(plan.name, ())],
+    }  # fmt: skip
+
+
+def _unmatched(plan: GroupPlan, index: int) -> dict[str, Any]:
+    one = plan.unmatched[index]
+    why = [
+        {"conjunct": plan.conjuncts[k][0], "origin": plan.conjuncts[k][1], "entries": n}
+        for k, n in sorted(one.rejected.items())
+    ]
+    return {"schedd": one.schedd, "idle": one.idle, "values": to_json(one.values), "rejected_by": why}
+
+
+def entry(plan: EntryPlan, given: GroupInput, told: Mapping[str, Any]) -> dict[str, Any]:
+    """{"entry", "pool", "idle", "max", "removal", "jobs": straight idle matches, "share": in glideins, "running",
+    "slots", "clips", "refusals", "credentials", "requested": whether an ad is sent, "factory": what it says}."""
+    slots = given.slots.get(plan.entry)
+    idle = plan.jobs.get("Idle")
+    running = plan.jobs.get("Running")
+    return {
+        "entry": plan.entry,
+        "pool": plan.pool,
+        "idle": plan.idle,
+        "max": plan.max_glideins,
+        "removal": plan.removal,
+        "jobs": idle.count if idle else 0,
+        "share": idle.prop_mc if idle else 0,
+        "running": running.count if running else 0,
+        "slots": to_json(slots.counts) if slots else {},
+        "clips": to_json(plan.clips),
+        "refusals": to_json(plan.refusals),
+        "credentials": [{"name": s.credential, "idle": s.idle, "max": s.max_glideins} for s in plan.shares],
+        "requested": plan.advertise and bool(plan.shares),
+        "factory": {k: v for k, v in told.items() if k.startswith("Status_")},
+    }

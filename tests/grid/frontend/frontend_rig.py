@@ -1,0 +1,224 @@
+"""A Frontend on a real grid: its directories, its daemon as the grid's account, and a Factory's ads made by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from glideinwms.demo import process
+from glideinwms.demo.grid import Grid
+from glideinwms.frontend.policy import (
+    SCHEMA,
+    CredentialPolicy,
+    Expression,
+    FrontendPolicy,
+    GroupPolicy,
+    MatchAttr,
+    StageTriple,
+    WmsPool,
+)
+from glideinwms.lib import status
+from glideinwms.lib.ads import GlideClient, GlideClientGlobal, GlideFactory, GlideFactoryGlobal, open_envelope
+from glideinwms.lib.crypto import FactoryKey
+from glideinwms.lib.jsondata import to_json
+
+FACTORY, FRONTEND = "factory@wms.demo", "frontend@wms.demo"
+CODE = """
+import json, sys
+from glideinwms.lib.worker import resolve
+request = json.load(sys.stdin)
+print(json.dumps(resolve(request["function"])(**request["args"]), default=str))
+"""
+SUBMIT = """
+universe = vanilla
+executable = /bin/sleep
+arguments = 1000
+request_cpus = 1
+request_memory = 100
+request_disk = 1
+transfer_executable = false
+log = /dev/null
+{more}
+queue {n}
+"""
+
+
+def wait_for(what: str, test: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """The first true answer of `test`; after `seconds` an error with the last one."""
+    end = time.monotonic() + seconds
+    while not (seen := test()):
+        assert time.monotonic() < end, f"{what}: last seen {seen!r}"
+        time.sleep(0.1)
+    return seen
+
+
+@dataclass
+class FrontendRig:
+    """A Frontend in `base` on a running grid with a user and at least one WMS pool."""
+
+    grid: Grid
+    base: Path
+    key: FactoryKey = field(default_factory=FactoryKey.generate)
+    daemons: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    policy: FrontendPolicy = field(init=False)
+
+    def __post_init__(self) -> None:
+        for name in ("work/state", "log", "tokens.d", "passwords.d"):
+            (self.base / name).mkdir(parents=True)
+        signing = self.base / "passwords.d/FRONTEND"
+        signing.write_bytes(os.urandom(32))
+        signing.chmod(0o600)
+        shutil.copy(signing, self.grid["user"].home / "passwords.d/FRONTEND")
+        self.grid.who.own(self.grid["user"].home / "passwords.d")
+        self.scitoken = self.base / "pilot.scitoken"
+        shutil.copy(self.grid.scitoken("any"), self.scitoken)
+        url = "http://127.0.0.1:1/fe"
+        self.policy = FrontendPolicy(
+            SCHEMA, "g1", "4.0.0a1", "fe", str(self.base / "work"), str(self.base / "stage"), str(self.base / "log"),
+            f"{url}/monitor", self.grid["user"].collector, self.grid["user"].collector, "",
+            str(self.base / "passwords.d"), str(self.base / "tokens.d"),
+            StageTriple(url, "description.a.cfg", "s" * 40, "S" * 64), (self.group("main"),), loop_delay=1.0,
+        )  # fmt: skip
+        self.write()
+
+    def group(self, name: str, **changes: Any) -> GroupPolicy:
+        """A group for vanilla jobs that want it (`+Wants = "<name>"`), anywhere but Nowhere."""
+        url = f"http://127.0.0.1:1/fe/group_{name}"
+        made = GroupPolicy(
+            name, True, "fe", StageTriple(url, "description.b.cfg", "t" * 40, "T" * 64),
+            (Expression(f'job["Wants"] == "{name}" and glidein["attrs"]["GLIDEIN_Site"] != "Nowhere"', "test:1"),),
+            "(JobUniverse==5)", "True", "True", (MatchAttr("Wants"), MatchAttr("RequestCpus", "int")),
+            (MatchAttr("GLIDEIN_Site"),), (self.grid["user"].schedd,),
+            tuple(WmsPool(p.collector, FACTORY, FRONTEND) for n, p in self.grid.pools.items() if n.startswith("wms")),
+            (CredentialPolicy(str(self.scitoken), "scitoken", "demo", "frontend", absfname=str(self.scitoken)),),
+            {"GLIDEIN_Max_Idle": 300}, {},
+        )  # fmt: skip
+        return replace(made, **changes)
+
+    def write(self, **changes: Any) -> None:
+        """Change the policy and put it where the daemon loads it."""
+        self.policy = replace(self.policy, **changes)
+        path = self.base / "work/policy.json"
+        path.write_text(json.dumps(to_json(self.policy)))
+        self.grid.who.own(self.base)
+
+    @property
+    def state(self) -> Path:
+        """The daemon's state directory."""
+        return self.base / "work/state"
+
+    def start(self, *options: str) -> subprocess.Popen[bytes]:
+        """Start the daemon as the grid's account."""
+        env = self.grid.client_env(FRONTEND, for_account=True)
+        argv = [sys.executable, "-m", "glideinwms.cli", "frontend", "run", "--work-dir", self.policy.work_dir, *options]
+        daemon = process.spawn(argv, env, self.grid.who, self.base / "daemon.out", cwd=self.base)
+        self.daemons.append(daemon)
+        return daemon
+
+    def once(self) -> dict[str, Any]:
+        """One cycle; the summary it left."""
+        code = self.start("--once").wait(120)
+        assert code == 0, (self.base / "daemon.out").read_text()[-3000:]
+        return self.status().summary
+
+    def status(self) -> status.Status:
+        """What the daemon says of itself."""
+        return status.read(self.state / "status.json")
+
+    def seen(self) -> dict[str, Any]:
+        """The last summary, {} before the first cycle."""
+        return self.status().summary if (self.state / "status.json").exists() else {}
+
+    def stop(self) -> None:
+        """End daemons that still run."""
+        for daemon in self.daemons:
+            if daemon.poll() is None:
+                daemon.send_signal(signal.SIGTERM)
+        for daemon in self.daemons:
+            with suppress(subprocess.TimeoutExpired):
+                daemon.wait(30)
+            if daemon.poll() is None:
+                daemon.kill()
+        self.daemons.clear()
+
+    def collect_logs(self, into: Path) -> None:
+        """Copy what tells of a failure."""
+        target = into / self.base.name
+        target.mkdir(parents=True, exist_ok=True)
+        for path in (self.base / "daemon.out", *self.state.glob("*.json*"), *(self.base / "log").glob("*")):
+            if path.is_file():
+                shutil.copy(path, target)
+
+    def call(self, identity: str, function: str, **args: Any) -> Any:
+        """Run a function of ours against HTCondor as an identity, in a process of its own."""
+        env = {**os.environ, **self.grid.client_env(identity)}
+        text = json.dumps({"function": function, "args": args})
+        done = subprocess.run(
+            [sys.executable, "-c", CODE], env=env, input=text, text=True, capture_output=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def submit(self, n: int, wants: str = "main", more: str = "", schedd: str = "") -> str:
+        """Queue jobs of alice; the cluster."""
+        path = self.grid.base / f"job{time.monotonic_ns()}.sub"
+        path.write_text(SUBMIT.format(n=n, more=f'+Wants = "{wants}"\n{more}'))
+        self.grid.who.own(path)
+        name = ["-name", schedd] if schedd else []
+        out = self.grid.run("alice@user.demo", "condor_submit", *name, "-terse", str(path))
+        return out.split(".")[0]
+
+    def serve(self, *entries: str, pool: str = "wms", keyed: bool = True, **attrs: Any) -> None:
+        """Advertise a Factory with these entries, and wait until the collector has it."""
+        ads: list[Mapping[str, Any]] = []
+        for name in entries:
+            ads.append(
+                GlideFactory(
+                    name=f"{name}@inst@factory", factory_name="factory", glidein_name="inst", entry_name=name,
+                    params={"CONDOR_VERSION": "default", "GLIDEIN_Collector": "Fake"},
+                    attrs={"GLIDEIN_Site": name, "GLIDEIN_CPUS": "1", "GLIDEIN_TrustDomain": "demo",
+                           "GLIDEIN_SupportedAuthenticationMethod": "scitoken", **attrs},
+                ).to_ad()
+            )  # fmt: skip
+        if keyed:
+            ads.append(
+                GlideFactoryGlobal(
+                    name="inst@factory", factory_name="factory", glidein_name="inst", key_id=self.key.public.key_id,
+                    key_pem=self.key.public.pem,
+                ).to_ad()
+            )  # fmt: skip
+        collector = self.grid[pool].collector
+        self.call(FACTORY, "glideinwms.lib.htc:advertise", collector=collector, ads=ads, command="UPDATE_AD_GENERIC")
+        wanted = {str(ad["Name"]) for ad in ads}
+        wait_for("the Factory's ads", lambda: wanted <= {a["Name"] for a in self.wms_ads("glidefactory", pool)}
+                 | {a["Name"] for a in self.wms_ads("glidefactoryglobal", pool)})  # fmt: skip
+
+    def wms_ads(self, kind: str, pool: str = "wms") -> list[dict[str, Any]]:
+        """Ads of a kind in a WMS pool, as the Factory sees them."""
+        return self._ads(FACTORY, self.grid[pool].collector, kind)
+
+    def user_ads(self, kind: str) -> list[dict[str, Any]]:
+        """Ads of a kind in the user pool, as the Frontend sees them."""
+        return self._ads(FRONTEND, self.grid["user"].collector, kind)
+
+    def _ads(self, identity: str, collector: str, kind: str) -> list[dict[str, Any]]:
+        constraint = f'GlideinMyType =?= "{kind}"'
+        found: list[dict[str, Any]] = self.call(
+            identity, "glideinwms.lib.htc:query_ads", collector=collector, constraint=constraint
+        )
+        return found
+
+    def opened(self, ad: Mapping[str, Any]) -> dict[str, bytes]:
+        """The sealed values of a request, opened with the Factory's key."""
+        kind = GlideClientGlobal if ad["GlideinMyType"] == "glideclientglobal" else GlideClient
+        return open_envelope(kind.from_ad(ad), {self.key.public.key_id: self.key}, str(ad["AuthenticatedIdentity"]))
