@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import secrets
-import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -20,7 +20,7 @@ from glideinwms.lib.files import write_atomic
 
 PASS_PHRASE = b"default"
 KEY_BYTES = {"aes_256_cbc": 32, "aes_128_cbc": 16}
-KEY_CODE = re.compile(r"^(?:cypher|cipher):([a-z0-9_]+),key:([0-9a-fA-F]+),iv:([0-9a-fA-F]+)$")
+KEY_CODE = re.compile(r"(?:cypher|cipher):([a-z0-9_]+),key:([0-9a-fA-F]+),iv:([0-9a-fA-F]+)")
 BLOCK = 128
 
 
@@ -33,8 +33,8 @@ class SymmetricKey:
     """One request's key: AES-CBC with PKCS#7, the same IV for every value (the deployed dialect)."""
 
     cipher: str
-    key: bytes
-    iv: bytes
+    key: bytes = field(repr=False)
+    iv: bytes = field(repr=False)
 
     @classmethod
     def generate(cls) -> SymmetricKey:
@@ -44,7 +44,7 @@ class SymmetricKey:
     @classmethod
     def from_code(cls, code: str) -> SymmetricKey:
         """Parse `cypher:<name>,key:<hex>,iv:<hex>` (3.11 writes `cipher:`)."""
-        match = KEY_CODE.match(code)
+        match = KEY_CODE.fullmatch(code)
         if not match:
             raise CryptoError("the key code is not cypher:<name>,key:<hex>,iv:<hex>")
         name, key, iv = match[1], match[2], match[3]
@@ -171,7 +171,7 @@ def keys_at_start(work_dir: Path, grace: float, bits: int, now: float) -> list[F
     path, old = work_dir / "rsa.key", work_dir / "rsa.key.bak"
     if path.exists() and now - path.stat().st_mtime > grace:
         previous = FactoryKey.load(path)
-        shutil.copy2(path, old)
+        write_atomic(old, path.read_bytes(), 0o600)
         new = FactoryKey.generate(bits)
         new.save(path)
         return [new, previous]
@@ -181,5 +181,6 @@ def keys_at_start(work_dir: Path, grace: float, bits: int, now: float) -> list[F
         return [new]
     keys = [FactoryKey.load(path)]
     if old.exists():
-        keys.append(FactoryKey.load(old))
+        with contextlib.suppress(CryptoError):
+            keys.append(FactoryKey.load(old))
     return keys

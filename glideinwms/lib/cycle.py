@@ -97,6 +97,9 @@ class Flags:
 
     def sleep(self, seconds: float) -> None:
         """Wait for the next cycle or a signal."""
+        with contextlib.suppress(BlockingIOError):  # bytes of signals that were seen meanwhile
+            self._pipe[0].setblocking(False)
+            self._pipe[0].recv(100)
         if self.stop or self.reload or seconds <= 0:
             return
         self._pipe[0].settimeout(seconds)
@@ -160,7 +163,11 @@ class Cycle(Generic[P, S, L, R]):
             error = str(failure) if isinstance(failure, GwmsError) else f"{type(failure).__name__}: {failure}"
             trace = "" if isinstance(failure, GwmsError) else traceback.format_exc()
             self.log.error("cycle failed", cycle=self.number, error=error, trace=trace)
-        self._tell(began, time.process_time() - cpu, error, summary, readings)
+        try:
+            self._tell(began, time.process_time() - cpu, error, summary, readings)
+        except GwmsError as failure:
+            error = error or str(failure)
+            self.log.error("status not written", cycle=self.number, error=str(failure))
         self.number += 1
         return not error
 
@@ -184,7 +191,7 @@ class Cycle(Generic[P, S, L, R]):
         while not flags.stop:
             if flags.reload:
                 flags.reload = False
-                notify("RELOADING=1")
+                notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
                 self.reload()
                 notify("READY=1")
             due = time.monotonic() + self.policy.loop_delay
@@ -192,7 +199,10 @@ class Cycle(Generic[P, S, L, R]):
             notify("WATCHDOG=1")
             flags.sleep(due - time.monotonic())
         notify("STOPPING=1")
-        self.daemon.stop(self.policy)
+        try:
+            self.daemon.stop(self.policy)
+        except GwmsError as error:
+            self.log.error("ads not withdrawn, they will expire", error=str(error))
         self.log.info("stopped", cycles=self.number - 1)
 
 

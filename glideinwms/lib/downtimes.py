@@ -86,7 +86,7 @@ def render(downtimes: Iterable[Downtime]) -> str:
     """The Factory's form of the file."""
     rows = (
         f"{iso(d.start):30} {'None' if d.end is None else iso(d.end):30} {d.entry:20} {d.frontend:30} "
-        f"{d.security_class:20} # {d.comment}\n"
+        f"{d.security_class:20} # {' '.join(d.comment.split())}\n"
         for d in downtimes
     )
     return HEADER + "".join(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -69,8 +70,11 @@ def read_text(path: Path) -> str:
 @contextlib.contextmanager
 def locked(path: Path, what: str) -> Iterator[None]:
     """Hold an exclusive lock on `path` while working; a StateError names who has it (`what` says what for)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    except OSError as error:
+        raise StateError(f"cannot be locked: {error.strerror}", where=str(path), hint=hint_of(error)) from error
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -86,8 +90,6 @@ def locked(path: Path, what: str) -> Iterator[None]:
 
 def hint_of(error: OSError) -> str:
     """What to do about the commonest refusals of a file system."""
-    import errno
-
     return {
         errno.ENOSPC: "the file system is full",
         errno.EACCES: "check owner and mode",

@@ -61,7 +61,7 @@ def _build(kind: Any, data: Any, where: str, lax: bool) -> Any:
     if origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
         if not isinstance(data, Mapping):
             raise StateError(f"expected an object, found {type(data).__name__}", where=where)
-        return {_build(args[0], k, where, lax): _build(args[1], v, f"{where}.{k}", lax) for k, v in data.items()}
+        return {_key(args[0], k, where): _build(args[1], v, f"{where}.{k}", lax) for k, v in data.items()}
     return _scalar(kind, data, where)
 
 
@@ -80,14 +80,30 @@ def _scalar(kind: Any, data: Any, where: str) -> Any:
     return data
 
 
+def _key(kind: Any, text: Any, where: str) -> Any:
+    """JSON has only texts for keys; a whole number is read back as one."""
+    if kind is int and isinstance(text, str):
+        try:
+            return int(text)
+        except ValueError:
+            raise StateError(f"expected a whole number as key, found {text!r}", where=where) from None
+    return _scalar(kind, text, where) if kind is not Any else text
+
+
 def _union(args: tuple[Any, ...], data: Any, where: str, lax: bool) -> Any:
+    if data is None and type(None) in args:
+        return None
+    given = [a for a in args if a is not type(None)]
+    if len(given) == 1:
+        return _build(given[0], data, where, lax)
     exact = [a for a in args if isinstance(a, type) and type(data) is a]
     for arg in exact or args:
         try:
             return _build(arg, data, where, lax)
         except StateError:
             continue
-    raise StateError(f"{data!r} fits none of {args}", where=where)
+    names = ", ".join(getattr(a, "__name__", str(a)) for a in args)
+    raise StateError(f"{data!r} fits none of {names}", where=where)
 
 
 def _sequence(origin: Any, args: tuple[Any, ...], data: Any, where: str, lax: bool) -> Any:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from glideinwms.lib.errors import WireError
 
-SAFE = re.compile(r"^[A-Za-z0-9._@-]+$")
+SAFE = re.compile(r"[A-Za-z0-9._@-]+")
 
 
 def is_safe(text: str) -> bool:
     """Whether a name from a peer may become part of a file name (the Factory's "safe string"; no path parts)."""
-    return bool(SAFE.match(text)) and text not in (".", "..")
+    return bool(SAFE.fullmatch(text)) and text not in (".", "..")
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,9 @@ def consume(directory: Path, handle: Callable[[Word], str]) -> list[tuple[Word, 
             answer = WordAnswer(True, handle(word))
         except GwmsError as error:
             answer = WordAnswer(False, str(error))
+        except BaseException:
+            _answer(path, WordAnswer(False, "the daemon failed on this; see its log"))
+            raise
         _answer(path, answer)
         done.append((word, answer))
     return done

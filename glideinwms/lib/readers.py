@@ -15,7 +15,7 @@ import sys
 import time
 import zlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol
@@ -65,7 +65,8 @@ class Pool(Protocol):
 class _Reader:
     """One child and the call it is busy with."""
 
-    def __init__(self) -> None:
+    def __init__(self, env: Mapping[str, str] | None) -> None:
+        self.env = env
         self.process: subprocess.Popen[bytes] | None = None
         self.pipe: Connection | None = None
         self.busy: tuple[int, Call, float, float] | None = None
@@ -76,7 +77,7 @@ class _Reader:
             self.close()
             ours, theirs = socket.socketpair()
             argv = [sys.executable, "-m", "glideinwms.lib.worker", str(theirs.fileno()), str(os.getpid())]
-            self.process = subprocess.Popen(argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=self.env)
             theirs.close()
             self.pipe = Connection(ours.detach())
         assert self.pipe is not None
@@ -95,10 +96,12 @@ class _Reader:
 
 
 class ReaderPool:
-    """`readers` ordinary processes (the last one also writes) and one for quarantine. A context manager."""
+    """`readers` ordinary processes (the last one also writes) and one for quarantine. A context manager.
 
-    def __init__(self, readers: int = 2) -> None:
-        self._readers = [_Reader() for _ in range(readers + 1)]
+    `env`: the environment of the readers (whom HTCondor takes them for), ours unless given."""
+
+    def __init__(self, readers: int = 2, env: Mapping[str, str] | None = None) -> None:
+        self._readers = [_Reader(env) for _ in range(readers + 1)]
         self.quarantined: set[str] = set()
 
     def __enter__(self) -> ReaderPool:

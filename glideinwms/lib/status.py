@@ -53,7 +53,10 @@ def read(path: Path) -> Status:
     """The status file; a StateError if there is none."""
     if not path.exists():
         raise StateError("no status yet", where=str(path), hint="has the daemon run here?")
-    return from_json(Status, json.loads(read_text(path)), ignore_unknown=True)
+    try:
+        return from_json(Status, json.loads(read_text(path)), ignore_unknown=True)
+    except ValueError as error:
+        raise StateError(f"is not JSON: {error}", where=str(path)) from error
 
 
 def running(status: Status) -> bool:

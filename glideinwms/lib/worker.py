@@ -1,6 +1,7 @@
 """A reader process: takes one call at a time over a private pipe, answers with plain data, dies with its parent.
 
-Started as `python -m glideinwms.lib.worker FD`. The pipe carries pickles of our own parent only (decision 5).
+Started as `python -m glideinwms.lib.worker FD PARENT`. The pipe carries pickles of our own parent only (decision 5).
+Signals that end the daemon leave it alone: the last cycle and the withdrawal need it; its parent kills it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
+import pickle
 import signal
 import sys
 from multiprocessing.connection import Connection
@@ -50,10 +52,15 @@ def serve(pipe: Connection) -> None:
             function, args = pipe.recv()
         except EOFError:
             return
-        pipe.send(answer(function, args))
+        reply = answer(function, args)
+        try:
+            pipe.send(reply)
+        except (pickle.PicklingError, TypeError, AttributeError) as error:
+            pipe.send((None, CondorError(f"{function}: its value is not plain data: {error}")))
 
 
 if __name__ == "__main__":
     die_with_parent(int(sys.argv[2]))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     serve(Connection(int(sys.argv[1])))

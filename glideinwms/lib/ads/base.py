@@ -132,7 +132,7 @@ def _any(value: Any, where: str) -> Any:
 def _int(value: Any, where: str) -> int:
     try:
         return int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise WireError(f"{value!r} is not a whole number", where=where) from None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def master_key(data: bytes, key_id: str) -> bytes:
 class Signer:
     """A pool's signing key: `issuer` is the pool's TRUST_DOMAIN, `key_id` the file's name in its passwords.d."""
 
-    key: bytes
+    key: bytes = field(repr=False)
     key_id: str
     issuer: str
 

@@ -1,0 +1,146 @@
+"""All that is out there, and a pool of readers that asks it in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import htcondor2
+
+from glideinwms.lib import htc, worker
+from glideinwms.lib.errors import OutcomeUnknown, TimedOut
+from glideinwms.lib.fakes.clock import Clock, Hung
+from glideinwms.lib.fakes.collector import Collector
+from glideinwms.lib.fakes.schedd import Schedd
+from glideinwms.lib.readers import Answer, Call
+
+Identity = str | Mapping[str, str]
+COST = 0.01
+
+
+@dataclass(slots=True)
+class World:
+    """Collectors by address and schedds by address. One clock for all."""
+
+    clock: Clock = field(default_factory=Clock)
+    collectors: dict[str, Collector] = field(default_factory=dict)
+    schedds: dict[str, Schedd] = field(default_factory=dict)
+
+    def collector(self, address: str, **options: Any) -> Collector:
+        """A new collector; the first one is also the local one ("")."""
+        made = Collector(address, self.clock, **options)
+        self.collectors[address] = made
+        self.collectors.setdefault("", made)
+        return made
+
+    def schedd(self, name: str, collector: Collector, **options: Any) -> Schedd:
+        """A new schedd that the collector knows."""
+        made = Schedd(name, f"<127.0.0.1:{30000 + len(self.schedds)}?sock=schedd>", self.clock, **options)
+        self.schedds[made.address] = made
+        collector.schedds.append(made)
+        return made
+
+    def pool(self, identity: Identity = "condor@fake") -> LocalPool:
+        """A pool of readers of somebody; `identity` may differ by collector address or schedd name."""
+        return LocalPool(self, identity)
+
+    @contextlib.contextmanager
+    def installed(self, identity: Identity = "condor@fake") -> Iterator[None]:
+        """`lib.htc` speaks to this world, as `identity`, while the block runs."""
+        old = htc._collector, htc._schedd
+        htc._collector = lambda pool: _CollectorClient(self, pool, _who(identity, pool))
+        htc._schedd = lambda schedd: _ScheddClient(self, schedd.address, _who(identity, schedd.name))
+        try:
+            yield
+        finally:
+            htc._collector, htc._schedd = old
+
+
+def _who(identity: Identity, endpoint: str) -> str:
+    return identity if isinstance(identity, str) else identity.get(endpoint, "condor@fake")
+
+
+@dataclass(slots=True)
+class _CollectorClient:
+    """What htcondor2.Collector is to `lib.htc`."""
+
+    world: World
+    address: str
+    identity: str
+
+    def query(self, kind: Any, constraint: str, projection: list[str]) -> list[Any]:
+        return self._find("Failed communication with collector.").query(kind, constraint, projection, self.identity)
+
+    def advertise(self, ads: list[Any], command: str, tcp: bool) -> None:
+        self._find("Failed to advertise to collector.").advertise(ads, command, self.identity)
+
+    def _find(self, refusal: str) -> Collector:
+        found = self.world.collectors.get(self.address)
+        if found is None:
+            raise htcondor2.HTCondorException(refusal)
+        return found
+
+
+@dataclass(slots=True)
+class _ScheddClient:
+    """What htcondor2.Schedd is to `lib.htc`."""
+
+    world: World
+    address: str
+    identity: str
+
+    def query(self, constraint: str, projection: list[str], limit: int, opts: Any) -> list[Any]:
+        found = self._find("Failed to fetch ads from schedd, errmsg=")
+        return found.query(constraint, projection, limit, opts.name or "Default", self.identity)
+
+    def submit(self, job: Any, count: int, itemdata: Any) -> Any:
+        found = self._find("Failed to connect to schedd, errmsg=")
+        return found.submit(dict(job.items()), count, itemdata, self.identity)
+
+    def act(self, action: Any, ids: list[str], reason: Any) -> dict[str, int]:
+        text = reason[0] if isinstance(reason, tuple) else ""
+        return self._find("Error when performing action on the schedd. ").act(action.name, ids, text, self.identity)
+
+    def _find(self, refusal: str) -> Schedd:
+        found = self.world.schedds.get(self.address)
+        if found is None or found.down:
+            raise htcondor2.HTCondorException(f"{refusal}CEDAR:6001:Failed to connect to {self.address}")
+        return found
+
+
+@dataclass(slots=True)
+class LocalPool:
+    """A `readers.Pool` that runs calls one after the other in this process. Arguments and values cross a pickle, as
+    over the real pipe. A daemon that hangs costs the call's whole deadline on the world's clock, any other `COST`."""
+
+    world: World
+    identity: Identity = "condor@fake"
+    calls: list[Call] = field(default_factory=list)
+
+    def run(self, calls: Sequence[Call]) -> list[Answer]:
+        """The answers, in the order of the calls."""
+        with self.world.installed(self.identity):
+            return [self._ask(call) for call in calls]
+
+    def one(self, call: Call) -> Answer:
+        """The answer to a single call."""
+        return self.run([call])[0]
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+    def _ask(self, call: Call) -> Answer:
+        self.calls.append(call)
+        began = self.world.clock()
+        try:
+            args = pickle.loads(pickle.dumps(call.args))  # noqa: S301 - our own
+            value, error = pickle.loads(pickle.dumps(worker.answer(call.function, args)))  # noqa: S301 - our own
+        except Hung:
+            kind = OutcomeUnknown if call.writer else TimedOut
+            text = f"no answer within {call.deadline:g} s"
+            ended = self.world.clock.advance(call.deadline)
+            return Answer(call, None, kind(text, where=call.endpoint), began, ended)
+        return Answer(call, value, error, began, self.world.clock.advance(COST))
