@@ -53,14 +53,14 @@ class Collector:
         self.schedds: dict[str, ScheddMemory] = {}
         self.requests: Reading[tuple[Request, ...]] = Reading("requests", 0.0)
         self.refusals: list[Refusal] = []
-        self.stored = 0
+        self.stored: list[Path] = []
         self.log = log.get("collect")
 
     def read_requests(self, policy: FactoryPolicy, now: float) -> Reading[tuple[Request, ...]]:
         """This cycle's requests. A failed query keeps none: a request that vanished means no change (decision 26)."""
         args = {"collector": policy.collector, "glidein": policy.glidein_name, "factory": policy.factory_name}
         answer = self.pool.one(Call(policy.collector or "collector", "glideinwms.factory.fold:read_requests", args))
-        self.refusals, self.stored = [], 0
+        self.refusals, self.stored = [], []
         blank: Reading[tuple[Request, ...]] = Reading("requests", 0.0)
         if answer.error is not None:
             self.requests = blank.failed(str(answer.error))
@@ -68,20 +68,34 @@ class Collector:
         trust = Trust(policy, self.keys, now)
         for raw in answer.value["glideclientglobal"]:
             self._store(trust, raw)
-        rows = tuple(trust.request(raw) for raw in answer.value["glideclient"])
+        rows = tuple(self._row(trust, raw) for raw in answer.value["glideclient"])
+        self.stored += trust.written
         self.requests = blank.fresh(_one_key(rows), answer.began)
         return self.requests
+
+    def _row(self, trust: Trust, raw: Row) -> Request:
+        try:
+            return trust.request(raw)
+        except Exception as error:  # noqa: BLE001 - the boundary of one ad
+            name = str(raw.get("Name", "?"))
+            self.log.error("request not understood", request=name, error=f"{type(error).__name__}: {error}")
+            entry = str(raw.get("ReqName", "")).partition("@")[0]
+            refusal = Refusal(Reason.MALFORMED_AD, name, f"{type(error).__name__}: {error}")
+            return Request(name, entry, str(raw.get("ClientName", "")), refusal=refusal)
 
     def _store(self, trust: Trust, raw: Row) -> None:
         name = str(raw.get("Name", "?"))
         try:
             for item in trust.credentials(raw):
-                self.stored += trust.vault.store_credential(item.username, item.client, item.cred_id, item.data)
+                if trust.vault.store_credential(item.username, item.client, item.cred_id, item.data):
+                    self.stored.append(trust.vault.credential(item.username, item.client, item.cred_id))
         except Refused as error:
             self.refusals.append(Refusal(error.reason, name, error.text))
         except GwmsError as error:
             reason = getattr(error, "reason", Reason.MALFORMED_AD)
             self.refusals.append(Refusal(reason, name, error.message))
+        except Exception as error:  # noqa: BLE001 - the boundary of one ad
+            self.refusals.append(Refusal(Reason.MALFORMED_AD, name, f"{type(error).__name__}: {error}"))
 
     def read_queues(self, policy: FactoryPolicy, now: float) -> tuple[ScheddState, ...]:
         """Every schedd that an enabled entry uses, all at the same time."""
@@ -172,7 +186,7 @@ def _names(row: Row) -> tuple[str, str, str, str, str, str]:
     return (
         str(get("GlideinEntryName", "")), str(get("GlideinClient", "")), str(get("GlideinFrontendName", "")),
         str(get("GlideinSecurityClass", "")), str(get("GlideinCredentialIdentifier", "")),
-        str(get("GlideinEntrySubmitFile", "")),
+        str(get("GlideinEntrySubmitFile", "")).rpartition("/")[2],
     )  # fmt: skip
 
 

@@ -81,6 +81,8 @@ class FactoryDaemon:
         self.applier.cycle = self.cycle
         self._forget_old_key(policy, now)
         requests = self.collector.read_requests(policy, now)
+        for path in self.collector.stored:
+            self.audit.line("credential", cycle=self.cycle, file=str(path))
         lines, wrong = self._downtimes(policy)
         self.snapshot = Snapshot(
             now, requests, self.collector.read_queues(policy, now), lines, self.rail.current(now), (),
@@ -125,7 +127,7 @@ class FactoryDaemon:
         out["unknown_submits"] = [u.submit_id for m in self.collector.schedds.values() for u in m.unknown]
         out["key_id"] = self.keys[0].public.key_id
         line = {k: out[k] for k in ("requests", "submitted", "removed", "released", "advertised", "refused")}
-        self.log.info("cycle", cycle=self.cycle, stored=self.collector.stored, **line)
+        self.log.info("cycle", cycle=self.cycle, stored=len(self.collector.stored), **line)
         return out
 
     def readings(self, snapshot: Snapshot) -> list[Reading[Any]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from glideinwms.factory.policy import EntryPolicy
-from glideinwms.factory.vault import Vault
+from glideinwms.factory.vault import Vault, packed
 from glideinwms.lib.reasons import Reason
 
 BASE_WORDS = {"grid_proxy", "cert_pair", "key_pair", "auth_file", "username_password", "idtoken", "scitoken"}
@@ -117,9 +117,8 @@ class Dispatcher:
             raise Misfit(Reason.CREDENTIAL_MISMATCH, f"auth_method {method} alone opens no CE")
         if not self.passthru or "GlideinProxy" in self.secrets:
             proxy = self.vault.credential(self.username, self.client, self._param("GlideinProxy"))
-            packed = proxy.with_name(proxy.name + "_compressed")
             use.files["glidein_proxy" if cloud else "x509_proxy"] = self._file(
-                "GlideinProxy", packed if cloud else proxy
+                "GlideinProxy", packed(proxy) if cloud else proxy
             )
         for index, (name, role) in enumerate(NEEDS[word]):
             cred_id = self._param(name)

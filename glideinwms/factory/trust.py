@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from glideinwms.factory.dispatch import Dispatcher, Misfit, consistent
+from glideinwms.factory.dispatch import CLOUDS, Dispatcher, Misfit, consistent
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy, FrontendTrust
 from glideinwms.factory.snapshot import Request, Web
 from glideinwms.factory.vault import Vault
 from glideinwms.lib.ads import EnvelopeRefused, GlideClient, GlideClientGlobal, as_text, open_envelope
 from glideinwms.lib.crypto import FactoryKey, SymmetricKey
-from glideinwms.lib.errors import WireError
+from glideinwms.lib.errors import CredentialError, WireError
 from glideinwms.lib.names import is_safe
 from glideinwms.lib.reasons import Reason, Refusal
 
@@ -63,6 +64,7 @@ class Trust:
         self.frontends = {f.name: f for f in policy.frontends}
         self.entries = {e.name: e for e in policy.entries if e.enabled}
         self.vault = Vault(Path(policy.client_proxies_dir), policy.glidein_name)
+        self.written: list[Path] = []
 
     def credentials(self, raw: Mapping[str, Any]) -> Iterator[StoredCredential]:
         """The credentials of one glideclientglobal; Refused (or WireError) if it is not to be trusted."""
@@ -90,6 +92,8 @@ class Trust:
         except (EnvelopeRefused, Refused, Misfit) as error:
             text = error.message if isinstance(error, EnvelopeRefused) else error.text
             return _refused(bare, Refusal(error.reason, name, text))
+        except CredentialError as error:
+            return _refused(bare, Refusal(Reason.BAD_NAME, name, error.message))
         except WireError as error:
             number = Reason.BAD_NUMBER if "whole number" in error.message else Reason.MALFORMED_AD
             return _refused(bare, Refusal(number, name, error.message))
@@ -103,7 +107,7 @@ class Trust:
             ad.name, ad.req_name.partition("@")[0], ad.client_name, ad.frontend_name, ad.group_name,
             str(raw.get("AuthenticatedIdentity", "")), idle=ad.idle, max_glideins=ad.max_glideins,
             remove_level=ad.remove_excess, remove_margin=ad.remove_margin, idle_lifetime=ad.idle_lifetime,
-            last_heard=float(raw.get("LastHeardFrom", 0)), web=web, params=dict(ad.params),
+            last_heard=_seconds(raw.get("LastHeardFrom")), web=web, params=dict(ad.params),
             monitor={k: v for k, v in ad.monitor.items() if isinstance(v, int) and not isinstance(v, bool)},
         )  # fmt: skip
 
@@ -134,7 +138,7 @@ class Trust:
         return replace(row, credential=use.accounting_id, files=use.files, extra=use.extra)
 
     def _fresh(self, raw: Mapping[str, Any]) -> None:
-        age = self.now - float(raw.get("LastHeardFrom", self.now))
+        age = self.now - _seconds(raw.get("LastHeardFrom", self.now))
         if age > self.policy.request_max_age:
             raise Refused(Reason.STALE_AD, f"last heard of {age:.0f} s ago")
 
@@ -165,15 +169,26 @@ class Trust:
     def _tokens(self, row: Request, secrets: Mapping[str, str]) -> None:
         if token := secrets.get(f"{row.entry}.idtoken"):
             path = self.vault.token(row.username, row.client, row.entry, "idtoken")
-            self.vault.store(path, token.strip().encode() + b"\n")
+            self._keep(path, token.encode())
+            if (proxy := secrets.get("GlideinProxy")) and self.entries[row.entry].gridtype in CLOUDS:
+                self.vault.store_cloud_token(row.username, row.client, proxy, token)
         if token := secrets.get("frontend_scitoken"):
             path = self.vault.token(row.username, row.client, row.entry, "scitoken")
-            self.vault.store(path, token.strip().encode() + b"\n")
+            self._keep(path, token.strip().encode() + b"\n")
+
+    def _keep(self, path: Path, data: bytes) -> None:
+        if self.vault.store(path, data):
+            self.written.append(path)
 
 
 def unescaped(data: bytes) -> bytes:
     """PEM text that travelled with literal backslash-n gets its newlines back (9.2/30)."""
     return data.replace(b"\\n", b"\n") if data.startswith(b"-----BEGIN") and b"\n" not in data else data
+
+
+def _seconds(value: object) -> float:
+    """A time stamp of the collector's; 0, which is long ago, if it is none."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
 
 
 def _complete(row: Request) -> None:

@@ -7,7 +7,6 @@ import gzip
 from dataclasses import dataclass
 from pathlib import Path
 
-from glideinwms.factory.submit.arguments import escape
 from glideinwms.lib.errors import CredentialError
 from glideinwms.lib.files import write_atomic
 from glideinwms.lib.names import is_safe
@@ -25,8 +24,10 @@ class Vault:
         return self.base / f"user_{username}" / f"glidein_{self.glidein_name}"
 
     def credential(self, username: str, client: str, cred_id: str) -> Path:
-        """File of a credential of the global ad."""
-        return self.directory(username) / f"credential_{client}_{escape(cred_id)}"
+        """File of a credential of the global ad; a CredentialError if the id cannot be part of a file name."""
+        if not is_safe(cred_id):
+            raise CredentialError(f"credential id {cred_id!r} is not a safe name", where=client)
+        return self.directory(username) / f"credential_{client}_{cred_id}"
 
     def token(self, username: str, client: str, entry: str, kind: str) -> Path:
         """File of a request's token; `kind` idtoken or scitoken."""
@@ -47,8 +48,25 @@ class Vault:
         """Write a credential and its compressed form, which clouds take."""
         path = self.credential(username, client, cred_id)
         changed = self.store(path, data)
-        packed = path.with_name(path.name + "_compressed")
-        if changed or not packed.exists():
-            text = base64.b64encode(gzip.compress(data, mtime=0)).decode()
-            self.store(packed, f"glidein_credentials={text}".encode())
+        if changed or not packed(path).exists():
+            self.pack(path)
         return changed
+
+    def store_cloud_token(self, username: str, client: str, cred_id: str, token: str) -> None:
+        """Keep an IDTOKEN beside the pilot's proxy of a cloud entry: it travels inside the compressed form."""
+        path = self.credential(username, client, cred_id)
+        if self.store(path.with_name(path.name + "_idtoken"), token.encode()) and path.exists():
+            self.pack(path)
+
+    def pack(self, path: Path) -> None:
+        """Write `<path>_compressed`: `glidein_credentials=<base64 of gzip>`, behind the token if there is one."""
+        text = f"glidein_credentials={base64.b64encode(gzip.compress(path.read_bytes(), mtime=0)).decode()}"
+        token = path.with_name(path.name + "_idtoken")
+        if token.exists():
+            text = f"{token.read_text()}####{text}"
+        self.store(packed(path), text.encode())
+
+
+def packed(path: Path) -> Path:
+    """The compressed form of a credential."""
+    return path.with_name(path.name + "_compressed")

@@ -177,7 +177,7 @@ def _attributes(order: Order) -> Description:
         "GlideinFactory": p.factory_name,
         "GlideinName": p.glidein_name,
         "GlideinEntryName": e.name,
-        "GlideinEntrySubmitFile": order.sub.submit_file,
+        "GlideinEntrySubmitFile": f"entry_{e.name}/{order.sub.submit_file}",
         "GlideinClient": r.client,
         "GlideinFrontendName": r.security_key,
         "GlideinCredentialIdentifier": r.credential,

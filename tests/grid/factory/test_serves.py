@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from rig import CLIENT, Rig, wait_for
+from tests.grid.factory.rig import CLIENT, Rig, wait_for
 
 
 def test_from_request_to_running_pilots(make_rig: Callable[..., Rig]) -> None:

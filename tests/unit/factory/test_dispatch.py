@@ -1,0 +1,131 @@
+"""Which credentials an entry's auth method asks for, and which files they become (protocol 3.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from glideinwms.factory.dispatch import Dispatcher, Misfit, Use, consistent
+from glideinwms.factory.vault import Vault
+from glideinwms.lib.reasons import Reason
+from tests.unit.factory.makes import CLIENT, entry
+
+PAIR = {"PublicCert": "PUBCERTX", "PrivateCert": "PRICERTX"}
+KEYS = {"PublicKey": "PUBKEYXX", "PrivateKey": "PRIKEYXX"}
+USER = {"Username": "USERNAME", "Password": "PASSWORD"}
+PROXY = {"GlideinProxy": "GLPROXYX"}
+VM = {"VMId": "ami-1", "VMType": "big"}
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Vault:
+    vault = Vault(tmp_path, "inst")
+    ids = [*PAIR.values(), *KEYS.values(), *USER.values(), *PROXY.values(), "SUBPROXY", "AUTHFILE"]
+    for name in ids:
+        vault.store_credential("u", CLIENT, name, name.encode())
+    return vault
+
+
+def use(vault: Vault, method: str, secrets: Mapping[str, str], passthru: bool = False, **changes: str) -> Use:
+    e = entry(auth_method=method, **changes)
+    consistent(method, secrets, passthru)
+    return Dispatcher(vault, e, "u", CLIENT, secrets, passthru).use()
+
+
+def roles(found: Use) -> dict[str, str]:
+    """role -> credential id that its file is named by."""
+    return {role: Path(path).name.removeprefix(f"credential_{CLIENT}_") for role, path in found.files.items()}
+
+
+GOOD: dict[str, tuple[str, dict[str, str], dict[str, str], dict[str, str], str, dict[str, str]]] = {
+    # method, secrets, changes of the entry -> files, accounting id, text parameters
+    "proxy": ("grid_proxy", {"SubmitProxy": "SUBPROXY"}, {}, {"x509_proxy": "SUBPROXY"}, "SUBPROXY", {}),
+    "proxy and project": (
+        "grid_proxy+project_id", {"SubmitProxy": "SUBPROXY", "ProjectId": "p1"}, {}, {"x509_proxy": "SUBPROXY"},
+        "SUBPROXY", {"ProjectId": "p1"},
+    ),
+    "key pair for a batch system": (
+        "key_pair", {**KEYS, **PROXY, "RemoteUsername": "joe"}, {"gridtype": "batch slurm", "gatekeeper": "hpc"},
+        {"x509_proxy": "GLPROXYX", "public_key": "PUBKEYXX", "private_key": "PRIKEYXX"}, "PUBKEYXX",
+        {"RemoteUsername": "joe"},
+    ),
+    "user of the gatekeeper": (
+        "key_pair", {**KEYS, **PROXY}, {"gridtype": "batch slurm", "gatekeeper": "ann@hpc"},
+        {"x509_proxy": "GLPROXYX", "public_key": "PUBKEYXX", "private_key": "PRIKEYXX"}, "PUBKEYXX",
+        {"RemoteUsername": "ann"},
+    ),
+    "key pair for a cloud": (
+        "key_pair+vm_id+vm_type", {**KEYS, **PROXY, **VM}, {"gridtype": "ec2"},
+        {"glidein_proxy": "GLPROXYX_compressed", "public_key": "PUBKEYXX", "private_key": "PRIKEYXX"}, "PUBKEYXX",
+        {"VMId": "ami-1", "VMType": "big"},
+    ),
+    "the entry's own machine": (
+        "key_pair", {**KEYS, **PROXY}, {"gridtype": "ec2", "vm_id": "ami-9", "vm_type": "small"},
+        {"glidein_proxy": "GLPROXYX_compressed", "public_key": "PUBKEYXX", "private_key": "PRIKEYXX"}, "PUBKEYXX",
+        {"VMId": "ami-9", "VMType": "small"},
+    ),
+    "auth file": (
+        "auth_file+vm_id+vm_type", {"AuthFile": "AUTHFILE", **PROXY, **VM}, {"gridtype": "gce"},
+        {"glidein_proxy": "GLPROXYX_compressed", "auth_file": "AUTHFILE"}, "AUTHFILE",
+        {"VMId": "ami-1", "VMType": "big"},
+    ),
+    "certificates": (
+        "cert_pair", {**PAIR, **PROXY}, {"gridtype": "arc"},
+        {"x509_proxy": "GLPROXYX", "public_cert": "PUBCERTX", "private_cert": "PRICERTX"}, "PUBCERTX", {},
+    ),
+    "user name and password": (
+        "username_password", {**USER, **PROXY}, {"gridtype": "batch pbs"},
+        {"x509_proxy": "GLPROXYX", "username": "USERNAME", "password": "PASSWORD"}, "USERNAME", {},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", GOOD)
+def test_files_and_accounting(case: str, vault: Vault) -> None:
+    method, secrets, changes, files, accounting, extra = GOOD[case]
+    found = use(vault, method, secrets, **changes)
+    assert (roles(found), found.accounting_id, found.extra) == (files, accounting, extra)
+
+
+def test_scitoken_serves_with_what_else_there_is(vault: Vault) -> None:
+    vault.store(vault.token("u", CLIENT, "A", "scitoken"), b"t\n")
+    vault.store(vault.token("u", CLIENT, "A", "idtoken"), b"i")
+    found = use(vault, "scitoken", {"ScitokenId": "TOKENIDX"})
+    assert roles(found) == {"scitoken": "A.scitoken", "idtoken": "A.idtoken"}
+    assert found.accounting_id == "TOKENIDX"
+
+
+def test_passthru_goes_on_without_a_proxy(vault: Vault) -> None:
+    found = use(vault, "grid_proxy", {"ScitokenId": "TOKENIDX", "frontend_scitoken": "t"}, passthru=True)
+    assert (roles(found), found.accounting_id) == ({}, "TOKENIDX")
+
+
+MISFITS: dict[str, tuple[str, dict[str, str], dict[str, str], Reason]] = {
+    "proxy missing": ("grid_proxy", {}, {}, Reason.CREDENTIAL_MISMATCH),
+    "proxy and something": ("grid_proxy", {"SubmitProxy": "SUBPROXY", **KEYS}, {}, Reason.CREDENTIAL_MISMATCH),
+    "proxy has not come": ("grid_proxy", {"SubmitProxy": "LATEPROX"}, {}, Reason.CREDENTIAL_MISSING),
+    "no pilot proxy": ("key_pair", KEYS, {}, Reason.CREDENTIAL_MISMATCH),
+    "half a pair": ("cert_pair", {"PublicCert": "PUBCERTX", **PROXY}, {}, Reason.CREDENTIAL_MISMATCH),
+    "another kind": ("auth_file", {**USER, **PROXY}, {}, Reason.CREDENTIAL_MISMATCH),
+    "a file has not come": ("key_pair", {**KEYS, **PROXY, "PrivateKey": "LATEKEYX", "RemoteUsername": "j"},
+                            {"gridtype": "batch slurm"}, Reason.CREDENTIAL_MISSING),
+    "no remote user": ("key_pair", {**KEYS, **PROXY}, {"gridtype": "batch slurm"}, Reason.MISSING_PARAMETER),
+    "remote user is asked for": ("key_pair+username", {**KEYS, **PROXY},
+                                 {"gridtype": "batch slurm", "gatekeeper": "a@h"}, Reason.MISSING_PARAMETER),
+    "no machine": ("key_pair+vm_id", {**KEYS, **PROXY}, {"gridtype": "ec2"}, Reason.MISSING_PARAMETER),
+    "no project": ("grid_proxy+project_id", {"SubmitProxy": "SUBPROXY"}, {}, Reason.MISSING_PARAMETER),
+    "no scitoken": ("scitoken", {"ScitokenId": "TOKENIDX"}, {}, Reason.CREDENTIAL_MISSING),
+    "idtoken alone": ("idtoken", PROXY, {}, Reason.CREDENTIAL_MISMATCH),
+    "no known word": ("magic", PROXY, {}, Reason.CREDENTIAL_MISMATCH),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MISFITS)
+def test_misfits(case: str, vault: Vault) -> None:
+    method, secrets, changes, reason = MISFITS[case]
+    with pytest.raises(Misfit) as caught:
+        use(vault, method, secrets, **changes)
+    assert caught.value.reason is reason
+    assert caught.value.text
