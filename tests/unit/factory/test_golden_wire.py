@@ -1,4 +1,4 @@
-"""The deployed Frontend's own requests through our checks: what the deployed Factory stored and passed to its pilots."""
+"""The deployed Frontend's requests through our checks, against what the deployed Factory stored and passed to pilots."""
 
 from __future__ import annotations
 
@@ -27,9 +27,6 @@ SENT = [
     "00-AWS_Gamma-vofe-1.main", "01-AWS_Gamma-vofe-1.special", "02-CMS_T2_XX_Alpha_ce01-vofe-1.special",
     "03-OSG-Beta.ce-02-vofe-1.main",
 ]  # fmt: skip
-SIGNS = {
-    "AWS_Gamma": "98f0437d7d139886cd760f426164ae4edfcb0f99", "OSG-Beta.ce-02": "eabc8a081da69cf35ba65325575af7d724c3c380"
-}  # fmt: skip
 DEFAULTS = {
     "GLIDEIN_Report_Failed": "NEVER", "CONDOR_OS": "default", "CONDOR_ARCH": "default", "CONDOR_VERSION": "default",
     "GLIDEIN_Collector": "Fake",
