@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,18 +10,24 @@ from glideinwms.frontend import fold_factory, inputs
 from glideinwms.frontend.inputs import Input, Inputs
 from glideinwms.frontend.policy import FrontendPolicy, GroupPolicy
 from glideinwms.lib.names import client_name
-from glideinwms.lib.readers import JOB_DEADLINE, READ_DEADLINE, Answer, Call, Pool
+from glideinwms.lib.readers import JOB_DEADLINE, Answer, Call, Pool
 
 ALL = "ALL"
 POOL_DEADLINE = 30.0
+# a witness that no number of entries outweighs
+KEYS_AGREE = 1_000_000
+WIDER = 4
+PLUGIN_ATTRS = {"ProxyUserCardinality": "User", "ProxyProjectName": "ProjectName"}
 
 
 @dataclass(frozen=True, slots=True)
 class JobQuery:
-    """What groups with one job query want to know: the union of their attributes."""
+    """What groups with one job query want to know: the union of their attributes, and `extras`, attributes that are
+    counted by themselves."""
 
     query: str
     names: tuple[str, ...]
+    extras: tuple[str, ...] = ()
 
 
 def groups_of(policy: FrontendPolicy) -> list[GroupPolicy]:
@@ -34,12 +40,41 @@ def attribute_names(group: GroupPolicy) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(a.name for a in group.job_attrs), "RequestCpus"]))
 
 
-def job_queries(groups: Iterable[GroupPolicy]) -> list[JobQuery]:
-    """One query set per distinct job query; groups that share it share its attributes (decision 23)."""
-    found: dict[str, dict[str, None]] = {}
+def job_queries(groups: Iterable[GroupPolicy], wide: Collection[str] = ()) -> list[JobQuery]:
+    """One query set per distinct job query; groups that share it share its attributes, unless the query is one of the
+    `wide` ones: then each set of attributes is asked for itself (decision 23)."""
+    found: dict[tuple[str, tuple[str, ...]], tuple[dict[str, None], dict[str, None]]] = {}
     for group in groups:
-        found.setdefault(group.job_query, {}).update(dict.fromkeys(attribute_names(group)))
-    return [JobQuery(query, tuple(names)) for query, names in found.items()]
+        names = attribute_names(group)
+        key = (group.job_query, tuple(sorted(names)) if group.job_query in wide else ())
+        columns, extras = found.setdefault(key, ({}, {}))
+        columns.update(dict.fromkeys(names))
+        if group.selection_plugin in PLUGIN_ATTRS:
+            extras[PLUGIN_ATTRS[group.selection_plugin]] = None
+    return [JobQuery(query, tuple(names), tuple(extras)) for (query, _), (names, extras) in found.items()]
+
+
+def table_of(value: Mapping[str, Any], group: GroupPolicy) -> dict[str, Any] | None:
+    """The narrowest of a schedd's tables that answers a group's query; None if it was never asked."""
+    wanted = set(attribute_names(group))
+    fit = [t for t in value["tables"] if t["query"] == group.job_query and wanted <= set(t["names"])]
+    return min(fit, key=lambda t: len(t["names"]), default=None)
+
+
+def wide_queries(value: Mapping[str, Any], groups: Iterable[GroupPolicy]) -> set[str]:
+    """Job queries whose shared table has more than 4 times the rows that any of its groups needs; once so, always so
+    for this schedd (decision 23)."""
+    wide = set(value.get("wide", ()))
+    needs: dict[str, tuple[int, int]] = {}
+    for group in groups:
+        table = table_of(value, group)
+        if table is None:
+            continue
+        where = [table["names"].index(n) for n in attribute_names(group)]
+        rows = len({tuple(row[0][i] for i in where) for row in table["rows"]})
+        most, _ = needs.get(group.job_query, (0, 0))
+        needs[group.job_query] = (max(most, rows), len(table["rows"]))
+    return wide | {query for query, (most, rows) in needs.items() if rows > WIDER * most}
 
 
 def pool_key(node: str, identity: str) -> str:
@@ -69,29 +104,39 @@ def collect(pool: Pool, policy: FrontendPolicy, old: Inputs) -> Inputs:
     return replace(old, loads=loads, slots=slots, pools=pools, schedds=_schedds(pool, policy, groups, loads, old))
 
 
-def _take(old: Input, answer: Answer, judge: Callable[[Any], tuple[dict[str, Any], int, int]]) -> Input:
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An answer as its Input judges it (see Input.answered)."""
+
+    value: dict[str, Any]
+    count: int
+    witness: int
+    started: float = -1.0
+
+
+def _take(old: Input, answer: Answer, judge: Callable[[Any], Judged]) -> Input:
     if answer.error is not None:
         return old.failed(str(answer.error))
-    value, count, witness = judge(answer.value)
-    return old.answered(value, count, witness, answer.began)
+    told = judge(answer.value)
+    return old.answered(told.value, told.count, told.witness, answer.began, told.started)
 
 
-def _of_loads(ads: list[dict[str, Any]]) -> tuple[dict[str, Any], int, int]:
-    return {"ads": ads}, len(ads), -1
+def _of_loads(value: dict[str, Any]) -> Judged:
+    return Judged(value, len(value["ads"]), -1, value["started"])
 
 
-def _of_slots(value: dict[str, Any]) -> tuple[dict[str, Any], int, int]:
-    return value, int(value["global"][0]), int(value["witness"])
+def _of_slots(value: dict[str, Any]) -> Judged:
+    return Judged(value, int(value["global"][0]), int(value["witness"]), value["started"])
 
 
-def _of_pool(value: dict[str, Any]) -> tuple[dict[str, Any], int, int]:
-    """Entries that all vanish are held (the keys of Factories that still advertise are the witness)."""
+def _of_pool(value: dict[str, Any]) -> Judged:
+    """Entries that all vanish while their Factories still publish keys are held once."""
     entries = {row["name"] for rows in value["queries"].values() for row in rows}
-    return value, len(entries), -1
+    return Judged(value, len(entries), KEYS_AGREE * bool(value["keys"]), value["started"])
 
 
-def _of_jobs(value: dict[str, Any]) -> tuple[dict[str, Any], int, int]:
-    return value, sum(t["jobs"] for t in value["tables"].values()), int(value["all_queued"])
+def _of_jobs(value: dict[str, Any]) -> Judged:
+    return Judged(value, sum(t["jobs"] for t in value["tables"]), int(value["all_queued"]))
 
 
 def _loads_call(policy: FrontendPolicy) -> Call:
@@ -129,13 +174,14 @@ def _schedds(
         for name in schedd_names(group, ads):
             users.setdefault(name, []).append(group)
     found = {n: inputs.new(f"schedd {n}", policy.job_max_age, old.schedds.get(n)) for n in users}
-    calls = [_jobs_call(n, address.get(n) or _old_address(found[n]), job_queries(users[n]), found[n]) for n in users]
+    wide = {n: wide_queries(found[n].reading.value or {"tables": []}, users[n]) for n in users}
+    calls = [_jobs_call(n, address.get(n) or _old_address(found[n]), users[n], wide[n], found[n]) for n in users]
     known = [c for c in calls if c.args["address"]]
     for name in users:
         if not any(c.endpoint == name for c in known):
             found[name] = found[name].failed("has no ad in the user collector; is its name right, and is it up?")
     for call, answer in zip(known, pool.run(known), strict=True):
-        found[call.endpoint] = _take(found[call.endpoint], _labelled(call, answer), _of_jobs)
+        found[call.endpoint] = _take(found[call.endpoint], _labelled(call, answer, wide[call.endpoint]), _of_jobs)
     return found
 
 
@@ -143,28 +189,33 @@ def _old_address(known: Input) -> str:
     return str((known.reading.value or {}).get("address", ""))
 
 
-def _jobs_call(name: str, address: str, queries: Sequence[JobQuery], known: Input) -> Call:
-    methods = {q: t["method"] for q, t in (known.reading.value or {}).get("tables", {}).items()}
-    args = {
-        "name": name,
-        "address": address,
-        "queries": [{"query": q.query, "names": list(q.names), "method": methods.get(q.query, "")} for q in queries],
-    }
+def _jobs_call(
+    name: str, address: str, groups: Sequence[GroupPolicy], wide: Collection[str], known: Input
+) -> Call:  # fmt: skip
+    old = (known.reading.value or {}).get("tables", [])
+    methods = {(t["query"], tuple(t["names"])): t["method"] for t in old}
+    queries = [
+        {"query": q.query, "names": list(q.names), "extras": list(q.extras),
+         "method": methods.get((q.query, q.names), "")}
+        for q in job_queries(groups, wide)
+    ]  # fmt: skip
+    args = {"name": name, "address": address, "queries": queries}
     return Call(name, "glideinwms.frontend.fold_jobs:read_jobs", args, JOB_DEADLINE)
 
 
-def _labelled(call: Call, answer: Answer) -> Answer:
-    """The tables by their query, with the names their columns have and the address that answered."""
+def _labelled(call: Call, answer: Answer, wide: Collection[str]) -> Answer:
+    """The tables with their query and the names of their columns, and the address that answered."""
     if answer.error is not None:
         return answer
     asked = call.args["queries"]
-    tables = {q["query"]: {**t, "names": q["names"]} for q, t in zip(asked, answer.value["tables"], strict=True)}
-    value = {"tables": tables, "all_queued": answer.value["all_queued"], "address": call.args["address"]}
+    tables = [
+        {**t, "query": q["query"], "names": q["names"]} for q, t in zip(asked, answer.value["tables"], strict=True)
+    ]
+    value = {**answer.value, "tables": tables, "address": call.args["address"], "wide": sorted(wide)}
     return replace(answer, value=value)
 
 
 __all__ = [
-    "READ_DEADLINE",
     "JobQuery",
     "attribute_names",
     "collect",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from glideinwms.frontend.fold_slots import collector_started
 from glideinwms.lib import htc
 from glideinwms.lib.crypto import PublicKey
 from glideinwms.lib.errors import WireError
@@ -119,8 +120,8 @@ def each(ads: Iterable[Mapping[str, Any]], read: Callable[[Mapping[str, Any]], A
 def read_pool(pool: str, identity: str, groups: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Everything the Factories of one WMS pool say. Each of `groups` is {"client", "query"} ($$() expanded).
 
-    {"keys": [[global id, key id, pem]], "entries": [row per distinct query], "queries": {query: [rows]},
-    "clients": {client: [[request name, monitor]]}, "skipped": [why an ad was left out]}.
+    {"keys": [[global id, key id, pem]], "queries": {query: [rows]}, "clients": {client: [[request name, monitor]]},
+    "skipped": [why an ad was left out], "started": when the collector was started}.
     """
     skipped: list[str] = []
     keys = each(htc.query_ads(pool, GLOBALS), lambda ad: public_key(ad, identity), skipped)
@@ -134,4 +135,7 @@ def read_pool(pool: str, identity: str, groups: Sequence[Mapping[str, str]]) -> 
         )
         for g in groups
     }
-    return {"keys": keys, "queries": queries, "clients": clients, "skipped": sorted(set(skipped))}
+    return {
+        "keys": keys, "queries": queries, "clients": clients, "skipped": sorted(set(skipped)),
+        "started": collector_started(pool),
+    }  # fmt: skip

@@ -53,15 +53,21 @@ class Reading:
 
 def read_jobs(name: str, address: str, queries: Sequence[Mapping[str, Any]], row_cap: int = ROW_CAP) -> dict[str, Any]:
     """Answer several job queries of one schedd. Each of `queries` is {"query": ClassAd text, "names": [attributes],
-    "method": what worked last time ("grouped", "sliced" or "")}.
+    "extras": [attributes counted by themselves], "method": what worked last time ("grouped", "sliced" or "")}.
 
-    Returns {"tables": [...], "all_queued": jobs of
-    everybody idle or running (the witness of decision 15)}; a table is {"rows": [[values, idle, idle_600, idle_3600,
-    running, voms]], "method", "estimated", "jobs", "group_rows"}.
+    Returns {"tables": [...], "all_queued": jobs of everybody idle or running (the witness of decision 15)}; a table is
+    {"rows": [[values, idle, idle_600, idle_3600, running, voms]], "method", "estimated", "jobs", "group_rows",
+    "extras": {attribute: [[value, idle, running]]}}.
     """
     schedd = htc.ScheddAddress(name, address)
     whole = htc.summary_jobs(schedd, "true")
-    tables = [_table(_read(schedd, q["query"], tuple(q["names"]), str(q.get("method", "")), row_cap)) for q in queries]
+    tables = [
+        {
+            **_table(_read(schedd, q["query"], tuple(q["names"]), str(q.get("method", "")), row_cap)),
+            "extras": {n: count_by(schedd, constraint_of(q["query"]), n, row_cap) for n in q.get("extras", ())},
+        }
+        for q in queries
+    ]
     queued = sum(int(whole.get(k, 0)) for k in ("AllusersIdle", "AllusersRunning"))
     return {"tables": tables, "all_queued": queued}
 
@@ -76,7 +82,7 @@ def _table(reading: Reading) -> dict[str, Any]:
 
 
 def _read(schedd: htc.ScheddAddress, query: str, names: tuple[str, ...], method: str, row_cap: int) -> Reading:
-    constraint = f"{QUEUED} && ({rewrite(query)})"
+    constraint = constraint_of(query)
     total = int(htc.summary_jobs(schedd, constraint).get("Jobs", 0))
     if total == 0:
         return Reading()
@@ -92,6 +98,25 @@ def _read(schedd: htc.ScheddAddress, query: str, names: tuple[str, ...], method:
     reading.estimated = split_ages(schedd, constraint, names, reading.classes)
     count_voms(schedd, constraint, names, reading.classes)
     return reading
+
+
+def constraint_of(query: str) -> str:
+    """Idle and running jobs that a job query takes."""
+    return f"{QUEUED} && ({rewrite(query)})"
+
+
+def count_by(schedd: htc.ScheddAddress, constraint: str, name: str, row_cap: int = ROW_CAP) -> list[list[Any]]:
+    """[value, idle, running] per value of one attribute, two columns wide; raw where grouping does not add up."""
+    counts: dict[Value, list[int]] = {}
+    total = int(htc.summary_jobs(schedd, constraint).get("Jobs", 0))
+    rows = _group(schedd, constraint, (name, STATUS), row_cap) if total else []
+    if rows is None or not close(sum(int(r.get("JobCount", 0)) for r in rows), total):
+        rows = htc.query_jobs(schedd, constraint, [name, STATUS])
+    for row in rows:
+        [value] = class_of(row, (name,))
+        if value is not None:
+            counts.setdefault(value, [0, 0])[0 if row.get(STATUS) == 1 else 1] += int(row.get("JobCount", 1))
+    return [[value, *n] for value, n in counts.items()]
 
 
 def rewrite(query: str) -> str:

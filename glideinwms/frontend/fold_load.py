@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from glideinwms.frontend.fold_slots import collector_started
 from glideinwms.lib import htc
 
 SHARE = 0.95
 
 
-def read_loads(collector: str) -> list[dict[str, Any]]:
-    """One row per schedd ad: Name, MyAddress and `bad` (why its idle jobs do not count, or ""). CurbMatchmaking is
-    an expression over the whole ad: the collector evaluates it."""
+def read_loads(collector: str) -> dict[str, Any]:
+    """{"ads": one row per schedd ad, "started": when the collector was started}; a row is Name, MyAddress and `bad`
+    (why its idle jobs do not count, or ""). CurbMatchmaking is an expression over the whole ad: the collector
+    evaluates it."""
     curbed = {ad.get("Name") for ad in htc.query_ads(collector, "CurbMatchmaking =?= true", ["Name"], "Schedd")}
-    return [
+    rows = [
         {"Name": str(ad["Name"]), "MyAddress": str(ad["MyAddress"]), "bad": overloaded(ad, ad["Name"] in curbed)}
         for ad in htc.locate_schedds(collector)
         if "Name" in ad and "MyAddress" in ad
     ]
+    return {"ads": rows, "started": collector_started(collector)}
 
 
 def overloaded(ad: Mapping[str, Any], curbed: bool) -> str:

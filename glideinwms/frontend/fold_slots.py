@@ -19,6 +19,7 @@ PROJECTION = [
     "TotalGpus", "Gpus", "IS_MONITOR_VM", "ChildState", "ChildActivity", "ChildCpus", "ChildMemory", *IDENTITY,
     "GLIDECLIENT_Name", "GLIDECLIENT_ReqNode", "GLIDEIN_CredentialIdentifier", "GLIDEIN_Schedd",
 ]  # fmt: skip
+STARTED = ["StatsLastUpdateTime", "StatsLifetime"]
 DEFAULT_MIN_MEMORY = 2500
 Key = tuple[str, str, str]
 
@@ -172,10 +173,23 @@ def read_slots(collector: str, frontend: str, min_memory: dict[str, float]) -> d
     """Counters of the whole user pool from one query.
 
     {"slots": [[client, request name, credential, 7 counts of Tally]], "here": [[client, request name, pool, claimed
-    slots, glideins]], "frontend": counts, "global": counts, "witness": slots the collector itself says it has, or -1}.
+    slots, glideins]], "frontend": counts, "global": counts, "witness": slots the collector itself says it has, or -1,
+    "started": see `started`}.
     """
     ads = htc.query_ads(collector, SLOTS, PROJECTION, "Startd")
-    own = htc.query_ads(collector, "true", ["HostsTotal"], "Collector")
+    own = htc.query_ads(collector, "true", [*STARTED, "HostsTotal"], "Collector")
     folded = fold(ads, frontend, min_memory)
     folded["witness"] = max((int(number(ad, "HostsTotal", -1)) for ad in own), default=-1)
+    folded["started"] = started(own)
     return folded
+
+
+def collector_started(collector: str) -> float:
+    """When the collector was started, by its own clock; -1 if it does not say."""
+    return started(htc.query_ads(collector, "true", STARTED, "Collector"))
+
+
+def started(own: Iterable[Mapping[str, Any]]) -> float:
+    """The latest start that collectors' own ads tell (those that forward to this one are among them)."""
+    told = [ad for ad in own if all(isinstance(ad.get(n), int | float) for n in STARTED)]
+    return max((float(ad[STARTED[0]]) - float(ad[STARTED[1]]) for ad in told), default=-1.0)

@@ -15,6 +15,8 @@ from glideinwms.lib.reading import Reading
 
 SCHEMA = 1
 SUSPECT_ABOVE, SUSPECT_SHARE = 100, 0.1
+RELEARN = 600.0
+SAME_START = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +37,41 @@ class Suspect:
 @dataclass(frozen=True, slots=True)
 class Input:
     """One endpoint's reading, the count and witness of its last good answer, and a suspect if there is one.
-    `value` is plain JSON data of a fold function."""
+    `value` is plain JSON data of a fold function. `started`: when the collector that answered had been started, by its
+    own clock (-1: it does not say); `restart_seen`: when we saw that it is another start (0: it is the same)."""
 
     reading: PlainReading
     count: int = 0
     witness: int = -1
     suspect: Suspect | None = None
+    started: float = -1.0
+    restart_seen: float = 0.0
 
     def failed(self, error: str) -> Input:
         """The endpoint did not answer: the last good value stays."""
         return replace(self, reading=replace(self.reading, error=error))
 
-    def answered(self, value: dict[str, Any], count: int, witness: int, began: float) -> Input:
-        """The endpoint answered; an answer that looks like a failure is held back once."""
+    def answered(
+        self, value: dict[str, Any], count: int, witness: int, began: float, started: float = -1.0
+    ) -> Input:  # fmt: skip
+        """The endpoint answered. An answer that looks like a failure is held back once; a collector that was started
+        anew is not believed that something has gone until everybody had time to report to it."""
         suspect = Suspect(count, witness)
         if dropped(self.count, count) and disagrees(self, count, witness) and not _again(self.suspect, suspect):
             text = f"counts {count} after {self.count}, while its witness counts {witness}: held"
             return replace(self, reading=replace(self.reading, error=text), suspect=suspect)
-        return Input(replace(self.reading, value=value, taken_at=began, error=""), count, witness)
+        seen = self._restart(began, started)
+        if seen and count < self.count and began - seen < RELEARN:
+            text = f"counts {count} after {self.count}, but was restarted {began - seen:.0f} s ago: held"
+            return replace(self, reading=replace(self.reading, error=text), restart_seen=seen)
+        fresh = replace(self.reading, value=value, taken_at=began, error="")
+        return Input(fresh, count, witness, started=started)
+
+    def _restart(self, began: float, started: float) -> float:
+        """When we first saw that the collector is not the one that gave the last good answer; 0 if it is."""
+        if started < 0 or self.started < 0 or abs(started - self.started) <= SAME_START:
+            return 0.0
+        return self.restart_seen or began
 
 
 def dropped(before: int, now: int) -> bool:

@@ -7,12 +7,12 @@ everything; then it is dropped (decision 15).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from glideinwms.frontend import fold_factory
-from glideinwms.frontend.collect import attribute_names, groups_of, pool_key, schedd_names
+from glideinwms.frontend.collect import attribute_names, groups_of, pool_key, schedd_names, table_of
 from glideinwms.frontend.decide.tables import Entry, EntrySlots, GroupInput, JobClassRow, JobTable, SlotCounts, Snapshot
 from glideinwms.frontend.fold_slots import same_pool
 from glideinwms.frontend.inputs import Input, Inputs
@@ -81,7 +81,7 @@ def group_input(
     doubt = Doubt(now, expired(policy, memory, group.name, now))
     loads = (doubt.value(inputs.loads, "schedd ads") or {"ads": []})["ads"]
     slots = doubt.value(inputs.slots, "slots")
-    jobs = job_tables(inputs, group, loads, doubt)
+    jobs, extras = job_tables(inputs, group, loads, doubt)
     entries = entries_of(inputs, group, doubt)
     buckets = entry_slots(slots or {}, client, entries, wallet.names)
     totals = [b.counts for b in buckets.values()]
@@ -97,6 +97,8 @@ def group_input(
         dict(own.counters),
         {} if doubt.over else dict(own.last),
         action,
+        len(extras.get("User", ())),
+        {str(p): idle for p, (idle, _) in extras.get("ProjectName", {}).items() if idle},
         held=tuple(doubt.held),
         unknown=tuple(doubt.unknown),
         unusable_credentials=dict(wallet.unusable),
@@ -105,21 +107,27 @@ def group_input(
 
 def job_tables(
     inputs: Inputs, group: GroupPolicy, loads: Sequence[Mapping[str, Any]], doubt: Doubt
-) -> Iterable[JobTable]:
-    """One table per schedd of the group, with the columns that the group's expressions may see."""
+) -> tuple[list[JobTable], dict[str, dict[Any, list[int]]]]:
+    """One table per schedd of the group, with the columns that the group's expressions may see; and what selection
+    plug-ins count: attribute -> value -> [idle, running]."""
     bad = {str(ad.get("Name")): str(ad.get("bad", "")) for ad in loads}
     tables = []
+    extras: dict[str, dict[Any, list[int]]] = {}
     for name in schedd_names(group, loads):
         value = doubt.value(inputs.schedds.get(name), f"schedd {name}")
         if value is None:
             continue
-        table = value["tables"].get(group.job_query)
-        if table is None or not set(attribute_names(group)) <= set(table["names"]):
+        table = table_of(value, group)
+        if table is None:
             doubt.unknown.append(f"schedd {name}: not yet asked with this group's job query")
             continue
         why = bad.get(name, "")
         tables.append(_table(name, table, attribute_names(group), why))
-    return tables
+        for attribute, rows in table["extras"].items():
+            counts = extras.setdefault(attribute, {})
+            for value_of, *n in rows:
+                counts[value_of] = _add(counts.get(value_of, [0, 0]), n)
+    return tables, extras
 
 
 def _table(schedd: str, table: Mapping[str, Any], names: tuple[str, ...], why: str) -> JobTable:
