@@ -74,7 +74,6 @@ def _common(order: Order) -> Description:
     out = {
         "universe": "grid",
         "executable": str(Path(order.policy.work_dir, order.policy.startup_script)),
-        "copy_to_spool": "True",
         "transfer_executable": "True",
         "notification": "Never",
         "log": f"{order.log_dir}/condor_activity_{order.lognr}_{order.request.client}.log",

@@ -1,4 +1,4 @@
-"""The deployed Frontend's requests through our checks, against what the deployed Factory stored and passed to pilots."""
+"""The deployed Frontend's requests through our checks, against what the deployed Factory stored and passed on."""
 
 from __future__ import annotations
 
