@@ -151,14 +151,28 @@ def summary_jobs(schedd: ScheddAddress, constraint: str) -> Ad:
 
 
 def advertise(collector: str, ads: Sequence[Mapping[str, Any]], command: str, tcp: bool = True) -> int:
-    """Send ads in one go; each gets the MyAddress without which a collector drops some kinds silently (decision 6)."""
+    """Send ads in one go; each gets the MyAddress without which a collector drops some kinds silently (decision 6).
+
+    The first ad that a collector cannot file ends its reading, and it tells nobody: such ads are left out, and named in
+    the CondorError that follows when the others are sent."""
     htcondor2, classad2 = _bindings()
+    good, wrong = [], []
+    for ad in ads:
+        try:
+            if not isinstance(ad.get("Name"), str) or isinstance(ad["Name"], Expr):
+                raise ValueError("has no Name")
+            good.append(to_classad({"MyAddress": MY_ADDRESS, **ad}))
+        except (classad2.ClassAdException, ValueError, TypeError) as error:
+            wrong.append(f"{ad.get('MyType', '?')} {ad.get('Name', '?')}: {error}")
+    where = collector or "local collector"
     try:
-        out = [to_classad({"MyAddress": MY_ADDRESS, **ad}) for ad in ads]
-        _collector(collector).advertise(out, command, tcp)
-    except (htcondor2.HTCondorException, classad2.ClassAdException, RuntimeError, ValueError, TypeError) as error:
-        raise _failed(f"{command} of {len(ads)} ads", collector or "local collector", error) from error
-    return len(ads)
+        if good:
+            _collector(collector).advertise(good, command, tcp)
+    except (htcondor2.HTCondorException, classad2.ClassAdException, RuntimeError, ValueError) as error:
+        raise _failed(f"{command} of {len(good)} ads", where, error) from error
+    if wrong:
+        raise CondorError(f"{command}: {len(wrong)} ads cannot be sent: {'; '.join(wrong)}", where=where)
+    return len(good)
 
 
 def invalidate(collector: str, target_type: str, constraint: str, command: str) -> None:

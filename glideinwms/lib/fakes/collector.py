@@ -86,6 +86,8 @@ class Collector:
         self._admit(UPDATES[update][1], identity, "Failed to advertise to collector.")
         self._settle()
         for ad in ads:
+            if command in UPDATES and key_of(UPDATES[command][0], ad) is None:
+                return  # the connection ends at a malformed ad
             stamped = ad if command in INVALIDATES else self._stamped(ad, identity)
             self._coming.append((self.clock() + self.delay, command, fake_ads.copy(stamped)))
 
@@ -159,13 +161,15 @@ class Collector:
 
 def key_of(table: str, ad: Any) -> Key | None:
     """Under what an ad is kept; None: it is malformed and dropped without a word. A licence ad needs MyAddress [6]."""
-    name = str(ad.get("Name", ""))
+    name, address = ad.get("Name"), ad.get("MyAddress")
+    if table == "Master" and name is None:
+        name = ad.get("Machine")
+    if not isinstance(name, str):
+        return None
     if table == "Generic":
-        return (str(ad.get("MyType", "")), name) if name else None
-    address = ad.get("MyAddress")
-    if table == "License":
-        return (name,) if name and isinstance(address, str) else None
+        return (str(ad.get("MyType", "")), name)
     if table == "Master":
-        name = name or str(ad.get("Machine", ""))
-        return (name,) if name else None
-    return (name, address.split("?")[0]) if name and isinstance(address, str) else None
+        return (name,)
+    if not isinstance(address, str):
+        return None
+    return (name,) if table == "License" else (name, address.split("?")[0])

@@ -1,0 +1,160 @@
+"""One collector and one schedd, real or in memory, seen through a pool of readers: what both must agree on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from glideinwms.demo.grid import Grid
+from glideinwms.lib.fakes import World
+from glideinwms.lib.htc import ScheddAddress
+from glideinwms.lib.readers import Answer, Call, Pool, ReaderPool
+
+FACTORY = "factory@wms.demo"
+FRONTEND = "frontend@wms.demo"
+DEADLINE = 60.0
+
+
+class There(Protocol):
+    """What the contract tests need of a place where HTCondor is."""
+
+    collector: str
+    schedd: ScheddAddress
+    real: bool
+
+    def pool(self, identity: str = FACTORY, scopes: Sequence[str] = ()) -> Pool:
+        """Readers of somebody; `scopes` limits what the identity may do at the collector."""
+        ...
+
+    def tick(self) -> None:
+        """Let a little time pass."""
+        ...
+
+    def hang(self, daemon: str) -> None:
+        """SCHEDD or COLLECTOR answers no more."""
+        ...
+
+    def resume(self, daemon: str) -> None:
+        """It does again."""
+        ...
+
+
+@dataclass
+class Real:
+    """A WMS pool of the grid."""
+
+    grid: Grid
+    schedd: ScheddAddress = field(init=False)
+    pools: list[ReaderPool] = field(default_factory=list)
+    real: bool = True
+
+    def __post_init__(self) -> None:
+        ad = ask(self.pool(), "locate_schedds", collector=self.collector, names=[self.grid["wms"].schedd])[0]
+        self.schedd = ScheddAddress(ad["Name"], ad["MyAddress"])
+
+    @property
+    def collector(self) -> str:
+        return self.grid["wms"].collector
+
+    def pool(self, identity: str = FACTORY, scopes: Sequence[str] = ()) -> Pool:
+        config = self.grid.client_config(identity)
+        if scopes:
+            config = self._limited(config, identity, scopes)
+        env = {k: v for k, v in os.environ.items() if not k.startswith("_CONDOR_")}
+        made = ReaderPool(env={**env, "CONDOR_CONFIG": str(config)})
+        self.pools.append(made)
+        return made
+
+    def _limited(self, config: Path, identity: str, scopes: Sequence[str]) -> Path:
+        return self.client(self.grid.idtoken("wms", identity, scopes), "-".join(scopes))
+
+    def client(self, token: str, name: str) -> Path:
+        """The configuration of a client that has just this token."""
+        old = self.grid.client_config(FRONTEND)
+        home = old.parent.with_name(f"client-{name}")
+        for folder in ("tokens.d", "passwords.d", "log"):
+            (home / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+        (home / "tokens.d/wms").write_text(token + "\n")
+        (home / "tokens.d/wms").chmod(0o600)
+        (home / "condor_config").write_text(old.read_text().replace(str(old.parent), str(home)))
+        return home / "condor_config"
+
+    def tick(self) -> None:
+        time.sleep(0.05)
+
+    def hang(self, daemon: str) -> None:
+        self.grid["wms"].signal(daemon, signal.SIGSTOP)
+
+    def resume(self, daemon: str) -> None:
+        self.grid["wms"].signal(daemon, signal.SIGCONT)
+
+    def close(self) -> None:
+        """End the readers."""
+        for pool in self.pools:
+            pool.close()
+
+
+class InMemory:
+    """The fakes."""
+
+    real = False
+
+    def __init__(self, collector: Mapping[str, Any], schedd: Mapping[str, Any]) -> None:
+        self.world = World()
+        self.grants = {
+            FACTORY: {"READ", "DAEMON", "ADVERTISE_MASTER", "ADVERTISE_STARTD", "ADVERTISE_SCHEDD"},
+            FRONTEND: {"READ", "DAEMON", "ADVERTISE_MASTER", "ADVERTISE_STARTD", "ADVERTISE_SCHEDD"},
+        }
+        self.collector = "wms.demo:9618"
+        self.wms = self.world.collector(self.collector, grants=self.grants, **collector)
+        self.queue = self.world.schedd("wms@wms.demo", self.wms, writers={FACTORY}, **schedd)
+        self.schedd = ScheddAddress(self.queue.name, self.queue.address)
+
+    def pool(self, identity: str = FACTORY, scopes: Sequence[str] = ()) -> Pool:
+        if scopes:
+            self.grants[identity] = set(scopes)
+        return self.world.pool(identity)
+
+    def tick(self) -> None:
+        self.world.clock.advance(0.05)
+
+    def hang(self, daemon: str) -> None:
+        self._set(daemon, True)
+
+    def resume(self, daemon: str) -> None:
+        self._set(daemon, False)
+
+    def _set(self, daemon: str, hung: bool) -> None:
+        if daemon == "SCHEDD":
+            self.queue.hung = hung
+        else:
+            self.wms.hung = hung
+
+
+def answer(pool: Pool, function: str, endpoint: str = "somewhere", deadline: float = DEADLINE, **args: Any) -> Answer:
+    """Ask one function of lib.htc (or `module:name`)."""
+    name = function if ":" in function else f"glideinwms.lib.htc:{function}"
+    return pool.one(Call(endpoint, name, args, deadline))
+
+
+def ask(pool: Pool, function: str, **args: Any) -> Any:
+    """The value of a call that must not fail."""
+    got = answer(pool, function, **args)
+    assert got.error is None, got.error
+    return got.value
+
+
+def wait_for(there: There, what: str, look: Callable[[], Any], ok: Callable[[Any], bool], timeout: float = 60.0) -> Any:
+    """Look until it is as wanted; the last thing seen is in the message."""
+    end = time.monotonic() + timeout
+    while True:
+        seen = look()
+        if ok(seen):
+            return seen
+        assert time.monotonic() < end, f"{what}: not within {timeout:g} s; last seen: {seen!r}"
+        there.tick()
