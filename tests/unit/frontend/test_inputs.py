@@ -42,6 +42,20 @@ def test_changing_suspects_stay_suspect() -> None:
         assert held.reading.value == VALUE
 
 
+def test_a_restarted_collector_is_not_believed_until_everybody_could_report() -> None:
+    first = inputs.new("slots", 600.0, None).answered(VALUE, 1000, 1000, 0.0, started=50.0)
+    empty = first.answered({"rows": []}, 0, 0, 60.0, started=59.0)
+    assert empty.reading.value == VALUE and "restarted" in empty.reading.error
+    some = empty.answered({"rows": []}, 900, 900, 300.0, started=61.0)
+    assert some.reading.value == VALUE
+    full = some.answered({"rows": [2]}, 1000, 1000, 310.0, started=60.0)
+    assert full.reading.value == {"rows": [2]} and not full.reading.error
+    gone = full.answered({"rows": [3]}, 800, 800, 400.0, started=60.0)
+    assert gone.reading.value == {"rows": [3]}
+    late = some.answered({"rows": [4]}, 10, 10, 60.0 + inputs.RELEARN, started=60.0)
+    assert late.reading.value == {"rows": [4]}
+
+
 @given(st.integers(0, 10000), st.integers(0, 10000), st.integers(-1, 20000), st.integers(-1, 20000))
 def test_growth_and_small_changes_are_always_taken(before: int, now: int, w0: int, w1: int) -> None:
     answer = good(before, w0).answered({"n": [now]}, now, w1, 60.0)

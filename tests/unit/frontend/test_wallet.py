@@ -1,0 +1,94 @@
+"""Credentials from files: what travels of each type, and the reasons why one cannot (protocol 3.1-3.3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jwt
+import pytest
+from build_frontend import NOW, group
+
+from glideinwms.frontend import wallet
+from glideinwms.frontend.policy import CredentialPolicy
+from glideinwms.lib.credentials.ids import credential_id
+from glideinwms.lib.errors import CredentialError
+
+
+def token(**claims: float | str) -> bytes:
+    return jwt.encode({"sub": "x", **claims}, "k" * 32, algorithm="HS256").encode()
+
+
+FILES = {
+    "/tok": token(exp=NOW + 100), "/old": token(exp=NOW - 1), "/early": token(exp=NOW + 9, nbf=NOW + 5),
+    "/endless": token(), "/pub": b"public", "/key": b"private", "/pilot": b"pilot", "/auth": b"auth",
+}  # fmt: skip
+
+
+def read(path: str) -> bytes:
+    if path not in FILES:
+        raise CredentialError("cannot be read: No such file", where=path)
+    return FILES[path]
+
+
+def credential(kind: str, path: str = "/tok", **more: str) -> CredentialPolicy:
+    return CredentialPolicy(path, kind, "demo", "frontend", absfname=path, **more)  # type: ignore[arg-type]
+
+
+def load(*credentials: CredentialPolicy) -> wallet.Wallet:
+    return wallet.load(group(credentials=credentials), NOW, read)
+
+
+def test_a_scitoken_travels_and_is_forwarded() -> None:
+    found = load(credential("scitoken"))
+    one = found.usable["/tok"]
+    assert one.id == one.name_hash == credential_id("/tok") and found.names == {one.id: "/tok"}
+    assert one.files == ((one.id, FILES["/tok"]),) and dict(one.sealed) == {"ScitokenId": one.id}
+    assert found.scitokens == {"demo": FILES["/tok"].decode()} and found.unusable == {}
+
+
+@pytest.mark.parametrize("path", ["/old", "/early", "/pub"])
+def test_a_token_that_does_not_hold_now_is_unusable(path: str) -> None:
+    found = load(credential("scitoken", path), credential("scitoken", "/endless"))
+    assert "token" in found.unusable[path] and list(found.usable) == ["/endless"]
+    assert found.scitokens == {"demo": FILES["/endless"].decode()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [("key_pair", ("PublicKey", "PrivateKey")), ("cert_pair", ("PublicCert", "PrivateCert")),
+     ("username_password", ("Username", "Password"))],
+)  # fmt: skip
+def test_pairs(kind: str, names: tuple[str, str]) -> None:
+    found = load(credential(kind, "/pub", keyabsfname="/key", pilotabsfname="/pilot"))
+    one = found.usable["/pub"]
+    ids = [credential_id(p) for p in ("/pub", "/key", "/pilot")]
+    assert dict(one.sealed) == {names[0]: ids[0], names[1]: ids[1], "GlideinProxy": ids[2]}
+    assert [i for i, _ in one.files] == ids
+    assert "keyabsfname" in load(credential(kind, "/pub")).unusable["/pub"]
+
+
+def test_extra_words_need_their_values(tmp_path: Path) -> None:
+    assert "vm_id" in load(credential("auth_file+vm_id", "/auth")).unusable["/auth"]
+    given = tmp_path / "vm"
+    given.write_text("# a comment\nvm_id = ami-1\n")
+    one = load(credential("auth_file+vm_id+project_id", "/auth", vm_id_fname=str(given), project_id="P")).usable[
+        "/auth"
+    ]
+    assert dict(one.sealed) == {"AuthFile": one.id, "VMId": "ami-1", "ProjectId": "P"}
+    given.write_text("vm_id = a\nVM_ID = b\n")
+    bad = load(credential("auth_file+vm_id", "/auth", vm_id_fname=str(given)))
+    assert "2 lines" in bad.unusable["/auth"]
+
+
+def test_one_bad_credential_stops_no_other() -> None:
+    found = load(credential("auth_file", "/missing"), credential("scitoken"))
+    assert list(found.usable) == ["/tok"] and "/missing" in found.unusable["/missing"]
+
+
+def test_real_files(tmp_path: Path) -> None:
+    path = tmp_path / "empty"
+    path.write_bytes(b" \n")
+    with pytest.raises(CredentialError, match="is empty"):
+        wallet.read_file(str(path))
+    with pytest.raises(CredentialError, match="cannot be read"):
+        wallet.read_file(str(tmp_path / "none"))

@@ -1,0 +1,29 @@
+"""Operators' removal words (protocol 5.1)."""
+
+from __future__ import annotations
+
+import pytest
+from build_frontend import group, policy
+
+from glideinwms.frontend import words
+from glideinwms.lib.errors import StateError
+from glideinwms.lib.operator import Word
+
+POLICY = policy(group("a"), group("b"), group("off", enabled=False))
+
+
+def word(verb: str = "remove", **args: str) -> Word:
+    return Word("id", verb, args, "root", 0.0)
+
+
+def test_all_groups_or_one() -> None:
+    text, actions = words.handle(word(level="wait"), POLICY, {})
+    assert actions == {"a": "removeWait", "b": "removeWait"} and "a, b" in text
+    _, actions = words.handle(word(level="all", group="b", excess="true"), POLICY, {"a": "removeWait"})
+    assert actions == {"a": "removeWait", "b": "removeAllExcess"}
+
+
+@pytest.mark.parametrize("bad", [word(level="some"), word(), word(level="all", group="off"), word("dance")])
+def test_what_is_not_understood_is_refused(bad: Word) -> None:
+    with pytest.raises(StateError):
+        words.handle(bad, POLICY, {})
