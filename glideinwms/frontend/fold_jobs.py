@@ -51,7 +51,17 @@ class Reading:
     rows: int = 0
 
 
-def read_jobs(name: str, address: str, queries: Sequence[Mapping[str, Any]], row_cap: int = ROW_CAP) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """At most so many rows of a grouping, and so many jobs fetched raw at a time."""
+
+    rows: int = ROW_CAP
+    raw: int = SLICE
+
+
+def read_jobs(
+    name: str, address: str, queries: Sequence[Mapping[str, Any]], row_cap: int = ROW_CAP, slice_size: int = SLICE
+) -> dict[str, Any]:  # fmt: skip
     """Answer several job queries of one schedd. Each of `queries` is {"query": ClassAd text, "names": [attributes],
     "extras": [attributes counted by themselves], "method": what worked last time ("grouped", "sliced" or "")}.
 
@@ -61,10 +71,11 @@ def read_jobs(name: str, address: str, queries: Sequence[Mapping[str, Any]], row
     """
     schedd = htc.ScheddAddress(name, address)
     whole = htc.summary_jobs(schedd, "true")
+    bounds = Bounds(row_cap, slice_size)
     tables = [
         {
-            **_table(_read(schedd, q["query"], tuple(q["names"]), str(q.get("method", "")), row_cap)),
-            "extras": {n: count_by(schedd, constraint_of(q["query"]), n, row_cap) for n in q.get("extras", ())},
+            **_table(_read(schedd, q["query"], tuple(q["names"]), str(q.get("method", "")), bounds)),
+            "extras": {n: count_by(schedd, constraint_of(q["query"]), n, bounds.rows) for n in q.get("extras", ())},
         }
         for q in queries
     ]
@@ -81,21 +92,21 @@ def _table(reading: Reading) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _read(schedd: htc.ScheddAddress, query: str, names: tuple[str, ...], method: str, row_cap: int) -> Reading:
+def _read(schedd: htc.ScheddAddress, query: str, names: tuple[str, ...], method: str, bounds: Bounds) -> Reading:
     constraint = constraint_of(query)
     total = int(htc.summary_jobs(schedd, constraint).get("Jobs", 0))
     if total == 0:
         return Reading()
     reading = Reading()
     if method != "sliced":
-        grouped = _grouped(schedd, constraint, names, total, row_cap)
+        grouped = _grouped(schedd, constraint, names, total, bounds.rows)
         if grouped is not None:
             reading.classes, reading.rows = grouped
     if not reading.classes:
         reading.method = "sliced"
-        reading.classes = _sliced(schedd, constraint, names, total)
+        reading.classes = _sliced(schedd, constraint, names, total, bounds.raw)
         return reading
-    reading.estimated = split_ages(schedd, constraint, names, reading.classes)
+    reading.estimated = split_ages(schedd, constraint, names, reading.classes, bounds.raw)
     count_voms(schedd, constraint, names, reading.classes)
     return reading
 
@@ -191,14 +202,16 @@ def _plain(value: Any) -> Value:
     return str(value)
 
 
-def split_ages(schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], classes: Classes) -> bool:
+def split_ages(
+    schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], classes: Classes, raw: int = SLICE
+) -> bool:  # fmt: skip
     """Fill idle_600 and idle_3600 by asking the smaller side raw (decision 3). True if they are only scaled."""
     idle = f"({constraint}) && (JobStatus=?=1)"
     young = f"({idle}) && (time()-{ENTERED} < 3600)"
     old = f"({idle}) && (time()-{ENTERED} >= 600)"
     n_young, n_old = (int(htc.summary_jobs(schedd, c).get("Jobs", 0)) for c in (young, old))
-    if min(n_young, n_old) > SLICE:
-        return _grouped_ages(schedd, idle, names, classes)
+    if min(n_young, n_old) > raw:
+        return _grouped_ages(schedd, idle, names, classes, raw)
     if n_old <= n_young:
         for values, age, n in _ages(schedd, old, names, n_old):
             if values in classes:
@@ -235,10 +248,12 @@ def _ages(
         yield class_of(job, names), float(job.get("ServerTime", 0)) - float(job.get(ENTERED, 0)), 1
 
 
-def _grouped_ages(schedd: htc.ScheddAddress, idle: str, names: tuple[str, ...], classes: Classes) -> bool:
+def _grouped_ages(
+    schedd: htc.ScheddAddress, idle: str, names: tuple[str, ...], classes: Classes, most: int
+) -> bool:  # fmt: skip
     """Jobs submitted in bulk share their times; a queue of distinct times is scaled from the totals instead."""
     clock = _schedd_time(schedd)
-    rows = _group(schedd, idle, (*names, ENTERED), SLICE)
+    rows = _group(schedd, idle, (*names, ENTERED), most)
     if rows is not None:
         for row in rows:
             counts = classes.get(class_of(row, names))
@@ -272,9 +287,11 @@ def count_voms(schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...
             counts.voms = min(counts.idle, counts.voms + int(row["JobCount"]))
 
 
-def _sliced(schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], total: int) -> Classes:
-    """The real constraint, raw, in slices of at most 50k jobs, each folded before the next is asked (decision 1)."""
-    slices = max(1, -(-total // SLICE))
+def _sliced(
+    schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], total: int, raw: int
+) -> Classes:  # fmt: skip
+    """The real constraint, raw, in slices of some `raw` jobs, each folded before the next is asked (decision 1)."""
+    slices = max(1, -(-total // raw))
     classes: Classes = {}
     wanted = union(names, (STATUS, ENTERED, "ServerTime", FQAN))
     for k in range(slices):

@@ -1,0 +1,159 @@
+"""Job classes of a real schedd, however they are had, equal what folding every single job gives (decisions 1-3)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glideinwms.demo.grid import Grid
+from glideinwms.frontend import fold_jobs
+from glideinwms.frontend.fold_jobs import Classes, Counts
+from glideinwms.lib.htc import ScheddAddress
+from glideinwms.lib.readers import Call, ReaderPool
+
+pytestmark = pytest.mark.condor
+NAMES = ["Wants", "RequestCpus", "RequestMemory", "WantList"]
+VANILLA = "(JobUniverse==5)&&(GLIDEIN_Is_Monitor =!= TRUE)&&(JOB_Is_Monitor =!= TRUE)"
+JOB = """
+universe = vanilla
+executable = /bin/sleep
+arguments = 1000
+transfer_executable = false
+request_disk = 1
+hold = {hold}
+request_cpus = {cpus}
+{more}
+queue {n}
+"""
+
+
+class Rig:
+    """A user pool whose schedd holds a mixed queue; asked through a reader, as the daemon does."""
+
+    def __init__(self, grid: Grid, pool: ReaderPool) -> None:
+        self.grid, self.pool = grid, pool
+        [ad] = self.ask("glideinwms.lib.htc:locate_schedds", collector=grid["user"].collector)
+        self.schedd = ScheddAddress(ad["Name"], ad["MyAddress"])
+
+    def ask(self, function: str, **args: Any) -> Any:
+        answer = self.pool.one(Call("schedd", function, args, 60.0))
+        assert answer.error is None, answer.error
+        return answer.value
+
+    def submit(self, n: int, cpus: int = 1, more: str = "", hold: bool = False) -> None:
+        path = self.grid.base / f"job{time.monotonic_ns()}.sub"
+        path.write_text(JOB.format(n=n, cpus=cpus, more=more, hold=hold))
+        self.grid.who.own(path)
+        self.grid.run("alice@user.demo", "condor_submit", "-terse", str(path))
+
+    def read(self, query: str = VANILLA, names: list[str] = NAMES, method: str = "", **bounds: int) -> dict[str, Any]:
+        asked = [{"query": query, "names": names, "method": method, "extras": ["User", "ProjectName"]}]
+        answer = self.ask(
+            "glideinwms.frontend.fold_jobs:read_jobs", name=self.schedd.name, address=self.schedd.address,
+            queries=asked, **bounds,
+        )  # fmt: skip
+        table: dict[str, Any] = answer["tables"][0]
+        return {**table, "all_queued": answer["all_queued"]}
+
+    def truth(self, constraint: str, names: list[str] = NAMES) -> Classes:
+        """Every job, one by one."""
+        projection = [*names, "JobStatus", "EnteredCurrentStatus", "ServerTime", "x509UserProxyFirstFQAN"]
+        jobs = self.ask("glideinwms.lib.htc:query_jobs", schedd=self.schedd, constraint=constraint,
+                        projection=projection)  # fmt: skip
+        classes: Classes = {}
+        for job in jobs:
+            fold_jobs.fold_job(classes, job, names)
+        return classes
+
+
+def classes_of(table: dict[str, Any]) -> Classes:
+    return {tuple(values): Counts(*counts) for values, *counts in table["rows"]}
+
+
+@pytest.fixture
+def rig(make_grid: Callable[..., Grid], client: Callable[[Grid, str], Path]) -> Iterator[Rig]:
+    # else the schedd lets nobody say what his proxy is
+    options = {"user": {"SYSTEM_SECURE_JOB_ATTRS": "none"}}
+    grid = make_grid(("user",), daemons={"user": ("COLLECTOR", "SCHEDD")}, options=options)
+    client(grid, "frontend@wms.demo")
+    with ReaderPool() as pool:
+        rig = Rig(grid, pool)
+        rig.submit(40, 1, '+Wants = "a"')
+        rig.submit(25, 2, '+Wants = "b \\"q\\""\n+ProjectName = "p1"\nrequest_memory = 100')
+        rig.submit(13, 1, '+WantList = {"x", "y"}\n+ProjectName = "p2"')
+        rig.submit(5, 4, 'request_memory = 100 * RequestCpus\n+x509UserProxyFirstFQAN = "/vo/Role=pilot"')
+        rig.submit(9, 1, "+GLIDEIN_Is_Monitor = true")
+        rig.submit(3, 1, '+Wants = "a"', hold=True)
+        yield rig
+
+
+def test_grouped_classes_equal_single_jobs_and_the_trap_is_real(rig: Rig) -> None:
+    table = rig.read()
+    assert table["method"] == "grouped" and table["jobs"] == 83 and table["all_queued"] == 92
+    truth = rig.truth(f"{fold_jobs.QUEUED} && ({VANILLA})")
+    assert classes_of(table) == truth and sum(c.voms for c in truth.values()) == 5
+    assert {v[2] for v in truth if v[1] == 4} == {400}
+    # what GroupBy does when its constraint names what it does not group on: nothing, and no error
+    trap = rig.ask("glideinwms.lib.htc:group_jobs", schedd=rig.schedd, constraint="JobUniverse==5 && JobStatus==1",
+                   projection=["Wants", "JobStatus"])  # fmt: skip
+    assert trap == []
+
+
+def test_users_and_projects(rig: Rig) -> None:
+    extras = rig.read()["extras"]
+    assert sorted(extras["ProjectName"]) == [["p1", 25, 0], ["p2", 13, 0]]
+    assert extras["User"] == [["alice@user.demo", 83, 0]]
+
+
+@pytest.mark.parametrize("size", [7, 50_000])
+def test_slices_equal_groups(rig: Rig, size: int) -> None:
+    sliced = rig.read(row_cap=2, slice_size=size)
+    assert sliced["method"] == "sliced" and sliced["extras"]["User"] == [["alice@user.demo", 83, 0]]
+    assert classes_of(sliced) == classes_of(rig.read())
+    assert rig.read(method="sliced")["method"] == "sliced"  # what worked is remembered
+
+
+def test_a_query_of_server_time_is_rewritten(rig: Rig) -> None:
+    raw = rig.ask("glideinwms.lib.htc:query_jobs", schedd=rig.schedd, constraint="ServerTime-QDate >= 0",
+                  projection=["Wants"])  # fmt: skip
+    assert raw == []  # the queue has no such attribute
+    assert rig.read("ServerTime-QDate >= 0")["jobs"] == 92
+    assert rig.read("(ServerTime-QDate) > 100000")["rows"] == []
+
+
+def age(rig: Rig, constraint: str, seconds: int) -> None:
+    """Make jobs look as if they had entered their state so long ago."""
+    rig.grid.run("alice@user.demo", "condor_qedit", "-constraint", constraint, "EnteredCurrentStatus",
+                 str(int(time.time()) - seconds))  # fmt: skip
+
+
+@pytest.mark.parametrize("bounds", [{}, {"slice_size": 30}, {"slice_size": 4}], ids=["raw", "grouped", "scaled"])
+@pytest.mark.parametrize("old", ["ProcId < 3", "ProcId >= 2"], ids=["few old", "most old"])
+def test_ages_by_subtraction_equal_single_jobs(rig: Rig, old: str, bounds: dict[str, int]) -> None:
+    age(rig, f"({old}) && JobStatus == 1", 5000)
+    age(rig, f"({old}) && JobStatus == 1 && ProcId % 2 == 0", 1200)
+    table = rig.read(**bounds)
+    truth = rig.truth(f"{fold_jobs.QUEUED} && ({VANILLA})")
+    assert sum(c.idle_600 for c in truth.values()) > sum(c.idle_3600 for c in truth.values()) > 0
+    if not table["estimated"]:
+        assert classes_of(table) == truth and bounds.get("slice_size") != 4
+    else:
+        found = classes_of(table)
+        assert bounds == {"slice_size": 4}
+        assert {v: c.idle for v, c in found.items()} == {v: c.idle for v, c in truth.items()}
+        for name in ("idle_600", "idle_3600"):
+            total = sum(getattr(c, name) for c in truth.values())
+            assert abs(sum(getattr(c, name) for c in found.values()) - total) <= len(truth)
+
+
+def test_an_empty_queue_is_zero_and_not_unknown(rig: Rig) -> None:
+    rig.grid.run("alice@user.demo", "condor_rm", "-all")
+    end = time.monotonic() + 60
+    while rig.read()["all_queued"] and time.monotonic() < end:
+        time.sleep(0.1)
+    table = rig.read()
+    assert table["rows"] == [] and table["jobs"] == table["all_queued"] == 0
