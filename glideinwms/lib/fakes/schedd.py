@@ -159,7 +159,8 @@ class Schedd:
 
     def _do(self, action: str, job: Any, reason: str) -> bool:
         status = job["JobStatus"]
-        if action == "Hold" and status not in (HELD, REMOVED):
+        by_user = status == HELD and job.get("HoldReasonCode") == 1
+        if action == "Hold" and status != REMOVED and not by_user:
             job["HoldReason"], job["HoldReasonCode"], job["HoldReasonSubCode"] = reason, 1, 0
             job["NumHolds"] = job.get("NumHolds", 0) + 1
             self._enter(job, HELD)

@@ -1,0 +1,315 @@
+"""What a schedd answers, takes and refuses; the same tests on a real one and in memory (decisions 2-5, 8, 9)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from glideinwms.lib.errors import CondorError, OutcomeUnknown, TimedOut, Unreachable
+from glideinwms.lib.htc import Expr, ScheddAddress, quoted
+from glideinwms.lib.readers import Call, Pool
+from tests.contract.lib.there import FRONTEND, There, answer, ask, wait_for
+
+Special = Callable[..., There]
+HELD_JOB = {"universe": "vanilla", "executable": "/bin/true", "hold": "true"}
+GRID_JOB = {"universe": "grid", "grid_resource": "condor nobody@nowhere nowhere:1", "executable": "/bin/true"}
+
+
+def submit(
+    there: There,
+    tag: str,
+    count: int = 1,
+    items: list[dict[str, str]] | None = None,
+    pool: Pool | None = None,
+    **more: str,
+) -> list[str]:
+    """Submit held jobs that carry a tag; their ids."""
+    description = {**HELD_JOB, "My.Tag": quoted(tag), **{k.replace("__", "."): v for k, v in more.items()}}
+    args: dict[str, Any] = {"schedd": there.schedd, "description": description, "count": count, "items": items}
+    cluster, first, n = ask(pool or there.pool(), "submit", **args)[0]
+    return [f"{cluster}.{p}" for p in range(first, first + n)]
+
+
+def jobs(there: There, tag: str, *names: str, constraint: str = "true", **more: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ask(
+        there.pool(), "query_jobs", schedd=there.schedd, constraint=f"(Tag =?= {quoted(tag)}) && ({constraint})",
+        projection=list(names), **more,
+    )  # fmt: skip
+    return found
+
+
+def rows(there: There, constraint: str, *names: str, **more: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ask(
+        there.pool(), "group_jobs", schedd=there.schedd, constraint=constraint, projection=list(names), **more
+    )
+    return found
+
+
+def summary(there: There, constraint: str) -> dict[str, Any]:
+    found: dict[str, Any] = ask(there.pool(), "summary_jobs", schedd=there.schedd, constraint=constraint)
+    return found
+
+
+@pytest.fixture
+def tag() -> str:
+    return uuid.uuid4().hex[:10]
+
+
+def test_what_is_submitted_can_be_asked_for(there: There, tag: str) -> None:
+    ids = submit(
+        there, tag, 2, [{"k": "1"}, {"k": '"two"'}, {"k": "1 + ProcId"}],
+        My__K="$(k)", arguments="a $(ProcId)", request_cpus="4", My__GlideinEntryName='"E.1"',
+    )  # fmt: skip
+    assert [i.split(".")[1] for i in ids] == ["0", "1", "2", "3", "4", "5"]
+    found = sorted(jobs(there, tag), key=lambda j: int(j["ProcId"]))
+    assert [j["K"] for j in found] == [1, 1, "two", "two", "1 + ProcId", "1 + ProcId"]
+    assert isinstance(found[4]["K"], Expr) and not isinstance(found[2]["K"], Expr)
+    assert [j["Args"] for j in found] == [f"a {p}" for p in range(6)]
+    for job in found:
+        assert (job["JobStatus"], job["JobUniverse"], job["RequestCpus"], job["GlideinEntryName"]) == (5, 5, 4, "E.1")
+        assert job["User"] == "factory@wms.demo" and job["Owner"] == "factory" and job["HoldReasonCode"] == 15
+        assert 0 <= job["ServerTime"] - job["EnteredCurrentStatus"] < 60 and job["QDate"] <= job["ServerTime"]
+
+
+def test_projection_limit_and_names_in_any_case(there: There, tag: str) -> None:
+    submit(there, tag, 5, My__A="B + 1", My__B="2")
+    found = jobs(there, tag, "a", "Missing")
+    assert [{k: v for k, v in j.items() if k != "ServerTime"} for j in found] == [{"a": "B + 1", "B": 2}] * 5
+    assert all("ServerTime" in j for j in found)
+    assert len(jobs(there, tag, "ProcId", limit=3)) == 3
+    assert len(jobs(there, tag, "ProcId", constraint="A == 3 && mY.b == 2")) == 5
+
+
+def test_server_time_is_only_in_the_reply(there: There, tag: str) -> None:
+    submit(there, tag, 2)
+    assert jobs(there, tag, "ProcId", constraint="ServerTime - QDate >= 0") == []
+    assert len(jobs(there, tag, "ProcId", constraint="time() - QDate >= 0")) == 2
+    assert len(jobs(there, tag, "ProcId", constraint="CurrentTime - QDate >= 0")) == 2
+    assert summary(there, f"Tag =?= {quoted(tag)} && ServerTime - QDate >= 0")["Jobs"] == 0
+
+
+def test_groups_count_what_is_equal(there: There, tag: str) -> None:
+    submit(there, tag, 3, [{"k": "1"}, {"k": '"x"'}], My__K="$(k)")
+    submit(there, tag, 1)
+    found = rows(there, f"Tag =?= {quoted(tag)}", "Tag", "K")
+    seen = {str(r.get("K", "-")): (r["JobCount"], r["JobIds"].split(".")[1][:1]) for r in found}
+    assert seen == {"1": (3, "0"), "x": (3, "3"), "-": (1, "0")}
+    assert sum(r["JobCount"] for r in found) == summary(there, f"Tag =?= {quoted(tag)}")["Jobs"] == 7
+    assert len(rows(there, f"Tag =?= {quoted(tag)}", "Tag", "K", limit=2)) == 2
+
+
+def test_grouping_on_less_than_the_constraint_names_gives_nothing_without_an_error(there: There, tag: str) -> None:
+    """The trap of decision 2."""
+    submit(there, tag, 4)
+    mine = f"Tag =?= {quoted(tag)}"
+    assert rows(there, f"{mine} && JobStatus == 5", "Tag") == []
+    assert rows(there, f"{mine} && JobStatus == 5 && JobUniverse == 5", "Tag", "JobStatus") == []
+    assert [r["JobCount"] for r in rows(there, f"{mine} && JobStatus == 5", "Tag", "JobStatus")] == [4]
+    assert [r["JobCount"] for r in rows(there, f"{mine} && Nothing =?= undefined", "Tag")] == [4]
+    assert summary(there, f"{mine} && JobStatus == 5 && JobUniverse == 5")["Jobs"] == 4
+
+
+def test_a_grouped_expression_brings_what_it_refers_to(there: There, tag: str) -> None:
+    """Decision 20: such an attribute multiplies the rows by the values of those it names."""
+    submit(there, tag, 4, My__E="A1 + B1", My__A1="1", My__B1="$(ProcId)")
+    found = rows(there, f"Tag =?= {quoted(tag)}", "Tag", "E")
+    assert sorted((r["E"], r["A1"], r["B1"], r["JobCount"]) for r in found) == [
+        ("A1 + B1", 1, b, 1) for b in range(4)
+    ]  # fmt: skip
+    assert [r["B1"] for r in rows(there, f"Tag =?= {quoted(tag)} && E == 3", "Tag", "E")] == [2]
+
+
+def test_a_summary_counts_the_constraint_and_everybody(there: There, tag: str) -> None:
+    before = summary(there, "true")
+    submit(there, tag, 3)
+    found = summary(there, f"Tag =?= {quoted(tag)}")
+    assert {k: found[k] for k in ("Jobs", "Held", "Idle", "Running", "Removed")} == {
+        "Jobs": 3, "Held": 3, "Idle": 0, "Running": 0, "Removed": 0
+    }  # fmt: skip
+    assert found["AllusersHeld"] == before["AllusersHeld"] + 3 and found["AllusersJobs"] == before["AllusersJobs"] + 3
+
+
+@pytest.mark.parametrize("constraint", ["a b (", '"unclosed'])
+def test_a_broken_constraint_is_our_error(there: There, constraint: str) -> None:
+    for function, projection in (("query_jobs", ["A"]), ("group_jobs", ["A"])):
+        got = answer(there.pool(), function, schedd=there.schedd, constraint=constraint, projection=projection)
+        assert type(got.error) is CondorError and there.schedd.name in str(got.error)
+
+
+def test_jobs_are_released_held_and_removed_by_id_with_the_reason(there: There, tag: str) -> None:
+    pool = there.pool()
+    ids = submit(there, tag, 3, universe="grid", grid_resource=GRID_JOB["grid_resource"])
+
+    def act(action: str, *chosen: str) -> int:
+        done: int = ask(pool, "act", schedd=there.schedd, action=action, ids=list(chosen), reason="since we test")
+        return done
+
+    def one(proc: int) -> dict[str, Any]:
+        found = jobs(there, tag, constraint=f"ProcId == {proc}")
+        return found[0] if found else {}
+
+    assert act("Release", ids[0], ids[1]) == 2
+    released = one(0)
+    assert released["JobStatus"] == 1 and "HoldReasonCode" not in released and "HoldReason" not in released
+    assert released["ReleaseReason"] == "since we test (by user factory)"
+    assert act("Release", ids[0]) == 0
+    assert act("Hold", ids[1]) == 1
+    assert act("Hold", ids[1], ids[2]) == 1, "what a user holds is held; what was submitted on hold is not yet"
+    held = one(1)
+    assert (held["JobStatus"], held["HoldReasonCode"], held["HoldReason"]) == (5, 1, "since we test (by user factory)")
+    assert held["NumHolds"] == 2 and held["NumSystemHolds"] == 0
+    assert act("RemoveX", ids[2]) == 0
+    assert act("Remove", ids[1], ids[2], "999999.0") == 2
+    assert act("Remove") == 0
+    wait_for(there, "two are gone", lambda: jobs(there, tag, "ProcId"), lambda left: len(left) == 1)
+    assert [j["ProcId"] for j in jobs(there, tag, "ProcId")] == [0]
+    assert act("Remove", ids[0]) == 1
+
+
+@pytest.mark.parametrize("wrong", ["no-id", "1.x"])
+def test_ids_that_are_none_are_an_error(there: There, wrong: str) -> None:
+    got = answer(there.pool(), "act", schedd=there.schedd, action="Remove", ids=[wrong], reason="x")
+    assert isinstance(got.error, CondorError)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"universe": "nonsense"}, "the 'nonsense' universe"),
+        ({"universe": "grid"}, "grid_resource attribute not defined"),
+        ({"My.A": "((("}, "Parse error in expression"),
+    ],
+)
+def test_a_description_that_is_no_job_is_refused_whole(
+    there: There, tag: str, change: dict[str, str], words: str
+) -> None:
+    description = {**HELD_JOB, "My.Tag": quoted(tag), **change}
+    got = answer(there.pool(), "submit", schedd=there.schedd, description=description, count=3)
+    assert type(got.error) is CondorError and words in str(got.error) and "\n" not in str(got.error)
+    assert jobs(there, tag, "ProcId") == []
+
+
+def test_submit_checks_none_of_the_files_it_names(there: There, tag: str) -> None:
+    """Why the Factory checks them itself (decision 8)."""
+    submit(there, tag, 1, executable="/no/such/file", transfer_input_files="/no/such/input", log="/no/such/dir/log")
+    assert len(jobs(there, tag, "ProcId")) == 1
+
+
+def test_limits_of_the_schedd_are_told_by_their_knob(special: Special, tag: str) -> None:
+    there = special(
+        {}, {"max_jobs_per_submission": 5, "max_jobs_per_owner": 8, "max_jobs_submitted": 10},
+        {"MAX_JOBS_PER_SUBMISSION": "5", "MAX_JOBS_PER_OWNER": "8", "MAX_JOBS_SUBMITTED": "10"},
+    )  # fmt: skip
+    got = answer(there.pool(), "submit", schedd=there.schedd, description=HELD_JOB, count=6)
+    assert type(got.error) is CondorError and "MAX_JOBS_PER_SUBMISSION" in str(got.error), got.error
+    submit(there, tag, 5)
+    got = answer(there.pool(), "submit", schedd=there.schedd, description=HELD_JOB, count=4)
+    assert type(got.error) is CondorError and "MAX_JOBS_PER_OWNER" in str(got.error), got.error
+    submit(there, tag, 3)
+    assert summary(there, "true")["Jobs"] == 8
+
+
+def test_the_limit_of_all_jobs(special: Special, tag: str) -> None:
+    there = special({}, {"max_jobs_submitted": 3}, {"MAX_JOBS_SUBMITTED": "3"})
+    submit(there, tag, 3)
+    got = answer(there.pool(), "submit", schedd=there.schedd, description=HELD_JOB, count=1)
+    assert type(got.error) is CondorError and "MAX_JOBS_SUBMITTED" in str(got.error), got.error
+    assert summary(there, "true")["Jobs"] == 3
+
+
+def test_who_may_not_write_can_read(there: There, tag: str) -> None:
+    ids = submit(there, tag)
+    pool = there.pool(FRONTEND, ("READ",))
+    got = answer(pool, "submit", schedd=there.schedd, description=HELD_JOB, count=1)
+    assert isinstance(got.error, Unreachable) and "DENIED" in str(got.error) and FRONTEND in str(got.error)
+    got = answer(pool, "act", schedd=there.schedd, action="Remove", ids=ids, reason="x")
+    assert isinstance(got.error, Unreachable) and "do our tokens open it?" in str(got.error)
+    assert len(ask(pool, "query_jobs", schedd=there.schedd, constraint=f"Tag =?= {quoted(tag)}", projection=["A"])) == 1
+
+
+def test_a_schedd_that_is_not_there(there: There) -> None:
+    nobody = ScheddAddress("nobody@nowhere", "<127.0.0.1:1>")
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("query_jobs", {"constraint": "true", "projection": []}),
+        ("summary_jobs", {"constraint": "true"}),
+        ("submit", {"description": HELD_JOB, "count": 1}),
+        ("act", {"action": "Remove", "ids": ["1.0"], "reason": "x"}),
+    ]
+    for function, args in calls:
+        got = answer(there.pool(), function, schedd=nobody, **args)
+        assert isinstance(got.error, Unreachable) and nobody.name in str(got.error), (function, got.error)
+
+
+def test_a_hung_schedd_delays_no_other(special: Special, tag: str) -> None:
+    there = special()
+    pool = there.pool()
+    ids = submit(there, tag, 2, pool=pool)
+    one = "glideinwms.lib.htc:"
+    asked = {"schedd": there.schedd, "constraint": "true", "projection": ["ProcId"]}
+    jobs_call = Call(there.schedd.name, f"{one}query_jobs", asked, 4.0)
+    others = [Call(f"pool{n}", f"{one}query_ads", {"collector": there.collector}, 30.0) for n in range(6)]
+    act = Call(
+        there.schedd.name,
+        f"{one}act",
+        {"schedd": there.schedd, "action": "Remove", "ids": ids, "reason": "x"},
+        4.0,
+        True,
+    )
+    there.hang("SCHEDD")
+    try:
+        first = pool.run([jobs_call, *others])
+        assert isinstance(first[0].error, TimedOut) and there.schedd.name in str(first[0].error)
+        assert 4.0 <= first[0].ended - first[0].began < 15.0
+        assert all(a.error is None and a.value for a in first[1:])
+        second = pool.run([jobs_call, *others])
+        assert isinstance(second[0].error, TimedOut)
+        assert all(a.error is None for a in second[1:])
+        if there.real:  # in quarantine now: nobody waits behind it
+            assert max(a.ended for a in second[1:]) < second[0].ended
+        assert isinstance(pool.one(act).error, OutcomeUnknown)
+    finally:
+        there.resume("SCHEDD")
+    found = wait_for(there, "it answers again", lambda: pool.one(jobs_call), lambda a: a.error is None)
+    assert len(found.value) in (0, 2)
+
+
+def test_pilots_are_counted_and_found(there: There, tag: str) -> None:
+    """The Factory's own reading, on both."""
+    mine = {
+        "My__GlideinFactory": quoted(tag), "My__GlideinName": '"i"', "My__GlideinCredentialIdentifier": '"c"',
+        "My__GlideinClient": '"fe.main"', "My__GlideinFrontendName": '"fe:frontend"',
+        "My__GlideinSubmitId": quoted(f"id-{tag}"),
+    }  # fmt: skip
+    ids = submit(there, tag, 3, My__GlideinEntryName='"a"', **mine) + submit(
+        there, tag, 2, My__GlideinEntryName='"b"', **mine
+    )
+    pool = there.pool()
+    ask(pool, "act", schedd=there.schedd, action="Release", ids=ids[:1], reason="x")
+    args = {"schedd": there.schedd, "factory": tag, "glidein": "i", "min_age": 3600}
+    value = ask(pool, "glideinwms.factory.fold:read_queue", **args)
+    counts = {(g["GlideinEntryName"], g["JobStatus"]): g["JobCount"] for g in value["groups"]}
+    assert counts == {("a", 1): 1, ("a", 5): 2, ("b", 5): 2} and value["method"] == "grouped"
+    assert sorted(f"{e['ClusterId']}.{e['ProcId']}" for e in value["exceptions"]) == sorted(ids[1:])
+    assert {e["HoldReasonCode"] for e in value["exceptions"]} == {15}
+    assert ask(pool, "glideinwms.factory.fold:find_submit", schedd=there.schedd, submit_id=f"id-{tag}") == 5
+    held = f"GlideinFactory =?= {quoted(tag)} && JobStatus == 5"
+    assert ask(pool, "glideinwms.factory.fold:read_ids", schedd=there.schedd, constraint=held, limit=2) == ids[1:3]
+    ask(pool, "act", schedd=there.schedd, action="Remove", ids=ids, reason="done")
+
+
+def test_user_jobs_are_counted_in_classes(there: There, tag: str) -> None:
+    """The Frontend's own reading, on both: grouped where that holds, and the same classes when it must slice."""
+    submit(there, tag, 1, [{"w": "1"}, {"w": "1"}, {"w": '"x"'}], hold="false", My__Want="$(w)", requirements="false")
+    query = f"(JobUniverse==5) && Tag =?= {quoted(tag)}"
+    args: dict[str, Any] = {"name": there.schedd.name, "address": there.schedd.address}
+    tables = {}
+    for method in ("", "sliced"):
+        queries = [{"query": query, "names": ["Want", "RequestCpus"], "method": method}]
+        value = ask(there.pool(), "glideinwms.frontend.fold_jobs:read_jobs", queries=queries, **args)
+        tables[method] = value["tables"][0]
+    assert sorted(tables[""]["rows"], key=str) == sorted(tables["sliced"]["rows"], key=str)
+    assert sorted(tables[""]["rows"], key=str) == [[["x", 1], 1, 0, 0, 0, 0], [[1, 1], 2, 0, 0, 0, 0]]
+    assert tables[""]["method"] == "grouped" and tables["sliced"]["method"] == "sliced"
