@@ -22,15 +22,15 @@ from tests.unit.factory.makes import entry, policy, request
 
 pytestmark = pytest.mark.condor
 # what HTCondor puts into every job by itself, whatever it is
-OWN = frozenset(
-    """ClusterId ProcId Iwd Rank QDate MyType JobPrio KillSig MaxHosts MinHosts NumCkpts DiskUsage ImageSize ExitStatus
-    TargetType TransferIn NumRestarts RequestCpus RequestDisk CurrentHosts ExitBySignal NumJobStarts RemoteSysCpu
-    Requirements CommittedTime CondorVersion JobSubmitFile RemoteUserCpu RequestMemory CondorPlatform ExecutableSize
-    NumSystemHolds JobSubmitMethod FileSystemDomain TotalSuspensions CommittedSlotTime NumJobCompletions
-    CumulativeSlotTime LastSuspensionTime RemoteWallClockTime TransferInputSizeMB EnteredCurrentStatus
-    CommittedSuspensionTime CumulativeRemoteUserCpu CumulativeRemoteSysCpu CumulativeSuspensionTime JobStatus
-    CloudLabelName EC2TagName""".split()
-)
+OWN = """
+ClusterId ProcId Iwd Rank QDate MyType JobPrio KillSig MaxHosts MinHosts NumCkpts DiskUsage ImageSize
+ExitStatus TargetType TransferIn NumRestarts RequestCpus RequestDisk CurrentHosts ExitBySignal NumJobStarts
+RemoteSysCpu Requirements CommittedTime CondorVersion JobSubmitFile RemoteUserCpu RequestMemory CondorPlatform
+ExecutableSize NumSystemHolds JobSubmitMethod FileSystemDomain TotalSuspensions CommittedSlotTime
+NumJobCompletions CumulativeSlotTime LastSuspensionTime RemoteWallClockTime TransferInputSizeMB
+EnteredCurrentStatus CommittedSuspensionTime CumulativeRemoteUserCpu CumulativeRemoteSysCpu
+CumulativeSuspensionTime JobStatus CloudLabelName EC2TagName
+"""
 SECRETS = ("t.scitoken", "t.idtoken", "proxy", "priv", "pub", "auth", "gp")
 LINE = (
     "-v std -name inst -entry A -clientname fe.main -schedd schedd@factory -proxy None -factory fact"
@@ -224,4 +224,4 @@ def dry_run(p: FactoryPolicy, e: EntryPolicy, row: Request, condor: Condor, base
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     pairs = [line.partition("=") for line in done.stdout.splitlines() if "=" in line]
-    return {k: v for k, _, v in pairs if k not in OWN or (k == "RequestDisk" and v != "DiskUsage")}
+    return {k: v for k, _, v in pairs if k not in OWN.split() or (k == "RequestDisk" and v != "DiskUsage")}

@@ -1,0 +1,162 @@
+"""Removal, release and the rail before running pilots, over many cycles; a deployed Factory's pilots taken over."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+
+from tests.scenario.factory.scene import Scene, entry
+
+
+def test_waiting_pilots_go_at_the_configured_rate(tmp_path: Path) -> None:
+    s = Scene(tmp_path)
+    s.ask(idle=12)
+    s.cycle()
+    s.ask(idle=0, top=0, remove_excess="WAIT")
+    left = []
+    for _ in range(4):
+        s.cycle()
+        left.append(s.schedd.count())
+    assert left == [7, 2, 0, 0]
+    assert [line["n"] for line in s.audit("remove")] == [5, 5, 2]
+
+
+def test_oldest_go_first_and_only_of_that_request(tmp_path: Path) -> None:
+    s = Scene(tmp_path)
+    s.ask(idle=4)
+    s.ask(idle=4, client="fe.two")
+    s.cycle()
+    s.ask(idle=6)
+    s.cycle()
+    s.ask(idle=3, remove_excess="WAIT")
+    s.cycle()
+    mine = 'GlideinClient == "fe.main"'
+    assert (s.schedd.count(mine), s.schedd.count('GlideinClient == "fe.two"')) == (3, 4)
+    youngest = s.world.clock() - 150
+    assert s.schedd.count(f"{mine} && QDate >= {int(youngest)}") == 2, "the pilots of the second cycle stay"
+
+
+def test_running_pilots_few_an_hour_then_an_operators_word(tmp_path: Path) -> None:
+    s = Scene(tmp_path, entry(submit_max_per_cycle=200, submit_cluster_size=100))
+    s.ask(idle=80)
+    s.cycle()
+    s.run("true")
+    s.ask(idle=0, top=0, remove_excess="ALL")
+    s.cycle(10)
+    assert s.schedd.count("JobStatus == 2") == 73, "10 % of what runs an hour"
+    [parked] = s.status()["parked"]
+    assert parked["n"] == 73
+    [ad] = s.wms.ads("glidefactoryclient")
+    assert ad["GlideinMonitorStatus_Reason"] == "RunningRemovalParked" and parked["id"] in str(ad)
+    wrong = s.say("approve", id="00000000")
+    assert not wrong.ok and parked["id"] in wrong.text
+    s.start()
+    s.cycle()
+    assert s.schedd.count("JobStatus == 2") == 73, "the restart forgets nothing"
+    assert s.say("approve", id=parked["id"]).ok
+    s.cycle(14)
+    assert s.schedd.count() == 0
+    [line] = s.audit("approve")
+    assert (line["n"], line["who"]) == (73, getpass.getuser())
+
+
+def test_the_hour_passes(tmp_path: Path) -> None:
+    s = Scene(tmp_path)
+    s.ask(idle=40)
+    s.cycle()
+    s.run("true")
+    s.ask(idle=0, top=0, remove_excess="ALL")
+    s.cycle(5)
+    assert s.schedd.count() == 35
+    s.cycle(60)
+    assert s.schedd.count() == 30
+
+
+def test_held_pilots(tmp_path: Path) -> None:
+    s = Scene(tmp_path)
+    s.write(recoverable_exitcodes="13 1 2,26")
+    s.start()
+    s.ask(idle=8)
+    s.cycle()
+    held = {
+        "0": {"HoldReasonCode": 26, "NumSystemHolds": 1},  # released after 300 s
+        "1": {"HoldReasonCode": 13, "HoldReasonSubCode": 2, "NumSystemHolds": 1},  # released after 300 s
+        "2": {"HoldReasonCode": 13, "HoldReasonSubCode": 9, "NumSystemHolds": 1},  # other subcode: removed
+        "3": {"HoldReasonCode": 26, "NumSystemHolds": 11},  # held too often: removed
+        "4": {"HoldReasonCode": 1, "NumSystemHolds": 25},  # out of the queue at once
+    }
+    for proc, attributes in held.items():
+        s.schedd.set(f"ClusterId == 1 && ProcId == {proc}", JobStatus=5, **attributes)
+    s.schedd.lingers = True
+    s.ask(idle=0)
+    s.cycle()
+    state = {p: s.schedd.jobs[1, int(p)]["JobStatus"] if (1, int(p)) in s.schedd.jobs else 0 for p in held}
+    assert state == {"0": 5, "1": 5, "2": 3, "3": 3, "4": 0}
+    s.world.clock.advance(300)
+    s.cycle()
+    assert [s.schedd.jobs[1, p]["JobStatus"] for p in (0, 1)] == [1, 1]
+    assert {line["act"]: line["n"] for line in s.audit("release")} == {"release": 2}
+    assert [line["reasons"] for line in s.audit("remove_forced")] == [["HeldForceRemoved"]]
+
+
+def test_stale_pilots(tmp_path: Path) -> None:
+    s = Scene(tmp_path, entry(stale_idle=1000, stale_running=5000))
+    s.ask(idle=4)
+    s.cycle()
+    s.run("true", 2)
+    s.world.clock.advance(1000)
+    s.cycle()
+    assert (s.schedd.count("JobStatus == 1"), s.schedd.count("JobStatus == 2")) == (4, 2), (
+        "stale go when nothing is due"
+    )
+    s.ask(idle=0)
+    s.cycle()
+    assert (s.schedd.count("JobStatus == 1"), s.schedd.count("JobStatus == 2")) == (2, 2)
+    s.world.clock.advance(4500)
+    s.cycle()
+    assert s.schedd.count("JobStatus == 2") == 0
+    assert {line["reasons"][0] for line in s.audit("remove")} == {"StaleIdle", "StaleRunning"}
+
+
+def test_an_operator_removes_without_the_rail(tmp_path: Path) -> None:
+    s = Scene(tmp_path)
+    s.ask(idle=30, top=30)
+    s.cycle()
+    s.run("true")
+    s.forget()
+    answer = s.say("remove", entry="A", states="running", n="25")
+    assert answer.ok and answer.text.startswith("25 pilots")
+    assert s.schedd.count() == 5
+    assert not s.say("remove", entry="Z").ok
+    assert not s.say("remove", entry="A", states="jumping").ok
+
+
+def deployed(s: Scene, n: int, **changes: object) -> None:
+    """Pilots as the deployed Factory submits them (protocol 4.10): no submit id, no stage generation."""
+    attributes = {
+        "GlideinFactory": "fact", "GlideinName": "inst", "GlideinEntryName": "A", "GlideinClient": "fe.main",
+        "GlideinEntrySubmitFile": "entry_A/job.condor", "GlideinFrontendName": "fe:frontend",
+        "GlideinCredentialIdentifier": "TOKENIDX", "GlideinSecurityClass": "frontend", "JobUniverse": 9, **changes,
+    }  # fmt: skip
+    s.schedd.add(n, **attributes)
+
+
+def test_pilots_of_a_deployed_factory_are_counted_limited_and_removed(tmp_path: Path) -> None:
+    s = Scene(tmp_path)
+    deployed(s, 6)
+    s.ask(idle=8)
+    s.cycle()
+    assert s.schedd.count() == 8, "6 of them, 2 of ours"
+    s.ask(idle=0, top=0, remove_excess="WAIT")
+    s.cycle(2)
+    assert s.schedd.count() == 0
+
+
+def test_pilots_of_another_factory_or_of_users_are_left_alone(tmp_path: Path) -> None:
+    s = Scene(tmp_path)
+    deployed(s, 3, GlideinFactory="another")
+    deployed(s, 3, GlideinName="second")
+    s.schedd.add(4)
+    s.ask(idle=0, top=0, remove_excess="ALL")
+    s.cycle(3)
+    assert s.schedd.count() == 10
