@@ -52,9 +52,19 @@ class Collector:
     down: bool = False
     hung: bool = False
     schedds: list[Schedd] = field(default_factory=list)
+    started: float = field(init=False)
     _tables: dict[str, dict[Key, Any]] = field(default_factory=dict)
     _coming: list[tuple[float, str, Any]] = field(default_factory=list)
     _swept: float = -1.0
+
+    def __post_init__(self) -> None:
+        self.started = self.clock()
+
+    def restart(self) -> None:
+        """Come up again as a new process that has heard of nobody; the ads of `schedds` are there at once."""
+        self._tables.clear()
+        self._coming.clear()
+        self.started, self.down, self.hung = self.clock(), False, False
 
     def put(self, ad: Mapping[str, Any], command: str = "UPDATE_AD_GENERIC", identity: str = "condor@fake") -> None:
         """Store one ad at once, as a test does: no permission, no delay."""
@@ -155,6 +165,7 @@ class Collector:
         plain = {
             "MyType": "Collector", "Name": f"pool@{self.address}", "MyAddress": f"<{self.address}>",
             "HostsTotal": hosts, "MyCurrentTime": now, "LastHeardFrom": now,
+            "StatsLastUpdateTime": now, "StatsLifetime": int(now - self.started),
         }  # fmt: skip
         return fake_ads.of(plain)
 

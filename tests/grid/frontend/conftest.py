@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from frontend_rig import FrontendRig
+from tests.grid.frontend.frontend_rig import FrontendRig
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from frontend_rig import FRONTEND, FrontendRig, wait_for
 
 from glideinwms.lib.credentials.ids import credential_id
 from glideinwms.lib.credentials.tokens import claims_of
+from tests.grid.frontend.frontend_rig import FRONTEND, FrontendRig, wait_for
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
 NAME = "A@inst@factory"

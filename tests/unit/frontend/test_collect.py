@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from build_frontend import NODE, NOW, group, jobs, known, policy, table
-
 from glideinwms.frontend.collect import collect, job_queries, schedd_names, table_of, wide_queries
 from glideinwms.frontend.inputs import Inputs
 from glideinwms.frontend.policy import MatchAttr, WmsPool
 from glideinwms.lib.errors import Unreachable
 from glideinwms.lib.readers import Answer, Call
+from tests.unit.frontend.build_frontend import NODE, NOW, group, jobs, known, policy, table
 
 USER = group("users", job_attrs=(MatchAttr("Wants"), MatchAttr("User")))
 

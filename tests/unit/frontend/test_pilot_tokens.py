@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from build_frontend import group
 
 from glideinwms.frontend.decide.tables import Entry
 from glideinwms.frontend.pilot_tokens import TokenMaker, first_word
 from glideinwms.lib.credentials.tokens import claims_of, master_key
 from glideinwms.lib.errors import CredentialError
+from tests.unit.frontend.build_frontend import group
 
 GROUP = group(idtoken_lifetime=10 * 86400)
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from build_frontend import NODE, NOW, POOL, factories, good, group, jobs, known, policy, slots, table
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +17,19 @@ from glideinwms.frontend.inputs import Inputs
 from glideinwms.frontend.memory import GroupMemory, Memory
 from glideinwms.frontend.policy import FrontendPolicy, MatchAttr, Removal
 from glideinwms.frontend.wallet import Wallet
+from tests.unit.frontend.build_frontend import (
+    NODE,
+    NOW,
+    POOL,
+    factories,
+    good,
+    group,
+    jobs,
+    known,
+    policy,
+    slots,
+    table,
+)
 
 ENTRY = "E@inst@factory"
 REMEMBERED = Memory(groups={"main": GroupMemory({ENTRY: Counters(9, 9, 9)}, {ENTRY: Published(7, 30)}, NOW - 60)})

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import jwt
 import pytest
-from build_frontend import NOW, group
 
 from glideinwms.frontend import wallet
 from glideinwms.frontend.policy import CredentialPolicy
 from glideinwms.lib.credentials.ids import credential_id
 from glideinwms.lib.errors import CredentialError
+from tests.unit.frontend.build_frontend import NOW, group
 
 
 def token(**claims: float | str) -> bytes:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from build_frontend import group, policy
 
 from glideinwms.frontend import words
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.operator import Word
+from tests.unit.frontend.build_frontend import group, policy
 
 POLICY = policy(group("a"), group("b"), group("off", enabled=False))
 
