@@ -55,7 +55,8 @@ def _build(kind: Any, data: Any, where: str, lax: bool) -> Any:
     if origin in (Union, types.UnionType):
         return _union(args, data, where, lax)
     if dataclasses.is_dataclass(origin or kind):
-        return _dataclass(origin or kind, data, where, lax)
+        bound = dict(zip(origin.__parameters__, args, strict=True)) if origin else {}
+        return _dataclass(origin or kind, data, where, lax, bound)
     if origin in (tuple, list, frozenset, set):
         return _sequence(origin, args, data, where, lax)
     if origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
@@ -116,7 +117,15 @@ def _sequence(origin: Any, args: tuple[Any, ...], data: Any, where: str, lax: bo
     return origin(_build(args[0], v, f"{where}[{i}]", lax) for i, v in enumerate(data))
 
 
-def _dataclass(kind: Any, data: Any, where: str, lax: bool) -> Any:
+def _bound(hint: Any, bound: dict[Any, Any]) -> Any:
+    """A field's type with the type variables of its generic dataclass filled in."""
+    if isinstance(hint, TypeVar):
+        return bound.get(hint, Any)
+    free = getattr(hint, "__parameters__", ())
+    return hint[tuple(bound.get(p, Any) for p in free)] if free else hint
+
+
+def _dataclass(kind: Any, data: Any, where: str, lax: bool, bound: dict[Any, Any]) -> Any:
     if not isinstance(data, Mapping):
         raise StateError(f"expected an object, found {type(data).__name__}", where=where)
     fields = _fields(kind)
@@ -126,4 +135,6 @@ def _dataclass(kind: Any, data: Any, where: str, lax: bool) -> Any:
     missing = sorted(name for name, (_, needed) in fields.items() if needed and name not in data)
     if missing:
         raise StateError(f"missing field {', '.join(missing)}", where=where)
-    return kind(**{n: _build(fields[n][0], v, f"{where}.{n}", lax) for n, v in data.items() if n in fields})
+    return kind(
+        **{n: _build(_bound(fields[n][0], bound), v, f"{where}.{n}", lax) for n, v in data.items() if n in fields}
+    )
