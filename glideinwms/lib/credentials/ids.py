@@ -23,6 +23,10 @@ SHORT = {
     NameOID.EMAIL_ADDRESS: "emailAddress",
     NameOID.USER_ID: "UID",
     NameOID.SERIAL_NUMBER: "serialNumber",
+    NameOID.GIVEN_NAME: "GN",
+    NameOID.SURNAME: "SN",
+    NameOID.TITLE: "title",
+    NameOID.STREET_ADDRESS: "street",
 }
 
 
@@ -39,8 +43,14 @@ def subject(pem: bytes, where: str) -> str:
         raise CredentialError(f"holds no certificate: {error}", where=where) from error
     for certificate in reversed(certificates):
         if not _is_ca(certificate):
-            return "".join(f"/{SHORT.get(a.oid, a.oid.dotted_string)}={a.value!s}" for a in certificate.subject)
+            return "".join(f"/{SHORT.get(a.oid, a.oid.dotted_string)}={_escaped(a.value)}" for a in certificate.subject)
     raise CredentialError("holds only CA certificates", where=where)
+
+
+def _escaped(value: str | bytes) -> str:
+    """A subject part as OpenSSL writes it on one line: `/` and `+` with a backslash, what is not ASCII as \\xHH."""
+    raw = value if isinstance(value, bytes) else value.encode()
+    return "".join(f"\\{chr(b)}" if chr(b) in "/+" else chr(b) if 32 <= b < 127 else f"\\x{b:02X}" for b in raw)
 
 
 def _is_ca(certificate: x509.Certificate) -> bool:

@@ -91,14 +91,15 @@ def _part(total: int, parts: int, index: int) -> int:
 
 def _by_project(fit: Sequence[Candidate], idle: int, max_glideins: int, demand: Demand) -> list[Share]:
     """One copy per project; the deployed plug-in swaps idle and maximum (9.2/27), and so do we."""
+    total = max(demand.idle_jobs, 1)
     shares = []
     for credential in fit:
         for project, jobs in (demand.projects or {}).items():
             shares.append(
                 Share(
                     credential,
-                    ceil(jobs * max_glideins / demand.idle_jobs),
-                    ceil(jobs * idle / demand.idle_jobs),
+                    ceil(jobs * max_glideins / total),
+                    ceil(jobs * idle / total),
                     project,
                 )
             )
