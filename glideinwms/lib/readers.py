@@ -120,7 +120,8 @@ class ReaderPool:
         return self.run([call])[0]
 
     def run(self, calls: Sequence[Call]) -> list[Answer]:
-        """All answers, in the order of the calls; calls to different readers go on at the same time."""
+        """All answers, in the order of the calls; calls to different readers go on at the same time. An endpoint that
+        passed its deadline is not asked again in the same run: its other calls fail at once."""
         queues: list[deque[tuple[int, Call]]] = [deque() for _ in self._readers]
         for index, call in enumerate(calls):
             queues[self._place(call)].append((index, call))
@@ -132,6 +133,8 @@ class ReaderPool:
             for index, answer in self._wait():
                 answers[index] = answer
                 self._judge(answer)
+                if isinstance(answer.error, TimedOut):
+                    answers |= _given_up(queues, answer)
         return [answers[i] for i in range(len(calls))]
 
     def _place(self, call: Call) -> int:
@@ -170,6 +173,17 @@ class ReaderPool:
             return _cut_off(call, began, "the reader process died")
         reader.busy = None
         return Answer(call, value, error, began, time.time())
+
+
+def _given_up(queues: Sequence[deque[tuple[int, Call]]], silent: Answer) -> dict[int, Answer]:
+    """Takes the calls that still wait for a silent endpoint out of the queues; their answers."""
+    answers = {}
+    for queue in queues:
+        for item in [i for i in queue if i[1].endpoint == silent.call.endpoint]:
+            queue.remove(item)
+            error = TimedOut("not asked, since it did not answer just now", where=item[1].endpoint)
+            answers[item[0]] = Answer(item[1], None, error, silent.ended, silent.ended)
+    return answers
 
 
 def _cut_off(call: Call, began: float, why: str) -> Answer:

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # with slots, Reading[X](...) fails in Python 3.11
 class Reading(Generic[T]):
     """What an endpoint last said.
 

@@ -1,0 +1,325 @@
+"""Errors, files, readings, names, records, status, operator words, audit: the small parts of the kernel."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import itertools
+import json
+import multiprocessing
+import os
+import pickle
+import stat
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glideinwms.lib import audit, errors, files, names, operator, records, status
+from glideinwms.lib.errors import GwmsError, StateError, WireError
+from glideinwms.lib.reading import Reading
+
+KINDS = [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, GwmsError)]
+TEXT = st.text(max_size=40)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda k: k.__name__)
+def test_errors_cross_a_pipe_whole(kind: type[GwmsError]) -> None:
+    @given(TEXT, TEXT, TEXT)
+    def check(message: str, where: str, hint: str) -> None:
+        error = kind(message, where=where, hint=hint)
+        again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+        assert type(again) is kind and vars(again) == vars(error) and str(again) == str(error)
+        assert all(part in str(error) for part in (message, where, hint))
+
+    check()
+
+
+def test_the_tree_of_errors_is_drawn_whole() -> None:
+    drawn = errors.__doc__ or ""
+    assert all(k.__name__ in drawn for k in KINDS)
+
+
+@given(st.binary(max_size=2000), st.sampled_from([0o600, 0o640, 0o644]))
+def test_a_written_file_has_its_content_and_mode(data: bytes, mode: int) -> None:
+    folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"gwms-atomic-{os.getpid()}"
+    folder.mkdir(exist_ok=True)
+    path = folder / "file"
+    old = os.umask(0o077)
+    try:
+        files.write_atomic(path, data, mode, fsync=True)
+    finally:
+        os.umask(old)
+    assert path.read_bytes() == data and stat.S_IMODE(path.stat().st_mode) == mode
+    assert [p.name for p in folder.iterdir()] == ["file"]
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fchmod", full)
+    with pytest.raises(StateError, match=r"file: cannot be written: No space left on device; the file system is full"):
+        files.write_atomic(path, "new")
+    assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_where_nothing_can_be_written_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="the directory does not exist"):
+        files.write_atomic(tmp_path / "no" / "file", "x")
+    with pytest.raises(StateError, match="cannot be appended to"):
+        files.append_line(tmp_path / "no" / "file", "x")
+    with pytest.raises(StateError, match="cannot be read: No such file"):
+        files.read_text(tmp_path / "no")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    with pytest.raises(StateError, match="cannot be read"):
+        files.read_text(tmp_path / "binary")
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("mine")
+    (tmp_path / "link").symlink_to(target)
+    with pytest.raises(StateError):
+        files.append_line(tmp_path / "link", "x")
+    with pytest.raises(StateError, match="cannot be locked"), files.locked(tmp_path / "link", "me"):
+        pass
+    files.write_atomic(tmp_path / "link", "new")
+    assert target.read_text() == "mine" and not (tmp_path / "link").is_symlink()
+
+
+def test_lines_of_many_writers_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+
+    def write(n: int) -> None:
+        for _ in range(100):
+            files.append_line(path, f"{n}" * 500 + "\n")
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = path.read_text().splitlines()
+    assert len(lines) == 500 and all(len(line) == 500 and len(set(line)) == 1 for line in lines)
+
+
+def _hold(path: str, ready: Any, done: Any) -> None:
+    with files.locked(Path(path), "the other one"):
+        ready.set()
+        done.wait(60)
+
+
+def test_a_lock_names_its_holder_and_ends_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "sub" / "lock"
+    spawn = multiprocessing.get_context("spawn")
+    ready, done = spawn.Event(), spawn.Event()
+    child = spawn.Process(target=_hold, args=(str(path), ready, done))
+    child.start()
+    try:
+        assert ready.wait(60)
+        with pytest.raises(StateError, match=f"is held by the other one, pid {child.pid}"), files.locked(path, "me"):
+            pass
+    finally:
+        child.kill()
+        child.join()
+    with files.locked(path, "me"):
+        assert path.read_text() == f"me, pid {os.getpid()}"
+
+
+def test_a_reading_holds_its_last_good_value() -> None:
+    new = Reading[int]("s", 60.0)
+    assert not new.known(0) and new.age(0) == float("inf") and not new.held()
+    good = new.fresh(5, 100.0)
+    assert good.known(10_000) and good.age(130) == 30 and not good.held(), "this cycle's answer has no maximum age"
+    failed = good.failed("down")
+    assert failed.value == 5 and failed.taken_at == 100 and failed.held()
+    assert failed.known(160) and not failed.known(160.1)
+    assert failed.fresh(0, 170.0).known(170) and not new.failed("down").held()
+
+
+@given(st.lists(st.one_of(st.none(), st.integers()), max_size=20), st.floats(0, 100))
+def test_a_reading_is_its_last_good_answer_whatever_came_between(answers: list[int | None], max_age: float) -> None:
+    reading = Reading[int]("s", max_age)
+    for when, answer in enumerate(answers):
+        reading = reading.failed("no") if answer is None else reading.fresh(answer, float(when))
+    good = [(n, a) for n, a in enumerate(answers) if a is not None]
+    assert reading.value == (good[-1][1] if good else None)
+    now = float(len(answers))
+    if good:
+        assert reading.age(now) == now - good[-1][0]
+        assert reading.known(now) == (answers[-1] is not None or reading.age(now) <= max_age)
+
+
+@pytest.mark.parametrize("name", ["a", "E.1-x_y", "GVF6RG5O_e@i@f@fe.main", "..."])
+def test_names_that_are_safe(name: str) -> None:
+    assert names.is_safe(name)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a b", "a\n", "\n", "a\0", "é", "$(x)", "a;b", "a'b", "a\r"])
+def test_names_that_are_not(name: str) -> None:
+    assert not names.is_safe(name)
+
+
+@given(st.text(min_size=1))
+def test_a_safe_name_is_one_file_of_its_directory(name: str) -> None:
+    if names.is_safe(name):
+        assert (Path("/base") / name).parent == Path("/base") and name.isprintable() and name.isascii()
+    assert names.is_safe(names.file_safe(name)) or names.file_safe(name) in (".", "..")
+
+
+@given(st.text("abc.-_1", min_size=1), st.text("abc", min_size=1), st.text("abc", min_size=1))
+def test_request_names(entry: str, glidein: str, factory: str) -> None:
+    name = names.RequestName.parse(f"{entry}@{glidein}@{factory}")
+    assert name == names.RequestName(entry, glidein, factory) and str(name) == f"{entry}@{glidein}@{factory}"
+    assert name.global_id == f"{glidein}@{factory}"
+
+
+@pytest.mark.parametrize("text", ["", "a", "a@b", "a@b@", "@b@c", "a@@c", "a@b@c@d"])
+def test_request_names_that_are_none(text: str) -> None:
+    with pytest.raises(WireError, match="is not <entry>@<instance>@<factory>"):
+        names.RequestName.parse(text)
+
+
+@dataclass(frozen=True)
+class Thing:
+    n: int
+    text: str
+
+
+def test_the_ring_keeps_the_newest(tmp_path: Path) -> None:
+    ring = records.Ring(tmp_path / "cycles", cycles=3)
+    assert ring.next_number() == 1
+    for number in range(1, 6):
+        ring.append(number, {"cycle": number, "thing": Thing(number, "x"), "set": {3, 1}})
+    assert [p.name for p in ring.paths()] == [f"{n:08d}.json.gz" for n in (3, 4, 5)]
+    assert records.Ring(tmp_path / "cycles").next_number() == 6
+    assert records.newest(tmp_path / "cycles") == {"cycle": 5, "thing": {"n": 5, "text": "x"}, "set": [1, 3]}
+    assert stat.S_IMODE(ring.paths()[0].stat().st_mode) == 0o640
+
+
+def test_the_ring_keeps_within_its_size_but_never_drops_the_last(tmp_path: Path) -> None:
+    ring = records.Ring(tmp_path, size=3000)
+    for number in range(1, 8):
+        ring.append(number, os.urandom(600).hex())
+    assert 1 < len(ring.paths()) < 7 and sum(p.stat().st_size for p in ring.paths()) <= 3000
+    ring.append(8, os.urandom(9000).hex())
+    assert [p.name for p in ring.paths()] == ["00000008.json.gz"]
+
+
+def test_a_broken_record_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="no cycle has been recorded"):
+        records.newest(tmp_path)
+    for content in (b"no gzip", gzip.compress(b"no json"), gzip.compress(b'{"a": 1}')[:-9]):
+        (tmp_path / "00000001.json.gz").write_bytes(content)
+        with pytest.raises(StateError, match=r"00000001\.json\.gz: cannot be read"):
+            records.newest(tmp_path)
+    (tmp_path / "note.txt").write_text("not ours")
+    assert len(records.Ring(tmp_path).paths()) == 1
+
+
+def a_status(**more: Any) -> status.Status:
+    usual: dict[str, Any] = dict(
+        schema=1, daemon="factory", pid=os.getpid(), generation="g", cycle=3, started=1.0, cycle_began=2.0,
+        cycle_ended=3.0, cpu_s=0.1, loop_delay=60.0,
+        readings=(status.ReadingStatus("s", 1.5), status.ReadingStatus("t", None, "x")),
+        summary={"n": 1},
+    )  # fmt: skip
+    return status.Status(**{**usual, **more})
+
+
+def test_a_status_is_read_back_and_a_newer_ones_fields_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "status.json"
+    status.write(path, a_status())
+    assert status.read(path) == a_status() and status.running(status.read(path))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "news": 1}))
+    assert status.read(path) == a_status()
+    assert not status.running(a_status(pid=2**22 + 1))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "no status yet"), ("{", "is not JSON"), ("{}", "missing field"), ("3", "expected an object")],
+)
+def test_a_status_that_is_none(tmp_path: Path, content: str | None, words: str) -> None:
+    path = tmp_path / "status.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(StateError, match=words):
+        status.read(path)
+
+
+def test_words_are_heard_in_order_and_answered(tmp_path: Path) -> None:
+    ids = [operator.put(tmp_path, "approve", {"id": str(n)}) for n in range(3)]
+    for age, word_id in zip((3, 2, 1), ids, strict=True):
+        when = 1_000_000 - age
+        os.utime(tmp_path / f"{word_id}.json", (when, when))
+    heard: list[str] = []
+
+    def handle(word: operator.Word) -> str:
+        heard.append(word.args["id"])
+        if word.args["id"] == "1":
+            operator.unhandled(word)
+        return f"done {word.args['id']}"
+
+    done = operator.consume(tmp_path, handle)
+    assert heard == ["0", "1", "2"] and [a.ok for _, a in done] == [True, False, True]
+    assert operator.consume(tmp_path, handle) == []
+    answers = [operator.wait_answer(tmp_path, i, 5) for i in ids]
+    assert [a.text for a in answers] == ["done 0", "unknown verb 'approve'", "done 2"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_word_that_makes_the_daemon_fail_is_heard_once(tmp_path: Path) -> None:
+    word_id = operator.put(tmp_path, "approve", {})
+
+    def broken(_: operator.Word) -> str:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError):
+        operator.consume(tmp_path, broken)
+    assert operator.consume(tmp_path, broken) == []
+    answer = operator.wait_answer(tmp_path, word_id, 5)
+    assert not answer.ok and "see its log" in answer.text
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"id": 1}', '{"id": "x", "verb": "v", "args": {"a": 1}, "who": "w", "time": 1}', "\xff"]
+)
+def test_an_unreadable_word_is_answered_and_dropped(tmp_path: Path, content: str) -> None:
+    (tmp_path / "bad.json").write_bytes(content.encode("latin-1"))
+    good = operator.put(tmp_path, "v", {})
+    assert [w.id for w, _ in operator.consume(tmp_path, lambda w: "ok")] == [good]
+    answer = operator.wait_answer(tmp_path, "bad", 5)
+    assert not answer.ok and "unreadable request" in answer.text
+
+
+def test_no_answer_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match=r"no answer within 0\.2 s.*is the daemon running\?"):
+        operator.wait_answer(tmp_path, "x", 0.2)
+    assert operator.consume(tmp_path / "none", lambda w: "") == []
+
+
+def test_the_audit_trail(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    ticks = itertools.count(100)
+    trail = audit.Audit(path, lambda: float(next(ticks)))
+    trail.line("submit", entry="a", n=3, reasons=("x",), thing=Thing(1, "line\nbreak"))
+    trail.line("remove", entry="a", ids=["1.0"])
+    trail.line("submit", entry="b", n=1)
+    assert len(path.read_text().splitlines()) == 3
+    assert [r["time"] for r in audit.read(path)] == [100.0, 101.0, 102.0]
+    assert [r["entry"] for r in audit.read(path, act="submit")] == ["a", "b"]
+    assert next(audit.read(path, act="submit", entry="a"))["thing"] == {"n": 1, "text": "line\nbreak"}
+    assert list(audit.read(tmp_path / "none")) == []
+    with path.open("a") as file:
+        file.write("{broken\n")
+    with pytest.raises(StateError, match=r"audit\.jsonl:4: not a JSON line"):
+        list(audit.read(path))
