@@ -1,15 +1,30 @@
-"""`gwms factory ...`: run the daemon, look at what it does, speak to it."""
+"""`gwms factory ...`: run the daemon, look at what it does, speak to it.
+
+Exit codes beside the common ones: `status` 1 if the last cycle failed or a policy was not taken, 3 if the daemon is
+not running; `replay` 1 if today's code decides otherwise; `approve` 1 if refused, 3 if nobody answers.
+"""
 
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from glideinwms.cli import output
+from glideinwms.cli.output import Json
+
 DEFAULT = Path("/var/lib/gwms-factory/work-dir")
-WorkDir = Annotated[Path, typer.Option("--work-dir", exists=True, file_okay=False, help="Where policy.json is.")]
+WorkDir = Annotated[
+    Path,
+    typer.Option(
+        "--work-dir", exists=True, file_okay=False, envvar="GWMS_FACTORY_DIR", help="The Factory's work directory."
+    ),
+]
+Cycle = Annotated[int | None, typer.Option("--cycle", help="A recorded cycle; the newest by default.")]
+Client = Annotated[str, typer.Option("--client", help="Only requests of this ClientName.")]
 
 
 def run(
@@ -20,3 +35,154 @@ def run(
     from glideinwms.factory.daemon import run_daemon
 
     sys.exit(run_daemon(work_dir, once=once))
+
+
+def status(work_dir: WorkDir = DEFAULT, as_json: Json = False) -> None:
+    """What the daemon says of itself: entries, pilots, requests, reasons."""
+    from glideinwms.lib import status as files
+
+    found = files.read(work_dir / "state/status.json")
+    running = files.running(found)
+    if as_json:
+        output.print_json({"running": running, "status": found})
+    else:
+        _status(found, running)
+    sys.exit(output.NOT_RUNNING if not running else 1 if found.error or found.policy_error else 0)
+
+
+def _status(found: Any, running: bool) -> None:
+    now, s = time.time(), found.summary
+    print(f"factory {'runs' if running else 'does not run'} (pid {found.pid}), policy {found.generation}")
+    print(f"cycle {found.cycle} ended {output.ago(now - found.cycle_ended)} ago, {found.cpu_s:.2f} s of CPU")
+    for label, text in (("cycle failed", found.error), ("policy not taken", found.policy_error)):
+        if text:
+            print(f"{label}: {text}")
+    for reading in found.readings:
+        if reading.error:
+            print(f"{reading.source}: {reading.error}")
+    if not s:
+        return
+    print(f"requests {s['requests']}, submitted {s['submitted']}, removed {s['removed']}, released {s['released']}")
+    for code, n in s["refused"].items():
+        print(f"refused {n} x {code}")
+    for parked in s["parked"]:
+        print(f"parked {parked['id']}: {parked['n']} running pilots of {parked['request']}")
+    headers = ["ENTRY", "WAIT", "IDLE", "RUNNING", "HELD", "REQS", "ASKED", "SUBMITTED", "REMOVED", "WHY"]
+    keys = ("wait", "idle", "running", "held", "requests", "asked", "submitted", "removed")
+    rows = [[name, *(e[k] for k in keys), _why(e)] for name, e in s["entries"].items()]
+    output.table(headers, rows)
+
+
+def _why(entry: dict[str, Any]) -> str:
+    if "frozen" in entry:
+        return f"frozen: {entry['frozen']}"
+    words = [f"downtime: {entry['downtime']}"] if "downtime" in entry else []
+    return ", ".join([*words, *(f"{k} x{n}" if n > 1 else k for k, n in entry.get("reasons", {}).items())])
+
+
+def plan(work_dir: WorkDir = DEFAULT, cycle: Cycle = None, as_json: Json = False) -> None:
+    """What a cycle decided for each request."""
+    from glideinwms.factory import explain as words
+    from glideinwms.factory import recorded
+
+    record = recorded.read(work_dir / "state", cycle)
+    if as_json:
+        output.print_json({"cycle": record.cycle, "generation": record.generation, "plan": record.plan})
+        return
+    print(f"cycle {record.cycle} of {output.clock(record.began)}, policy {record.generation}")
+    rows = []
+    for entry in record.plan.entries:
+        for row in entry.requests:
+            gone = sum(min(r.cap, r.n + len(r.ids)) for r in row.removals)
+            why = words.refusal_text(row.refusal) if row.refusal else "; ".join(map(words.clip_text, row.clips))
+            rows.append(
+                [entry.entry, row.client, row.credential, row.idle, row.effective_idle, row.own.idle, row.own.running,
+                 row.submitted, gone, why]
+            )  # fmt: skip
+    output.table(
+        ["ENTRY", "CLIENT", "CREDENTIAL", "ASKED", "EFFECTIVE", "IDLE", "RUNNING", "SUBMIT", "REMOVE", "WHY"], rows
+    )
+
+
+def explain(
+    entries: Annotated[list[str] | None, typer.Argument(help="Entries; all by default.")] = None,
+    work_dir: WorkDir = DEFAULT,
+    client: Client = "",
+    cycle: Cycle = None,
+    as_json: Json = False,
+) -> None:
+    """Why requests get what they get, step by step."""
+    from glideinwms.factory import explain as words
+    from glideinwms.factory import recorded
+    from glideinwms.lib.errors import StateError
+
+    record = recorded.read(work_dir / "state", cycle)
+    known = {e.entry for e in record.plan.entries}
+    if strange := sorted(set(entries or []) - known):
+        raise StateError(f"no such entry: {', '.join(strange)}", where="explain", hint="see gwms entry list")
+    requests = {r.name: r for r in record.snapshot.requests.value or ()}
+    if as_json:
+        rows = [e for e in record.plan.entries if not entries or e.entry in entries]
+        output.print_json({"cycle": record.cycle, "entries": rows, "refusals": record.plan.refusals})
+        return
+    print("\n".join(words.explain(record.plan, requests, entries or [], client)))
+
+
+def replay(
+    work_dir: WorkDir = DEFAULT,
+    cycle: Cycle = None,
+    all_cycles: Annotated[bool, typer.Option("--all", help="Every cycle that is kept.")] = False,
+    policy: Annotated[Path | None, typer.Option("--policy", help="Decide with this policy.json instead.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Decide recorded cycles anew, and compare."""
+    from glideinwms.factory import recorded
+    from glideinwms.factory.daemon import load_policy_file
+    from glideinwms.lib.records import Ring
+
+    state = work_dir / "state"
+    numbers = [int(p.name[:8]) for p in Ring(state / "cycles").paths()] if all_cycles else [cycle]
+    out: dict[int, Any] = {}
+    for number in numbers:
+        record = recorded.read(state, number)
+        loaded = load_policy_file(policy or recorded.kept_policy(state, record.generation))
+        out[record.cycle] = recorded.differences(record.plan, recorded.replay(record, loaded))
+    if as_json:
+        output.print_json(out)
+    else:
+        for number, rows in out.items():
+            print(f"cycle {number}: {'same plan' if not rows else f'{len(rows)} entries differ: ' + ', '.join(rows)}")
+    sys.exit(1 if any(out.values()) else 0)
+
+
+def approve(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Of a parked removal, see status.")],
+    work_dir: WorkDir = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Let a parked removal of running pilots go on (for 24 h)."""
+    say(work_dir, "approve", {"id": name}, as_json)
+
+
+def say(work_dir: Path, verb: str, args: dict[str, str], as_json: bool) -> None:
+    """Leave a word for the daemon and wait two cycles for its answer; ends the program unless it was done."""
+    from glideinwms.lib import operator
+    from glideinwms.lib import status as files
+    from glideinwms.lib.errors import StateError
+
+    path = work_dir / "state/status.json"
+    found = files.read(path) if path.exists() else None
+    if found is None or not files.running(found):
+        output.fail(f"the Factory of {work_dir} is not running", output.NOT_RUNNING)
+    assert found is not None
+    folder = work_dir / "state/requests"
+    word = operator.put(folder, verb, args)
+    try:
+        answer = operator.wait_answer(folder, word, 2 * found.loop_delay + 60)
+    except StateError as error:
+        output.fail(str(error), output.NOT_RUNNING)
+    if as_json:
+        output.print_json(answer)
+    else:
+        print(answer.text, file=sys.stdout if answer.ok else sys.stderr)
+    sys.exit(0 if answer.ok else 1)

@@ -18,8 +18,34 @@ TREE: dict[str, tuple[str, dict[str, Verb] | Verb]] = {
         "The Factory: what it submits, and why not more.",
         {
             "run": Verb("glideinwms.cli.factory:run", "Run the daemon."),
+            "status": Verb("glideinwms.cli.factory:status", "What the daemon says of itself."),
+            "plan": Verb("glideinwms.cli.factory:plan", "What a cycle decided for each request."),
+            "explain": Verb("glideinwms.cli.factory:explain", "Why requests get what they get."),
+            "replay": Verb("glideinwms.cli.factory:replay", "Decide recorded cycles anew, and compare."),
+            "approve": Verb("glideinwms.cli.factory:approve", "Let a parked removal of running pilots go on."),
         },
     ),
+    "entry": (
+        "Entries of a Factory, their pilots and logs.",
+        {
+            "list": Verb("glideinwms.cli.entry:list_", "All entries."),
+            "show": Verb("glideinwms.cli.entry:show", "An entry's configuration, or its submit description."),
+            "q": Verb("glideinwms.cli.entry:q", "The entry's pilots in the queue."),
+            "rm": Verb("glideinwms.cli.entry:rm", "Remove pilots of an entry."),
+            "log": Verb("glideinwms.cli.entry:log", "The entry's log files."),
+        },
+    ),
+    "downtime": (
+        "Downtimes of a Factory.",
+        {
+            "add": Verb("glideinwms.cli.downtime:add", "Begin a downtime, now or later."),
+            "end": Verb("glideinwms.cli.downtime:end", "End downtimes."),
+            "list": Verb("glideinwms.cli.downtime:list_", "Downtimes that are on or to come."),
+            "check": Verb("glideinwms.cli.downtime:check", "Whether submission goes on now."),
+            "vacuum": Verb("glideinwms.cli.downtime:vacuum", "Drop lines that are over."),
+        },
+    ),
+    "audit": ("Who did what, when and why.", Verb("glideinwms.cli.audit:audit", "The audit trail.")),
     "frontend": (
         "The Frontend: what it asks the Factories for, and why.",
         {

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from glideinwms.factory import collect, summary, words
+from glideinwms.factory import collect, recorded, summary, words
 from glideinwms.factory.advertise import Advertiser
 from glideinwms.factory.apply import Applier, Report
 from glideinwms.factory.collect import Collector
@@ -36,6 +36,11 @@ def load_policy(work_dir: Path) -> FactoryPolicy:
     path = work_dir / "policy.json"
     if not path.exists():
         raise StateError("there is no policy", where=str(path), hint="run gwms factory reconfig first")
+    return load_policy_file(path)
+
+
+def load_policy_file(path: Path) -> FactoryPolicy:
+    """A policy file, wherever it is."""
     try:
         data = json.loads(read_text(path))
     except ValueError as error:
@@ -72,8 +77,10 @@ class FactoryDaemon:
         self.log = log.get("factory")
 
     def load(self) -> FactoryPolicy:
-        """The policy on disk now."""
-        return load_policy(self.work_dir)
+        """The policy on disk now; a copy is kept for replays."""
+        policy = load_policy(self.work_dir)
+        recorded.keep_policy(self.work_dir / "policy.json", policy.generation, self.state)
+        return policy
 
     def collect(self, policy: FactoryPolicy, now: float) -> Snapshot:
         """Requests and credentials first, then the queues, so that a reading of a queue is as late as can be."""

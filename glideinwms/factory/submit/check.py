@@ -7,8 +7,10 @@ import stat
 from pathlib import Path
 
 from glideinwms.factory.submit.description import Order
+from glideinwms.lib.files import hint_of
 from glideinwms.lib.reasons import Reason, Refusal
 
+ROOM = 16384
 SECRET_ROLES = ("scitoken", "idtoken", "x509_proxy", "private_key", "auth_file", "password")
 
 
@@ -22,14 +24,22 @@ def check(order: Order) -> Refusal | None:
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o755)
     except OSError as error:
-        return Refusal(Reason.NO_LOG_DIR, where, f"{directory}: {error.strerror}")
+        return Refusal(Reason.NO_LOG_DIR, where, f"{directory}: {error.strerror}; {hint_of(error)}")
     if not os.access(directory, os.W_OK | os.X_OK):
         return Refusal(Reason.NO_LOG_DIR, where, f"{directory} is not writable")
+    if full(directory):
+        return Refusal(Reason.NO_LOG_DIR, where, f"the file system of {directory} is full")
     for role, path in order.request.files.items():
         problem = file_problem(Path(path), secret=role in SECRET_ROLES)
         if problem:
             return Refusal(Reason.CREDENTIAL_MISSING, where, f"{role} file {path} {problem}")
     return None
+
+
+def full(directory: Path) -> bool:
+    """Whether a file system has no room for an event log; one that does not count its blocks has."""
+    found = os.statvfs(directory)
+    return found.f_blocks > 0 and found.f_bavail * found.f_frsize < ROOM
 
 
 def file_problem(path: Path, *, secret: bool) -> str:

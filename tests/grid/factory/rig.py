@@ -148,9 +148,14 @@ class Rig:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
+    def gwms(self, *words: str) -> str:
+        """Run a command of ours as the Factory's operator; its output."""
+        argv = [sys.executable, "-m", "glideinwms.cli", *words, "--work-dir", self.policy.work_dir]
+        return self.grid.run("factory@wms.demo", *argv, timeout=120)
+
     def ask(
         self, idle: int, top: int = 1000, entry: str = "A", client: str = CLIENT, level: str = "NO",
-        token: str | None = "", identity: str = "frontend@wms.demo", **params: str,
+        token: str | None = "", identity: str = "frontend@wms.demo", wait: bool = True, **params: str,
     ) -> None:  # fmt: skip
         """Send a request with its credentials, as a Frontend does."""
         seal = Seal.make(self.key.public, identity)
@@ -175,14 +180,15 @@ class Rig:
             enc_params=seal.params({k: v for k, v in secrets.items() if v}),
             monitor={"Idle": 7, "Running": 2},
         )  # fmt: skip
-        before = {a["Name"]: a.get("UpdateSequenceNumber") for a in self.ads("glideclient")}
+        before = {a["Name"]: a.get("UpdateSequenceNumber") for a in self.ads("glideclient")} if wait else {}
         ads = [
             {**credentials.to_ad(), "UpdateSequenceNumber": time.monotonic_ns()},
             {**request.to_ad(), "UpdateSequenceNumber": time.monotonic_ns()},
         ]
         self.call("frontend@wms.demo", "glideinwms.lib.htc:advertise", collector=self.wms, ads=ads,
                   command="UPDATE_MASTER_AD")  # fmt: skip
-        wait_for("the request", lambda: self._sequence(request.name) not in (None, before.get(request.name)))
+        if wait:
+            wait_for("the request", lambda: self._sequence(request.name) not in (None, before.get(request.name)))
 
     def _sequence(self, name: str) -> Any:
         return next((a["UpdateSequenceNumber"] for a in self.ads("glideclient") if a["Name"] == name), None)

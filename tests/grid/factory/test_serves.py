@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Callable
@@ -32,6 +33,10 @@ def test_from_request_to_running_pilots(make_rig: Callable[..., Rig]) -> None:
     entry = rig.ads("glidefactory")[0]
     assert entry["GLIDEIN_In_Downtime"] is False
     assert entry["GlideinConfigPerEntryMaxGlideins"] == 100
+    pilots = json.loads(rig.gwms("entry", "q", "A", "--json"))
+    assert len(pilots) == 6 and {p["GlideinClient"] for p in pilots} == {CLIENT}
+    assert "1 pilots of A removed" in rig.gwms("entry", "rm", "A", "--state", "running", "--n", "1")
+    assert "same plan" in rig.gwms("factory", "replay")
     daemon.send_signal(signal.SIGTERM)
     assert daemon.wait(30) == 0
     wait_for(

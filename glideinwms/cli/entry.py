@@ -1,0 +1,161 @@
+"""`gwms entry ...`: entries of a Factory, their pilots and logs.
+
+Exit codes beside the common ones: `rm` 1 if refused, 3 if the daemon is not running.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from glideinwms.cli import output
+from glideinwms.cli.factory import DEFAULT, WorkDir, say
+from glideinwms.cli.output import Json
+
+Name = Annotated[str, typer.Argument(metavar="ENTRY")]
+
+
+def list_(work_dir: WorkDir = DEFAULT, as_json: Json = False) -> None:
+    """All entries: where they submit, how many pilots they have, whether they are in downtime."""
+    from glideinwms.factory.daemon import load_policy
+    from glideinwms.lib import downtimes
+    from glideinwms.lib import status as files
+
+    policy = load_policy(work_dir)
+    path = work_dir / "state/status.json"
+    seen: dict[str, Any] = files.read(path).summary.get("entries", {}) if path.exists() else {}
+    lines, _ = downtimes.load(work_dir / policy.downtimes_file)
+    now = time.time()
+    rows = []
+    for e in sorted(policy.entries, key=lambda e: e.name):
+        down = downtimes.factory_down(lines, now) or downtimes.entry_down(lines, now, e.name)
+        state = "disabled" if not e.enabled else "down" if down else "up"
+        s = seen.get(e.name, {})
+        counts = [s.get(k) for k in ("idle", "running", "held")]
+        rows.append([e.name, state, *counts, e.gridtype, e.auth_method, e.schedd_name, e.gatekeeper])
+    headers = ["ENTRY", "STATE", "IDLE", "RUNNING", "HELD", "GRIDTYPE", "AUTH", "SCHEDD", "GATEKEEPER"]
+    if as_json:
+        output.print_json([dict(zip((h.lower() for h in headers), r, strict=True)) for r in rows])
+    else:
+        output.table(headers, rows)
+
+
+def show(
+    entry: Name,
+    work_dir: WorkDir = DEFAULT,
+    submit: Annotated[bool, typer.Option("--submit", help="The submit description of its pilots.")] = False,
+    as_json: Json = False,
+) -> None:
+    """An entry's resolved configuration, or how its pilots are submitted."""
+    from glideinwms.factory.daemon import load_policy
+    from glideinwms.factory.listing import entry_of
+    from glideinwms.lib.jsondata import to_json
+
+    policy = load_policy(work_dir)
+    found = entry_of(policy, entry)
+    if not submit:
+        data = to_json(found)
+        if as_json:
+            output.print_json(data)
+        else:
+            _tree(data, "")
+        return
+    shown = _descriptions(work_dir, policy, found)
+    if as_json:
+        output.print_json(shown)
+        return
+    for name, lines in shown.items():
+        print(f"# {name}")
+        print("".join(f"{k} = {v}\n" for k, v in lines.items()) + "queue")
+
+
+def _tree(data: dict[str, Any], indent: str) -> None:
+    for key, value in data.items():
+        if isinstance(value, dict) and value:
+            print(f"{indent}{key}:")
+            _tree(value, indent + "  ")
+        elif value not in ({}, [], ""):
+            print(f"{indent}{key}: {value}")
+
+
+def _descriptions(work_dir: Path, policy: Any, entry: Any) -> dict[str, dict[str, str]]:
+    from glideinwms.factory import recorded
+    from glideinwms.factory.listing import example, requests_of
+    from glideinwms.factory.submit.description import Order, describe, sub_entries
+    from glideinwms.lib.errors import StateError
+
+    try:
+        seen = recorded.read(work_dir / "state").snapshot.requests.value or ()
+    except StateError:
+        seen = ()
+    day = time.strftime("%Y%m%d")
+    rows = requests_of(seen, entry.name) or [example(policy, entry)]
+    return {
+        f"{row.name} {sub.submit_file}": describe(Order(policy, entry, sub, row, "SUBMIT-ID", day))
+        for row in rows
+        for sub in sub_entries(entry)
+    }
+
+
+def q(entry: Name, work_dir: WorkDir = DEFAULT, as_json: Json = False) -> None:
+    """The entry's pilots in the queue now."""
+    from glideinwms.factory import listing
+    from glideinwms.factory.daemon import load_policy
+    from glideinwms.lib.readers import ReaderPool
+
+    policy = load_policy(work_dir)
+    with ReaderPool() as pool:
+        ads = listing.pilots(policy, listing.entry_of(policy, entry), pool)
+    if as_json:
+        output.print_json(ads)
+        return
+    rows = [listing.pilot_row(ad) for ad in ads]
+    headers = ["ID", "ST", "GRID", "CLIENT", "CLASS", "CREDENTIAL", "AGE", "WHY HELD"]
+    output.table(headers, [[*r[:6], output.ago(r[6]), r[7]] for r in rows])
+    states = [r[1] for r in rows]
+    print(f"{len(rows)} pilots: {states.count('I')} idle, {states.count('R')} running, {states.count('H')} held")
+
+
+def rm(
+    entry: Name,
+    work_dir: WorkDir = DEFAULT,
+    state: Annotated[
+        list[str] | None, typer.Option("--state", help="wait, queued, running or held; wait by default.")
+    ] = None,
+    n: Annotated[int, typer.Option("--n", help="At most so many, longest in their state first; 0: all.")] = 0,
+    client: Annotated[str, typer.Option("--client", help="Only of this ClientName.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Out of the queue at once, whatever the site says.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove pilots of an entry, running ones too if asked: an operator's word needs no approval."""
+    args = {
+        "entry": entry, "states": ",".join(state or ["wait"]), "n": str(n) if n > 0 else "", "client": client,
+        "force": "yes" if force else "",
+    }  # fmt: skip
+    say(work_dir, "remove", args, as_json)
+
+
+def log(
+    entry: Name,
+    work_dir: WorkDir = DEFAULT,
+    lines: Annotated[int, typer.Option("--lines", help="Of the newest event log; 0: only list files.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """The entry's log files, newest first, and the end of the newest event log."""
+    from glideinwms.factory import listing
+    from glideinwms.factory.daemon import load_policy
+
+    policy = load_policy(work_dir)
+    files = listing.log_files(policy, listing.entry_of(policy, entry))
+    if as_json:
+        stats = [(p, p.stat()) for p in files]
+        output.print_json([{"file": str(p), "bytes": s.st_size, "changed": s.st_mtime} for p, s in stats])
+        return
+    output.table(["CHANGED", "BYTES", "FILE"], [[output.clock(p.stat().st_mtime), p.stat().st_size, p] for p in files])
+    events = next((p for p in files if p.name.startswith("condor_activity_")), None)
+    if events is not None and lines > 0:
+        print(f"\n{events}:")
+        print("\n".join(events.read_text(errors="replace").splitlines()[-lines:]))

@@ -1,0 +1,52 @@
+"""How verbs print: aligned columns for people, JSON for programs (`--json`)."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from glideinwms.lib.jsondata import to_json
+
+NOT_RUNNING = 3
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def print_json(data: Any) -> None:
+    """Data of ours as indented JSON."""
+    print(json.dumps(to_json(data), indent=2, default=str))
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Columns, numbers to the right; nothing is cut off."""
+    texts = [["" if v is None else str(v) for v in row] for row in rows]
+    widths = [max(len(h), *(len(r[i]) for r in texts)) if texts else len(h) for i, h in enumerate(headers)]
+    right = [
+        all(isinstance(r[i], int | float) or r[i] is None for r in rows) and bool(rows) for i in range(len(widths))
+    ]
+    for row in [list(headers), *texts]:
+        cells = [t.rjust(w) if r else t.ljust(w) for t, w, r in zip(row, widths, right, strict=True)]
+        print("  ".join(cells).rstrip())
+
+
+def ago(seconds: float) -> str:
+    """An age for people: 42s, 7m, 3h, 5d."""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(max(0, seconds))}s"
+
+
+def clock(when: float) -> str:
+    """Epoch seconds as local time."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))
+
+
+def fail(text: str, code: int = 1) -> None:
+    """A line on stderr, and the end."""
+    print(f"gwms: {text}", file=sys.stderr)
+    sys.exit(code)

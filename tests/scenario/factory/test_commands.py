@@ -1,0 +1,223 @@
+"""`gwms factory|entry|downtime|audit` over what a daemon left, with their exit codes and JSON."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glideinwms.cli import oldnames
+from glideinwms.cli.main import main
+from glideinwms.factory.policy import Limits
+from tests.scenario.factory.scene import Scene, entry
+
+
+class Shell:
+    """Runs a command on the scene's work directory; (exit code, stdout, stderr)."""
+
+    def __init__(self, scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+        self.place, self.capsys = str(scene.base / "work"), capsys
+
+    def __call__(self, *words: str) -> tuple[int, str, str]:
+        self.capsys.readouterr()
+        try:
+            main([*words, "--work-dir", self.place])
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        out = self.capsys.readouterr()
+        return code, out.out, out.err
+
+    def json(self, *words: str) -> Any:
+        """What --json prints."""
+        return json.loads(self(*words, "--json")[1])
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    s = Scene(tmp_path, entry(limits=Limits(100, 7, 100)), entry("B", enabled=False), entry("C"))
+    s.ask(idle=12)
+    s.ask(idle=2, client="fe.bad", web_url="")
+    s.cycle()
+    return s
+
+
+@pytest.fixture
+def gwms(scene: Scene, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(scene, capsys)
+
+
+def test_status(scene: Scene, gwms: Shell) -> None:
+    code, out, _ = gwms("factory", "status")
+    assert code == 0
+    assert "requests 2, submitted 7" in out and "StageParametersIncomplete" in out
+    row = next(line.split() for line in out.splitlines() if line.startswith("A "))
+    assert row[5:8] == ["2", "12", "7"]
+    assert gwms.json("factory", "status")["status"]["summary"]["submitted"] == 7
+
+
+def test_status_of_a_daemon_that_is_gone_or_failing(scene: Scene, gwms: Shell) -> None:
+    path = scene.base / "work/state/status.json"
+    data = json.loads(path.read_text())
+    path.write_text(json.dumps({**data, "error": "no disk"}))
+    assert gwms("factory", "status")[0] == 1
+    path.write_text(json.dumps({**data, "pid": 2**22 + 1}))
+    assert gwms("factory", "status")[0] == 3
+    path.unlink()
+    code, _, err = gwms("factory", "status")
+    assert code == 1 and "has the daemon run here?" in err
+
+
+def test_plan_and_explain(scene: Scene, gwms: Shell) -> None:
+    _, out, _ = gwms("factory", "plan")
+    assert "12 -> 7 by GlideFactoryLimitIdleGlideinsPerEntry (0 of 7)" in out
+    _, out, _ = gwms("factory", "explain", "A", "--client", "fe.main")
+    assert "asks for 12 idle" in out and "submits 7 through job.condor" in out and "fe.bad" not in out
+    _, out, _ = gwms("factory", "explain")
+    assert "refused: StageParametersIncomplete" in out and "entry C" in out and "entry B" not in out
+    code, _, err = gwms("factory", "explain", "Z")
+    assert code == 1 and "no such entry: Z" in err
+    assert [e["entry"] for e in gwms.json("factory", "explain", "A")["entries"]] == ["A"]
+
+
+def test_replay_finds_the_same_plan_and_a_changed_policy(scene: Scene, gwms: Shell, tmp_path: Path) -> None:
+    scene.cycle(2)
+    scene.write(generation="g2", entries=(entry(limits=Limits(100, 3, 100)),))
+    scene.runner.reload()
+    scene.cycle()
+    code, out, _ = gwms("factory", "replay", "--all")
+    assert code == 0 and out.count("same plan") == 4
+    changed = str(scene.base / "work/state/policies/g2.json")
+    code, out, _ = gwms("factory", "replay", "--cycle", "1", "--policy", changed)
+    assert code == 1 and "A" in out
+    assert gwms("factory", "replay", "--cycle", "77")[0] == 1
+
+
+def test_entries(scene: Scene, gwms: Shell) -> None:
+    rows = {r["entry"]: r for r in gwms.json("entry", "list")}
+    assert {n: r["state"] for n, r in rows.items()} == {"A": "up", "B": "disabled", "C": "up"}
+    _, out, _ = gwms("entry", "show", "A")
+    assert "gridtype: condor" in out
+    _, out, _ = gwms("entry", "show", "A", "--submit")
+    assert "grid_resource = condor ce.example.org" in out and "-submitcredid TOKENIDX" in out
+    _, out, _ = gwms("entry", "show", "C", "--submit")
+    assert "-submitcredid CREDENTIAL" in out
+    assert gwms("entry", "show", "Z")[0] == 1
+
+
+def test_entry_log(scene: Scene, gwms: Shell) -> None:
+    folder = scene.base / "client/user_feuser/glidein_inst/entry_A"
+    (folder / "condor_activity_20261124_fe.main.log").write_text("000 (1.0.0) submitted\n...\n")
+    _, out, _ = gwms("entry", "log", "A")
+    assert "000 (1.0.0) submitted" in out
+
+
+def test_downtimes(scene: Scene, gwms: Shell) -> None:
+    assert gwms("downtime", "check")[0] == 0
+    assert gwms("downtime", "add", "--entry", "A", "--comment", "power  cut")[0] == 0
+    code, out, _ = gwms("downtime", "check")
+    assert code == 1 and "power cut" in out
+    assert {n: d["down"] for n, d in gwms.json("downtime", "check").items()} == {
+        "factory": False, "A": True, "C": False
+    }  # fmt: skip
+    text = (scene.base / "work/glideinWMS.downtimes").read_text().splitlines()
+    assert text[0].startswith("#Start") and text[1].split()[1:5] == ["None", "A", "All", "All"]
+    assert gwms("downtime", "end", "--entry", "C")[0] == 1
+    assert gwms("downtime", "end", "--entry", "A")[0] == 0
+    time.sleep(1.1)
+    assert gwms("downtime", "check")[0] == 0
+    assert gwms("downtime", "list", "--all")[1].count("power cut") == 1
+    assert gwms("downtime", "vacuum")[0] == 0
+    assert gwms.json("downtime", "list", "--all") == []
+    assert [line["what"] for line in scene.audit("downtime")] == ["add", "end"]
+
+
+def test_downtime_of_one_class(scene: Scene, gwms: Shell) -> None:
+    gwms("downtime", "add", "--entry", "All", "--frontend", "fe", "--security", "special", "--end", "+2h")
+    assert gwms("downtime", "check", "--entry", "A")[0] == 0
+    assert gwms("downtime", "check", "--entry", "A", "--frontend", "fe", "--security", "special")[0] == 1
+    assert gwms("downtime", "check", "--entry", "A", "--frontend", "fe", "--security", "frontend")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--entry", "Z"), ("--frontend", "Z"), ("--frontend", "fe", "--security", "Z"), ("--start", "yesterday"),
+     ("--end", "2001-01-01T00:00")],
+)  # fmt: skip
+def test_wrong_downtimes_change_nothing(words: tuple[str, ...], scene: Scene, gwms: Shell) -> None:
+    code, _, err = gwms("downtime", "add", *words)
+    assert code == 1 and err.startswith("gwms: ")
+    assert not (scene.base / "work/glideinWMS.downtimes").exists()
+
+
+def test_a_broken_line_is_not_lost_by_a_change(scene: Scene, gwms: Shell) -> None:
+    path = scene.base / "work/glideinWMS.downtimes"
+    path.write_text("whenever None A\n")
+    code, _, err = gwms("downtime", "add", "--entry", "A")
+    assert code == 1 and f"{path}:1" in err
+    assert path.read_text() == "whenever None A\n"
+
+
+def test_audit(scene: Scene, gwms: Shell) -> None:
+    lines = [json.loads(t) for t in gwms("audit", "--act", "submit", "--json")[1].splitlines()]
+    assert [(r["n"], r["entry"]) for r in lines] == [(7, "A")]
+    _, out, _ = gwms("audit", "--entry", "A")
+    assert "submit" in out and "reasons=GlideFactoryLimitIdleGlideinsPerEntry" in out
+    assert gwms("audit", "--entry", "C")[1] == ""
+    assert gwms("audit", "--since", "soon")[0] == 2
+
+
+def test_rm_and_approve_speak_to_the_daemon(scene: Scene, gwms: Shell) -> None:
+    with answering(scene):
+        code, out, _ = gwms("entry", "rm", "A", "--n", "3")
+        assert code == 0 and "3 pilots of A removed\n" in out
+        code, _, err = gwms("factory", "approve", "0123abcd")
+        assert code == 1 and "no removal 0123abcd is parked" in err
+    assert [(r["n"], r["reasons"]) for r in scene.audit("remove")] == [(3, ["OperatorRemoval"])]
+
+
+def test_old_names(scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    def manage(*words: str) -> int:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            oldnames.manage_factory_downtimes([*words, "-dir", gwms.place])
+        return int(end.value.code or 0)
+
+    assert manage("-cmd", "down", "-entry", "A", "-comment", "power cut") == 0
+    assert manage("-cmd", "check", "-entry", "A") == 1
+    assert manage("-cmd", "up", "-entry", "A") == 0
+    assert manage("-cmd", "down", "-entry", "C", "-delay", "1h30m") == 0
+    [later] = [d for d in gwms.json("downtime", "list") if d["entry"] == "C"]
+    assert 5300 < later["start"] - time.time() < 5410
+    capsys.readouterr()
+    oldnames.entry_q(["A", "-printschedd", "-dir", gwms.place])
+    assert capsys.readouterr().out == "schedd@factory\n"
+
+
+def test_nobody_answers(scene: Scene, gwms: Shell) -> None:
+    path = scene.base / "work/state/status.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "pid": 2**22 + 1}))
+    assert gwms("entry", "rm", "A")[0] == 3
+
+
+class answering:
+    """The daemon goes on with its cycles beside the block."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene, self.over = scene, threading.Event()
+        self.thread = threading.Thread(target=self._cycles)
+
+    def _cycles(self) -> None:
+        while not self.over.wait(0.05):
+            self.scene.cycle()
+
+    def __enter__(self) -> None:
+        self.thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.thread.join()
