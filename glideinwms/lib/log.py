@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from logging.handlers import TimedRotatingFileHandler
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import structlog
 
 
 def setup(daemon: str, log_dir: Path | None = None, *, level: str = "INFO", console: bool | None = None) -> None:
-    """Configure structlog: JSON lines into `<log_dir>/<daemon>.log` when given, and onto stderr
+    """Configure structlog: JSON lines into `<log_dir>/<daemon>.log` when given (renamed to
+    `.log.YYYY-MM-DD` at midnight; the daemon's retention removes those), and onto stderr
     (coloured on a terminal, JSON otherwise; `console` forces the first)."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -24,7 +26,7 @@ def setup(daemon: str, log_dir: Path | None = None, *, level: str = "INFO", cons
     handlers: list[logging.Handler] = [_handler(logging.StreamHandler(sys.stderr), shared, render)]
     if log_dir is not None:
         log_dir.mkdir(parents=True, exist_ok=True)
-        file = logging.FileHandler(log_dir / f"{daemon}.log", encoding="utf-8")
+        file = TimedRotatingFileHandler(log_dir / f"{daemon}.log", when="midnight", backupCount=0, encoding="utf-8")
         handlers.append(_handler(file, shared, structlog.processors.JSONRenderer()))
     root = logging.getLogger()
     root.handlers[:] = handlers
