@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from glideinwms.factory.dispatch import CLOUDS, Dispatcher, Misfit, consistent
+from glideinwms.factory.dispatch import CLOUDS, Dispatcher, Misfit, Use, consistent
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy, FrontendTrust
 from glideinwms.factory.snapshot import Request, Web
 from glideinwms.factory.vault import Vault
@@ -21,6 +22,8 @@ from glideinwms.lib.reasons import Reason, Refusal
 CLASS_PREFIX = "SecurityClass"
 SIGN_TYPES = ("sha1", "sha256")
 PASSTHRU = "CONTINUE_IF_NO_PROXY"
+PARAMETER = re.compile(r"[A-Za-z0-9_.-]+")
+SUBMIT_TEXT = re.compile(r"[A-Za-z0-9_.,:@/+=~-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,7 @@ class Trust:
             self._tokens(row, secrets)
             use = Dispatcher(self.vault, entry, username, row.client, secrets, passthru).use()
             _complete(row)
+            _harmless(row, use)
         except (Misfit, Refused) as error:
             return _refused(row, Refusal(error.reason, row.name, error.text))
         return replace(row, credential=use.accounting_id, files=use.files, extra=use.extra)
@@ -199,9 +203,26 @@ def _complete(row: Request) -> None:
         raise Refused(Reason.BAD_WEB, f"WebSignType {web.sign_type!r} is not supported")
     if row.idle < 0 or row.max_glideins < 0:
         raise Refused(Reason.BAD_NUMBER, f"asks for {row.idle} idle of {row.max_glideins}")
-    for value in (web.url, web.group_url, web.sign, web.descript, web.group_descript, web.group_sign, row.group_name):
-        if any(c.isspace() or c in "\"'\\`$;" for c in value):
+    texts = (
+        web.url, web.group_url, web.sign, web.sign256, web.descript, web.group_descript, web.group_sign,
+        web.group_sign256, row.group_name,
+    )  # fmt: skip
+    for value in texts:
+        if any(c.isspace() or ord(c) < 32 or c in "\"'\\`$;" for c in value):
             raise Refused(Reason.BAD_WEB, f"{value!r} cannot be part of a command line")
+
+
+def _harmless(row: Request, use: Use) -> None:
+    """What a Frontend wrote becomes part of a submit description, where a new line starts another command and `$` a
+    macro ($ENV, $(...)): only parameter values may have it, since they are escaped."""
+    for name, value in row.params.items():
+        if not PARAMETER.fullmatch(name):
+            raise Refused(Reason.BAD_VALUE, f"{name!r} cannot be the name of a parameter")
+        if not isinstance(value, str | int | float) or any(ord(c) < 32 for c in str(value)):
+            raise Refused(Reason.BAD_VALUE, f"parameter {name} has control characters, or is no plain value")
+    for name, text in {"the credential's id": use.accounting_id, **use.extra}.items():
+        if text and not SUBMIT_TEXT.fullmatch(text):
+            raise Refused(Reason.BAD_VALUE, f"{name} has characters that a submit description may not have")
 
 
 def _refused(row: Request, refusal: Refusal) -> Request:

@@ -190,7 +190,11 @@ def submit(
 ) -> list[tuple[int, int, int]]:
     """Submit `count` jobs (per item) in one transaction; (cluster, first proc, number) of what the schedd took.
 
-    OutcomeUnknown if the schedd went away while it committed; after any other error there are none."""
+    OutcomeUnknown if the schedd went away while it committed; after any other error there are none. A new line in a
+    value would start another command of the description (the executable, say): refused."""
+    for name, text in (pair for part in (description, *(items or ())) for pair in part.items()):
+        if any(ord(c) < 32 for c in f"{name}{text}"):
+            raise CondorError(f"submit refused: {name!r} has control characters", where=schedd.name)
     htcondor2, classad2 = _bindings()
     try:
         job = htcondor2.Submit(dict(description))

@@ -79,6 +79,7 @@ class Reason(StrEnum):
     CREDENTIAL_MISSING = "CredentialMissing"
     BAD_NUMBER = "BadNumber"
     BAD_WEB = "StageParametersIncomplete"
+    BAD_VALUE = "UnsafeValue"
 
     # A submit that is refused before it is tried, or by the schedd
     NO_EXECUTABLE = "ExecutableMissing"
