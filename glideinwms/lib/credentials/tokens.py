@@ -96,9 +96,7 @@ def pilot_lifetime(idle_lifetime: float, walltime: float, cap: float) -> float:
 def cached(path: Path, signer: Signer | None, identity: str, lifetime: float, now: float) -> str:
     """The token in `path`, made anew when older than an hour or past half its life. Without a signer the file's own,
     while it lasts. A CredentialError if there is none that is valid."""
-    text, age = "", float("inf")
-    if path.exists():
-        text, age = path.read_text().strip(), now - path.stat().st_mtime
+    text, age = _kept(path, now)
     if text and age < RENEW_AFTER and remaining(text, now) > lifetime / 2:
         return text
     if signer is None:
@@ -106,6 +104,17 @@ def cached(path: Path, signer: Signer | None, identity: str, lifetime: float, no
             return text
         raise CredentialError("no signing key, and no valid token in its place", where=str(path))
     text = signer.sign(identity, lifetime, now)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise CredentialError(f"cannot be made: {error.strerror}", where=str(path.parent)) from error
     write_atomic(path, text + "\n", 0o600)
     return text
+
+
+def _kept(path: Path, now: float) -> tuple[str, float]:
+    """The text of a token file and its age in seconds; ("", infinite) if there is none that can be read."""
+    try:
+        return path.read_text().strip(), now - path.stat().st_mtime
+    except (OSError, UnicodeDecodeError):
+        return "", float("inf")

@@ -243,3 +243,15 @@ def test_projects_without_idle_jobs_divide_by_nothing() -> None:
     demand = Demand(idle_jobs=0, projects={"a": 0})
     shares = selection.select("ProxyProjectName", fit, "OSG", "scitoken", 0, 0, demand, lambda x: x)
     assert [(s.idle, s.max_glideins) for s in shares] == [(0, 0)]
+
+
+def test_a_token_file_that_cannot_be_read_is_made_anew_or_named(tmp_path: Path) -> None:
+    signer = tokens.Signer(b"k" * 32, "POOL", "x")
+    path = tmp_path / "g.site.idtoken"
+    path.write_bytes(b"\xff\xfe")
+    assert tokens.cached(path, signer, "me", 600, time.time()).count(".") == 2
+    (tmp_path / "file").touch()
+    with pytest.raises(CredentialError, match="cannot be made"):
+        tokens.cached(tmp_path / "file" / "sub" / "t.idtoken", signer, "me", 600, time.time())
+    with pytest.raises(CredentialError, match="no signing key"):
+        tokens.cached(tmp_path / "file" / "t.idtoken", None, "me", 600, time.time())
