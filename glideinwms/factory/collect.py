@@ -10,6 +10,7 @@ from typing import Any
 from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.factory.snapshot import Pilot, PilotGroup, Queue, Request, ScheddState
 from glideinwms.factory.trust import Refused, Trust
+from glideinwms.factory.vault import packed
 from glideinwms.lib import downtimes, log
 from glideinwms.lib.crypto import FactoryKey
 from glideinwms.lib.downtimes import Downtime
@@ -54,13 +55,14 @@ class Collector:
         self.requests: Reading[tuple[Request, ...]] = Reading("requests", 0.0)
         self.refusals: list[Refusal] = []
         self.stored: list[Path] = []
+        self.named: set[str] = set()
         self.log = log.get("collect")
 
     def read_requests(self, policy: FactoryPolicy, now: float) -> Reading[tuple[Request, ...]]:
         """This cycle's requests. A failed query keeps none: a request that vanished means no change (decision 26)."""
         args = {"collector": policy.collector, "glidein": policy.glidein_name, "factory": policy.factory_name}
         answer = self.pool.one(Call(policy.collector or "collector", "glideinwms.factory.fold:read_requests", args))
-        self.refusals, self.stored = [], []
+        self.refusals, self.stored, self.named = [], [], set()
         blank: Reading[tuple[Request, ...]] = Reading("requests", 0.0)
         if answer.error is not None:
             self.requests = blank.failed(str(answer.error))
@@ -87,8 +89,10 @@ class Collector:
         name = str(raw.get("Name", "?"))
         try:
             for item in trust.credentials(raw):
+                path = trust.vault.credential(item.username, item.client, item.cred_id)
+                self.named |= {str(path), str(packed(path))}
                 if trust.vault.store_credential(item.username, item.client, item.cred_id, item.data):
-                    self.stored.append(trust.vault.credential(item.username, item.client, item.cred_id))
+                    self.stored.append(path)
         except Refused as error:
             self.refusals.append(Refusal(error.reason, name, error.text))
         except GwmsError as error:
@@ -100,7 +104,7 @@ class Collector:
     def read_queues(self, policy: FactoryPolicy, now: float) -> tuple[ScheddState, ...]:
         """Every schedd that an enabled entry uses, all at the same time."""
         names = sorted({e.schedd_name for e in policy.entries if e.enabled})
-        self._locate(policy, names)
+        self.locate(policy, names)
         age = min([min(e.stale_idle, e.stale_running) for e in policy.entries] or [604800])
         calls = [
             Call(
@@ -113,7 +117,8 @@ class Collector:
         answers = {a.call.endpoint: a for a in self.pool.run(calls)}
         return tuple(self._state(name, answers.get(name), now) for name in names)
 
-    def _locate(self, policy: FactoryPolicy, names: list[str]) -> None:
+    def locate(self, policy: FactoryPolicy, names: list[str]) -> None:
+        """Find schedds whose address is not known; one that is not found stays without."""
         for name in names:
             self.schedds.setdefault(name, ScheddMemory())
         lost = [n for n in names if self.schedds[n].address is None]
@@ -157,6 +162,24 @@ class Collector:
             else:
                 self.log.info("submit settled", submit=item.submit_id, entry=item.entry, found=found.value)
         memory.unknown[:] = left
+
+
+def files_in_use(collector: Collector, policy: FactoryPolicy) -> set[str] | None:
+    """What queued pilots name, or None if any schedd of an entry, enabled or not, does not say."""
+    names = sorted({e.schedd_name for e in policy.entries})
+    collector.locate(policy, names)
+    found: set[str] = set()
+    for name in names:
+        address = collector.schedds[name].address
+        if address is None:
+            return None
+        args = {"schedd": address, "factory": policy.factory_name, "glidein": policy.glidein_name}
+        answer = collector.pool.one(Call(name, "glideinwms.factory.fold:files_in_use", args, JOB_DEADLINE))
+        if answer.error is not None:
+            return None
+        found |= answer.value
+    # a batch pilot's key stands inside its GridResource
+    return found | {word for text in found for word in text.split()}
 
 
 def _one_key(rows: tuple[Request, ...]) -> tuple[Request, ...]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from glideinwms.factory import collect, recorded, summary, words
 from glideinwms.factory.advertise import Advertiser
 from glideinwms.factory.apply import Applier, Report
+from glideinwms.factory.cleanup import Cleaner, LastUse
 from glideinwms.factory.collect import Collector
 from glideinwms.factory.decide import decide
 from glideinwms.factory.plan import Plan
 from glideinwms.factory.policy import SCHEMA, FactoryPolicy
-from glideinwms.factory.snapshot import Snapshot
+from glideinwms.factory.snapshot import Request, Snapshot
 from glideinwms.factory.state import RailFile
 from glideinwms.factory.trust import KnownKey
 from glideinwms.lib import cycle, log, operator
@@ -69,6 +71,8 @@ class FactoryDaemon:
         self.applier = Applier(pool, self.collector.schedds, self.audit)
         self.advertiser = Advertiser(pool, int(now))
         self.rail = RailFile(self.state / "rail.json")
+        self.last_use = LastUse(self.state / "credentials.json")
+        self.cleaner = Cleaner(self.last_use, lambda policy: collect.files_in_use(self.collector, policy))
         self.cycle = Ring(self.state / "cycles").next_number() - 1
         self.snapshot: Snapshot | None = None
         self.plan: Plan | None = None
@@ -125,8 +129,23 @@ class FactoryDaemon:
         requests = {r.name: r for r in self.snapshot.requests.value or ()}
         report = self.applier.run(plan, policy, requests, now, self.rng)
         self.rail.took(report.taken)
+        self._clean(policy, requests.values(), now)
         report.advertised, self.problem = self.advertiser.send(policy, self.keys[0].public, self.snapshot, plan, {})
         return report
+
+    def _clean(self, policy: FactoryPolicy, requests: Iterable[Request], now: float) -> None:
+        self.last_use.touch((f for r in requests for f in r.files.values()), now)
+        self.last_use.touch(self.collector.named, now)
+        try:
+            gone = self.cleaner.run(policy, now)
+        except (OSError, StateError) as error:
+            self.log.error("clean-up failed", error=str(error))
+            return
+        if gone:
+            self.log.info("cleaned up", files=len(gone))
+        for path in gone:
+            if path.name.startswith("credential_"):
+                self.audit.line("credential_removed", cycle=self.cycle, file=str(path))
 
     def summary(self, snapshot: Snapshot, plan: Plan, report: Report) -> dict[str, Any]:
         """For status.json, and the one line in the log."""

@@ -15,6 +15,10 @@ EXCEPTION = [
     "ClusterId", "ProcId", *GROUPING, "EnteredCurrentStatus", "ServerTime", "HoldReasonCode", "HoldReasonSubCode",
     "NumSystemHolds",
 ]  # fmt: skip
+NAMED = [
+    "SciTokensFile", "x509userproxy", "TransferInput", "UserLog", "Out", "Err", "EC2AccessKeyId", "EC2SecretAccessKey",
+    "EC2UserDataFile", "GceAuthFile", "GceMetadataFile", "GridResource",
+]  # fmt: skip
 REQUEST_KEEP = ("Req", "Web", "GlideinParam", "GlideinEncParam", "GlideinMonitor", "Glidein")
 REQUEST_NAMES = {
     "Name", "ClientName", "FrontendName", "GroupName", "FrontendHAMode", "AuthenticatedIdentity", "LastHeardFrom"
@@ -77,3 +81,13 @@ def read_ids(schedd: ScheddAddress, constraint: str, limit: int) -> list[str]:
 def find_submit(schedd: ScheddAddress, submit_id: str) -> int:
     """How many pilots in the queue carry this submit's id."""
     return len(htc.query_jobs(schedd, f"GlideinSubmitId =?= {quoted(submit_id)}", ["ClusterId"]))
+
+
+def files_in_use(schedd: ScheddAddress, factory: str, glidein: str) -> set[str]:
+    """Every file that a pilot in the queue names: credentials, inputs, logs, outputs."""
+    ours = f"(GlideinFactory =?= {quoted(factory)} && GlideinName =?= {quoted(glidein)})"
+    found: set[str] = set()
+    for ad in htc.query_jobs(schedd, ours, NAMED):
+        for name in NAMED:
+            found.update(part.strip() for part in str(ad.get(name, "")).split(",") if part.strip())
+    return found

@@ -1,4 +1,4 @@
-"""Removal, release and the rail before running pilots, over many cycles; a deployed Factory's pilots taken over."""
+"""Removal, release and the rail before running pilots, over many cycles."""
 
 from __future__ import annotations
 
@@ -129,34 +129,3 @@ def test_an_operator_removes_without_the_rail(tmp_path: Path) -> None:
     assert s.schedd.count() == 5
     assert not s.say("remove", entry="Z").ok
     assert not s.say("remove", entry="A", states="jumping").ok
-
-
-def deployed(s: Scene, n: int, **changes: object) -> None:
-    """Pilots as the deployed Factory submits them (protocol 4.10): no submit id, no stage generation."""
-    attributes = {
-        "GlideinFactory": "fact", "GlideinName": "inst", "GlideinEntryName": "A", "GlideinClient": "fe.main",
-        "GlideinEntrySubmitFile": "entry_A/job.condor", "GlideinFrontendName": "fe:frontend",
-        "GlideinCredentialIdentifier": "TOKENIDX", "GlideinSecurityClass": "frontend", "JobUniverse": 9, **changes,
-    }  # fmt: skip
-    s.schedd.add(n, **attributes)
-
-
-def test_pilots_of_a_deployed_factory_are_counted_limited_and_removed(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
-    deployed(s, 6)
-    s.ask(idle=8)
-    s.cycle()
-    assert s.schedd.count() == 8, "6 of them, 2 of ours"
-    s.ask(idle=0, top=0, remove_excess="WAIT")
-    s.cycle(2)
-    assert s.schedd.count() == 0
-
-
-def test_pilots_of_another_factory_or_of_users_are_left_alone(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
-    deployed(s, 3, GlideinFactory="another")
-    deployed(s, 3, GlideinName="second")
-    s.schedd.add(4)
-    s.ask(idle=0, top=0, remove_excess="ALL")
-    s.cycle(3)
-    assert s.schedd.count() == 10
