@@ -54,11 +54,13 @@ def add(
 ) -> None:
     """Begin a downtime, now or later."""
     from glideinwms.factory import downs
+    from glideinwms.lib import downtimes
 
     path, policy = _place(work_dir)
     _known(policy, entry, frontend, security)
-    line = downs.add(path, downs.when(start, time.time()), downs.end(end, time.time()), entry, frontend, security,
-                     comment)  # fmt: skip
+    now = time.time()
+    begins, ends = downtimes.when(start, now), downtimes.until(end, now)
+    line = downs.add(path, begins, ends, entry, frontend, security, comment)
     downs.audit(work_dir, "add", line)
     _print([line], as_json)
 
@@ -73,9 +75,10 @@ def end(
 ) -> None:
     """End the downtimes of exactly this scope that are on at that time."""
     from glideinwms.factory import downs
+    from glideinwms.lib import downtimes
 
     path, _ = _place(work_dir)
-    ended = downs.finish(path, downs.when(when, time.time()), entry, frontend, security)
+    ended = downs.finish(path, downtimes.when(when, time.time()), entry, frontend, security)
     for line in ended:
         downs.audit(work_dir, "end", line)
     if not ended:

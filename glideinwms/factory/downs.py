@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import getpass
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 from glideinwms.lib import downtimes
@@ -14,30 +12,6 @@ from glideinwms.lib.audit import Audit
 from glideinwms.lib.downtimes import FACTORY, Downtime
 from glideinwms.lib.errors import ConfigError, StateError
 from glideinwms.lib.files import locked
-
-UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def when(text: str, now: float) -> float:
-    """`now`, `+2h`, epoch seconds, or an ISO time (local without a zone), as epoch seconds."""
-    if text == "now":
-        return now
-    if match := re.fullmatch(r"\+(\d+)([smhd]?)", text):
-        return now + int(match[1]) * UNITS[match[2]]
-    if text.isdigit():
-        return float(text)
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(
-            f"{text!r} is not a time", where="downtime", hint="write now, +2h or 2026-01-31T08:00"
-        ) from None
-    return (found if found.tzinfo else found.astimezone()).timestamp()
-
-
-def end(text: str, now: float) -> float | None:
-    """As `when`; `none` is open."""
-    return None if text.lower() in ("none", "") else when(text, now)
 
 
 def _change(path: Path, change: Callable[[list[Downtime]], list[Downtime]]) -> None:

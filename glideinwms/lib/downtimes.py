@@ -6,16 +6,18 @@ Factory lines: `Start End Entry Frontend Sec_Class # comment`; Frontend lines: `
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from glideinwms.lib.errors import StateError
+from glideinwms.lib.errors import ConfigError, StateError
 from glideinwms.lib.files import write_atomic
 
 HEADER = f"{'#Start':30} {'End':30} {'Entry':20} {'Frontend':30} {'Sec_Class':20} # Comment\n"
 FACTORY = "factory"
+UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 ALL = "All"
 
 
@@ -46,6 +48,28 @@ def _time(text: str, where: str) -> float:
 def iso(when: float) -> str:
     """Epoch seconds as the file writes them, in UTC."""
     return datetime.fromtimestamp(int(when), UTC).isoformat(timespec="seconds")
+
+
+def when(text: str, now: float) -> float:
+    """`now`, `+2h`, epoch seconds, or an ISO time (local without a zone), as epoch seconds."""
+    if text == "now":
+        return now
+    if match := re.fullmatch(r"\+(\d+)([smhd]?)", text):
+        return now + int(match[1]) * UNITS[match[2]]
+    if text.isdigit():
+        return float(text)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(
+            f"{text!r} is not a time", where="downtime", hint="write now, +2h or 2026-01-31T08:00"
+        ) from None
+    return (found if found.tzinfo else found.astimezone()).timestamp()
+
+
+def until(text: str, now: float) -> float | None:
+    """As `when`; `none` is open."""
+    return None if text.lower() in ("none", "") else when(text, now)
 
 
 def _line(start: float, end: float | None, scope: list[str], comment: str) -> Downtime:
@@ -90,6 +114,15 @@ def render(downtimes: Iterable[Downtime]) -> str:
         for d in downtimes
     )
     return HEADER + "".join(rows)
+
+
+def render_frontend(downtimes: Iterable[Downtime]) -> str:
+    """The Frontend's form of the file: two columns, the comment behind them."""
+    rows = (
+        f"{iso(d.start):30} {'None' if d.end is None else iso(d.end):30}{f' # {d.comment}' if d.comment else ''}\n"
+        for d in downtimes
+    )
+    return f"{'#Start':30} {'End':30}\n" + "".join(rows)
 
 
 def save(path: Path, downtimes: Iterable[Downtime]) -> None:
