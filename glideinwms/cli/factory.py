@@ -173,7 +173,7 @@ def say(work_dir: Path, verb: str, args: dict[str, str], as_json: bool) -> None:
     path = work_dir / "state/status.json"
     found = files.read(path) if path.exists() else None
     if found is None or not files.running(found):
-        output.fail(f"the Factory of {work_dir} is not running", output.NOT_RUNNING)
+        output.fail(f"no daemon runs in {work_dir}", output.NOT_RUNNING)
     assert found is not None
     folder = work_dir / "state/requests"
     word = operator.put(folder, verb, args)

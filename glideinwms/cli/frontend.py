@@ -1,15 +1,30 @@
-"""`gwms frontend ...`: run the daemon, look at what it asks for, speak to it."""
+"""`gwms frontend ...`: run the daemon, look at what it asks for, speak to it.
+
+Exit codes beside the common ones: `status` 1 if the last cycle failed or a policy was not taken, 3 if the daemon is
+not running; `downtime check` 1 if it is down; `remove` 1 if refused, 3 if nobody answers.
+"""
 
 from __future__ import annotations
 
 import sys
+import time
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from glideinwms.cli import output
+from glideinwms.cli.output import Json
+
 DEFAULT = Path("/var/lib/gwms-frontend/vofrontend")
-WorkDir = Annotated[Path, typer.Option("--work-dir", exists=True, file_okay=False, help="Where policy.json is.")]
+WorkDir = Annotated[
+    Path,
+    typer.Option(
+        "--work-dir", exists=True, file_okay=False, envvar="GWMS_FRONTEND_DIR", help="The Frontend's work directory."
+    ),
+]
+Group = Annotated[str, typer.Option("--group", help="Only this group.")]
 
 
 def run(
@@ -20,3 +35,139 @@ def run(
     from glideinwms.frontend.daemon import run_daemon
 
     sys.exit(run_daemon(work_dir, once=once))
+
+
+def status(work_dir: WorkDir = DEFAULT, group: Group = "", as_json: Json = False) -> None:
+    """What the daemon says of itself: per group the jobs, the requests, and why they are what they are."""
+    from glideinwms.lib import status as files
+    from glideinwms.lib.errors import StateError
+
+    found = files.read(work_dir / "state/status.json")
+    running = files.running(found)
+    groups = found.summary.get("groups", {})
+    if group and group not in groups:
+        raise StateError(f"there is no group {group} in the last cycle", hint=f"groups are {', '.join(groups)}")
+    shown = {n: g for n, g in groups.items() if group in ("", n)}
+    if as_json:
+        output.print_json({"running": running, "status": found} | ({"groups": shown} if group else {}))
+    else:
+        _status(found, running, shown)
+    sys.exit(output.NOT_RUNNING if not running else 1 if found.error or found.policy_error else 0)
+
+
+def _status(found: Any, running: bool, groups: dict[str, Any]) -> None:
+    now, ha = time.time(), found.summary.get("ha", {})
+    print(f"frontend {'runs' if running else 'does not run'} (pid {found.pid}), policy {found.generation}")
+    print(f"cycle {found.cycle} ended {output.ago(now - found.cycle_ended)} ago, {found.cpu_s:.2f} s of CPU")
+    if ha.get("seen"):
+        print(f"slave, {'working' if ha['working'] else 'hibernating'}: {ha['seen']}")
+    if found.summary.get("downtime"):
+        print("in downtime: nothing is asked for")
+    for label, text in (("cycle failed", found.error), ("policy not taken", found.policy_error)):
+        if text:
+            print(f"{label}: {text}")
+    for reading in found.readings:
+        if reading.error:
+            age = "never" if reading.age is None else f"{output.ago(reading.age)} ago"
+            print(f"{reading.source}: last read {age}: {reading.error}")
+    for text in found.summary.get("failed", ()):
+        print(f"not sent: {text}")
+    for name, shown in groups.items():
+        _group(name, shown)
+
+
+def _group(name: str, g: dict[str, Any]) -> None:
+    jobs, slots, asked = g["jobs"], g["slots"], g["request"]
+    print(f"\ngroup {name}: {jobs['idle']} idle jobs, {jobs['unmatched']} of them match no entry; "
+          f"{jobs['running']} running; {slots['total']} slots, {slots['idle']} idle; "
+          f"asks for {asked['idle']} idle pilots, at most {asked['max']}")  # fmt: skip
+    for label in ("frozen", "held", "problems"):
+        for text in g[label]:
+            print(f"  {label}: {text}")
+    for schedd, why in g["schedds"].items():
+        print(f"  idle jobs of {schedd} do not count: {why}")
+    if g["silent"]:
+        print("  silent: too little is known for too long, requests are left to expire")
+    for one in g["unmatched"]:
+        values = ", ".join(f"{k}={v!r}" for k, v in one["values"].items())
+        print(f"  {one['idle']} jobs of {one['schedd']} match nothing: {values}")
+        for by in one["rejected_by"]:
+            print(f"    {by['entries']} entries rejected by {by['conjunct']}  ({by['origin']})")
+    rows = [
+        [e["entry"], e["jobs"], e["share"], e["slots"].get("total", 0), e["slots"].get("idle", 0),
+         e["idle"] if e["requested"] else "-", e["max"] if e["requested"] else "-", e["removal"], _why(e)]
+        for e in g["entries"]
+    ]  # fmt: skip
+    output.table(["ENTRY", "JOBS", "SHARE", "SLOTS", "IDLE", "ASKED", "MAX", "REMOVE", "WHY"], rows)
+    for entry in g["down"]:
+        print(f"{entry}: down, only its pilots are seen")
+
+
+def _why(entry: dict[str, Any]) -> str:
+    clips = [f"{c['reason']} {c['before']:g}->{c['after']:g}" for c in entry["clips"]]
+    refusals = [f"{r['reason']} ({r['text']})" for r in entry["refusals"]]
+    told = [f"Factory: {v}" for k, v in entry["factory"].items() if k.startswith("Status_Reason")]
+    return ", ".join([*clips, *refusals, *told])
+
+
+class Act(StrEnum):
+    """What `gwms frontend downtime` does."""
+
+    DOWN = "down"
+    UP = "up"
+    CHECK = "check"
+    LIST = "list"
+
+
+def downtime(
+    act: Annotated[Act, typer.Argument(help="Begin one, end those that are on, tell whether one is on, or all.")],
+    work_dir: WorkDir = DEFAULT,
+    start: Annotated[str, typer.Option("--start", help="now, +2h, or 2026-01-31T08:00 (local time).")] = "now",
+    end: Annotated[str, typer.Option("--end", help="As --start; none: open.")] = "none",
+    comment: Annotated[str, typer.Option("--comment", help="Why.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Downtimes of the whole Frontend: while one is on, every request is 0."""
+    from glideinwms.frontend import downs
+    from glideinwms.frontend.daemon import load_policy
+    from glideinwms.lib import downtimes
+
+    path, now = downs.path_of(work_dir, load_policy(work_dir)), time.time()
+    if act is Act.DOWN:
+        found = [downs.begin(work_dir, path, downtimes.when(start, now), downtimes.until(end, now), comment)]
+    elif act is Act.UP:
+        found = downs.finish(work_dir, path, downtimes.until(end, now) or now)
+        if not found:
+            output.fail("no downtime is on")
+    else:
+        lines, wrong = downtimes.load(path)
+        for error in wrong:
+            print(f"gwms: {error}", file=sys.stderr)
+        found = [d for d in lines if (d.active(now) if act is Act.CHECK else d.end is None or d.end >= now)]
+    if as_json:
+        output.print_json(found)
+    else:
+        rows = [[output.clock(d.start), "open" if d.end is None else output.clock(d.end), d.comment] for d in found]
+        output.table(["START", "END", "COMMENT"], rows)
+    sys.exit(1 if act is Act.CHECK and found else 0)
+
+
+class Level(StrEnum):
+    """Which pilots a removal word means."""
+
+    WAIT = "wait"
+    IDLE = "idle"
+    ALL = "all"
+
+
+def remove(
+    level: Annotated[Level, typer.Argument(help="wait: not started; idle: also without a job; all: also running.")],
+    work_dir: WorkDir = DEFAULT,
+    group: Annotated[str, typer.Option("--group", help="One group.")] = "all",
+    excess: Annotated[bool, typer.Option("--excess", help="Only what is more than needed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Ask the Factories to remove pilots, with the next cycle (running ones wait for a word of the Factory's)."""
+    from glideinwms.cli.factory import say
+
+    say(work_dir, "remove", {"level": level.value, "group": group, "excess": str(excess).lower()}, as_json)

@@ -17,6 +17,9 @@ TREE: dict[str, tuple[str, dict[str, Verb] | Verb]] = {
     "factory": (
         "The Factory: what it submits, and why not more.",
         {
+            "validate": Verb("glideinwms.cli.config:factory_validate", "Check the configuration file."),
+            "changes": Verb("glideinwms.cli.config:factory_plan", "What a reconfig would change."),
+            "reconfig": Verb("glideinwms.cli.config:factory_reconfig", "Take a new configuration."),
             "run": Verb("glideinwms.cli.factory:run", "Run the daemon."),
             "status": Verb("glideinwms.cli.factory:status", "What the daemon says of itself."),
             "plan": Verb("glideinwms.cli.factory:plan", "What a cycle decided for each request."),
@@ -49,7 +52,13 @@ TREE: dict[str, tuple[str, dict[str, Verb] | Verb]] = {
     "frontend": (
         "The Frontend: what it asks the Factories for, and why.",
         {
+            "validate": Verb("glideinwms.cli.config:frontend_validate", "Check the configuration file."),
+            "changes": Verb("glideinwms.cli.config:frontend_plan", "What a reconfig would change."),
+            "reconfig": Verb("glideinwms.cli.config:frontend_reconfig", "Take a new configuration."),
             "run": Verb("glideinwms.cli.frontend:run", "Run the daemon."),
+            "status": Verb("glideinwms.cli.frontend:status", "What the daemon says of itself."),
+            "downtime": Verb("glideinwms.cli.frontend:downtime", "Downtimes of the whole Frontend."),
+            "remove": Verb("glideinwms.cli.frontend:remove", "Ask the Factories to remove pilots."),
         },
     ),
     "version": ("The version of this program.", Verb("glideinwms.cli.version:version", "Print the version.")),

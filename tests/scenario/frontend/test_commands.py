@@ -1,0 +1,101 @@
+"""`gwms frontend status|downtime|remove` on what a daemon has left, and on one that runs."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glideinwms.cli.main import main
+from glideinwms.lib import downtimes
+from tests.scenario.frontend.scene import Scene, at
+
+
+def gwms(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    """(exit code, stdout, stderr) of a command."""
+    capsys.readouterr()
+    code = 0
+    try:
+        main(argv)
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 0
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+def place(s: Scene) -> tuple[str, str]:
+    return "--work-dir", str(s.base / "work")
+
+
+def test_status_tells_what_is_asked_and_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    s = Scene(tmp_path)
+    one = s.group().match[0]
+    law = type(one)('job["Wants"] == "x"', "frontend.xml:12")
+    s.write(groups=(s.group(match=(law,)),))
+    s.runner.reload()
+    s.jobs(100)
+    s.jobs(7, wants="nothing")
+    s.schedds["schedd2"].down = True
+    s.cycle()
+    code, out, _ = gwms(capsys, "frontend", "status", *place(s))
+    assert code == 0
+    for text in ("107 idle jobs, 7 of them match no entry", "Wants='nothing'", "frontend.xml:12", at("A"),
+                 "RampUpAttenuation", "frozen: schedd schedd2", "schedd schedd2: last read never"):  # fmt: skip
+        assert text in out, text
+    code, out, _ = gwms(capsys, "frontend", "status", *place(s), "--json", "--group", "main")
+    data: dict[str, Any] = json.loads(out)
+    assert data["running"] and data["groups"]["main"]["jobs"]["unmatched"] == 7
+    code, _, err = gwms(capsys, "frontend", "status", *place(s), "--group", "nobody")
+    assert code == 1 and "groups are main" in err
+
+
+def test_status_of_a_daemon_that_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    s = Scene(tmp_path)
+    s.cycle()
+    path = tmp_path / "work/state/status.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "pid": 2**22 + 1}))
+    code, out, _ = gwms(capsys, "frontend", "status", *place(s))
+    assert code == 3 and "does not run" in out
+
+
+def test_a_downtime_from_begin_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    s = Scene(tmp_path)
+    assert gwms(capsys, "frontend", "downtime", "check", *place(s))[0] == 0
+    assert gwms(capsys, "frontend", "downtime", "up", *place(s))[0] == 1
+    code, out, _ = gwms(capsys, "frontend", "downtime", "down", *place(s), "--end", "+2h", "--comment", "power cut")
+    assert code == 0 and "power cut" in out
+    assert gwms(capsys, "frontend", "downtime", "check", *place(s))[0] == 1
+    text = (tmp_path / "work/frontenddowntime").read_text()
+    assert [len(line.partition("#")[0].split()) for line in text.splitlines()[1:]] == [2], "as the deployed one reads"
+    [line], wrong = downtimes.load(tmp_path / "work/frontenddowntime")
+    assert not wrong and line.end is not None and 7100 < line.end - line.start < 7300
+    assert gwms(capsys, "frontend", "downtime", "up", *place(s))[0] == 0
+    code, out, _ = gwms(capsys, "frontend", "downtime", "list", *place(s), "--json")
+    assert code == 0 and gwms(capsys, "frontend", "downtime", "down", *place(s), "--end", "2001-01-01")[0] == 1
+    acts = [json.loads(t)["what"] for t in (tmp_path / "work/state/audit.jsonl").read_text().splitlines()]
+    assert acts == ["begin", "end"]
+
+
+def test_remove_waits_for_the_daemons_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    s = Scene(tmp_path)
+    s.jobs(50)
+    s.cycle()
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.wait(0.1):
+            s.cycle()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        code, out, _ = gwms(capsys, "frontend", "remove", "idle", "--excess", *place(s))
+        assert code == 0 and "removeIdleExcess" in out
+        code, _, err = gwms(capsys, "frontend", "remove", "all", "--group", "nobody", *place(s))
+        assert code == 1 and "no enabled group" in err
+    finally:
+        stop.set()
+        worker.join()
