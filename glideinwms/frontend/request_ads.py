@@ -33,8 +33,8 @@ class Published:
     id: str
     name_hash: str
     security_class: str
-    files: tuple[tuple[str, bytes], ...] = ()
-    sealed: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    sealed: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

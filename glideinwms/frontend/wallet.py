@@ -42,7 +42,7 @@ class Wallet:
     usable: Mapping[str, Published] = field(default_factory=dict)
     unusable: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
-    scitokens: Mapping[str, str] = field(default_factory=dict)
+    scitokens: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def read_file(path: str) -> bytes:

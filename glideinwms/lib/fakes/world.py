@@ -23,11 +23,12 @@ COST = 0.01
 
 @dataclass(slots=True)
 class World:
-    """Collectors by address and schedds by address. One clock for all."""
+    """Collectors by address and schedds by address. One clock for all. `params`: HTCondor's configuration."""
 
     clock: Clock = field(default_factory=Clock)
     collectors: dict[str, Collector] = field(default_factory=dict)
     schedds: dict[str, Schedd] = field(default_factory=dict)
+    params: dict[str, str] = field(default_factory=dict)
 
     def collector(self, address: str, **options: Any) -> Collector:
         """A new collector; the first one is also the local one ("")."""
@@ -50,13 +51,14 @@ class World:
     @contextlib.contextmanager
     def installed(self, identity: Identity = "condor@fake") -> Iterator[None]:
         """`lib.htc` speaks to this world, as `identity`, while the block runs."""
-        old = htc._collector, htc._schedd
+        old = htc._collector, htc._schedd, htc.param
         htc._collector = lambda pool: _CollectorClient(self, pool, _who(identity, pool))
         htc._schedd = lambda schedd: _ScheddClient(self, schedd.address, _who(identity, schedd.name))
+        htc.param = lambda name: self.params.get(name, "")
         try:
             yield
         finally:
-            htc._collector, htc._schedd = old
+            htc._collector, htc._schedd, htc.param = old
 
 
 def _who(identity: Identity, endpoint: str) -> str:
