@@ -1,0 +1,104 @@
+"""A Frontend and a Factory as they are, over HTCondor in memory and on one virtual clock."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jwt
+
+from glideinwms.factory.daemon import FactoryDaemon
+from glideinwms.factory.policy import FactoryPolicy
+from glideinwms.frontend.daemon import FrontendDaemon
+from glideinwms.frontend.policy import FrontendPolicy
+from glideinwms.lib.cycle import Cycle
+from glideinwms.lib.fakes import Collector, Schedd, World
+from glideinwms.lib.fakes.clock import Clock
+from glideinwms.lib.files import write_atomic
+from glideinwms.lib.jsondata import to_json
+from tests.unit.factory import makes
+from tests.unit.frontend import build_frontend
+
+WMS, USER = "wms.demo:9618", "user.demo:9618"
+FACTORY, FRONTEND = "factory@wms.demo", "frontend@wms.demo"
+SCITOKEN = jwt.encode({"sub": "demo-pilots", "exp": 4_000_000_000}, b"an-issuers-own-secret-of-some-length", "HS256")
+PASSWORD = b"the pool's own signing key, which nobody may see"
+
+
+def _write(work: Path, policy: FactoryPolicy | FrontendPolicy) -> None:
+    work.mkdir(parents=True, exist_ok=True)
+    write_atomic(work / "policy.json", json.dumps(to_json(policy)))
+
+
+@dataclass
+class Pair:
+    """Both daemons with directories below `base`; one entry A, one group main, jobs that want it."""
+
+    base: Path
+    world: World = field(default_factory=lambda: World(Clock(float(int(time.time())))))
+    wms: Collector = field(init=False)
+    user: Collector = field(init=False)
+    queue: Schedd = field(init=False)
+    jobs: Schedd = field(init=False)
+    factory: Cycle[Any, Any, Any, Any] = field(init=False)
+    frontend: Cycle[Any, Any, Any, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        world = self.world
+        world.params["TRUST_DOMAIN"] = "user.demo"
+        self.wms, self.user = world.collector(WMS), world.collector(USER)
+        self.queue = world.schedd("schedd@factory", self.wms)
+        self.jobs = world.schedd("jobs@user.demo", self.user)
+        _write(self.base / "factory", self.factory_policy())
+        _write(self.base / "frontend", self.frontend_policy())
+        self._files()
+        now = world.clock()
+        self.factory_pool = world.pool({WMS: FACTORY, "": FACTORY, "schedd@factory": FACTORY})
+        self.frontend_pool = world.pool(
+            {WMS: FRONTEND, USER: "frontend@user.demo", "jobs@user.demo": "frontend@user.demo"}
+        )
+        factory = FactoryDaemon(self.base / "factory", self.factory_pool, now)
+        factory.applier.sleep = lambda seconds: None
+        frontend = FrontendDaemon(self.base / "frontend", self.frontend_pool, world.clock)
+        self.factory = Cycle(factory, self.base / "factory", clock=world.clock, seed=lambda: 1)
+        self.frontend = Cycle(frontend, self.base / "frontend", clock=world.clock, seed=lambda: 1)
+
+    def factory_policy(self) -> FactoryPolicy:
+        """One entry that takes SciTokens."""
+        attrs = {
+            "GLIDEIN_Site": "SiteA", "GLIDEIN_TrustDomain": "demo", "GLIDEIN_SupportedAuthenticationMethod": "scitoken",
+        }  # fmt: skip
+        base = self.base / "factory"
+        return makes.policy(
+            base, makes.entry("A", attrs=attrs, trust_domain="demo"), work_dir=str(base), collector=WMS,
+            frontends=(makes.FrontendTrust("fe", FRONTEND, {"frontend": "feuser"}),),
+        )  # fmt: skip
+
+    def frontend_policy(self) -> FrontendPolicy:
+        """One group that asks for it."""
+        base = self.base / "frontend"
+        token = str(base / "ce.scitoken")
+        pools = (build_frontend.WmsPool(WMS, FACTORY, FRONTEND),)
+        credential = build_frontend.CredentialPolicy(token, "scitoken", "demo", "frontend", absfname=token)
+        group = build_frontend.group(schedds=("jobs@user.demo",), wms_pools=pools, credentials=(credential,))
+        return build_frontend.policy(
+            group, work_dir=str(base), passwords_dir=str(base / "passwords.d"), tokens_dir=str(base / "tokens.d"),
+            user_collector=USER, pilot_collectors=USER,
+        )  # fmt: skip
+
+    def _files(self) -> None:
+        work, fe = self.base / "factory", self.base / "frontend"
+        (work / "glidein_startup.0.sh").write_text("#!/bin/sh\n")
+        (fe / "passwords.d").mkdir(mode=0o700)
+        write_atomic(fe / "passwords.d" / "FRONTEND", PASSWORD, 0o600)
+        write_atomic(fe / "ce.scitoken", SCITOKEN + "\n", 0o600)
+
+    def turn(self, turns: int = 1) -> None:
+        """The Factory says what it has, the Frontend asks, the Factory serves; a minute passes each time."""
+        for _ in range(turns):
+            for one in (self.factory, self.frontend):
+                one.once()
+                self.world.clock.advance(30)

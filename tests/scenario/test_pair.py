@@ -1,0 +1,162 @@
+"""Frontend and Factory together, many cycles in seconds: jobs become pilots, and secrets stay where they belong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from glideinwms.lib import audit, log, operator, status
+from glideinwms.lib.credentials.tokens import Signer, claims_of
+from glideinwms.lib.errors import CryptoError
+from glideinwms.lib.htc import Expr
+from tests.scenario.pair import FRONTEND, PASSWORD, SCITOKEN, WMS, Pair
+from tests.support import secrets
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    log.setup("both", tmp_path / "logs", level="DEBUG", console=False)
+    yield Pair(tmp_path)
+    for handler in root.handlers:
+        handler.close()
+    root.handlers[:], root.level = handlers, level
+
+
+def seen(pair: Pair, who: str) -> status.Status:
+    return status.read(pair.base / who / "state/status.json")
+
+
+def no_errors(pair: Pair) -> None:
+    for who in ("factory", "frontend"):
+        assert seen(pair, who).error == "", seen(pair, who).error
+
+
+def test_idle_jobs_become_pilots_and_no_more_than_are_wanted(pair: Pair) -> None:
+    pair.jobs.add(7, Wants="x")
+    for _ in range(12):
+        pair.turn()
+        no_errors(pair)
+        pair.queue.set("JobStatus == 1", JobStatus=2, GridJobStatus="RUNNING")
+    most = pair.wms.ads("glideclient")[0]["ReqMaxGlideins"]
+    assert 7 <= most <= 10 and pair.queue.count() == most, "as many as are asked for, in some turns, and none more"
+    job = next(iter(pair.queue.jobs.values()))
+    assert job["GlideinClient"] == "fe.main" and job["GlideinEntryName"] == "A" and job["JobUniverse"] == 9
+    assert len({job["GlideinSubmitId"] for job in pair.queue.jobs.values()}) > 1
+    assert {ad["Name"] for ad in pair.wms.ads("glidefactory")} == {"A@inst@fact"}
+    assert [ad["GlideClientName"] for ad in pair.user.ads("glideresource")] == ["fe.main"]
+
+
+def test_a_stop_withdraws_every_ad(pair: Pair) -> None:
+    pair.jobs.add(2, Wants="x")
+    pair.turn(4)
+    assert pair.wms.ads("glideclient") and pair.wms.ads("glidefactory") and pair.wms.ads("glidefactoryglobal")
+    for one in (pair.frontend, pair.factory):
+        one.daemon.stop(one.policy)
+    pair.world.clock.advance(1)
+    kinds = ("glidefactory", "glidefactoryglobal", "glidefactoryclient", "glideclient", "glideclientglobal")
+    assert not [k for k in kinds if pair.wms.ads(k)]
+    assert not pair.user.ads("glideresource") and not pair.user.ads("glidefrontendmonitor")
+
+
+def test_another_identity_with_a_copied_request_gets_nothing(pair: Pair) -> None:
+    pair.jobs.add(5, Wants="x")
+    pair.turn(1)
+    copies = [{**ad, "Name": f"X{ad['Name']}"} for ad in pair.wms.ads("glideclient")]
+    assert copies and pair.queue.count() == 0
+    pair.frontend.daemon.stop(pair.frontend.policy)
+    pair.world.clock.advance(1)
+    for ad in copies:
+        pair.wms.put(ad, "UPDATE_MASTER_AD", "evil@wms.demo")
+    pair.factory.once()
+    assert pair.queue.count() == 0 and seen(pair, "factory").error == ""
+    pair.wms.put(copies[0], "UPDATE_MASTER_AD", FRONTEND)
+    pair.world.clock.advance(60)
+    pair.factory.once()
+    assert pair.queue.count() > 0, "the same from its owner is served"
+
+
+def test_malformed_requests_stop_no_other(pair: Pair) -> None:
+    pair.jobs.add(5, Wants="x")
+    pair.turn(2)
+    good = pair.wms.ads("glideclient")[0]
+    bad = [
+        {**good, "ReqIdleGlideins": "many"}, {**good, "ReqIdleGlideins": Expr("1/0")}, {**good, "ReqEncKeyCode": "zz"},
+        {**good, "ClientName": "../../etc"}, {**good, "GlideinEncParamSecurityName": "00" * 16},
+        {**good, "GlideinParamX": "a\nexecutable = /bin/evil"}, {**good, "WebSignType": [1, 2]},
+        {"MyType": "glideclient", "GlideinMyType": "glideclient", "ReqGlidein": good["ReqGlidein"]},
+    ]  # fmt: skip
+    for number, ad in enumerate(bad):
+        pair.wms.put({**ad, "Name": f"BAD{number}_{good['ReqName']}@fe.main"}, "UPDATE_MASTER_AD", FRONTEND)
+    pair.turn(3)
+    no_errors(pair)
+    assert pair.queue.count() >= 1 and sum(seen(pair, "factory").summary["refused"].values()) == len(bad) - 1
+    assert all(job["Cmd"].endswith("glidein_startup.0.sh") for job in pair.queue.jobs.values())
+
+
+def test_no_secret_leaves_its_place(pair: Pair) -> None:
+    """Neither records, status, logs, audit, ads in the clear, job ads nor readings hold a token or a key."""
+    pair.jobs.add(5, Wants="x")
+    pair.turn(6)
+    # things go wrong as well: their messages are where secrets leak
+    good = pair.wms.ads("glideclient")[0]
+    pair.wms.put({**good, "ReqEncIdentity": "00" * 16, "Name": "B1_A@inst@fact@fe.main"}, "UPDATE_MASTER_AD", FRONTEND)
+    pair.wms.put(
+        {**good, "GlideinEncParamBad": "11" * 16, "Name": "B2_A@inst@fact@fe.main"}, "UPDATE_MASTER_AD", FRONTEND
+    )
+    operator.put(pair.base / "factory/state/requests", "nonsense", {"a": "b"})
+    pair.turn(2)
+    pair.queue.hung_after = True
+    pair.jobs.add(30, Wants="x")
+    pair.turn(2)
+    pair.queue.hung_after, pair.queue.down, pair.jobs.down = False, True, True
+    pair.turn(2)
+    (pair.base / "frontend/ce.scitoken").chmod(0o600)
+    made = [p.read_text().strip() for p in (pair.base / "frontend/tokens.d").glob("*.idtoken")]
+    assert len(made) == 1 and claims_of(made[0])["sub"].startswith("SiteA@")
+    signer = Signer.load(pair.base / "frontend/passwords.d/FRONTEND", "user.demo")
+    key = pair.factory.daemon.keys[0]
+    known: dict[str, str | bytes] = {
+        "the CE's token": SCITOKEN, "the pilot's token": made[0], "the signing key": PASSWORD,
+        "the master key": signer.key, "the Factory's key": (pair.base / "factory/rsa.key").read_bytes(),
+    }  # fmt: skip
+    for number, ad in enumerate(pair.wms.ads("glideclient")):
+        try:
+            symmetric = key.unwrap(str(ad["ReqEncKeyCode"]))
+        except CryptoError:
+            continue
+        known[f"symmetric key {number}"] = symmetric.key
+    assert sum(n.startswith("symmetric") for n in known) >= 1
+
+    def may(path: Path) -> bool:
+        own = {"rsa.key", "rsa.key.bak", "ce.scitoken", "FRONTEND"}
+        return path.name in own or "tokens.d" in path.parts or "proxies" in path.parts
+
+    assert secrets.in_files(pair.base, known, may) == []
+    stored = [p for p in (pair.base / "factory/proxies").rglob("credential_*") if p.is_file()]
+    assert any(SCITOKEN in p.read_text() for p in stored), "they did travel"
+    every = [*pair.wms.ads(), *pair.user.ads()]
+    assert secrets.in_data("ads", every, known) == []
+    jobs = [dict(job.items()) for job in pair.queue.jobs.values()]
+    assert jobs and secrets.in_data("job ads", jobs, known) == []
+    for who in ("factory", "frontend"):
+        assert secrets.in_data(who, seen(pair, who), known) == []
+        assert secrets.in_data(f"repr of the {who}", getattr(pair, who).daemon, known) == []
+    calls = [c for pool in (pair.factory_pool, pair.frontend_pool) for c in pool.calls]
+    assert len(calls) > 50 and secrets.in_data("calls", [(c.endpoint, c.function, c.args) for c in calls], known) == []
+    assert list(audit.read(pair.base / "factory/state/audit.jsonl", act="submit"))
+    assert (pair.base / "logs/both.log").stat().st_size > 1000
+
+
+def test_both_sides_agree_on_what_the_wire_carries(pair: Pair) -> None:
+    pair.jobs.add(3, Wants="x")
+    pair.turn(3)
+    told = {ad["MyType"] for ad in (*pair.wms.ads(), *pair.user.ads())}
+    assert {"glidefactory", "glidefactoryglobal", "glidefactoryclient", "glideclient", "glideclientglobal",
+            "glideresource", "glidefrontendmonitor"} <= told  # fmt: skip
+    assert {ad["AuthenticatedIdentity"] for ad in pair.wms.ads("glideclient")} == {FRONTEND}
+    assert pair.wms.address == WMS
