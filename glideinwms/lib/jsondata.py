@@ -17,12 +17,16 @@ from glideinwms.lib.errors import StateError
 
 T = TypeVar("T")
 Json = dict[str, Any]
+PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def to_json(value: Any) -> Any:
     """Plain JSON data of a dataclass tree: tuples and sets become lists, enums their values."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    kind: type = type(value)
+    if kind in PLAIN:
+        return value
+    if (names := _names(kind)) is not None:
+        return {name: to_json(getattr(value, name)) for name in names}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, Mapping):
@@ -37,6 +41,12 @@ def to_json(value: Any) -> Any:
 def from_json(kind: type[T], data: Any, *, where: str = "", ignore_unknown: bool = False) -> T:
     """Rebuild `kind` from `to_json` data; a StateError names the path of what does not fit."""
     return typing.cast(T, _build(kind, data, where or kind.__name__, ignore_unknown))
+
+
+@functools.cache
+def _names(kind: type) -> tuple[str, ...] | None:
+    """Field names of a dataclass, None for any other type."""
+    return tuple(f.name for f in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else None
 
 
 @functools.cache
