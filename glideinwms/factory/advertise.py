@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from glideinwms.factory import ads
 from glideinwms.factory.ads import Told
-from glideinwms.factory.plan import Plan
+from glideinwms.factory.plan import EntryPlan, Plan
 from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.factory.snapshot import Request, Snapshot
 from glideinwms.lib import log
@@ -22,6 +22,9 @@ ADVERTISE, INVALIDATE = "glideinwms.lib.htc:advertise", "glideinwms.lib.htc:inva
 RESTLESS = ("UpdateSequenceNumber", "GlideinMonitorTotalClientMonitorInfoAge", "GlideinMonitorClientMonitorInfoAge")
 
 
+Basis = tuple[EntryPlan, tuple[dict[str, int], ...], bool, dict[str, Value]]
+
+
 class Advertiser:
     """Remembers what was sent, and how often under each name (UpdateSequenceNumber)."""
 
@@ -30,6 +33,8 @@ class Advertiser:
         self.cycle = 0
         self.sequences: Counter[str] = Counter()
         self.sent: dict[tuple[str, str], Ad] = {}
+        self.said: dict[str, Basis] = {}
+        self.coming: dict[str, Basis] = {}
         self.generation = ""
         self.log = log.get("advertise")
 
@@ -41,10 +46,12 @@ class Advertiser:
         everything = self.cycle % max(1, policy.advertise_delay) == 0 or policy.generation != self.generation
         self.cycle += 1
         due: dict[str, list[Ad]] = {}
-        for ad in self._all(policy, key, snapshot, plan, completed):
+        self.coming = {}
+        for ad in self._due(policy, key, snapshot, plan, completed, everything):
+            data = ad.to_ad()
             # the key goes out every cycle (1.1)
-            if everything or isinstance(ad, GlideFactoryGlobal) or self._news(ad):
-                due.setdefault(ad.KIND.update, []).append(ad.to_ad())
+            if everything or isinstance(ad, GlideFactoryGlobal) or self.sent.get(_name(data)) != _content(data):
+                due.setdefault(ad.KIND.update, []).append(data)
         if policy.generation != self.generation:
             self._withdraw_gone(policy)
             self.generation = policy.generation
@@ -66,19 +73,19 @@ class Advertiser:
                 self.log.error("ads not sent", error=problem)
                 continue
             for ad in answer.call.args["ads"]:
-                self.sequences[_key(ad)] += 1
-                self.sent[ad["GlideinMyType"], ad["Name"]] = _content(ad)
+                name = _name(ad)
+                self.sequences[" ".join(name)] += 1
+                self.sent[name] = _content(ad)
                 count += 1
+        if not problem:
+            self.said |= self.coming
         return count, problem
 
-    def _news(self, ad: WireAd) -> bool:
-        data = ad.to_ad()
-        return self.sent.get((str(data["GlideinMyType"]), str(data["Name"]))) != _content(data)
-
-    def _all(
+    def _due(
         self, policy: FactoryPolicy, key: PublicKey, snapshot: Snapshot, plan: Plan,
-        completed: Mapping[str, Mapping[str, Value]],
+        completed: Mapping[str, Mapping[str, Value]], everything: bool,
     ) -> list[WireAd]:  # fmt: skip
+        """The ads of every entry, or of those of which something else is known than when theirs were last sent."""
         number = {name.partition(" ")[2]: n for name, n in self.sequences.items()}
         first = ads.global_ad(policy, key, self.started, number.get(f"{policy.glidein_name}@{policy.factory_name}", 0))
         out: list[WireAd] = [first]
@@ -88,6 +95,10 @@ class Advertiser:
         for row in plan.entries:
             entry = entries[row.entry]
             told = Told(row, requests, row.schedd in known, completed.get(row.entry, {}))
+            basis = _basis(told)
+            if not everything and self.said.get(row.entry) == basis:
+                continue
+            self.coming[row.entry] = basis
             name = str(RequestName(entry.name, policy.glidein_name, policy.factory_name))
             out.append(ads.entry_ad(policy, entry, told, key, snapshot.now, self.started, number.get(name, 0)))
             # without the requests nothing new can be said of them: the old ads stand until they expire
@@ -122,9 +133,16 @@ class Advertiser:
             self.log.error("ads not withdrawn", kind=kind.KIND.my_type, error=str(answer.error))
 
 
-def _key(ad: Mapping[str, Value]) -> str:
-    return f"{ad['GlideinMyType']} {ad['Name']}"
+def _name(ad: Mapping[str, Value]) -> tuple[str, str]:
+    return str(ad["GlideinMyType"]), str(ad["Name"])
 
 
 def _content(ad: Mapping[str, Value]) -> Ad:
     return {k: v for k, v in ad.items() if k not in RESTLESS}
+
+
+def _basis(told: Told) -> Basis:
+    """All that the ads of an entry are made of, besides the policy and the clock."""
+    rows = (told.requests.get(r.request) for r in told.plan.requests)
+    monitors = tuple(dict(r.monitor) if r is not None else {} for r in rows)
+    return told.plan, monitors, told.queue_known, dict(told.completed)

@@ -10,7 +10,7 @@ from typing import Any
 from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.factory.snapshot import Pilot, PilotGroup, Queue, Request, ScheddState
 from glideinwms.factory.trust import Refused, Trust
-from glideinwms.factory.vault import packed
+from glideinwms.factory.vault import Vault, packed
 from glideinwms.lib import downtimes, log
 from glideinwms.lib.crypto import FactoryKey
 from glideinwms.lib.downtimes import Downtime
@@ -56,6 +56,7 @@ class Collector:
         self.refusals: list[Refusal] = []
         self.stored: list[Path] = []
         self.named: set[str] = set()
+        self.vault: Vault | None = None
         self.log = log.get("collect")
 
     def read_requests(self, policy: FactoryPolicy, now: float) -> Reading[tuple[Request, ...]]:
@@ -67,7 +68,9 @@ class Collector:
         if answer.error is not None:
             self.requests = blank.failed(str(answer.error))
             return self.requests
-        trust = Trust(policy, self.keys, now)
+        if self.vault is None or self.vault.base != Path(policy.client_proxies_dir):
+            self.vault = Vault(Path(policy.client_proxies_dir), policy.glidein_name)
+        trust = Trust(policy, self.keys, now, self.vault)
         for raw in answer.value["glideclientglobal"]:
             self._store(trust, raw)
         rows = tuple(self._row(trust, raw) for raw in answer.value["glideclient"])

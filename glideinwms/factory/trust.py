@@ -20,6 +20,7 @@ from glideinwms.lib.names import is_safe
 from glideinwms.lib.reasons import Reason, Refusal
 
 CLASS_PREFIX = "SecurityClass"
+NOT_AN_ARGUMENT = re.compile(r"""[\s\x00-\x1f"'\\`$;]""")
 SIGN_TYPES = ("sha1", "sha256")
 PASSTHRU = "CONTINUE_IF_NO_PROXY"
 PARAMETER = re.compile(r"[A-Za-z0-9_.-]+")
@@ -62,11 +63,13 @@ class Refused(Exception):
 class Trust:
     """Judges ads against the policy. Writes the tokens that a good request brings into the vault (3.4)."""
 
-    def __init__(self, policy: FactoryPolicy, keys: Mapping[str, FactoryKey], now: float) -> None:
+    def __init__(
+        self, policy: FactoryPolicy, keys: Mapping[str, FactoryKey], now: float, vault: Vault | None = None
+    ) -> None:
         self.policy, self.keys, self.now = policy, keys, now
         self.frontends = {f.name: f for f in policy.frontends}
         self.entries = {e.name: e for e in policy.entries if e.enabled}
-        self.vault = Vault(Path(policy.client_proxies_dir), policy.glidein_name)
+        self.vault = vault or Vault(Path(policy.client_proxies_dir), policy.glidein_name)
         self.written: list[Path] = []
 
     def credentials(self, raw: Mapping[str, Any]) -> Iterator[StoredCredential]:
@@ -208,7 +211,7 @@ def _complete(row: Request) -> None:
         web.group_sign256, row.group_name,
     )  # fmt: skip
     for value in texts:
-        if any(c.isspace() or ord(c) < 32 or c in "\"'\\`$;" for c in value):
+        if NOT_AN_ARGUMENT.search(value):
             raise Refused(Reason.BAD_WEB, f"{value!r} cannot be part of a command line")
 
 

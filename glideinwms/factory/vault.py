@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import gzip
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from glideinwms.lib.errors import CredentialError
@@ -18,6 +19,8 @@ class Vault:
 
     base: Path
     glidein_name: str
+    stored: dict[Path, tuple[bytes, tuple[int, int, int]]] = field(default_factory=dict, repr=False, compare=False)
+    _places: dict[str, Path] = field(default_factory=dict, repr=False, compare=False)
 
     def directory(self, username: str) -> Path:
         """Where one Frontend user's files are."""
@@ -27,14 +30,30 @@ class Vault:
         """File of a credential of the global ad; a CredentialError if the id cannot be part of a file name."""
         if not is_safe(cred_id):
             raise CredentialError(f"credential id {cred_id!r} is not a safe name", where=client)
-        return self.directory(username) / f"credential_{client}_{cred_id}"
+        return self._place(username) / f"credential_{client}_{cred_id}"
 
     def token(self, username: str, client: str, entry: str, kind: str) -> Path:
         """File of a request's token; `kind` idtoken or scitoken."""
-        return self.directory(username) / f"credential_{client}_{entry}.{kind}"
+        return self._place(username) / f"credential_{client}_{entry}.{kind}"
+
+    def _place(self, username: str) -> Path:
+        if username not in self._places:
+            self._places[username] = self.directory(username)
+        return self._places[username]
 
     def store(self, path: Path, data: bytes) -> bool:
-        """Write a file unless it has this content already; whether it was written."""
+        """Write a file unless it has this content already; whether it was written. What was found or written is
+        remembered in `stored` by its sum, and read again only if the file has changed."""
+        digest = hashlib.sha256(data).digest()
+        known = self.stored.get(path)
+        if known is not None and known[0] == digest and known[1] == _stamp(path):
+            return False
+        written = self._store(path, data)
+        if (stamp := _stamp(path)) is not None:
+            self.stored[path] = (digest, stamp)
+        return written
+
+    def _store(self, path: Path, data: bytes) -> bool:
         if not is_safe(path.name):
             raise CredentialError(f"{path.name!r} is not a safe file name")
         path.parent.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
@@ -65,6 +84,15 @@ class Vault:
         if token.exists():
             text = f"{token.read_text()}####{text}"
         self.store(packed(path), text.encode())
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What changes when somebody touches a file: inode, mode, and mtime with size folded in."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mode, found.st_mtime_ns ^ found.st_size
 
 
 def packed(path: Path) -> Path:
