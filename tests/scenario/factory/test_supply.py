@@ -92,6 +92,7 @@ def test_downtimes(line: str, stopped: set[str], in_ad: bool, tmp_path: Path) ->
     if stopped:
         [client] = s.wms.ads("glidefactoryclient", 'ReqEntryName == "A"')
         assert "Downtime" in client["GlideinMonitorStatus_Reason"]
+        assert client["GLIDEIN_In_Downtime"] is True
 
 
 def test_a_scheduled_downtime_begins_and_ends_by_itself(tmp_path: Path) -> None:
