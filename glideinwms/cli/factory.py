@@ -42,7 +42,7 @@ def status(work_dir: WorkDir = DEFAULT, as_json: Json = False) -> None:
     from glideinwms.lib import status as files
 
     found = files.read(work_dir / "state/status.json")
-    running = files.running(found)
+    running = files.running(work_dir / "state/status.json")
     if as_json:
         output.print_json({"running": running, "status": found})
     else:
@@ -172,7 +172,7 @@ def say(work_dir: Path, verb: str, args: dict[str, str], as_json: bool) -> None:
 
     path = work_dir / "state/status.json"
     found = files.read(path) if path.exists() else None
-    if found is None or not files.running(found):
+    if found is None or not files.running(path):
         output.fail(f"no daemon runs in {work_dir}", output.NOT_RUNNING)
     assert found is not None
     folder = work_dir / "state/requests"

@@ -43,7 +43,7 @@ def status(work_dir: WorkDir = DEFAULT, group: Group = "", as_json: Json = False
     from glideinwms.lib.errors import StateError
 
     found = files.read(work_dir / "state/status.json")
-    running = files.running(found)
+    running = files.running(work_dir / "state/status.json")
     groups = found.summary.get("groups", {})
     if group and group not in groups:
         raise StateError(f"there is no group {group} in the last cycle", hint=f"groups are {', '.join(groups)}")

@@ -228,7 +228,7 @@ def run(
 ) -> int:
     """Run a daemon until SIGTERM, or one cycle. One daemon a work directory. Exit code: 0, or 1 if `once` failed."""
     flags = Flags()
-    with locked(work_dir / "state" / "daemon.lock", daemon.name), signals(flags):
+    with locked(work_dir / "state" / status.LOCK, daemon.name), signals(flags):
         cycle = Cycle(daemon, work_dir, clock=clock, seed=seed)
         if once:
             return 0 if cycle.once() else 1

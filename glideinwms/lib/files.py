@@ -7,10 +7,13 @@ import errno
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from glideinwms.lib.errors import StateError
+
+LOOKS = 5
 
 
 def write_atomic(path: Path, data: bytes | str, mode: int = 0o644, *, fsync: bool = False) -> None:
@@ -76,16 +79,40 @@ def locked(path: Path, what: str) -> Iterator[None]:
     except OSError as error:
         raise StateError(f"cannot be locked: {error.strerror}", where=str(path), hint=hint_of(error)) from error
     try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken(fd):
             holder = os.pread(fd, 200, 0).decode(errors="replace").strip() or "another process"
-            raise StateError(f"is held by {holder}", where=str(path), hint="wait for it to end, or end it") from None
+            raise StateError(f"is held by {holder}", where=str(path), hint="wait for it to end, or end it")
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{what}, pid {os.getpid()}".encode(), 0)
         yield
     finally:
         os.close(fd)
+
+
+def _taken(fd: int) -> bool:
+    """Whether the lock is ours. Who only looks whether it is held has it for an instant: asked more than once."""
+    for _ in range(LOOKS):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(0.1)
+    return False
+
+
+def held(path: Path) -> bool:
+    """Whether somebody holds the lock `path`."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 def hint_of(error: OSError) -> str:

@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
+import pwd
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class WordAnswer:
 def put(directory: Path, verb: str, args: dict[str, str]) -> str:
     """Leave a word for the daemon; its id."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o770)
-    word = Word(uuid.uuid4().hex, verb, args, getpass.getuser(), time.time())
+    word = Word(uuid.uuid4().hex, verb, args, user(os.getuid()), time.time())
     write_atomic(directory / f"{word.id}.json", json.dumps(to_json(word)), 0o660)
     return word.id
 
@@ -61,14 +62,26 @@ def wait_answer(directory: Path, word_id: str, timeout: float) -> WordAnswer:
     raise StateError(f"no answer within {timeout:g} s", where=str(directory), hint="is the daemon running?")
 
 
+def user(uid: int) -> str:
+    """The name of a user of this machine."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
 def pending(directory: Path) -> Iterator[tuple[Path, Word]]:
-    """Words not yet consumed, oldest first. One that cannot be read is answered so and dropped."""
+    """Words not yet consumed, oldest first; `who` is the file's owner, whatever it says. One that cannot be read is
+    answered so and dropped."""
     if not directory.is_dir():
         return
     paths = [p for p in directory.glob("*.json") if not p.name.endswith(".answer.json")]
-    for path in sorted(paths, key=os.path.getmtime):
+    for path in sorted(paths, key=lambda p: p.lstat().st_mtime):
         try:
-            yield path, from_json(Word, json.loads(path.read_text()))
+            found = path.lstat()
+            if not stat.S_ISREG(found.st_mode):
+                raise StateError("is no file")
+            yield path, replace(from_json(Word, json.loads(path.read_text())), who=user(found.st_uid))
         except (ValueError, StateError, OSError) as error:
             _answer(path, WordAnswer(False, f"unreadable request: {error}"))
 

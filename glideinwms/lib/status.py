@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from glideinwms.lib.errors import StateError
-from glideinwms.lib.files import read_text, write_atomic
+from glideinwms.lib.files import held, read_text, write_atomic
 from glideinwms.lib.jsondata import from_json, to_json
 
 SCHEMA = 1
+LOCK = "daemon.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,6 @@ def read(path: Path) -> Status:
         raise StateError(f"is not JSON: {error}", where=str(path)) from error
 
 
-def running(status: Status) -> bool:
-    """Whether the process that wrote it still lives."""
-    try:
-        os.kill(status.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def running(path: Path) -> bool:
+    """Whether the daemon of a status file lives: its lock is held. (Its pid may be another program's by now.)"""
+    return held(path.with_name(LOCK))

@@ -86,10 +86,13 @@ def test_an_ad_survives_long_form_and_the_collectors_stamps(kind: type[WireAd]) 
     check()
 
 
-@given(st.lists(st.dictionaries(NAME, VALUE, min_size=1, max_size=6), min_size=1, max_size=4))
+# what HTCondor's parser reads as a plain name, each in one case only
+PLAIN = st.from_regex(r"[a-z][a-z0-9_]{0,12}", fullmatch=True).map(lambda n: f"x{n}")
+WITHOUT_BACKSLASH = VALUE.filter(lambda v: not (isinstance(v, str) and "\\" in v))
+
+
+@given(st.lists(st.dictionaries(PLAIN, WITHOUT_BACKSLASH, min_size=1, max_size=6), min_size=1, max_size=4))
 def test_long_form_is_read_by_htcondor_as_by_us(ads: list[dict[str, Any]]) -> None:
-    ads = [{k: v for k, v in ad.items() if not (isinstance(v, str) and "\\" in v)} or {"A": 1} for ad in ads]
-    ads = [{re.sub(r"[.:-]", "_", k): v for k, v in ad.items()} for ad in ads]
     for ad in ads:
         assert parse_long_form(long_form([ad])) == [ad]
         theirs = classad2.parseOne(long_form([ad]).replace("= True\n", "= true\n").replace("= False\n", "= false\n"))

@@ -343,10 +343,10 @@ def test_a_real_process_lives_and_ends_by_signals(tmp_path: Path, number: int) -
         (tmp_path / "policy").write_text("g2")
         daemon.send_signal(signal.SIGHUP)
         wait_status(tmp_path, lambda s: s.generation == "g2" and not s.policy_error)
-        assert status.running(seen(tmp_path))
+        assert status.running(tmp_path / "state/status.json")
         daemon.send_signal(number)
         assert daemon.wait(60) == 0
-    assert (tmp_path / "withdrawn").read_text() == "g2" and not status.running(seen(tmp_path))
+    assert (tmp_path / "withdrawn").read_text() == "g2" and not status.running(tmp_path / "state/status.json")
     record = json.loads(json.dumps(records.newest(tmp_path / "state" / "cycles")))
     assert record["generation"] == "g2"
 

@@ -11,6 +11,7 @@ import os
 import pickle
 import stat
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -238,10 +239,12 @@ def a_status(**more: Any) -> status.Status:
 def test_a_status_is_read_back_and_a_newer_ones_fields_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "status.json"
     status.write(path, a_status())
-    assert status.read(path) == a_status() and status.running(status.read(path))
+    assert status.read(path) == a_status() and not status.running(path)
+    with files.locked(tmp_path / status.LOCK, "toy"):
+        assert status.running(path)
+    assert not status.running(path) and not status.running(tmp_path / "none" / "status.json")
     path.write_text(json.dumps({**json.loads(path.read_text()), "news": 1}))
     assert status.read(path) == a_status()
-    assert not status.running(a_status(pid=2**22 + 1))
 
 
 @pytest.mark.parametrize(
@@ -275,6 +278,39 @@ def test_words_are_heard_in_order_and_answered(tmp_path: Path) -> None:
     answers = [operator.wait_answer(tmp_path, i, 5) for i in ids]
     assert [a.text for a in answers] == ["done 0", "unknown verb 'approve'", "done 2"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_spoke_is_the_owner_of_the_file(tmp_path: Path) -> None:
+    word_id = operator.put(tmp_path, "approve", {})
+    path = tmp_path / f"{word_id}.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "who": "the boss"}))
+    assert [w.who for w, _ in operator.consume(tmp_path, lambda w: "")] == [operator.user(os.getuid())]
+    secret = tmp_path / "secret"
+    secret.write_text('{"id": "s3cret", "verb": "v", "args": {}, "who": "w", "time": 1}')
+    (tmp_path / "link.json").symlink_to(secret)
+    assert operator.consume(tmp_path, lambda w: "") == [] and secret.exists()
+    assert not operator.wait_answer(tmp_path, "link", 5).ok
+    assert operator.user(2**31 - 7) == f"uid {2**31 - 7}"
+
+
+def test_a_look_at_a_lock_keeps_nobody_out(tmp_path: Path) -> None:
+    looks = threading.Event()
+
+    def look() -> None:
+        while not looks.is_set():
+            files.held(tmp_path / "lock")
+            time.sleep(0.002)
+
+    (tmp_path / "lock").touch()
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        for _ in range(200):
+            with files.locked(tmp_path / "lock", "me"):
+                assert files.held(tmp_path / "lock")
+    finally:
+        looks.set()
+        thread.join()
 
 
 def test_a_word_that_makes_the_daemon_fail_is_heard_once(tmp_path: Path) -> None:
