@@ -51,14 +51,14 @@ def read_queue(schedd: ScheddAddress, factory: str, glidein: str, min_age: int) 
     rows = htc.group_jobs(schedd, counted, ["GlideinFactory", "GlideinName", *GROUPING]) if total else []
     method = "grouped"
     if abs(sum(int(r.get("JobCount", 0)) for r in rows) - total) > max(SLACK_JOBS, SLACK_SHARE * total):
-        rows, method = _by_slices(schedd, counted, total), "sliced"
+        rows, method = by_slices(schedd, counted, total), "sliced"
     odd = f"{counted} && (JobStatus == 5 || (time() - EnteredCurrentStatus) > {min_age})"
     return {"groups": rows, "exceptions": htc.query_jobs(schedd, odd, EXCEPTION), "method": method}
 
 
-def _by_slices(schedd: ScheddAddress, constraint: str, total: int) -> list[dict[str, Any]]:
-    """The same rows from plain queries of slices of the queue, for a schedd that does not group well."""
-    slices = total // SLICE + 1
+def by_slices(schedd: ScheddAddress, constraint: str, total: int, size: int = SLICE) -> list[dict[str, Any]]:
+    """The same rows from plain queries of slices of about `size` pilots, for a schedd that does not group well."""
+    slices = total // size + 1
     counts: dict[tuple[Any, ...], int] = {}
     for k in range(slices):
         part = constraint if slices == 1 else f"{constraint} && (ProcId + ClusterId) % {slices} == {k}"

@@ -1,0 +1,124 @@
+"""Counting, finding and acting on pilots in a real schedd (decisions 2, 4)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from glideinwms.demo.grid import Grid
+from glideinwms.factory import act
+from glideinwms.factory.collect import queue_of
+from glideinwms.factory.decide.states import count
+from glideinwms.factory.plan import QUEUED, RUNNING, WAIT
+from glideinwms.lib.htc import ScheddAddress
+from glideinwms.lib.readers import Call, ReaderPool
+
+pytestmark = pytest.mark.condor
+OURS = {"My.GlideinFactory": '"f"', "My.GlideinName": '"i"', "My.GlideinSecurityClass": '"frontend"',
+        "My.GlideinFrontendName": '"fe:frontend"', "My.GlideinEntrySubmitFile": '"entry_A/job.condor"'}  # fmt: skip
+
+
+class Queue:
+    """A schedd with jobs that stay as they are put; spoken to through readers, as the daemon does."""
+
+    def __init__(self, pool: ReaderPool, schedd: ScheddAddress) -> None:
+        self.pool, self.schedd = pool, schedd
+
+    def ask(self, function: str, writer: bool = False, **args: object) -> object:
+        answer = self.pool.one(Call(self.schedd.name, function, {"schedd": self.schedd, **args}, 60.0, writer=writer))
+        if answer.error is not None:
+            raise answer.error
+        return answer.value
+
+    def put(self, n: int, entry: str = "A", client: str = "fe.main", **more: str) -> int:
+        """Pilots on hold unless `more` says otherwise; their cluster."""
+        attributes = {"My.GlideinEntryName": f'"{entry}"', "My.GlideinClient": f'"{client}"',
+                      "My.GlideinCredentialIdentifier": '"CRED"', **OURS}  # fmt: skip
+        job = {"universe": "grid", "grid_resource": "condor s c", "executable": "/bin/sleep", "hold": "True"}
+        made = self.ask(
+            "glideinwms.lib.htc:submit", True, description={**job, **attributes, **more}, count=n
+        )  # fmt: skip
+        assert isinstance(made, list)
+        return int(made[0][0])
+
+    def read(self, min_age: int = 100) -> dict[str, object]:
+        found = self.ask("glideinwms.factory.fold:read_queue", factory="f", glidein="i", min_age=min_age)
+        assert isinstance(found, dict)
+        return found
+
+
+@pytest.fixture
+def queue(make_grid: Callable[..., Grid], client: Callable[[Grid, str], Path]) -> Queue:
+    grid = make_grid(("wms",))
+    client(grid, "factory@wms.demo")
+    with ReaderPool() as pool:
+        found = pool.one(Call("c", "glideinwms.lib.htc:locate_schedds", {"collector": "", "names": None}))
+        ad = found.value[0]
+        yield Queue(pool, ScheddAddress(ad["Name"], ad["MyAddress"]))
+
+
+def test_counts_and_exceptions(queue: Queue) -> None:
+    queue.put(30)
+    queue.put(20, entry="B", client="fe.two")
+    queue.put(5, **{"My.GlideinFactory": '"another"'})
+    queue.put(4, **{"My.GlideinCredentialIdentifier": "undefined"})
+    found = queue.read()
+    assert found["method"] == "grouped"
+    seen = queue_of(found)
+    assert Counter({(g.entry, g.client, g.status): g.count for g in seen.groups}) == Counter(
+        {("A", "fe.main", 5): 30, ("B", "fe.two", 5): 20}
+    )
+    assert count(seen.groups).held == 50
+    assert len(seen.exceptions) == 50 and all(p.hold_code is not None and p.timed for p in seen.exceptions)
+    assert {p.submit_file for p in seen.exceptions} == {"job.condor"}
+
+
+def test_slices_count_the_same(queue: Queue) -> None:
+    queue.put(30)
+    queue.put(12, entry="B")
+    grouped = queue_of(queue.read()).groups
+    rows = queue.ask("glideinwms.factory.fold:by_slices", constraint='GlideinFactory =?= "f"', total=42, size=10)
+    sliced = queue_of({"groups": rows, "exceptions": []}).groups
+    assert sorted(map(str, sliced)) == sorted(map(str, grouped))
+
+
+def test_a_submit_is_found_by_its_id(queue: Queue) -> None:
+    queue.put(7, **{"My.GlideinSubmitId": '"abc"'})
+    assert queue.ask("glideinwms.factory.fold:find_submit", submit_id="abc") == 7
+    assert queue.ask("glideinwms.factory.fold:find_submit", submit_id="abd") == 0
+
+
+def test_acting_on_ids(queue: Queue) -> None:
+    first, second = queue.put(3), queue.put(3)
+    picks = [('GlideinEntryName =?= "A" && JobStatus == 5', 4), (act.ids_constraint([f"{second}.2"]), 5)]
+    args = {"action": "Remove", "picks": picks, "cap": 5, "reason": "test"}
+    done = queue.ask("glideinwms.factory.act:pick_and_act", True, **args)
+    assert done == [[f"{first}.0", f"{first}.1", f"{first}.2", f"{second}.0"], [f"{second}.2"]]
+    left = queue.ask("glideinwms.factory.fold:read_ids", constraint="JobStatus != 3", limit=9)
+    assert left == [f"{second}.1"]
+    assert queue.ask("glideinwms.factory.act:pick_and_act", True, **{**args, "cap": 0}) == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("status", "grid", "states"),
+    [(1, None, {WAIT}), (1, "PENDING", {QUEUED}), (1, "odd", {QUEUED}), (1, "", {QUEUED}), (2, None, {RUNNING}),
+     (2, "inlrms: r", {RUNNING}), (2, "odd", {RUNNING, QUEUED}), (2, "Done", {RUNNING}), (5, None, set())],
+)  # fmt: skip
+def test_states_mean_the_same_to_the_schedd(status: int, grid: str | None, states: set[str]) -> None:
+    """`act.state_constraint` against `states.removal_state`, in the ClassAd language itself."""
+    import classad2
+
+    ad = classad2.ClassAd({"JobStatus": status, **({} if grid is None else {"GridJobStatus": grid})})
+    found = {s for s in (WAIT, QUEUED, RUNNING) if classad2.ExprTree(act.state_constraint([s])).eval(ad) is True}
+    assert found == states
+
+
+def test_files_that_pilots_name(queue: Queue) -> None:
+    queue.put(2, **{"My.SciTokensFile": '"/x/t.scitoken"', "transfer_input_files": "/etc/hostname, /etc/passwd",
+                    "log": "/tmp/a.log"})  # fmt: skip
+    found = queue.ask("glideinwms.factory.fold:files_in_use", factory="f", glidein="i")
+    assert isinstance(found, set)
+    assert {"/x/t.scitoken", "/etc/hostname", "/etc/passwd", "/tmp/a.log"} <= found
