@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from glideinwms import __version__
@@ -11,7 +12,7 @@ from glideinwms.creation.built import Built
 from glideinwms.creation.elements import load
 from glideinwms.creation.factory_entry import Shared, name_of, resolve
 from glideinwms.creation.factory_model import Entry, EntrySet, Factory
-from glideinwms.creation.placement import Placed, place_factory
+from glideinwms.creation.placement import place_factory
 from glideinwms.creation.problems import Problems
 from glideinwms.creation.stagefiles import GLIDEIN, Pilot, Tables, expanded, gridmap, load_pilot, user_item
 from glideinwms.factory.policy import SCHEMA, EntryPolicy, FactoryPolicy, FrontendTrust, Retention, StageTriple
@@ -44,7 +45,7 @@ def build_factory(
     sub = f"/glidein_{factory.glidein_name}" if factory.factory_versioning else ""
     url = factory.stage.web_base_url.rstrip("/") + sub
     blobs: dict[str, Blob] = {}
-    shared = Shared(factory, _without_references(placed, factory), pilot, blobs, url, problems)
+    shared = Shared(factory, placed, pilot, blobs, url, problems)
     entries: list[Entry | EntrySet] = [*factory.entries, *factory.entry_sets]
     schedds = assign_schedds(entries, [s.strip() for s in factory.schedd_name.split(",") if s.strip()], previous or {})
     if collectors := _monitoring(factory):
@@ -56,11 +57,6 @@ def build_factory(
     policy = _policy(factory, options, [p for p, _ in done], main, url, sub, pilot)
     work = {policy.startup_script.rpartition("/")[2]: pilot.startup}
     return Built("factory", policy, (main, *(t for _, t in done)), work, _directories(policy), options.keep_generations)
-
-
-def _without_references(placed: Placed, factory: Factory) -> Placed:
-    """The tables themselves; entries adopt what needs expansion and override it by name."""
-    return placed
 
 
 def assign_schedds(entries: list[Entry | EntrySet], schedds: list[str], previous: Mapping[str, str]) -> dict[str, str]:
@@ -107,13 +103,9 @@ def _main_tree(factory: Factory, shared: Shared, problems: Problems, cache: Path
     lists = {"file_list": expanded(pilot, "main", "file_list", tables, generated) + before}
     lists |= {name: expanded(pilot, "main", name, tables, {}) for name in LISTS[1:]}
     lists["after_file_list"] = after + lists["after_file_list"]
-    lists["file_list"].append(Item("glidein_startup.sh", pilot.startup, "nocache"))
-    plain = Item("glidein_startup.sh", pilot.startup, "nocache")
-    lists["file_list"].remove(plain)
     tree = build("", lists, pilot.ids)
-    return Tree(
-        tree.subdir, tree.descript, tree.sign, tree.sign256, tree.files, {**tree.plain, plain.infile: plain.blob}
-    )
+    # the probe and clouds fetch it under its plain name (protocol 6.1)
+    return replace(tree, plain={**tree.plain, "glidein_startup.sh": pilot.startup})
 
 
 def _ready(consts: Mapping[str, object], factory: Factory) -> dict[str, object]:

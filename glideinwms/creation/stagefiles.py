@@ -73,11 +73,10 @@ def load_pilot(root: Path = GLIDEIN) -> Pilot:
 
 def _pilot_files(root: Path, row: Mapping[str, Any]) -> Iterable[PilotFile]:
     trees = row.get("tree", "main")
-    default = "preentry_file_list" if "client" in str(trees) else "file_list"
     for tree in [trees] if isinstance(trees, str) else trees:
         if tree not in TREES:
             raise StageError(f"{tree!r} is none of {', '.join(TREES)}", where=str(root / "manifest.toml"))
-        name = row.get("list", default)
+        name = row.get("list", "preentry_file_list" if tree.startswith("client") else "file_list")
         if "generated" in row:
             yield PilotFile(tree, name, None, generated=str(row["generated"]))
             continue

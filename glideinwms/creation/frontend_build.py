@@ -1,0 +1,210 @@
+"""The Frontend's file resolved: FrontendPolicy and the trees of the main part and every group."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from glideinwms import __version__
+from glideinwms.creation import frontend_checks, nodes, own, source
+from glideinwms.creation.built import Built
+from glideinwms.creation.elements import load
+from glideinwms.creation.expand import Unexpandable, expand
+from glideinwms.creation.frontend_credentials import credentials_of
+from glideinwms.creation.frontend_match import law_of
+from glideinwms.creation.frontend_model import Frontend, Group, TotalRunning, TotalSlots
+from glideinwms.creation.frontend_trees import group_tree, main_tree
+from glideinwms.creation.placement import Placed, Value, place_frontend
+from glideinwms.creation.problems import Problems
+from glideinwms.creation.stagefiles import GLIDEIN, load_pilot
+from glideinwms.frontend.policy import (
+    SCHEMA,
+    FrontendPolicy,
+    GroupLimits,
+    GroupPolicy,
+    HighAvailability,
+    MaxCurb,
+    Removal,
+    StageTriple,
+    WmsPool,
+)
+from glideinwms.lib.stage.blobs import Blob
+from glideinwms.lib.stage.tree import Tree
+
+HOUR = 3600
+SINGULARITY = "GLIDEIN_Singularity_Use"
+
+
+def read(path: Path, problems: Problems) -> Frontend:
+    """The typed file; InvalidConfig if it cannot be one. Unknown names are errors, as deployed (config 15)."""
+    node = source.parse(path)
+    if node.tag != "frontend":
+        problems.error(node.where, node.tag, "the root element of a Frontend's file is frontend")
+    frontend = load(node, Frontend, problems, strict=True)
+    problems.check()
+    assert frontend is not None
+    return frontend
+
+
+def build_frontend(path: Path, problems: Problems, *, glidein: Path = GLIDEIN) -> Built:
+    """Resolve the file at `path`. InvalidConfig names all errors."""
+    frontend = read(path, problems)
+    options = own.load(path, own.FrontendOwn, problems)
+    frontend_checks.check(frontend, problems)
+    pilot = load_pilot(glidein)
+    sub = f"/frontend_{frontend.frontend_name}" if frontend.frontend_versioning else ""
+    url = frontend.stage.web_base_url.rstrip("/") + sub
+    blobs: dict[str, Blob] = {}
+    shared = place_frontend(frontend.attrs, problems)
+    groups, trees = [], []
+    for group in frontend.groups:
+        placed = _overlaid(frontend, group, shared, problems)
+        tree = group_tree(group, placed, pilot, blobs, problems)
+        groups.append(_group(frontend, group, placed, tree, url, problems))
+        trees.append(tree)
+    main = main_tree(frontend, _expanded(frontend, shared, problems), pilot, blobs, problems)
+    problems.check()
+    policy = _policy(frontend, options, groups, main, url, sub)
+    return Built("frontend", policy, (main, *trees), {}, _directories(policy), options.keep_generations)
+
+
+def _overlaid(frontend: Frontend, group: Group, shared: Placed, problems: Problems) -> Placed:
+    """Global attributes under the group's, expanded where that is on."""
+    mine = place_frontend(group.attrs, problems)
+    named = set(mine.attrs)
+    out = Placed(
+        {**shared.attrs, **mine.attrs},
+        {**{k: v for k, v in shared.params.items() if k not in named}, **mine.params},
+        mine.consts,
+        mine.vars,
+    )
+    return _expanded(frontend, out, problems)
+
+
+def _expanded(frontend: Frontend, placed: Placed, problems: Problems) -> Placed:
+    if not frontend.enable_attribute_expansion:
+        return placed
+
+    def table(values: dict[str, Value]) -> dict[str, Value]:
+        return {k: _word(v, placed.attrs, frontend, problems) for k, v in values.items()}
+
+    return replace(placed, attrs=table(placed.attrs), params=table(placed.params), consts=table(placed.consts))
+
+
+def _word(value: Value, values: dict[str, Value], frontend: Frontend, problems: Problems) -> Value:
+    if not isinstance(value, str) or "$" not in value:
+        return value
+    try:
+        return expand(value, values)
+    except Unexpandable as error:
+        problems.error(frontend.where, "attrs", f"{value!r} cannot be expanded: {error}")
+        return value
+
+
+def _group(
+    frontend: Frontend, group: Group, placed: Placed, tree: Tree, url: str, problems: Problems
+) -> GroupPolicy:  # fmt: skip
+    law = law_of(frontend, group, str(placed.attrs.get(SINGULARITY, "")), problems)
+    g, p = frontend.security, group.security
+    collectors = [*frontend.match.factory.collectors, *group.match.factory.collectors]
+    schedds = [s.fullname for s in (*frontend.match.job.schedds, *group.match.job.schedds)]
+    lifetime = p.idtoken_lifetime or g.idtoken_lifetime or 24
+    ignore = group.config.ignore_down_entries.strip().lower()
+    return GroupPolicy(
+        name=group.name,
+        enabled=group.enabled,
+        security_name=p.security_name or g.security_name or frontend.frontend_name,
+        stage=StageTriple(f"{url}/{tree.subdir}", tree.descript, tree.sign, tree.sign256),
+        match=law.match,
+        job_query=law.job_query,
+        factory_query=law.factory_query,
+        start_expr=law.start_expr,
+        job_attrs=law.job_attrs,
+        factory_attrs=law.factory_attrs,
+        schedds=tuple(dict.fromkeys(schedds)),
+        wms_pools=tuple(dict.fromkeys(WmsPool(c.node, c.factory_identity, c.my_identity) for c in collectors)),
+        credentials=credentials_of(frontend, group, problems),
+        params=dict(placed.params),
+        attrs=dict(placed.attrs),
+        limits=_limits(frontend, group),
+        selection_plugin=p.proxy_selection_plugin or g.proxy_selection_plugin or "ProxyAll",
+        ignore_down_entries=ignore in ("true", "1", "yes") if ignore else frontend.config.ignore_down_entries,
+        idtoken_lifetime=lifetime * HOUR,
+        idtoken_keyname=p.idtoken_keyname or g.idtoken_keyname or "FRONTEND",
+    )
+
+
+def _pair(pair: TotalSlots | TotalRunning) -> MaxCurb:
+    return MaxCurb(pair.max, pair.curb)
+
+
+def _limits(frontend: Frontend, group: Group) -> GroupLimits:
+    """The throttles of a group. A group that gives no ramp_up_attenuation has the global one, as documented."""
+    c = group.config
+    attenuation = c.ramp_up_attenuation if c.ramp_up_attenuation is not None else frontend.config.ramp_up_attenuation
+    removal = c.glideins_removal
+    return GroupLimits(
+        max_running=c.running_glideins_per_entry.max,
+        min_running=c.running_glideins_per_entry.min,
+        relative_to_queue=c.running_glideins_per_entry.relative_to_queue,
+        max_idle=c.idle_glideins_per_entry.max,
+        reserve_idle=c.idle_glideins_per_entry.reserve,
+        idle_lifetime=c.idle_glideins_lifetime.max,
+        idle_vms_per_entry=MaxCurb(c.idle_vms_per_entry.max, c.idle_vms_per_entry.curb),
+        running_total=_pair(c.running_glideins_total),
+        idle_vms_total=_pair(c.idle_vms_total),
+        ramp_up_attenuation=attenuation,
+        min_memory=c.partitionable_glidein.min_memory,
+        removal=Removal(removal.type, removal.wait, removal.requests_tracking, removal.margin),
+    )
+
+
+def _collectors(frontend: Frontend) -> str:
+    return nodes.joined((c.group, c.node, c.secondary) for c in frontend.collectors)
+
+
+def _policy(
+    frontend: Frontend, options: own.FrontendOwn, groups: list[GroupPolicy], main: Tree, url: str, sub: str
+) -> FrontendPolicy:
+    ha, config = frontend.high_availability, frontend.config
+    monitor = frontend.monitor.web_base_url or frontend.stage.web_base_url.replace("stage", "monitor")
+    return FrontendPolicy(
+        schema=SCHEMA,
+        generation="",
+        version=__version__,
+        frontend_name=frontend.frontend_name,
+        work_dir=frontend.work.base_dir + sub,
+        stage_dir=frontend.stage.base_dir + sub,
+        log_dir=frontend.work.base_log_dir + sub,
+        monitoring_url=monitor.rstrip("/") + sub,
+        user_collector=options.user_collector or next((c.node for c in frontend.collectors if not c.secondary), ""),
+        pilot_collectors=_collectors(frontend),
+        pilot_ccbs=nodes.joined((c.group, c.node, False) for c in frontend.ccbs),
+        passwords_dir=options.passwords_dir,
+        tokens_dir=options.tokens_dir,
+        stage=StageTriple(url, main.descript, main.sign, main.sign256),
+        groups=tuple(groups),
+        running_total=_pair(config.running_glideins_total),
+        idle_vms_total=_pair(config.idle_vms_total),
+        running_total_global=_pair(config.running_glideins_total_global),
+        idle_vms_total_global=_pair(config.idle_vms_total_global),
+        loop_delay=frontend.loop_delay,
+        advertise_tcp=frontend.advertise_with_tcp,
+        downtimes_file=frontend.downtimes_file,
+        high_availability=HighAvailability(ha.ha_frontends[0].frontend_name, ha.check_interval) if ha.enabled else None,
+        job_max_age=options.job_max_age,
+        slot_max_age=options.slot_max_age,
+        factory_max_age=options.factory_max_age,
+        strict_deployed_numbers=options.strict_deployed_numbers,
+    )
+
+
+def _directories(policy: FrontendPolicy) -> dict[Path, int]:
+    """Work and log areas; keys and tokens are private."""
+    work = Path(policy.work_dir)
+    return {
+        work: 0o755,
+        work / "state": 0o755,
+        Path(policy.log_dir): 0o755,
+        Path(policy.tokens_dir): 0o700,
+    }

@@ -1,0 +1,112 @@
+"""What the Frontend's file may not say, beyond the types (config 13), and what nobody else notices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from glideinwms.creation import nodes
+from glideinwms.creation.frontend_model import Frontend, Group, TotalRunning, TotalSlots
+from glideinwms.creation.problems import Problems
+
+NAME = re.compile(r"[A-Za-z0-9_-]+")
+PLUGINS = ("ProxyAll", "CredentialsBasic", "ProxyFirst", "ProxyUserCardinality", "ProxyProjectName")
+DROPPED_PLUGINS = ("ProxyUserRR", "ProxyUserMapWRecycling")
+FAKE = "@fake.org"
+ALL = "ALL"
+
+
+def check(frontend: Frontend, problems: Problems) -> None:
+    """All findings of the whole file that need no other file."""
+    if not NAME.fullmatch(frontend.frontend_name):
+        what = "may contain letters, digits, - and _ only"
+        problems.error(frontend.where, "frontend@frontend_name", what)
+    if not frontend.groups:
+        problems.error(frontend.where, "frontend/groups", "there is no group")
+    _collectors(frontend, problems)
+    _groups(frontend, problems)
+    _availability(frontend, problems)
+    for attr in frontend.attrs:
+        if attr.name in ("GLIDEIN_Collector", "GLIDEIN_CCB"):
+            problems.error(attr.where, f"attr[{attr.name}]", "comes from collectors and ccbs; it may not be set")
+    if frontend.security.sym_key not in ("aes_256_cbc", "aes_128_cbc"):
+        what = f"{frontend.security.sym_key} is not supported; requests are sealed with aes_256_cbc"
+        problems.notice(frontend.security.where, "security@sym_key", what)
+
+
+def _collectors(frontend: Frontend, problems: Problems) -> None:
+    if not any(not c.secondary for c in frontend.collectors):
+        what = "there is no primary collector" if frontend.collectors else "there is no collector"
+        problems.error(frontend.where, "frontend/collectors", what)
+    for collector in frontend.collectors:
+        if wrong := nodes.fault(collector.node, ranges=collector.secondary):
+            problems.error(collector.where, f"collector[{collector.node}]@node", wrong)
+    for ccb in frontend.ccbs:
+        if wrong := nodes.fault(ccb.node, ranges=True):
+            problems.error(ccb.where, f"ccb[{ccb.node}]@node", wrong)
+
+
+def _groups(frontend: Frontend, problems: Problems) -> None:
+    seen: dict[str, object] = {}
+    for group in frontend.groups:
+        subject = f"group[{group.name}]"
+        if not NAME.fullmatch(group.name) or group.name.startswith("XPVO"):
+            what = "may contain letters, digits, - and _ only, and not start with XPVO"
+            problems.error(group.where, f"{subject}@name", what)
+        if group.name in seen:
+            problems.error(group.where, f"{subject}@name", f"is also the name of the group at {seen[group.name]}")
+        seen.setdefault(group.name, group.where)
+        _match(frontend, group, problems)
+        _limits(group, problems)
+        plugin = group.security.proxy_selection_plugin or frontend.security.proxy_selection_plugin or PLUGINS[0]
+        if plugin not in PLUGINS:
+            hint = "use ProxyAll" if plugin in DROPPED_PLUGINS else f"use one of {', '.join(PLUGINS)}"
+            problems.error(group.where, f"{subject}/security@proxy_selection_plugin", f"there is no {plugin}", hint)
+        if not group.security.credentials and not frontend.security.credentials:
+            problems.warn(group.where, subject, "has no credential: it can ask for nothing")
+
+
+def _match(frontend: Frontend, group: Group, problems: Problems) -> None:
+    subject = f"group[{group.name}]/match"
+    collectors = [*frontend.match.factory.collectors, *group.match.factory.collectors]
+    if not collectors:
+        problems.error(group.where, f"{subject}/factory/collectors", "no Factory's collector is named")
+    for collector in collectors:
+        if wrong := nodes.fault(collector.node, ranges=False):
+            problems.error(collector.where, f"collector[{collector.node}]@node", wrong)
+        for name in ("factory_identity", "my_identity"):
+            if getattr(collector, name).endswith(FAKE):
+                what = f"{getattr(collector, name)} stands for nobody"
+                problems.error(collector.where, f"collector[{collector.node}]@{name}", what, "name the real identity")
+    schedds = [s.fullname for s in (*frontend.match.job.schedds, *group.match.job.schedds)]
+    if not schedds:
+        problems.error(group.where, f"{subject}/job/schedds", "no schedd is named")
+    if ALL in schedds and len(set(schedds)) > 1:
+        problems.error(group.where, f"{subject}/job/schedds", "ALL may only stand alone")
+    for schedd in (*frontend.match.job.schedds, *group.match.job.schedds):
+        if schedd.fullname != ALL and (wrong := nodes.fault(schedd.fullname, ranges=False, schedd=True)):
+            problems.error(schedd.where, f"schedd[{schedd.fullname}]@fullname", wrong)
+    if frontend.match.policy_file or group.match.policy_file:
+        what = "policy files are not run by this version"
+        problems.error(group.where, f"{subject}@policy_file", what, "put its test into match_expr")
+
+
+def _limits(group: Group, problems: Problems) -> None:
+    pairs: Iterable[tuple[str, TotalSlots | TotalRunning]] = (
+        ("idle_vms_total", group.config.idle_vms_total),
+        ("running_glideins_total", group.config.running_glideins_total),
+    )
+    for name, pair in pairs:
+        if pair.curb > pair.max:
+            what = f"{pair.curb} is above max {pair.max}: requests are never halved"
+            problems.warn(pair.where, f"group[{group.name}]/{name}@curb", what)
+    per = group.config.running_glideins_per_entry
+    if per.min > per.max:
+        problems.error(per.where, f"group[{group.name}]/running_glideins_per_entry@min", f"is above max {per.max}")
+
+
+def _availability(frontend: Frontend, problems: Problems) -> None:
+    ha = frontend.high_availability
+    if ha.enabled and len(ha.ha_frontends) != 1:
+        what = f"names {len(ha.ha_frontends)} masters; a slave stands in for exactly one"
+        problems.error(ha.where, "high_availability/ha_frontends", what)

@@ -1,0 +1,123 @@
+"""The match law of a group: global and group parts merged, with the place of each (protocol 5.3, config 3.4, 9, 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from glideinwms.creation.frontend_model import Frontend, Group, Match, MatchAttr
+from glideinwms.creation.problems import Problems, did_you_mean
+from glideinwms.frontend.decide.pyexpr import conjuncts
+from glideinwms.frontend.policy import Expression
+from glideinwms.frontend.policy import MatchAttr as PolicyAttr
+from glideinwms.lib.errors import ConfigError
+
+CORES = 'getGlideinCpusNum(glidein) >= int(job.get("RequestCpus", 1))'
+IMPLICIT_FACTORY = (("GLIDEIN_CPUS", "string"), ("GLIDEIN_ESTIMATED_CPUS", "string"), ("GLIDEIN_NODES", "string"))
+IMPLICIT_JOB = (("RequestCpus", "int"),)
+REQUIRE = "GLIDEIN_SINGULARITY_REQUIRE"
+# entry attributes that the system publishes: no match_attr needs to name them (config 4)
+SYSTEM = {
+    "GLIDEIN_Gatekeeper", "GLIDEIN_GridType", "GLIDEIN_REQUIRE_VOMS", "GLIDEIN_TrustDomain", "GLIDEIN_SlotsLayout",
+    "GLIDEIN_SupportedAuthenticationMethod", "GLIDEIN_WorkDir", "GLIDEIN_Verbosity", "GLIDEIN_In_Downtime",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """What decides which entries a group's jobs fit."""
+
+    match: tuple[Expression, ...]
+    job_query: str
+    factory_query: str
+    start_expr: str
+    job_attrs: tuple[PolicyAttr, ...]
+    factory_attrs: tuple[PolicyAttr, ...]
+
+
+def law_of(frontend: Frontend, group: Group, singularity: str, problems: Problems) -> Law:
+    """The merged law; `singularity` is the group's GLIDEIN_Singularity_Use."""
+    g, p = frontend.match, group.match
+    job_attrs = merged(g.job.match_attrs, p.job.match_attrs, IMPLICIT_JOB, f"group[{group.name}]", problems)
+    factory_attrs = merged(
+        g.factory.match_attrs, p.factory.match_attrs, IMPLICIT_FACTORY, f"group[{group.name}]", problems
+    )
+    query, expression = _singularity(singularity)
+    exprs = [(g, "match"), (None, CORES), (p, f"group[{group.name}]/match")]
+    match = [_expression(m, what) for m, what in exprs if m is None or m.match_expr.strip() not in ("", "True")]
+    if expression:
+        match.append(Expression(expression, f"{g.where}: GLIDEIN_Singularity_Use"))
+    known = (
+        {a.name for a in job_attrs},
+        {a.name for a in factory_attrs} | SYSTEM | ({REQUIRE} if expression else set()),
+    )
+    for m, subject in ((g, "match"), (p, f"group[{group.name}]/match")):
+        _check(m, subject, known, problems)
+    return Law(
+        tuple(match),
+        both(g.job.query_expr, p.job.query_expr),
+        both(both(g.factory.query_expr, p.factory.query_expr), query),
+        both(g.start_expr, p.start_expr),
+        job_attrs,
+        factory_attrs,
+    )
+
+
+def both(one: str, other: str) -> str:
+    """Two ClassAd expressions ANDed; a bare True is left out."""
+    parts = [t for t in (one.strip(), other.strip()) if t and t.lower() != "true"]
+    return " && ".join(f"({t})" for t in parts) if len(parts) > 1 else (parts or ["True"])[0]
+
+
+def _expression(match: Match | None, text: str) -> Expression:
+    if match is None:
+        return Expression(text, "(implicit) RequestCpus")
+    return Expression(match.match_expr, f"{match.where}: {text}@match_expr")
+
+
+def merged(
+    g: Iterable[MatchAttr],
+    p: Iterable[MatchAttr],
+    implicit: Iterable[tuple[str, str]],
+    subject: str,
+    problems: Problems,
+) -> tuple[PolicyAttr, ...]:
+    """Union, the first of a name wins; a group that gives another type than the global one is refused."""
+    out: dict[str, PolicyAttr] = {}
+    for attr in (*g, *p):
+        first = out.setdefault(attr.name, PolicyAttr(attr.name, attr.type))
+        if first.type != attr.type:
+            what = f"is {attr.type} here and {first.type} in the global match_attrs"
+            problems.error(attr.where, f"{subject}/match_attr[{attr.name}]@type", what)
+    for name, kind in implicit:
+        out.setdefault(name, PolicyAttr(name, kind))
+    return tuple(out.values())
+
+
+def _singularity(use: str) -> tuple[str, str]:
+    """(factory query, match expression) that a Frontend's GLIDEIN_Singularity_Use adds (config 10)."""
+    got = f'glidein["attrs"].get("{REQUIRE}", "")'
+    if use == "REQUIRED":
+        return f'({REQUIRE} =!= UNDEFINED) && ({REQUIRE} =!= "NEVER")', f'{got} not in ("", "NEVER")'
+    if use == "NEVER":
+        query = f'({REQUIRE} =!= "REQUIRED") && ({REQUIRE} =!= "REQUIRED_GWMS")'
+        return query, f'{got} not in ("REQUIRED", "REQUIRED_GWMS")'
+    return "", ""
+
+
+def _check(match: Match, subject: str, known: tuple[set[str], set[str]], problems: Problems) -> None:
+    """The expression parses, and reads only what the match_attrs declare."""
+    try:
+        found = conjuncts(match.match_expr, f"{match.where}: {subject}@match_expr")
+    except ConfigError as error:
+        problems.error(match.where, f"{subject}@match_expr", error.message, error.hint)
+        return
+    for part in found:
+        seen: Mapping[str, set[str]] = {
+            "job": set(part.reads.job or ()),
+            "factory": {n for kind, n in part.reads.glidein or () if kind == "attrs"},
+        }
+        for (side, names), declared in zip(seen.items(), known, strict=True):
+            for name in sorted(names - declared):
+                hint = did_you_mean(name, declared) or f"add it to match/{side}/match_attrs"
+                problems.warn(match.where, f"{subject}@match_expr", f"{side} attribute {name} is not declared", hint)

@@ -1,0 +1,69 @@
+"""What a Frontend stages: its main tree (id client) and one of each group (id client_group) (protocol 6.2, 6.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from glideinwms.creation.common_model import File
+from glideinwms.creation.frontend_model import Frontend, Group
+from glideinwms.creation.placement import Placed
+from glideinwms.creation.problems import Problems
+from glideinwms.creation.stagefiles import Pilot, Tables, blacklist, expanded, gridmap, user_item
+from glideinwms.lib.stage.blobs import Blob
+from glideinwms.lib.stage.formats import Var
+from glideinwms.lib.stage.tree import Item, Tree, build
+
+PRE, FILES = "preentry_file_list", "file_list"
+AFTER_PRE, AFTER = "aftergroup_preentry_file_list", "aftergroup_file_list"
+REQ_NODE = Var("GLIDECLIENT_ReqNode", "S", export=True)
+
+
+def main_tree(
+    frontend: Frontend, placed: Placed, pilot: Pilot, blobs: dict[str, Blob], problems: Problems
+) -> Tree:  # fmt: skip
+    """The Frontend's own tree."""
+    consts: dict[str, object] = {"GLIDECLIENT_Start": frontend.match.start_expr, **placed.consts}
+    tables = Tables(consts, [*placed.vars.values(), REQ_NODE])
+    lists = _user_lists(frontend.files, tables, blobs, problems)
+    names = {c.DN: f"collector{n}" for n, c in enumerate(frontend.collectors)}
+    if frontend.security.proxy_DN:
+        names[frontend.security.proxy_DN] = "frontend"
+    first = _first(pilot, "client", tables, [gridmap(names), blacklist()])
+    return build("", {PRE: first + lists[PRE], FILES: _more(pilot, "client") + lists[FILES]} | {
+        AFTER_PRE: lists[AFTER_PRE], AFTER: lists[AFTER],
+    })  # fmt: skip
+
+
+def group_tree(group: Group, placed: Placed, pilot: Pilot, blobs: dict[str, Blob], problems: Problems) -> Tree:
+    """One group's tree."""
+    consts: dict[str, object] = {"GLIDECLIENT_Group_Start": group.match.start_expr, **placed.consts}
+    tables = Tables(consts, placed.vars.values())
+    lists = _user_lists(group.files, tables, blobs, problems)
+    first = _first(pilot, "client_group", tables, [blacklist()])
+    return build(f"group_{group.name}", {
+        PRE: first + lists[PRE] + lists[AFTER_PRE], FILES: _more(pilot, "client_group") + lists[FILES] + lists[AFTER],
+    })  # fmt: skip
+
+
+def _first(pilot: Pilot, tree: str, tables: Tables, own: list[Item]) -> list[Item]:
+    """Constants first, then what is the pilot's: its rows know the untar table, which is written after them."""
+    rows = expanded(pilot, tree, PRE, tables, {"constants": []})
+    return [*tables.items(), *own, *rows]
+
+
+def _more(pilot: Pilot, tree: str) -> list[Item]:
+    return [f.item for f in pilot.of(tree, FILES) if f.item]
+
+
+def _user_lists(
+    files: Iterable[File], tables: Tables, blobs: dict[str, Blob], problems: Problems
+) -> Mapping[str, list[Item]]:
+    """The operator's files by list: after_entry is True unless it is said (config 5)."""
+    out: dict[str, list[Item]] = {PRE: [], FILES: [], AFTER_PRE: [], AFTER: []}
+    for file in files:
+        late = file.after_entry is not False
+        item = user_item(file, tables, blobs, problems, preentry=not late)
+        if item:
+            name = (AFTER if late else AFTER_PRE) if file.after_group else (FILES if late else PRE)
+            out[name].append(item)
+    return out

@@ -1,0 +1,171 @@
+"""Applying a configuration: add-only stage, one sync, the generation's manifest, then one rename (decisions 10, 33).
+
+A crash or a full disk at any point leaves the published generation whole: the pointer `policy.json` comes last.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from glideinwms.creation.built import Built, named
+from glideinwms.creation.factory_build import build_factory
+from glideinwms.creation.frontend_build import build_frontend
+from glideinwms.creation.plan import Plan, make_plan, policy_path, previous_policy
+from glideinwms.creation.problems import Problem, Problems
+from glideinwms.lib import status
+from glideinwms.lib.errors import ConfigError, StateError
+from glideinwms.lib.files import hint_of, locked, write_atomic
+from glideinwms.lib.stage import generations, publish
+
+SIDES = ("factory", "frontend")
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a reconfig did. `written`: files of the stage and work areas; `reloaded`: the daemon's word, "" if none
+    runs; `warnings` of the configuration."""
+
+    plan: Plan
+    written: int
+    pruned: int
+    reloaded: str
+    warnings: tuple[Problem, ...]
+
+
+def build(path: Path, side: str, problems: Problems) -> Built:
+    """Resolve a configuration file; entries keep the schedds that they have."""
+    if side == "frontend":
+        return build_frontend(path, problems)
+    if side != "factory":
+        raise ConfigError(f"{side!r} is neither factory nor frontend")
+    built = build_factory(path, problems)
+    schedds = {e["name"]: e["schedd_name"] for e in previous_policy(built.work_dir).get("entries", ())}
+    return build_factory(path, problems.fresh(), previous=schedds) if schedds else built
+
+
+def become_owner(path: Path) -> None:
+    """As root, go on as the owner of the file; as somebody else than the owner, refuse (decision 36)."""
+    try:
+        owner = path.stat().st_uid
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    if owner == os.geteuid():
+        return
+    name = _name(owner)
+    if os.geteuid() != 0:
+        raise StateError(f"belongs to {name}", where=str(path), hint=f"run this as {name} or as root")
+    entry = pwd.getpwuid(owner)
+    os.initgroups(entry.pw_name, entry.pw_gid)
+    os.setgid(entry.pw_gid)
+    os.setuid(owner)
+    os.environ["HOME"] = entry.pw_dir
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+def reconfig(
+    path: Path, side: str, progress: Progress | None = None, *, force_delete: bool = False, wait: bool = True
+) -> Outcome:  # fmt: skip
+    """Make the file at `path` the configuration in force and tell a running daemon. InvalidConfig, StageError or
+    StateError leave what is in force as it is."""
+    say = progress or (lambda text: None)
+    problems = Problems()
+    say("reading the configuration")
+    built, data = named(build(path, side, problems))
+    _make_directories(built)
+    with locked(built.work_dir / "state" / "reconfig.lock", "reconfig"):
+        plan = make_plan(built, data)
+        _check_removed(plan, path, force_delete)
+        written = 0
+        if not plan.empty:
+            say(f"writing {len(plan.files)} files")
+            written = _apply(built, json.dumps(data, indent=1))
+        pruned = _prune(built)
+    say("telling the daemon" if wait else "done")
+    told = tell(built) if wait else ""
+    return Outcome(plan, written, pruned, told, tuple(problems.warnings))
+
+
+def _make_directories(built: Built) -> None:
+    for directory, mode in {built.stage_dir: 0o755, **built.directories}.items():
+        if directory.is_dir():
+            continue
+        try:
+            directory.mkdir(parents=True, mode=mode)
+        except OSError as error:
+            hint = hint_of(error) or "make it, and give it to the owner of the configuration"
+            raise StateError(f"cannot be made: {error.strerror}", where=str(directory), hint=hint) from error
+
+
+def _check_removed(plan: Plan, path: Path, force: bool) -> None:
+    if plan.side == "factory" and plan.removed and not force:
+        raise ConfigError(
+            f"would remove the entries {', '.join(plan.removed)}", where=str(path),
+            hint="set enabled=False instead, or use --force-delete",
+        )  # fmt: skip
+
+
+def _apply(built: Built, policy: str) -> int:
+    work = built.work_dir
+    written = publish.publish(built.stage_dir, built.trees)
+    for name, blob in built.work_files.items():
+        if not (work / name).exists():
+            write_atomic(work / name, blob.read(), 0o755, fsync=True)
+            written += 1
+    generation = generations.Generation(
+        built.policy.generation, time.time(), json.loads(policy), generations.file_names(built.trees),
+        tuple(built.work_files),
+    )  # fmt: skip
+    generations.save(work, generation)
+    publish.sync_filesystem(work)
+    write_atomic(policy_path(work), policy, 0o644, fsync=True)
+    return written + 2
+
+
+def _prune(built: Built) -> int:
+    """Old generations of a Frontend go by age; a Factory's are named by queued pilots, which its daemon knows."""
+    if built.side == "factory":
+        return 0
+    gone = generations.prune(
+        built.stage_dir, built.work_dir, current=built.policy.generation, named=(), now=time.time(),
+        keep=built.keep_generations,
+    )  # fmt: skip
+    return len(gone)
+
+
+def tell(built: Built) -> str:
+    """Send SIGHUP to a running daemon and wait for its word, at most two cycles; "" if none runs (decision 37)."""
+    path = built.work_dir / "state" / "status.json"
+    if not path.exists():
+        return ""
+    found = status.read(path)
+    running = status.running(path)
+    if not running or found.generation == built.policy.generation:
+        return found.generation if running else ""
+    os.kill(found.pid, signal.SIGHUP)
+    deadline = time.monotonic() + 2 * found.loop_delay + 30
+    while time.monotonic() < deadline:
+        found = status.read(path)
+        if found.generation == built.policy.generation:
+            return found.generation
+        if found.policy_error:
+            raise StateError(f"the daemon did not take it: {found.policy_error}", where=str(path))
+        time.sleep(0.1)
+    raise NotTaken("the daemon has not taken the new configuration yet", where=str(path), hint="see its log")
+
+
+class NotTaken(StateError):
+    """The configuration is in force on disk, but the running daemon did not say so in time."""

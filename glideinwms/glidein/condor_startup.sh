@@ -1,0 +1,196 @@
+#!/bin/bash
+# Last script of the pilot: configures HTCondor, starts it, forwards signals, and says what it did.
+glidein_config=$1
+# shellcheck disable=SC1090
+. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
+declare -A cfg=()
+while IFS= read -r line || [ -n "$line" ]; do
+    [[ $line == "#"* || -z $line ]] || cfg[${line%% *}]=${line#* }
+done < "$glidein_config"
+error_gen=${cfg[ERROR_GEN_PATH]}
+work_dir=${cfg[GLIDEIN_WORKSPACE_ORIG]}
+# shellcheck disable=SC1090
+. "${cfg[B64UUENCODE_SOURCE]}"
+# shellcheck disable=SC1090
+. "${cfg[GLIDEIN_WORK_DIR]}/condor_config.source"
+# shellcheck disable=SC1090
+. "${cfg[GLIDEIN_WORK_DIR]}/job_stats.source"
+
+refuse() {
+    echo "condor_startup.sh: $2" >&2
+    "$error_gen" -error condor_startup.sh "$1" "$2"
+    exit 1
+}
+
+is_number() {
+    [[ ${1:-} =~ ^[0-9]+$ ]]
+}
+
+# When to stop taking jobs and when to end, counted from the pilot's own start (pilot.md 1.18). Too short a life is
+# refused: a pilot that can run nothing is worse than none.
+update_interval=370 least_life=600
+set_lifetime() {
+    local walltime=${cfg[GLIDEIN_Max_Walltime]:-} graceful=${cfg[GLIDEIN_Graceful_Shutdown]:-120}
+    local job_time=${cfg[GLIDEIN_Job_Max_Time]:-129600} spread=${cfg[GLIDEIN_Retire_Time_Spread]:-} retire die life grace
+    startup_time=${cfg[GLIDEIN_STARTUP_TIME]:-$(printf '%(%s)T' -1)}
+    if is_number "$walltime"; then
+        grace=$((graceful + ${spread:-66} + update_interval))
+        if [ $((grace + job_time + least_life)) -gt "$walltime" ]; then
+            job_time=$((walltime - grace - least_life))
+            [ "$job_time" -ge 0 ] || refuse Config \
+                "GLIDEIN_Max_Walltime $walltime s is too short: at least $((grace + least_life)) s are needed"
+            echo "GLIDEIN_Job_Max_Time is lowered to $job_time s, to fit GLIDEIN_Max_Walltime $walltime s" >&2
+        fi
+        die=$((walltime - update_interval - graceful))
+        retire=$((die - job_time))
+    else
+        retire=${cfg[GLIDEIN_Retire_Time]:-21600}
+        die=$((retire + job_time))
+    fi
+    spread=${spread:-$((retire / 10))}
+    if [ "$spread" -gt 0 ]; then
+        local less=$((spread * (RANDOM % 100) / 100))
+        [ $((retire - less)) -lt "$least_life" ] || retire=$((retire - less)) die=$((die - less))
+    fi
+    to_die=$((startup_time + die))
+    to_retire=$((startup_time + retire))
+    session_life=$die
+    life=${cfg[GLIDEIN_CONDOR_TOKEN_EXPIRE]:-}
+    if is_number "$life" && [ $((life - 300)) -lt "$to_die" ]; then
+        to_die=$((life - 300))
+        [ "$to_retire" -le "$to_die" ] || to_retire=$to_die
+        session_life=$((to_die - startup_time))
+        [ "$((to_die - $(printf '%(%s)T' -1)))" -ge "$least_life" ] ||
+            refuse WN_Resource "the pilot's token ends in less than $((least_life + 300)) s"
+    fi
+    [ "$retire" -ge "$least_life" ] || refuse Config "the pilot would retire after $retire s, at least $least_life s are needed"
+}
+
+write_wrapper() {
+    local file
+    {
+        echo "#!/bin/sh"
+        # shellcheck disable=SC2016
+        echo '[ -n "$BASH_VERSION" ] && set +o posix'
+        while IFS= read -r file; do
+            cat "$file"
+            echo
+        done < "${cfg[WRAPPER_LIST]}"
+        for file in "$work_dir"/.gwms.d/exec/prejob/*.sh; do
+            [ -f "$file" ] && echo ". '$file'"
+        done
+        # shellcheck disable=SC2016
+        echo "exec ${cfg[GLIDEIN_WRAPPER_EXEC]:-\"\$@\"}"
+        # shellcheck disable=SC2016
+        echo 'echo "the job could not be started: $1" > "${_CONDOR_WRAPPER_ERROR_FILE:-/dev/null}"; exit 1'
+    } > "$work_dir/condor_job_wrapper.sh"
+    chmod 0755 "$work_dir/condor_job_wrapper.sh"
+}
+
+# Order group, client, entry, main: a later line of HTCondor's configuration replaces an earlier one.
+write_condor_config() {
+    local vars methods=IDTOKENS missing="" wrong=""
+    daemon_name=glidein_${cfg[GLIDEIN_STARTUP_PID]}_$((RANDOM * RANDOM))
+    [ -z "${cfg[X509_USER_PROXY]:-}" ] || methods="IDTOKENS, SSL"
+    CONDOR_CONFIG=$work_dir/condor_config
+    export CONDOR_CONFIG
+    write_base > "$CONDOR_CONFIG"
+    for vars in GLIDECLIENT_GROUP_CONDOR_VARS_FILE GLIDECLIENT_CONDOR_VARS_FILE ENTRY_CONDOR_VARS_FILE CONDOR_VARS_FILE; do
+        [ -z "${cfg[$vars]:-}" ] || use_vars "${cfg[$vars]}" >> "$CONDOR_CONFIG"
+    done
+    # use_vars ran here, not in a subshell: what it found is known
+    [ -z "$missing" ] || refuse Config "these variables have no value:$missing"
+    [ -z "$wrong" ] || refuse Config "these variables have a value that does not fit their type:$wrong"
+    set_lifetime
+    {
+        write_fixed
+        cat "${cfg[GLIDEIN_condor_config_startd_cron_include]}"
+        write_slots
+        write_policy
+    } >> "$CONDOR_CONFIG"
+}
+
+# An outer HTCondor's environment would be read as configuration.
+clean_environment() {
+    local name
+    for name in $(compgen -e); do
+        case $name in
+        _CONDOR_ANCESTOR_*) ;;
+        _CONDOR_* | CONDOR_INHERIT | CONDOR_PRIVATE_INHERIT | BATCH_SYSTEM) unset "$name" ;;
+        esac
+    done
+    case ${cfg[GLIDEIN_Expose_X509]:-False} in
+    [Tt]rue) ;;
+    *) unset X509_USER_PROXY ;;
+    esac
+    unset IDTOKENS_FILE JOB_TOKENS
+}
+
+master=""
+killed=False
+# shellcheck disable=SC2329  # the trap calls it
+stop_master() {
+    killed=True
+    [ -z "$master" ] || kill -QUIT "$master" 2> /dev/null
+}
+
+run_master() {
+    local pid_file=$work_dir/condor_master2.pid status=0
+    "${cfg[CONDOR_DIR]}/sbin/condor_master" -f -pidfile "$pid_file" < /dev/null &
+    master=$!
+    wait "$master"
+    status=$?
+    # a signal ends only the waiting
+    while kill -0 "$master" 2> /dev/null; do
+        wait "$master"
+        status=$?
+    done
+    [ "$status" = 99 ] && status=0
+    [ "$killed" = True ] && status=0
+    return "$status"
+}
+
+print_logs() {
+    local file
+    for file in MasterLog StartdLog StarterLog StartdHistoryLog; do
+        [ "$file" = StartdLog ] && [ ! -e "$work_dir/log/StartdLog" ] && [ -e "$work_dir/log/StartLog" ] &&
+            ln -s StartLog "$work_dir/log/StartdLog"
+        print_log "$file" "$work_dir/log/$file"
+    done
+    for file in "$work_dir"/log/StarterLog.*; do
+        [ -e "$file" ] && print_log "${file##*/}" "$file"
+    done
+}
+
+trap '' HUP
+trap stop_master TERM INT QUIT
+clean_environment
+write_wrapper
+write_condor_config
+if [ "${cfg[DEBUG_MODE]}" != 0 ]; then
+    echo "--- glidein_config ---" >&2
+    cat "$glidein_config" >&2
+    echo "--- condor_config ---" >&2
+    cat "$CONDOR_CONFIG" >&2
+fi
+began=$(printf '%(%s)T' -1)
+[ "$killed" = True ] && exit 0
+printf '=== Condor starting %(%a %b %e %H:%M:%S %Z %Y)T (%s) ===\n' "$began" "$began"
+run_master
+status=$?
+ended=$(printf '%(%s)T' -1)
+printf '=== Condor ended %(%a %b %e %H:%M:%S %Z %Y)T (%s) after %s ===\n\n' "$ended" "$ended" "$((ended - began))"
+count_jobs "$work_dir"/log/StarterLog*
+print_stats
+print_logs >&2
+metrics=(AutoShutdown "$([ "$killed" = True ] && echo False || echo True)" CondorDuration "$((ended - began))"
+TotalJobsNr "$jobs_total" TotalJobsTime "$time_total" goodZJobsNr "${jobs[goodZ]}" goodZJobsTime "${times[goodZ]}"
+goodNZJobsNr "${jobs[goodNZ]}" goodNZJobsTime "${times[goodNZ]}" badSignalJobsNr "${jobs[badSignal]}"
+badSignalJobsTime "${times[badSignal]}" badOtherJobsNr "${jobs[badOther]}" badOtherJobsTime "${times[badOther]}"
+CondorKilled "$killed")
+if [ "$status" = 0 ]; then
+    "$error_gen" -ok condor_startup.sh "${metrics[@]}"
+else
+    "$error_gen" -error condor_startup.sh Unknown "condor_master ended with exit code $status" "${metrics[@]}"
+fi
+exit "$status"

@@ -1,0 +1,233 @@
+#!/bin/bash
+# The pilot. Checks this node, starts an HTCondor startd that joins the VO's pool, retires, leaves nothing behind.
+# Options: one value each, as the Factory gives them. What it needs first travels behind the line #EOF; the rest is
+# downloaded and verified against the sums that stand on the command line.
+
+export LANG=C LC_ALL=C
+export PATH="${PATH:-/bin:/usr/bin}"
+IFS=$' \t\n'
+umask 0022
+startup_time=$(printf '%(%s)T' -1)
+start_dir=$PWD
+startup_script=$0
+[[ $startup_script == /* ]] || startup_script=$PWD/$startup_script
+
+usage() {
+    echo "glidein_startup.sh: $1" >&2
+    echo "Usage: glidein_startup.sh -OPTION VALUE ...: -name -entry -web -sign -signentry -descript -descriptentry" >&2
+    echo "are required; each option takes one value; -param_NAME VALUE sets NAME in glidein_config" >&2
+    exit 1
+}
+
+# Options and the variables that take them.
+declare -A option_of=(
+    [-factory]=glidein_factory [-name]=glidein_name [-entry]=glidein_entry [-clientname]=client_name
+    [-clientgroup]=client_group [-web]=web_url [-proxy]=proxy_url [-dir]=work_dir [-sign]=sign [-signentry]=sign_entry
+    [-signtype]=sign_type [-descript]=descript [-descriptentry]=descript_entry [-clientweb]=client_url
+    [-clientsign]=client_sign [-clientsigntype]=client_sign_type [-clientdescript]=client_descript
+    [-clientwebgroup]=group_url [-clientsigngroup]=group_sign [-clientdescriptgroup]=group_descript
+    [-cluster]=condorg_cluster [-subcluster]=condorg_subcluster [-schedd]=condorg_schedd
+    [-submitcredid]=credential_id [-slotslayout]=slots_layout [-v]=verbosity [-multiglidein]=multi_glidein
+    [-multirestart]=multi_restart [-sign256]=sign256 [-signentry256]=sign_entry256 [-clientsign256]=client_sign256
+    [-clientsigngroup256]=group_sign256
+)
+declare -A opt=()
+for name in "${option_of[@]}"; do opt[$name]=""; done
+param_names=() param_values=()
+
+# `.word,` stands for a character in parameters; comma and dot come last.
+decode() {
+    local text=$1 pair
+    for pair in "nbsp: " "semicolon:;" "colon::" "tilde:~" "not:!" "question:?" "star:*" 'dollar:$' "comment:#" \
+        "sopen:[" "sclose:]" "gopen:{" "gclose:}" "open:(" "close:)" "lt:<" "gt:>" "minus:-" "plus:+" "eq:=" \
+        "singquot:'" 'quot:"' 'fork:`' "pipe:|" "backslash:\\" "amp:&" "comma:," "dot:."; do
+        [[ $text == *".${pair%%:*},"* ]] || continue
+        decoded_char=${pair#*:}
+        text=${text//".${pair%%:*},"/"$decoded_char"}
+    done
+    decoded=$text
+}
+
+# shellcheck disable=SC2034  # used by what is sourced
+all_arguments=("$@")
+while [ $# -gt 0 ]; do
+    [ $# -ge 2 ] || usage "$1 needs a value"
+    if [[ $1 == -param_?* ]]; then
+        decode "$2"
+        param_names+=("${1#-param_}")
+        param_values+=("$decoded")
+    elif [ -n "${option_of[$1]:-}" ]; then
+        opt[${option_of[$1]}]=$2
+    else
+        usage "unknown option $1"
+    fi
+    shift 2
+done
+for name in glidein_name glidein_entry web_url sign sign_entry descript descript_entry; do
+    [ -n "${opt[$name]}" ] || usage "$name is missing"
+done
+[ -z "${opt[client_url]}" ] || [ -n "${opt[client_descript]}" ] || usage "-clientdescript is missing"
+[ -z "${opt[group_url]}" ] || [ -n "${opt[group_descript]}" ] || usage "-clientdescriptgroup is missing"
+[ -z "${opt[group_url]}" ] || [ -n "${opt[client_group]}" ] || usage "-clientgroup is missing"
+
+param() {
+    local i
+    for ((i = ${#param_names[@]} - 1; i >= 0; i--)); do
+        if [ "${param_names[$i]}" = "$1" ]; then
+            printf '%s' "${param_values[$i]}"
+            return
+        fi
+    done
+}
+
+case ${opt[verbosity]} in
+nodebug) debug_mode=0 hold_down=1199 ;;
+fast) debug_mode=1 hold_down=150 ;;
+check) debug_mode=2 hold_down=150 ;;
+*) debug_mode=1 hold_down=1199 ;;
+esac
+[[ ${opt[slots_layout],,} == *fixed* ]] && opt[slots_layout]=fixed || opt[slots_layout]=partitionable
+
+# Signals count from the first second: `child` is what waits for us now.
+child="" signalled=""
+on_signal() {
+    # shellcheck disable=SC2034  # used by what is sourced
+    signalled=$1
+    if [ -n "$child" ]; then
+        kill -"$1" "$child" 2> /dev/null
+    elif declare -F glidein_exit > /dev/null && [ -z "${ending:-}" ]; then
+        glidein_exit "$2"
+    else
+        remove_directories
+        exit "$2"
+    fi
+}
+trap '' HUP
+trap 'on_signal TERM 143' TERM
+trap 'on_signal INT 130' INT
+trap 'on_signal QUIT 131' QUIT
+
+work_top="" local_tmp=""
+remove_directories() {
+    cd / || return
+    local dir
+    for dir in "$work_top" "$local_tmp"; do
+        [ -n "$dir" ] && [ -d "$dir" ] && chmod -R u+w "$dir" 2> /dev/null && rm -rf "$dir"
+    done
+}
+
+# Before there is a configuration there is little to say, but the slow death is the same.
+early_failure() {
+    echo "$1" >&2
+    sleep "$hold_down" &
+    child=$!
+    wait "$child"
+    child=""
+    echo "=== XML description of glidein activity ==="
+    printf '<?xml version="1.0"?>\n<OSGTestResult id="glidein_startup.sh" version="4.3.1">\n  <result>\n    <status>ERROR</status>\n'
+    printf '    <metric name="failure" ts="%(%Y-%m-%dT%H:%M:%S+00:00)T" uri="local">WN_RESOURCE</metric>\n  </result>\n' -1
+    printf '  <detail>%s</detail>\n</OSGTestResult>\n' "$1"
+    echo "=== End XML description of glidein activity ==="
+    remove_directories
+    exit 1
+}
+
+new_uuid() {
+    local hex
+    if [ -r /proc/sys/kernel/random/uuid ]; then
+        read -r GLIDEIN_UUID < /proc/sys/kernel/random/uuid
+    else
+        hex=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+        GLIDEIN_UUID=${hex:0:8}-${hex:8:4}-${hex:12:4}-${hex:16:4}-${hex:20}
+    fi
+}
+
+banner() {
+    printf 'Starting glidein_startup.sh at %(%a %b %e %H:%M:%S %Z %Y)T (%s)\n' "$startup_time" "$startup_time"
+    local row
+    for row in "debug_mode        =${opt[verbosity]}" "condorg_cluster   =${opt[condorg_cluster]}" \
+        "condorg_subcluster=${opt[condorg_subcluster]}" "condorg_schedd    =${opt[condorg_schedd]}" \
+        "glidein_uuid      =$GLIDEIN_UUID" "glidein_credential_id =${opt[credential_id]}" \
+        "glidein_factory   =${opt[glidein_factory]}" "glidein_name      =${opt[glidein_name]}" \
+        "glidein_entry     =${opt[glidein_entry]}" "client_name       =${opt[client_name]}" \
+        "client_group      =${opt[client_group]}" "work_dir          =${opt[work_dir]}" \
+        "web_dir           =${opt[web_url]}" "proxy_url         =${opt[proxy_url]}" \
+        "descript_fname    =${opt[descript]}" "descript_entry_fname =${opt[descript_entry]}" \
+        "sign_id           =${opt[sign]}" "sign_entry_id     =${opt[sign_entry]}" \
+        "client_web_dir              =${opt[client_url]}" "client_descript_fname       =${opt[client_descript]}" \
+        "client_sign_id              =${opt[client_sign]}" "client_web_group_dir        =${opt[group_url]}" \
+        "client_descript_group_fname =${opt[group_descript]}" "client_sign_group_id        =${opt[group_sign]}"; do
+        echo "${row%%=*}= '${row#*=}'"
+    done
+    printf '\nRunning on %s\nSystem: %s\nAs: %s\nPID: %s\n\n' "$(uname -n)" "$(uname -a)" "$(id)" "$$"
+}
+
+# Where the pilot works (the values of -dir).
+choose_directory() {
+    local candidate free
+    case ${opt[work_dir]} in
+    "" | .) base_dir=$start_dir ;;
+    Condor | CONDOR) base_dir=${_CONDOR_SCRATCH_DIR:-} ;;
+    OSG) base_dir=${OSG_WN_TMP:-} ;;
+    TMPDIR) base_dir=${TMPDIR:-} ;;
+    AUTO)
+        base_dir=""
+        for candidate in "${_CONDOR_SCRATCH_DIR:-}" "${OSG_WN_TMP:-}" "${TG_NODE_SCRATCH:-}" \
+            "${TG_CLUSTER_SCRATCH:-}" "${SCRATCH:-}" "${TMPDIR:-}" "${TMP:-}" "$PWD"; do
+            [ -n "$candidate" ] && [ -d "$candidate" ] && [ -w "$candidate" ] || continue
+            free=$(df -kP "$candidate" 2> /dev/null | awk 'NR == 2 { print $4 }')
+            [ "${free:-0}" -ge 1000000 ] || continue
+            base_dir=$candidate
+            break
+        done
+        ;;
+    *) base_dir=${opt[work_dir]} ;;
+    esac
+    [ -n "$base_dir" ] && [ -d "$base_dir" ] || early_failure "work directory '${opt[work_dir]}' does not exist on this node"
+    work_top=$(mktemp -d "$base_dir/glide_XXXXXX") || early_failure "cannot make a directory in $base_dir"
+    local_tmp=$(mktemp -d "${GLIDEIN_TMP:-/tmp}/glide_$(id -un 2> /dev/null || id -u)_XXXXXX" 2> /dev/null) ||
+        local_tmp=$(mktemp -d "$work_top/local_XXXXXX") || early_failure "there is no writable temporary directory"
+    echo "$$ $GLIDEIN_UUID" | tee "$work_top/.owner" > "$local_tmp/.owner"
+}
+
+unpack_payload() {
+    local found
+    found=$(grep -an -m1 '^#EOF$' "$startup_script") || early_failure "$startup_script has nothing behind #EOF"
+    tail -n "+$((${found%%:*} + 1))" "$startup_script" | tar -xzf - || early_failure "$startup_script is damaged"
+    local name
+    for name in add_config_line get_id_selectors logging_utils b64uuencode glidein_paths glidein_config \
+        glidein_fetch glidein_lists glidein_results glidein_ending; do
+        [ -r "$name.source" ] || early_failure "$name.source is missing in $startup_script"
+        # shellcheck disable=SC1090
+        . "./$name.source"
+    done
+}
+
+new_uuid
+export GLIDEIN_UUID GLIDEIN_Name=${opt[glidein_name]}
+banner
+if [ "$debug_mode" != 0 ]; then
+    # tokens and the like may be in the environment: names only
+    printf 'Environment: ' >&2
+    compgen -e | tr '\n' ' ' >&2
+    echo >&2
+fi
+if [ -n "${OSG_GRID:-}" ] && [ -r "$OSG_GRID/setup.sh" ]; then
+    # shellcheck disable=SC1091
+    . "$OSG_GRID/setup.sh"
+fi
+multi=$(param GLIDEIN_MULTIGLIDEIN)
+multi=${multi:-${opt[multi_glidein]}}
+choose_directory
+cd "$work_top" || early_failure "cannot enter $work_top"
+echo "Started in '$start_dir' (${opt[work_dir]})"
+echo "Running in $work_top"
+unpack_payload
+if [ "${multi:-0}" -gt 1 ] 2> /dev/null && [ -z "${opt[multi_restart]}" ]; then
+    run_several "$multi"
+fi
+start_reaper
+remove_strangers
+make_tree
+write_config
+run_pilot
