@@ -22,6 +22,7 @@ ENTERED = "EnteredCurrentStatus"
 FQAN = "x509UserProxyFirstFQAN"
 QUEUED = "((JobStatus=?=1)||(JobStatus=?=2))"
 SLICE = 50_000
+AGES = 20_000
 ROW_CAP = 200_000
 TOLERANCE_SHARE, TOLERANCE_JOBS = 0.01, 20
 SERVER_TIME = re.compile(r"\bServerTime\b", re.IGNORECASE)
@@ -49,14 +50,16 @@ class Reading:
     method: str = "grouped"
     estimated: bool = False
     rows: int = 0
+    queued: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """At most so many rows of a grouping, and so many jobs fetched raw at a time."""
+    """At most so many rows of a grouping, so many jobs fetched raw at a time, so many for their ages."""
 
     rows: int = ROW_CAP
     raw: int = SLICE
+    ages: int = AGES
 
 
 def read_jobs(
@@ -70,17 +73,13 @@ def read_jobs(
     "extras": {attribute: [[value, idle, running]]}}.
     """
     schedd = htc.ScheddAddress(name, address)
-    whole = htc.summary_jobs(schedd, "true")
-    bounds = Bounds(row_cap, slice_size)
+    bounds = Bounds(row_cap, slice_size, min(slice_size, AGES))
+    readings = [_read(schedd, q["query"], tuple(q["names"]), str(q.get("method", "")), bounds) for q in queries]
     tables = [
-        {
-            **_table(_read(schedd, q["query"], tuple(q["names"]), str(q.get("method", "")), bounds)),
-            "extras": {n: count_by(schedd, constraint_of(q["query"]), n, bounds.rows) for n in q.get("extras", ())},
-        }
-        for q in queries
+        {**_table(r), "extras": {n: count_by(schedd, constraint_of(q["query"]), n, row_cap) for n in q["extras"]}}
+        for q, r in zip(queries, readings, strict=True)
     ]
-    queued = sum(int(whole.get(k, 0)) for k in ("AllusersIdle", "AllusersRunning"))
-    return {"tables": tables, "all_queued": queued}
+    return {"tables": tables, "all_queued": max((r.queued for r in readings), default=0)}
 
 
 def _table(reading: Reading) -> dict[str, Any]:
@@ -94,10 +93,11 @@ def _table(reading: Reading) -> dict[str, Any]:
 
 def _read(schedd: htc.ScheddAddress, query: str, names: tuple[str, ...], method: str, bounds: Bounds) -> Reading:
     constraint = constraint_of(query)
-    total = int(htc.summary_jobs(schedd, constraint).get("Jobs", 0))
+    summary = htc.summary_jobs(schedd, constraint)
+    total, queued = _int(summary, "Jobs"), _int(summary, "AllusersIdle") + _int(summary, "AllusersRunning")
+    reading = Reading(queued=queued)
     if total == 0:
-        return Reading()
-    reading = Reading()
+        return reading
     if method != "sliced":
         grouped = _grouped(schedd, constraint, names, total, bounds.rows)
         if grouped is not None:
@@ -106,9 +106,13 @@ def _read(schedd: htc.ScheddAddress, query: str, names: tuple[str, ...], method:
         reading.method = "sliced"
         reading.classes = _sliced(schedd, constraint, names, total, bounds.raw)
         return reading
-    reading.estimated = split_ages(schedd, constraint, names, reading.classes, bounds.raw)
-    count_voms(schedd, constraint, names, reading.classes)
+    reading.estimated = split_ages(schedd, constraint, names, reading.classes, bounds.ages)
+    count_voms(schedd, constraint, names, reading.classes, _int(summary, "Idle"))
     return reading
+
+
+def _int(ad: Mapping[str, Any], name: str) -> int:
+    return int(ad.get(name, 0))
 
 
 def constraint_of(query: str) -> str:
@@ -203,20 +207,22 @@ def _plain(value: Any) -> Value:
 
 
 def split_ages(
-    schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], classes: Classes, raw: int = SLICE
+    schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], classes: Classes, raw: int = AGES
 ) -> bool:  # fmt: skip
-    """Fill idle_600 and idle_3600 by asking the smaller side raw (decision 3). True if they are only scaled."""
+    """Fill idle_600 and idle_3600 by asking a side of at most `raw` jobs one by one (decision 3). True if they are
+    only scaled."""
     idle = f"({constraint}) && (JobStatus=?=1)"
     young = f"({idle}) && (time()-{ENTERED} < 3600)"
     old = f"({idle}) && (time()-{ENTERED} >= 600)"
-    n_young, n_old = (int(htc.summary_jobs(schedd, c).get("Jobs", 0)) for c in (young, old))
-    if min(n_young, n_old) > raw:
-        return _grouped_ages(schedd, idle, names, classes, raw)
-    if n_old <= n_young:
+    n_old = _int(htc.summary_jobs(schedd, old), "Jobs")
+    if n_old <= raw:  # each look at the queue costs the schedd a scan: the other side may not matter
         for values, age, n in _ages(schedd, old, names, n_old):
             if values in classes:
                 _add_old(classes[values], age, n)
         return _bound(classes)
+    n_young = _int(htc.summary_jobs(schedd, young), "Jobs")
+    if n_young > raw:
+        return _grouped_ages(schedd, idle, names, classes, raw)
     for c in classes.values():
         c.idle_600 = c.idle_3600 = c.idle
     for values, age, n in _ages(schedd, young, names, n_young):
@@ -275,11 +281,18 @@ def _schedd_time(schedd: htc.ScheddAddress) -> float:
     return float(job[0].get("ServerTime", 0)) if job else 0.0
 
 
-def count_voms(schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], classes: Classes) -> None:
-    """Idle jobs with a VOMS attribute: usually none or all, which a summary tells; else a grouping of their own."""
+def count_voms(
+    schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], classes: Classes, idle: int
+) -> None:  # fmt: skip
+    """Idle jobs with a VOMS attribute: usually none or all of the `idle` ones, which a summary tells; else a grouping
+    of their own."""
     wanted = f"({constraint}) && (JobStatus=?=1) && ({FQAN} =!= undefined)"
-    total = int(htc.summary_jobs(schedd, wanted).get("Jobs", 0))
+    total = _int(htc.summary_jobs(schedd, wanted), "Jobs")
     if total == 0:
+        return
+    if total >= idle:
+        for c in classes.values():
+            c.voms = c.idle
         return
     for row in _group(schedd, wanted, (*names, FQAN), ROW_CAP) or ():
         counts = classes.get(class_of(row, names))
