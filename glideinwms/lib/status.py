@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,5 +61,14 @@ def read(path: Path) -> Status:
 
 
 def running(path: Path) -> bool:
-    """Whether the daemon of a status file lives: its lock is held. (Its pid may be another program's by now.)"""
-    return held(path.with_name(LOCK))
+    """Whether the daemon of a status file lives: whether its lock is held, since its pid may be another program's by
+    now. Only where there is no lock file the pid must do."""
+    if path.with_name(LOCK).exists():
+        return held(path.with_name(LOCK))
+    try:
+        os.kill(read(path).pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, StateError):
+        return False
+    return True

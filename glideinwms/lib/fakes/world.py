@@ -28,7 +28,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
     collectors: dict[str, Collector] = field(default_factory=dict)
     schedds: dict[str, Schedd] = field(default_factory=dict)
-    params: dict[str, str] = field(default_factory=dict)
+    params: dict[str, str] = field(default_factory=lambda: {"TRUST_DOMAIN": "fake"})
 
     def collector(self, address: str, **options: Any) -> Collector:
         """A new collector; the first one is also the local one ("")."""

@@ -307,7 +307,7 @@ def test_user_jobs_are_counted_in_classes(there: There, tag: str) -> None:
     args: dict[str, Any] = {"name": there.schedd.name, "address": there.schedd.address}
     tables = {}
     for method in ("", "sliced"):
-        queries = [{"query": query, "names": ["Want", "RequestCpus"], "method": method}]
+        queries = [{"query": query, "names": ["Want", "RequestCpus"], "method": method, "extras": []}]
         value = ask(there.pool(), "glideinwms.frontend.fold_jobs:read_jobs", queries=queries, **args)
         tables[method] = value["tables"][0]
     assert sorted(tables[""]["rows"], key=str) == sorted(tables["sliced"]["rows"], key=str)

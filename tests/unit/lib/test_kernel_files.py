@@ -239,7 +239,7 @@ def a_status(**more: Any) -> status.Status:
 def test_a_status_is_read_back_and_a_newer_ones_fields_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "status.json"
     status.write(path, a_status())
-    assert status.read(path) == a_status() and not status.running(path)
+    assert status.read(path) == a_status() and status.running(path), "no lock file: by its pid"
     with files.locked(tmp_path / status.LOCK, "toy"):
         assert status.running(path)
     assert not status.running(path) and not status.running(tmp_path / "none" / "status.json")
