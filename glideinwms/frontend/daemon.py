@@ -61,7 +61,7 @@ class FrontendDaemon:
     seen: dict[str, GroupInput] = field(default_factory=dict)
     times: dict[str, float] = field(default_factory=dict)
     cache: MatchCache = field(default_factory=MatchCache)
-    issuer: str = ""
+    tokens: TokenMaker | None = None
 
     def __post_init__(self) -> None:
         warn = log.get("frontend").warning
@@ -139,10 +139,14 @@ class FrontendDaemon:
         ]  # fmt: skip
 
     def _tokens(self, policy: FrontendPolicy) -> TokenMaker:
-        if not self.issuer:
+        """The maker of pilot tokens; a new one when the policy names other places, or while the issuer is not known."""
+        keys, kept = Path(policy.passwords_dir), Path(policy.tokens_dir)
+        maker = self.tokens
+        if maker is None or not maker.issuer or (maker.passwords_dir, maker.tokens_dir) != (keys, kept):
             answer = self.pool.one(Call("configuration", "glideinwms.lib.htc:param", {"name": "TRUST_DOMAIN"}))
-            self.issuer = first_word(str(answer.value or ""))
-        return TokenMaker(Path(policy.passwords_dir), Path(policy.tokens_dir), self.issuer)
+            maker = self.tokens = TokenMaker(keys, kept, first_word(str(answer.value or "")))
+        maker.begin()
+        return maker
 
     def _remember(self, plan: Plan, requested: dict[str, tuple[str, ...]], now: float) -> None:
         groups = {g.name: memory.after(self.memory.group(g.name), g, requested[g.name], now) for g in plan.groups}

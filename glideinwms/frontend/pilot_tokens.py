@@ -16,6 +16,8 @@ from glideinwms.lib.errors import CredentialError
 from glideinwms.lib.names import RequestName, file_safe, is_safe
 
 HOUR = 3600.0
+# so that a file that is past its hour or its half life is noticed soon enough
+HELD_FOR = 600.0
 
 
 def first_word(text: str) -> str:
@@ -26,13 +28,18 @@ def first_word(text: str) -> str:
 @dataclass
 class TokenMaker:
     """Makes and keeps pilot tokens. `issuer` is the user pool's TRUST_DOMAIN, `host` what stands after the site in
-    the pilot's identity. Keys are read once per maker: make a new one each cycle."""
+    the pilot's identity. Keys are read once until `begin`, tokens that we hold are not read from disk again."""
 
     passwords_dir: Path
     tokens_dir: Path
     issuer: str
     host: str = field(default_factory=socket.gethostname)
-    _signers: dict[str, Signer | None] = field(default_factory=dict)
+    _signers: dict[str, Signer | None] = field(default_factory=dict, repr=False)
+    _held: dict[Path, tuple[str, float, str]] = field(default_factory=dict, repr=False)
+
+    def begin(self) -> None:
+        """A new cycle: look at the signing keys again."""
+        self._signers.clear()
 
     def token(self, group: GroupPolicy, entry: Entry, now: float) -> str:
         """The token for pilots of an entry; "" if it publishes no site or is no pilot entry. A CredentialError says
@@ -49,7 +56,15 @@ class TokenMaker:
         lifetime = tokens.pilot_lifetime(
             float(group.limits.idle_lifetime), walltime(entry.attrs), float(group.idtoken_lifetime)
         )
-        return tokens.cached(path, signer, f"{site}@{self.host}", lifetime, now)
+        return self._token(path, signer, f"{site}@{self.host}", lifetime, now)
+
+    def _token(self, path: Path, signer: Signer | None, identity: str, lifetime: float, now: float) -> str:
+        text, until, why = self._held.get(path, ("", 0.0, ""))
+        wanted = f"{signer.key_id if signer else ''} {identity} {lifetime}"
+        if now >= until or why != wanted:
+            text = tokens.cached(path, signer, identity, lifetime, now)
+            self._held[path] = (text, now + HELD_FOR, wanted)
+        return text
 
     def _signer(self, site: str, keyname: str) -> Signer | None:
         """The key of the site, else that of the Frontend; None if there is neither."""

@@ -44,10 +44,30 @@ def test_claims_and_life(maker: TokenMaker) -> None:
 def test_it_is_kept_for_an_hour_and_private(maker: TokenMaker) -> None:
     now = time.time()
     first = maker.token(GROUP, entry(), now)
-    assert maker.token(GROUP, entry(), now + 3000) == first
+    again = replace(maker, _held={})
+    assert maker.token(GROUP, entry(), now + 3000) == again.token(GROUP, entry(), now + 3000) == first
     assert maker.token(GROUP, entry(), now + 3700) != first
     [path] = maker.tokens_dir.iterdir()
     assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_tokens_that_are_held_are_not_read_again(maker: TokenMaker) -> None:
+    now = time.time()
+    first = maker.token(GROUP, entry(), now)
+    [path] = maker.tokens_dir.iterdir()
+    path.unlink()
+    assert maker.token(GROUP, entry(), now + 500) == first and not path.exists()
+    assert maker.token(GROUP, entry(GLIDEIN_Max_Walltime=10), now + 500) != first, "another life"
+
+
+def test_a_new_key_is_seen_in_the_next_cycle(maker: TokenMaker) -> None:
+    now = time.time()
+    (maker.passwords_dir / "FRONTEND").unlink()
+    with pytest.raises(CredentialError):
+        maker.token(GROUP, entry(), now)
+    (maker.passwords_dir / "FRONTEND").write_bytes(b"hello")
+    maker.begin()
+    assert maker.token(GROUP, entry(), now)
 
 
 def test_a_sites_own_key_signs_first(maker: TokenMaker) -> None:
