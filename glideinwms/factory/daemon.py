@@ -61,12 +61,8 @@ class FactoryDaemon:
     def __init__(self, work_dir: Path, pool: Pool, now: float) -> None:
         self.work_dir, self.state, self.started = work_dir, work_dir / "state", now
         self.state.mkdir(parents=True, exist_ok=True, mode=0o750)
-        policy = load_policy(work_dir)
-        self.keys: list[FactoryKey] = [
-            KnownKey(k.private, k.public)
-            for k in keys_at_start(work_dir, policy.old_key_grace, policy.key_length, now)
-        ]  # fmt: skip
-        self.collector = Collector(pool, {k.public.key_id: k for k in self.keys})
+        self.keys: list[FactoryKey] = []
+        self.collector = Collector(pool, {})
         self.audit = Audit(self.state / "audit.jsonl")
         self.applier = Applier(pool, self.collector.schedds, self.audit)
         self.advertiser = Advertiser(pool, int(now))
@@ -81,8 +77,13 @@ class FactoryDaemon:
         self.log = log.get("factory")
 
     def load(self) -> FactoryPolicy:
-        """The policy on disk now; a copy is kept for replays."""
+        """The policy on disk now; a copy is kept for replays. The first time our keys are taken, and perhaps renewed:
+        here, since nobody else runs in this directory by now."""
         policy = load_policy(self.work_dir)
+        if not self.keys:
+            made = keys_at_start(self.work_dir, policy.old_key_grace, policy.key_length, self.started)
+            self.keys = [KnownKey(k.private, k.public) for k in made]
+            self.collector.keys = {k.public.key_id: k for k in self.keys}
         recorded.keep_policy(self.work_dir / "policy.json", policy.generation, self.state)
         return policy
 

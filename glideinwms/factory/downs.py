@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from glideinwms.lib.audit import Audit
 from glideinwms.lib.downtimes import FACTORY, Downtime
 from glideinwms.lib.errors import ConfigError, StateError
 from glideinwms.lib.files import locked
+from glideinwms.lib.operator import user
 
 
 def _change(path: Path, change: Callable[[list[Downtime]], list[Downtime]]) -> None:
@@ -79,5 +80,5 @@ def audit(work_dir: Path, act: str, line: Downtime) -> None:
         until = None if line.end is None else downtimes.iso(line.end)
         Audit(work_dir / "state/audit.jsonl").line(
             "downtime", what=act, entry=line.entry, frontend=line.frontend, security_class=line.security_class,
-            start=downtimes.iso(line.start), end=until, comment=line.comment, who=getpass.getuser(),
+            start=downtimes.iso(line.start), end=until, comment=line.comment, who=user(os.getuid()),
         )  # fmt: skip

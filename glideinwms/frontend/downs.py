@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from glideinwms.lib.audit import Audit
 from glideinwms.lib.downtimes import Downtime
 from glideinwms.lib.errors import ConfigError, StateError
 from glideinwms.lib.files import locked, write_atomic
+from glideinwms.lib.operator import user
 
 
 def path_of(work_dir: Path, policy: FrontendPolicy) -> Path:
@@ -55,5 +56,5 @@ def finish(work_dir: Path, path: Path, at: float) -> list[Downtime]:
 def _audit(work_dir: Path, what: str, line: Downtime) -> None:
     until = None if line.end is None else downtimes.iso(line.end)
     Audit(work_dir / "state/audit.jsonl").line(
-        "downtime", what=what, start=downtimes.iso(line.start), end=until, comment=line.comment, who=getpass.getuser()
+        "downtime", what=what, start=downtimes.iso(line.start), end=until, comment=line.comment, who=user(os.getuid())
     )

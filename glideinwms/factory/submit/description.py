@@ -10,6 +10,7 @@ from glideinwms.factory.snapshot import Request
 from glideinwms.factory.submit import cloud
 from glideinwms.factory.submit.arguments import arguments, merged_params
 from glideinwms.lib.errors import ConfigError
+from glideinwms.lib.htc import quoted
 
 Description = dict[str, str]
 SUBMIT_ATTR_TYPES = ("condor", "gce", "ec2", "arc")
@@ -49,11 +50,6 @@ def sub_entries(entry: EntryPolicy) -> tuple[SubEntry, ...]:
             entry.vm_type, entry.work_dir, entry.proxy_url,
         ),
     )  # fmt: skip
-
-
-def quoted(text: str) -> str:
-    """A ClassAd string literal for a `My.` line."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def describe(order: Order) -> Description:
