@@ -43,8 +43,10 @@ class Identity:
 
 
 IDENTITIES = {
-    "factory@wms.demo": Identity("wms", (("wms", "factory@wms.demo"),)),
-    "frontend@wms.demo": Identity("user", (("wms", "frontend@wms.demo"), ("user", "frontend@user.demo"))),
+    "factory@wms.demo": Identity("wms", (("wms", "factory@wms.demo"), ("wms2", "factory@wms2.demo"))),
+    "frontend@wms.demo": Identity(
+        "user", (("wms", "frontend@wms.demo"), ("wms2", "frontend@wms2.demo"), ("user", "frontend@user.demo"))
+    ),
     "alice@user.demo": Identity("user", (("user", "alice@user.demo"),)),
     "bob@user.demo": Identity("user", (("user", "bob@user.demo"),)),
 }
@@ -57,7 +59,7 @@ def pilot_hosts() -> tuple[str, ...]:
 
 @dataclass
 class Grid:
-    """Pools in `base`. `names`: which of user, wms, ce_a, ce_b; `daemons`: fewer daemons for a pool; `ports`: fixed
+    """Pools in `base`. `names`: which of user, wms, wms2, ce_a, ce_b; `daemons`: fewer daemons for a pool; `ports`: fixed
     instead of free ones."""
 
     base: Path

@@ -191,6 +191,7 @@ class PoolSpec:
 SPECS = {
     "user": PoolSpec("user", ("COLLECTOR", "NEGOTIATOR", "SCHEDD"), USER),
     "wms": PoolSpec("wms", ("COLLECTOR", "SCHEDD"), WMS),
+    "wms2": PoolSpec("wms2", ("COLLECTOR", "SCHEDD"), WMS),
     "ce_a": PoolSpec("ce_a", ("COLLECTOR", "NEGOTIATOR", "SCHEDD", "STARTD"), CE, cpus=8, memory=16384),
     "ce_b": PoolSpec("ce_b", ("COLLECTOR", "NEGOTIATOR", "SCHEDD", "STARTD"), CE, cpus=16, memory=65536),
 }

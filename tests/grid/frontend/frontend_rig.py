@@ -99,7 +99,10 @@ class FrontendRig:
             (Expression(f'job["Wants"] == "{name}" and glidein["attrs"]["GLIDEIN_Site"] != "Nowhere"', "test:1"),),
             "(JobUniverse==5)", "True", "True", (MatchAttr("Wants"), MatchAttr("RequestCpus", "int")),
             (MatchAttr("GLIDEIN_Site"),), (self.grid["user"].schedd,),
-            tuple(WmsPool(p.collector, FACTORY, FRONTEND) for n, p in self.grid.pools.items() if n.startswith("wms")),
+            tuple(
+                WmsPool(p.collector, f"factory@{n}.demo", f"frontend@{n}.demo")
+                for n, p in self.grid.pools.items() if n.startswith("wms")
+            ),
             (CredentialPolicy(str(self.scitoken), "scitoken", "demo", "frontend", absfname=str(self.scitoken)),),
             {"GLIDEIN_Max_Idle": 300}, {},
         )  # fmt: skip
@@ -202,6 +205,34 @@ class FrontendRig:
         wanted = {str(ad["Name"]) for ad in ads}
         wait_for("the Factory's ads", lambda: wanted <= {a["Name"] for a in self.wms_ads("glidefactory", pool)}
                  | {a["Name"] for a in self.wms_ads("glidefactoryglobal", pool)})  # fmt: skip
+
+    def pilots(self, entry: str, busy: int, pool: str = "wms", group: str = "main") -> None:
+        """Slots of pilots that run jobs tell the user pool so, once."""
+        ads = [
+            {"MyType": "Machine", "Name": f"slot1@glidein_{entry}_{group}_{n}@node", "State": "Claimed",
+             "Activity": "Busy", "MyAddress": f"<10.0.0.1:{n + 1}>", "Cpus": 1, "Memory": 4000, "TotalSlots": 1,
+             "SlotType": "Static", "GLIDEIN_Entry_Name": entry, "GLIDEIN_Name": "inst", "GLIDEIN_Factory": "factory",
+             "GLIDECLIENT_Name": f"fe.{group}", "GLIDECLIENT_ReqNode": self.grid[pool].collector}
+            for n in range(busy)
+        ]  # fmt: skip
+        self.call(FRONTEND, "glideinwms.lib.htc:advertise", collector=self.grid["user"].collector, ads=ads,
+                  command="UPDATE_STARTD_AD")  # fmt: skip
+
+    def requests(self, *pools: str) -> dict[str, tuple[int, int, str]]:
+        """(idle, maximum, removal) by "<entry> <group>", as the Factories of these WMS pools see it now."""
+        ads = [ad for pool in pools for ad in self.wms_ads("glideclient", pool)]
+        return {
+            f"{ad['ReqName'].split('@')[0]} {ad['GroupName']}": (
+                ad["ReqIdleGlideins"], ad["ReqMaxGlideins"], ad["ReqRemoveExcess"]
+            )
+            for ad in ads
+        }  # fmt: skip
+
+    def after(self, cycles: int, seconds: float = 240.0) -> dict[str, Any]:
+        """The summary when so many whole cycles have begun and ended from now on."""
+        last = self.status().cycle
+        wait_for(f"{cycles} cycles", lambda: self.status().cycle > last + cycles, seconds)
+        return self.status().summary
 
     def wms_ads(self, kind: str, pool: str = "wms") -> list[dict[str, Any]]:
         """Ads of a kind in a WMS pool, as the Factory sees them."""
