@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from glideinwms.factory.logserver import with_log_tokens
 from glideinwms.factory.plan import RequestPlan
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
 from glideinwms.factory.snapshot import Request
@@ -51,11 +52,11 @@ def batch_of(
     rng: random.Random,
 ) -> Batch | Refusal:
     """The clusters of one request, or why there can be none."""
-    request = with_overload(entry, request, rng)
     lognr = time.strftime("%Y%m%d", time.localtime(now))
     subs = {s.submit_file: s for s in sub_entries(entry)}
     clusters: list[Cluster] = []
     try:
+        request = with_log_tokens(policy, entry, with_overload(entry, request, rng), now)
         for placement in row.placements:
             for n in sizes(placement.n, entry.submit_cluster_size):
                 order = Order(policy, entry, subs[placement.file], request, new_id(), lognr)

@@ -89,7 +89,9 @@ def _transfer(order: Order, kind: str) -> Description:
     if kind in cloud.KINDS:
         return {}
     line = arguments(order.policy, order.entry, order.sub, order.request)
-    files = [f for f in (order.request.files.get("idtoken", ""), *_more_files(order, kind)) if f]
+    extra = order.request.extra
+    logs = (extra.get("LogTokens", ""), extra.get("LogUrlDirs", ""))
+    files = [f for f in (order.request.files.get("idtoken", ""), *logs, *_more_files(order, kind)) if f]
     out = {
         "arguments": line if kind in ("condor", "batch") else f'"{line}"',
         "transfer_output_files": "",
@@ -102,6 +104,8 @@ def _transfer(order: Order, kind: str) -> Description:
         environment.append(f"IDTOKENS_FILE={token}")
     if kind == "batch" and (proxy := order.request.files.get("x509_proxy")):
         environment.append(f"X509_USER_PROXY={proxy.rsplit('/', 1)[-1]}")
+    if tokens := extra.get("LogTokens"):
+        environment += [f"JOB_TOKENS={tokens}", f"LOG_RECIPIENTS='{extra.get('LogRecipients', '')}'"]
     if environment:
         out["environment"] = f'"{" ".join(environment)}"'
     return out
