@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import jwt
@@ -92,3 +93,19 @@ def test_real_files(tmp_path: Path) -> None:
         wallet.read_file(str(path))
     with pytest.raises(CredentialError, match="cannot be read"):
         wallet.read_file(str(tmp_path / "none"))
+
+
+def test_a_proxy_travels_without_a_pilot_proxy(tmp_path: Path) -> None:
+    from glideinwms.demo.pki import Authority
+
+    now = datetime.datetime.now(datetime.UTC)
+    authority = Authority.make(now)
+    certificate, key = authority.host("pilot.demo", (), now)
+    path = tmp_path / "proxy"
+    path.write_bytes(certificate + key)
+    (tmp_path / "pilot").write_bytes(b"pilot")
+    given = credential("grid_proxy", str(path), pilotabsfname="")
+    one = wallet.load(group(credentials=(given,)), NOW).usable[str(path)]
+    assert dict(one.sealed) == {"SubmitProxy": one.id} and one.id != one.name_hash, "the id is of name and subject"
+    with_pilot = credential("grid_proxy", str(path), pilotabsfname=str(path))
+    assert dict(wallet.load(group(credentials=(with_pilot,)), NOW).usable[str(path)].sealed) == {"SubmitProxy": one.id}
