@@ -162,6 +162,11 @@ banner() {
     printf '\nRunning on %s\nSystem: %s\nAs: %s\nPID: %s\n\n' "$(uname -n)" "$(uname -a)" "$(id)" "$$"
 }
 
+# Where a process number means something: this node, and this container on it. Directories may be shared more widely.
+pid_space() {
+    printf '%s/%s' "$(uname -n)" "$(readlink /proc/self/ns/pid 2> /dev/null)"
+}
+
 # Where the pilot works (the values of -dir).
 choose_directory() {
     local candidate free
@@ -187,7 +192,7 @@ choose_directory() {
     work_top=$(mktemp -d "$base_dir/glide_XXXXXX") || early_failure "cannot make a directory in $base_dir"
     local_tmp=$(mktemp -d "${GLIDEIN_TMP:-/tmp}/glide_$(id -un 2> /dev/null || id -u)_XXXXXX" 2> /dev/null) ||
         local_tmp=$(mktemp -d "$work_top/local_XXXXXX") || early_failure "there is no writable temporary directory"
-    echo "$$ $GLIDEIN_UUID" | tee "$work_top/.owner" > "$local_tmp/.owner"
+    echo "$$ $GLIDEIN_UUID $(pid_space)" | tee "$work_top/.owner" > "$local_tmp/.owner"
 }
 
 unpack_payload() {
