@@ -46,9 +46,10 @@ class Deed:
 
 def pick_and_act(
     schedd: ScheddAddress, action: str, picks: Sequence[tuple[str, int]], cap: int, reason: str, force: bool = False
-) -> list[list[str]]:
-    """Find ids for each (constraint, limit), in all at most `cap`, act on them; the ids of each pick. `force`: what
-    was removed is then taken out of the queue without waiting for the site (RemoveX)."""
+) -> tuple[list[list[str]], int]:
+    """Find ids for each (constraint, limit), in all at most `cap`, act on them; the ids of each pick, and on how many
+    the schedd acted. `force`: what was removed is then taken out of the queue without waiting for the site (RemoveX).
+    """
     found: list[list[str]] = []
     for constraint, limit in picks:
         taken = {i for ids in found for i in ids}
@@ -56,10 +57,10 @@ def pick_and_act(
         ids = fold.read_ids(schedd, constraint, limit) if room > 0 else []
         found.append([i for i in ids if i not in taken][:room])
     ids = [i for part in found for i in part]
-    htc.act(schedd, action, ids, reason)
+    done = htc.act(schedd, action, ids, reason)
     if force:
         htc.act(schedd, "RemoveX", ids, reason)
-    return found
+    return found, done
 
 
 def entry_constraint(policy: FactoryPolicy, entry: str) -> str:

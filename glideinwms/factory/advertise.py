@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from glideinwms.factory import ads
 from glideinwms.factory.ads import Told
@@ -110,27 +110,35 @@ class Advertiser:
         """Ads of entries that the new configuration no longer has go at once."""
         now = {str(RequestName(e.name, policy.glidein_name, policy.factory_name)) for e in policy.entries if e.enabled}
         gone = sorted({n for kind, n in self.sent if kind == GlideFactory.KIND.my_type} - now)
+        wanted: list[tuple[type[WireAd], str]] = []
         for name in gone:
-            self._invalidate(policy, GlideFactory, f"Name =?= {quoted(name)}")
-            self._invalidate(policy, GlideFactoryClient, f"ReqGlidein =?= {quoted(name)}")
+            wanted.append((GlideFactory, f"Name =?= {quoted(name)}"))
+            wanted.append((GlideFactoryClient, f"ReqGlidein =?= {quoted(name)}"))
             self.sent = {k: v for k, v in self.sent.items() if k[1] != name and not k[1].startswith(f"{name}@")}
+        self._invalidate(policy, wanted)
 
     def stop(self, policy: FactoryPolicy) -> None:
         """Withdraw everything (1.1)."""
         f, i = quoted(policy.factory_name), quoted(policy.glidein_name)
         own = f"FactoryName =?= {f} && GlideinName =?= {i}"
-        self._invalidate(policy, GlideFactory, own)
-        self._invalidate(policy, GlideFactoryGlobal, own)
-        self._invalidate(policy, GlideFactoryClient, f"ReqFactoryName =?= {f} && ReqGlideinName =?= {i}")
+        clients = f"ReqFactoryName =?= {f} && ReqGlideinName =?= {i}"
+        self._invalidate(
+            policy, [(GlideFactory, own), (GlideFactoryGlobal, own), (GlideFactoryClient, clients)]
+        )  # fmt: skip
 
-    def _invalidate(self, policy: FactoryPolicy, kind: type[WireAd], constraint: str) -> None:
-        args = {
-            "collector": policy.collector, "target_type": kind.KIND.my_type, "command": kind.KIND.invalidate,
-            "constraint": f"{constraint} && GlideinMyType =?= {quoted(kind.KIND.my_type)}",
-        }  # fmt: skip
-        answer = self.pool.one(Call(policy.collector or "collector", INVALIDATE, args))
-        if answer.error is not None:
-            self.log.error("ads not withdrawn", kind=kind.KIND.my_type, error=str(answer.error))
+    def _invalidate(self, policy: FactoryPolicy, wanted: Sequence[tuple[type[WireAd], str]]) -> None:
+        calls = [
+            Call(
+                policy.collector or "collector", INVALIDATE,
+                {"collector": policy.collector, "target_type": kind.KIND.my_type, "command": kind.KIND.invalidate,
+                 "constraint": f"{constraint} && GlideinMyType =?= {quoted(kind.KIND.my_type)}"},
+            )
+            for kind, constraint in wanted
+        ]  # fmt: skip
+        for answer in self.pool.run(calls):
+            if answer.error is not None:
+                kind = answer.call.args["target_type"]
+                self.log.error("ads not withdrawn", kind=kind, error=str(answer.error))
 
 
 def _name(ad: Mapping[str, Value]) -> tuple[str, str]:

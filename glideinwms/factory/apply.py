@@ -45,13 +45,14 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Acted:
-    """Pilots removed or released."""
+    """Pilots removed or released: those meant, and on how many the schedd really acted."""
 
     entry: str
     request: str
     action: str
     reason: Reason
     ids: tuple[str, ...] = ()
+    done: int = 0
     error: str = ""
 
 
@@ -129,14 +130,15 @@ class Applier:
             # what may have been taken counts against the rail
             n = sum(p.limit for p in deed.picks if p.running) if isinstance(answer.error, OutcomeUnknown) else 0
         else:
-            ids = tuple(i for part in answer.value for i in part)
+            parts, done = answer.value
+            ids = tuple(i for part in parts for i in part)
             if ids:
-                report.acted.append(Acted(deed.entry, deed.request, deed.action, deed.reason, ids))
+                report.acted.append(Acted(deed.entry, deed.request, deed.action, deed.reason, ids, done))
                 self.audit.line(
                     "remove_forced" if deed.force else deed.action.lower(), cycle=self.cycle, entry=deed.entry,
-                    request=deed.request, n=len(ids), ids=ids, reasons=[deed.reason],
+                    request=deed.request, n=done, ids=ids, reasons=[deed.reason],
                 )  # fmt: skip
-            n = sum(len(part) for part, pick in zip(answer.value, deed.picks, strict=True) if pick.running)
+            n = sum(len(part) for part, pick in zip(parts, deed.picks, strict=True) if pick.running)
         if n:
             report.taken.append(Taken(now, deed.entry, deed.request, n))
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glideinwms.factory.policy import FactoryPolicy, Retention
+from glideinwms.lib import log
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import read_text, write_atomic
 
@@ -74,15 +75,28 @@ def retentions(policy: FactoryPolicy) -> dict[str, Retention]:
 def sweep_logs(directory: Path, retention: dict[str, Retention], now: float, used: Collection[str]) -> list[Path]:
     """Remove what is over in one directory; a file of a queued pilot stays (decision 29). What was removed."""
     by_kind: dict[str, list[File]] = {}
-    for path in directory.iterdir() if directory.is_dir() else ():
+    try:
+        paths = list(directory.iterdir()) if directory.is_dir() else []
+    except OSError as error:
+        log.get("cleanup").warning("cannot be read", directory=str(directory), error=error.strerror)
+        return []
+    for path in paths:
         kind = kind_of(path)
         if kind in retention and str(path) not in used and path.is_file() and not path.is_symlink():
             found = path.stat()
             by_kind.setdefault(kind, []).append(File(path, now - found.st_mtime, found.st_size))
     gone = [f.path for kind, files in by_kind.items() for f in expired(files, retention[kind])]
-    for path in gone:
+    return [path for path in gone if removed(path)]
+
+
+def removed(path: Path) -> bool:
+    """Remove a file; what refuses is said and left alone."""
+    try:
         path.unlink(missing_ok=True)
-    return gone
+    except OSError as error:
+        log.get("cleanup").warning("cannot be removed", file=str(path), error=error.strerror)
+        return False
+    return True
 
 
 class LastUse:
@@ -98,8 +112,10 @@ class LastUse:
         try:
             data = json.loads(read_text(self.path))
             return {str(k): float(v) for k, v in data.items()}
-        except (ValueError, TypeError, AttributeError) as error:
-            raise StateError(f"is not what we wrote: {error}", where=str(self.path), hint="remove it") from error
+        except (StateError, ValueError, TypeError, AttributeError) as error:
+            # lives begin anew, which removes nothing too early
+            log.get("cleanup").warning("last uses are forgotten", file=str(self.path), error=str(error))
+            return {}
 
     def touch(self, paths: Iterable[str], now: float) -> None:
         """These are in use now."""
@@ -114,8 +130,8 @@ class LastUse:
         gone = []
         known = {str(p): p for p in files}
         for name, path in known.items():
-            if now - self.times.setdefault(name, now) > max_age and not in_use(name, used):
-                path.unlink(missing_ok=True)
+            old = now - self.times.setdefault(name, now) > max_age and not in_use(name, used)
+            if old and removed(path):
                 gone.append(path)
         self.times = {k: v for k, v in self.times.items() if k in known and known[k] not in gone}
         self.save()

@@ -21,13 +21,13 @@ def summary(snapshot: Snapshot, plan: Plan, report: Report) -> dict[str, Any]:
     for row in report.submitted:
         done[row.entry] += 0 if row.error else row.n
     for act in report.acted:
-        removed[act.entry] += len(act.ids) if act.action != "Release" else 0
+        removed[act.entry] += act.done if act.action != "Release" else 0
     return {
         "requests": len(snapshot.requests.value or ()),
         "refused": dict(Counter(r.reason.value for r in refusals)),
         "submitted": sum(done.values()),
         "removed": sum(removed.values()),
-        "released": sum(len(a.ids) for a in report.acted if a.action == "Release"),
+        "released": sum(a.done for a in report.acted if a.action == "Release"),
         "advertised": report.advertised,
         "parked": [to_json(r.parked) for e in plan.entries for r in e.requests if r.parked],
         "refusals": [to_json(r) for r in refusals[:MOST_REFUSALS]],

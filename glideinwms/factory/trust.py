@@ -99,7 +99,8 @@ class Trust:
             text = error.message if isinstance(error, EnvelopeRefused) else error.text
             return _refused(bare, Refusal(error.reason, name, text))
         except CredentialError as error:
-            return _refused(bare, Refusal(Reason.BAD_NAME, name, error.message))
+            reason = Reason.CREDENTIAL_MISSING if error.__cause__ else Reason.BAD_NAME
+            return _refused(bare, Refusal(reason, name, str(error)))
         except WireError as error:
             number = Reason.BAD_NUMBER if "whole number" in error.message else Reason.MALFORMED_AD
             return _refused(bare, Refusal(number, name, error.message))

@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from glideinwms.lib.errors import CredentialError
+from glideinwms.lib.errors import CredentialError, StateError
 from glideinwms.lib.files import write_atomic
 from glideinwms.lib.names import is_safe
 
@@ -48,7 +48,11 @@ class Vault:
         known = self.stored.get(path)
         if known is not None and known[0] == digest and known[1] == _stamp(path):
             return False
-        written = self._store(path, data)
+        try:
+            written = self._store(path, data)
+        except (OSError, StateError) as error:
+            why = error.strerror if isinstance(error, OSError) else error.message
+            raise CredentialError(f"cannot be stored: {why}", where=str(path)) from error
         if (stamp := _stamp(path)) is not None:
             self.stored[path] = (digest, stamp)
         return written

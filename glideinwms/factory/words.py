@@ -69,9 +69,10 @@ def _remove(daemon: FactoryDaemon, word: Word, policy: FactoryPolicy) -> str:
     answer = daemon.applier.act(deed, f"gwms entry rm by {word.who}")
     if answer.error is not None:
         raise answer.error
-    ids = [i for part in answer.value for i in part]
+    parts, done = answer.value
+    ids = [i for part in parts for i in part]
     daemon.audit.line(
-        "remove", cycle=daemon.cycle, entry=entry.name, request="", n=len(ids), ids=ids,
+        "remove", cycle=daemon.cycle, entry=entry.name, request="", n=done, ids=ids,
         reasons=[Reason.OPERATOR_REMOVAL], who=word.who,
     )  # fmt: skip
-    return f"{len(ids)} pilots of {entry.name} removed"
+    return f"{done} pilots of {entry.name} removed"

@@ -96,10 +96,10 @@ def test_acting_on_ids(queue: Queue) -> None:
     picks = [('GlideinEntryName =?= "A" && JobStatus == 5', 4), (act.ids_constraint([f"{second}.2"]), 5)]
     args = {"action": "Remove", "picks": picks, "cap": 5, "reason": "test"}
     done = queue.ask("glideinwms.factory.act:pick_and_act", True, **args)
-    assert done == [[f"{first}.0", f"{first}.1", f"{first}.2", f"{second}.0"], [f"{second}.2"]]
+    assert done == ([[f"{first}.0", f"{first}.1", f"{first}.2", f"{second}.0"], [f"{second}.2"]], 5)
     left = queue.ask("glideinwms.factory.fold:read_ids", constraint="JobStatus != 3", limit=9)
     assert left == [f"{second}.1"]
-    assert queue.ask("glideinwms.factory.act:pick_and_act", True, **{**args, "cap": 0}) == [[], []]
+    assert queue.ask("glideinwms.factory.act:pick_and_act", True, **{**args, "cap": 0}) == ([[], []], 0)
 
 
 @pytest.mark.parametrize(

@@ -89,3 +89,19 @@ def test_nothing_goes_while_a_schedd_does_not_say_what_it_names(tmp_path: Path) 
     for minute in range(3):
         cleaner.run(p, NOW + 3660 + minute * 60)
     assert not log.exists()
+
+
+def test_what_cannot_be_read_or_removed_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "credentials.json").write_text("[broken")
+    assert LastUse(tmp_path / "credentials.json").times == {}
+    stuck = put(tmp_path / "job.1.0.out", 30)
+    free = put(tmp_path / "job.2.0.out", 30)
+    real = Path.unlink
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if path == stuck:
+            raise PermissionError(13, "Permission denied")
+        real(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    assert sweep_logs(tmp_path, KEEP, NOW, ()) == [free]

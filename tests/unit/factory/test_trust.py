@@ -189,3 +189,14 @@ def test_refused_global_ads(ad: dict[str, Any], reason: Reason, tmp_path: Path) 
 def test_a_malformed_global_ad_is_a_wire_error(tmp_path: Path) -> None:
     with pytest.raises(WireError):
         list(trust(tmp_path).credentials({"Name": "x", "AuthenticatedIdentity": IDENTITY}))
+
+
+def test_a_token_that_cannot_be_stored_refuses_that_request_alone(tmp_path: Path) -> None:
+    (tmp_path / "proxies").mkdir()
+    (tmp_path / "proxies/user_feuser").write_text("in the way")
+    judge = trust(tmp_path)
+    row = judge.request(request_ad())
+    assert refusal(row) is Reason.CREDENTIAL_MISSING
+    assert row.refusal is not None and "user_feuser" in row.refusal.text
+    other = judge.request(request_ad(secrets(SecurityClass="special")))
+    assert other.refusal is None

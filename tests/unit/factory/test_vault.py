@@ -63,3 +63,10 @@ def test_no_id_leaves_the_directory(name: str, vault: Vault, tmp_path: Path) -> 
     with pytest.raises(CredentialError):
         vault.store_credential("u", "c", name, b"x")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_directory_that_refuses_is_named(tmp_path: Path) -> None:
+    (tmp_path / "user_u").write_text("in the way")
+    with pytest.raises(CredentialError, match="cannot be stored") as caught:
+        Vault(tmp_path, "inst").store_credential("u", "c", "A", b"x")
+    assert str(tmp_path) in caught.value.where
