@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from glideinwms.frontend import request_ads
+from glideinwms.frontend import request_ads, wary
 from glideinwms.frontend.collect import pool_key
 from glideinwms.frontend.decide.plan import CredentialShare, EntryPlan, GroupPlan, Plan
 from glideinwms.frontend.decide.tables import Entry, GroupInput
@@ -179,8 +179,10 @@ class GroupAds:
         return {request: monitor for _, request, monitor in self._clients()}
 
 
-def send(pool: Pool, policy: FrontendPolicy, batches: Sequence[Batch]) -> tuple[dict[str, int], list[str], list[Batch]]:
-    """Advertise every batch; (ads sent by kind, what failed, the batches that arrived)."""
+def send(
+    pool: Pool, policy: FrontendPolicy, batches: Sequence[Batch], wary_of: Collection[str]
+) -> tuple[dict[str, int], list[str], list[Batch]]:
+    """Advertise every batch; (ads sent by kind, what failed, the batches that arrived). `wary_of`: see `wary`."""
     calls = [
         Call(b.node, "glideinwms.lib.htc:advertise",
              {"collector": b.node, "ads": [a.to_ad() for a in b.ads], "command": b.ads[0].KIND.update,
@@ -189,7 +191,7 @@ def send(pool: Pool, policy: FrontendPolicy, batches: Sequence[Batch]) -> tuple[
     ]  # fmt: skip
     sent: dict[str, int] = {}
     failed, arrived = [], []
-    for batch, answer in zip(batches, pool.run(calls), strict=True):
+    for batch, answer in zip(batches, wary.run(pool, calls, wary_of), strict=True):
         if answer.error is not None:
             failed.append(f"{len(batch.ads)} ads of {batch.group or 'the Frontend'} to {batch.node}: {answer.error}")
             continue

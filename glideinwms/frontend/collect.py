@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from glideinwms.frontend import fold_factory, inputs
+from glideinwms.frontend import fold_factory, inputs, wary
 from glideinwms.frontend.inputs import Input, Inputs
 from glideinwms.frontend.policy import FrontendPolicy, GroupPolicy
 from glideinwms.lib.names import client_name
@@ -93,7 +93,7 @@ def collect(pool: Pool, policy: FrontendPolicy, old: Inputs) -> Inputs:
     """Ask every endpoint; what fails or looks wrong keeps its last good reading."""
     groups = groups_of(policy)
     first = [_loads_call(policy), _slots_call(policy, groups), *_pool_calls(policy, groups)]
-    answers = pool.run(first)
+    answers = wary.run(pool, first, wary.suspects(old, policy.user_collector))
     loads = _take(inputs.new("schedd ads", policy.job_max_age, old.loads), answers[0], _of_loads)
     slots = _take(inputs.new("slots", policy.slot_max_age, old.slots), answers[1], _of_slots)
     pools = {}
@@ -180,7 +180,8 @@ def _schedds(
     for name in users:
         if not any(c.endpoint == name for c in known):
             found[name] = found[name].failed("has no ad in the user collector; is its name right, and is it up?")
-    for call, answer in zip(known, pool.run(known), strict=True):
+    answers = wary.run(pool, known, wary.suspects(old, policy.user_collector))
+    for call, answer in zip(known, answers, strict=True):
         found[call.endpoint] = _take(found[call.endpoint], _labelled(call, answer, wide[call.endpoint]), _of_jobs)
     return found
 

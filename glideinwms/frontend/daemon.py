@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from glideinwms.frontend import apply, ha, inputs, memory, snapshot, words
+from glideinwms.frontend import apply, ha, inputs, memory, snapshot, wary, words
 from glideinwms.frontend.apply import Batch, GroupAds, Report, Sealer
 from glideinwms.frontend.collect import collect, groups_of
 from glideinwms.frontend.decide import MatchCache, decide
@@ -116,14 +116,15 @@ class FrontendDaemon:
         if not self.standing.working:
             return Report()
         began = time.monotonic()
+        wary_of = wary.suspects(self.inputs, policy.user_collector)
         builders = self._builders(plan, policy, now)
         silent = {b.group.name for b in builders if snapshot.blind(b.given, policy, self.memory, now)}
         requests = [batch for b in builders if b.group.name not in silent for batch in b.requests()]
-        sent, failed, arrived = apply.send(self.pool, policy, requests)
+        sent, failed, arrived = apply.send(self.pool, policy, requests, wary_of)
         requested = {g.name: tuple(r for b in arrived if b.group == g.name for r in b.requests) for g in plan.groups}
         self.times["frontend_advertize_classads"] = time.monotonic() - began
         self._remember(plan, requested, now)
-        told, wrong, _ = apply.send(self.pool, policy, self._user_pool(builders, plan, policy))
+        told, wrong, _ = apply.send(self.pool, policy, self._user_pool(builders, plan, policy), wary_of)
         self.told = {b.group.name: b.told() for b in builders}
         problems = {b.group.name: tuple(b.problems) for b in builders if b.problems}
         return Report({**sent, **told}, (*failed, *wrong), problems, requested, tuple(sorted(silent)))

@@ -168,6 +168,23 @@ def test_jobs_that_vanish_while_the_queue_is_full_are_asked_twice(scene: Scene) 
     assert scene.main()["jobs"]["idle"] == 200 and not scene.main()["held"]
 
 
+def test_a_hung_part_costs_the_cycle_little_once_it_is_known(scene: Scene) -> None:
+    scene.cycle()
+    began = scene.world.clock()
+    for part in (scene.schedds["schedd1"], scene.pools[WMS], scene.user):
+        part.hung = True
+    scene.cycle()
+    first = scene.world.clock() - began - 60
+    began = scene.world.clock()
+    scene.cycle()
+    known = scene.world.clock() - began - 60
+    assert first > 100 and known < 52, "of each of three 10 s to read, of two 10 s to send; here one after another"
+    for part in (scene.schedds["schedd1"], scene.pools[WMS], scene.user):
+        part.hung = False
+    scene.cycle()
+    assert not scene.main()["held"], "the long question is asked again as soon as the short one is answered"
+
+
 NONSENSE: list[dict[str, Any]] = [
     {"State": 7, "Activity": [1], "Cpus": "many", "Memory": {"a": 1}, "TotalSlotCpus": "x"},
     {"ChildState": "Claimed", "ChildActivity": [1, 2], "ChildCpus": ["a"], "PartitionableSlot": True},

@@ -1,0 +1,48 @@
+"""Endpoints that failed last time are first asked a small question with a short deadline: one that hangs then costs the
+cycle 10 s, not the whole deadline of a long question (decision 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from glideinwms.frontend.inputs import Inputs
+from glideinwms.lib import htc
+from glideinwms.lib.readers import READ_DEADLINE, Answer, Call, Pool
+
+
+def ping_collector(collector: str) -> int:
+    """Runs in a reader: whether the collector answers; how many collectors' own ads it has."""
+    return len(htc.query_ads(collector, "true", ["Name"], "Collector"))
+
+
+def ping_schedd(name: str, address: str) -> int:
+    """Runs in a reader: whether the schedd answers; how many jobs it has."""
+    return int(htc.summary_jobs(htc.ScheddAddress(name, address), "false").get("AllusersJobs", 0))
+
+
+def suspects(inputs: Inputs, user_collector: str) -> set[str]:
+    """Endpoints whose newest attempt failed."""
+    found = {name for name, given in inputs.schedds.items() if given.reading.error}
+    found |= {key.partition(" ")[0] for key, given in inputs.pools.items() if given.reading.error}
+    if any(given is not None and given.reading.error for given in (inputs.loads, inputs.slots)):
+        found.add(user_collector)
+    return found
+
+
+def run(pool: Pool, calls: Sequence[Call], wary_of: Collection[str]) -> list[Answer]:
+    """As `pool.run`, with a probe before the first call to each endpoint in `wary_of`. If that does not answer, the
+    pool gives up the endpoint's other calls of this run."""
+    first: dict[str, Call] = {}
+    for call in calls:
+        if call.endpoint in wary_of:
+            first.setdefault(call.endpoint, call)
+    probes = [_probe(call) for call in first.values()]
+    return pool.run([*probes, *calls])[len(probes) :]
+
+
+def _probe(call: Call) -> Call:
+    module = "glideinwms.frontend.wary"
+    if "address" in call.args:
+        args = {"name": call.args["name"], "address": call.args["address"]}
+        return Call(call.endpoint, f"{module}:ping_schedd", args, READ_DEADLINE)
+    return Call(call.endpoint, f"{module}:ping_collector", {"collector": call.endpoint}, READ_DEADLINE)
