@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from glideinwms.lib.ads.frontend import GlideClient, GlideClientGlobal
 from glideinwms.lib.crypto import FactoryKey, PublicKey, SymmetricKey
@@ -29,6 +29,8 @@ class Seal:
     key_id: str
     key_code: str
     enc_identity: str
+    # equal values are equal when sealed (one key and IV a cycle), and most requests of a cycle carry the same ones
+    _sealed: dict[str | bytes, str] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def make(cls, factory: PublicKey, identity: str) -> Seal:
@@ -38,7 +40,13 @@ class Seal:
 
     def params(self, values: Mapping[str, str | bytes]) -> dict[str, str]:
         """Sealed values by name; empty ones are left out, a deployed Factory cannot take them (9.1/1)."""
-        return {name: self.key.encrypt_hex(value) for name, value in values.items() if value}
+        return {name: self._seal(value) for name, value in values.items() if value}
+
+    def _seal(self, value: str | bytes) -> str:
+        known = self._sealed.get(value)
+        if known is None:
+            known = self._sealed[value] = self.key.encrypt_hex(value)
+        return known
 
 
 def open_envelope(
