@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Iterable
@@ -20,37 +19,25 @@ from glideinwms.factory.policy import SCHEMA, FactoryPolicy
 from glideinwms.factory.snapshot import Request, Snapshot
 from glideinwms.factory.state import RailFile
 from glideinwms.factory.trust import KnownKey
-from glideinwms.lib import cycle, log, operator
+from glideinwms.lib import cycle, log, operator, policyfile
 from glideinwms.lib.audit import Audit
 from glideinwms.lib.crypto import FactoryKey, keys_at_start
 from glideinwms.lib.downtimes import Downtime
 from glideinwms.lib.errors import StateError
-from glideinwms.lib.files import read_text
-from glideinwms.lib.jsondata import from_json
-from glideinwms.lib.readers import Pool, ReaderPool
+from glideinwms.lib.readers import WRITE_DEADLINE, Call, Pool, ReaderPool
 from glideinwms.lib.reading import Reading
 from glideinwms.lib.reasons import Refusal
 from glideinwms.lib.records import Ring
 
 
 def load_policy(work_dir: Path) -> FactoryPolicy:
-    """`<work_dir>/policy.json`; a StateError says what is wrong with it."""
-    path = work_dir / "policy.json"
-    if not path.exists():
-        raise StateError("there is no policy", where=str(path), hint="run gwms factory reconfig first")
-    return load_policy_file(path)
+    """`<work_dir>/policy.json`; an error of ours says what is wrong with it."""
+    return load_policy_file(work_dir / policyfile.NAME)
 
 
 def load_policy_file(path: Path) -> FactoryPolicy:
     """A policy file, wherever it is."""
-    try:
-        data = json.loads(read_text(path))
-    except ValueError as error:
-        raise StateError(f"is not JSON: {error}", where=str(path), hint="run gwms factory reconfig") from error
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        found = data.get("schema") if isinstance(data, dict) else None
-        raise StateError(f"has schema {found}, not {SCHEMA}", where=str(path), hint="run gwms factory reconfig")
-    return from_json(FactoryPolicy, data, where=str(path))
+    return policyfile.load(FactoryPolicy, path, SCHEMA, "factory")
 
 
 class FactoryDaemon:
@@ -130,9 +117,21 @@ class FactoryDaemon:
         requests = {r.name: r for r in self.snapshot.requests.value or ()}
         report = self.applier.run(plan, policy, requests, now, self.rng)
         self.rail.took(report.taken)
+        if policy.pilot_accounting:
+            self._account(policy)
         self._clean(policy, requests.values(), now)
         report.advertised, self.problem = self.advertiser.send(policy, self.keys[0].public, self.snapshot, plan, {})
         return report
+
+    def _account(self, policy: FactoryPolicy) -> None:
+        """Describe finished pilots in their own job ads."""
+        known = [(n, m) for n, m in self.collector.schedds.items() if m.address is not None and not m.unknown]
+        for name, memory in known:
+            args = {"schedd": memory.address, "factory": policy.factory_name, "glidein": policy.glidein_name}
+            call = Call(name, "glideinwms.factory.accounting:annotate", args, WRITE_DEADLINE, writer=True)
+            answer = self.applier.pool.one(call)
+            if answer.error is not None:
+                self.log.error("finished pilots not described", schedd=name, error=str(answer.error))
 
     def _clean(self, policy: FactoryPolicy, requests: Iterable[Request], now: float) -> None:
         self.last_use.touch((f for r in requests for f in r.files.values()), now)

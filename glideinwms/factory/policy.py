@@ -8,18 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from glideinwms.lib.policyfile import StageTriple as StageTriple
+
 SCHEMA = 1
 Value = str | int | float | bool
-
-
-@dataclass(frozen=True, slots=True)
-class StageTriple:
-    """Entry point of one staged tree (protocol 6.1): file names inside `url`, sums of the *signature* files."""
-
-    url: str
-    descript: str
-    sign: str
-    sign256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,40 @@
+"""`policy.json`: how a daemon's policy is read, and what both policies hold alike."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from glideinwms.lib.errors import ConfigError
+from glideinwms.lib.files import read_text
+from glideinwms.lib.jsondata import from_json
+
+T = TypeVar("T")
+NAME = "policy.json"
+
+
+@dataclass(frozen=True, slots=True)
+class StageTriple:
+    """Entry point of one staged tree (protocol 6.1): file names inside `url`, sums of the *signature* files."""
+
+    url: str
+    descript: str
+    sign: str
+    sign256: str = ""
+
+
+def load(kind: type[T], path: Path, schema: int, side: str) -> T:
+    """The policy in a file; a ConfigError or StateError says what is wrong with it. `side`: factory or frontend."""
+    hint = f"run gwms {side} reconfig"
+    if not path.exists():
+        raise ConfigError("there is no policy", where=str(path), hint=hint)
+    try:
+        data = json.loads(read_text(path))
+    except ValueError as error:
+        raise ConfigError(f"is not JSON: {error}", where=str(path), hint=hint) from error
+    found = data.get("schema") if isinstance(data, dict) else None
+    if found != schema:
+        raise ConfigError(f"has schema {found}, this program reads {schema}", where=str(path), hint=hint)
+    return from_json(kind, data, where=str(path))

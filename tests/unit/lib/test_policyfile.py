@@ -1,0 +1,49 @@
+"""Policies on disk: read whole, or refused with what to do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from glideinwms.lib import policyfile
+from glideinwms.lib.errors import ConfigError, GwmsError
+from glideinwms.lib.policyfile import StageTriple
+
+
+@dataclass(frozen=True)
+class Toy:
+    schema: int
+    stage: StageTriple
+
+
+GOOD = {"schema": 3, "stage": {"url": "u", "descript": "d", "sign": "s"}}
+
+
+def test_a_policy_is_read(tmp_path: Path) -> None:
+    path = tmp_path / policyfile.NAME
+    path.write_text(json.dumps(GOOD))
+    assert policyfile.load(Toy, path, 3, "factory") == Toy(3, StageTriple("u", "d", "s"))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "there is no policy; run gwms frontend reconfig"),
+        ("{", "is not JSON"),
+        ("[]", "has schema None, this program reads 3; run gwms frontend reconfig"),
+        (json.dumps({**GOOD, "schema": 2, "old": 1}), "has schema 2"),
+        (json.dumps({**GOOD, "more": 1}), "unknown field more"),
+        (json.dumps({**GOOD, "stage": {"url": 1}}), "stage: missing field"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, content: str | None, words: str) -> None:
+    path = tmp_path / policyfile.NAME
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(GwmsError, match=words) as error:
+        policyfile.load(Toy, path, 3, "frontend")
+    assert str(path) in str(error.value)
+    assert content is not None or isinstance(error.value, ConfigError)
