@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -20,28 +19,16 @@ from glideinwms.frontend.pilot_tokens import TokenMaker, first_word
 from glideinwms.frontend.policy import SCHEMA, FrontendPolicy
 from glideinwms.frontend.summary import summary
 from glideinwms.frontend.wallet import Wallet, load
-from glideinwms.lib import cycle, downtimes, log
+from glideinwms.lib import cycle, downtimes, log, policyfile
 from glideinwms.lib.audit import Audit
-from glideinwms.lib.errors import ConfigError
-from glideinwms.lib.files import read_text
-from glideinwms.lib.jsondata import from_json
 from glideinwms.lib.operator import Word
 from glideinwms.lib.readers import Call, Pool, ReaderPool
 from glideinwms.lib.reading import Reading
 
 
 def load_policy(work_dir: Path) -> FrontendPolicy:
-    """`<work_dir>/policy.json`; a ConfigError or StateError says what is wrong with it."""
-    path = work_dir / "policy.json"
-    try:
-        data = json.loads(read_text(path))
-    except ValueError as error:
-        raise ConfigError(f"is not JSON: {error}", where=str(path), hint="run gwms frontend reconfig") from error
-    policy = from_json(FrontendPolicy, data, where=str(path))
-    if policy.schema != SCHEMA:
-        hint = "run gwms frontend reconfig"
-        raise ConfigError(f"has schema {policy.schema}, this program reads {SCHEMA}", where=str(path), hint=hint)
-    return policy
+    """`<work_dir>/policy.json`; an error of ours says what is wrong with it."""
+    return policyfile.load(FrontendPolicy, work_dir / policyfile.NAME, SCHEMA, "frontend")
 
 
 @dataclass(slots=True)
