@@ -233,6 +233,15 @@ def act(schedd: ScheddAddress, action: str, ids: Sequence[str], reason: str) -> 
     return int(result.get("TotalSuccess", 0))
 
 
+def edit(schedd: ScheddAddress, job: str, name: str, expression: str) -> None:
+    """Set one attribute of a job in the queue to a ClassAd expression."""
+    htcondor2, classad2 = _bindings()
+    try:
+        _schedd(schedd).edit(job, name, expression)
+    except (htcondor2.HTCondorException, classad2.ClassAdException, RuntimeError) as error:
+        raise _failed(f"edit of {job}", schedd.name, error) from error
+
+
 def param(name: str) -> str:
     """A knob of this process's HTCondor configuration; "" where it is not set."""
     htcondor2, _ = _bindings()
