@@ -36,7 +36,7 @@ print(json.dumps(resolve(request["function"])(**args), default=str))
 """
 PROJECTION = [
     "ClusterId", "ProcId", "JobStatus", "GridJobStatus", "GlideinSubmitId", "GlideinEntryName", "GlideinClient",
-    "GlideinCredentialIdentifier", "HoldReason", "GridJobId", "Args", "Cmd", "x509userproxy", "SciTokensFile",
+    "GlideinCredentialIdentifier", "HoldReason", "GridJobId", "Args", "Cmd", "SciTokensFile", "MONITOR_INFO",
 ]  # fmt: skip
 
 

@@ -93,3 +93,23 @@ def test_many_clusters_of_the_configured_size(make_rig: Callable[..., Rig]) -> N
         clusters[job["ClusterId"]] = clusters.get(job["ClusterId"], 0) + 1
     assert sorted(clusters.values()) == [2, 7, 7, 7, 7]
     assert seen["entries"]["A"]["reasons"] == {"MaxSubmitRate": 1}
+
+
+def test_finished_pilots_tell_of_their_life(make_rig: Callable[..., Rig]) -> None:
+    """advertise_pilot_accounting: they stay in the queue with MONITOR_INFO, and count for nothing."""
+    rig = make_rig()
+    script = rig.base / "work/glidein_startup.0123456789ab.sh"
+    script.write_text(
+        "#!/bin/sh\necho '=== Condor starting now (1) ==='\necho '=== Condor ended now (9) after 8 ==='\n"
+        "echo 'Total jobs 3 utilization 600'\necho 'Total number of activations/claims: 2'\n"
+        "echo '=== Glidein ending now (11) with code 0 after 10 ==='\n"
+    )
+    rig.write(pilot_accounting=True)
+    rig.start()
+    rig.ask(idle=1, top=1)
+    [job] = wait_for("a described pilot", lambda: rig.queue("MONITOR_INFO =!= UNDEFINED")[:1], 120)
+    assert json.loads(job["MONITOR_INFO"]) == {
+        "glidein_duration": 10, "condor_duration": 8, "activation_claims": 2, "numjobs": 3, "condor_started": 1
+    }  # fmt: skip
+    assert job["JobStatus"] == 4
+    wait_for("a successor", lambda: rig.queue("JobStatus != 4"))
