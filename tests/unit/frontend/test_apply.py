@@ -1,0 +1,118 @@
+"""Which ads a plan becomes, and for whom they are sealed (protocol 1.6, 1.7, 1.9, 5.10)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glideinwms.frontend import apply, snapshot
+from glideinwms.frontend.apply import GroupAds, Sealer
+from glideinwms.frontend.decide.plan import CredentialShare, EntryPlan, GroupPlan
+from glideinwms.frontend.inputs import Inputs
+from glideinwms.frontend.memory import Memory
+from glideinwms.frontend.pilot_tokens import TokenMaker
+from glideinwms.frontend.policy import FrontendPolicy, WmsPool
+from glideinwms.frontend.request_ads import Published
+from glideinwms.frontend.wallet import Wallet
+from glideinwms.lib.ads import GlideClient, GlideClientGlobal, open_envelope
+from glideinwms.lib.crypto import FactoryKey
+from glideinwms.lib.errors import Unreachable
+from glideinwms.lib.readers import Answer, Call
+from tests.unit.frontend.build_frontend import FACTORY, KEY, ME, NODE, NOW, POOL, factories, good, group, known, policy
+
+A, B = "A@inst@factory", "B@inst@factory"
+OTHER = "wms2.demo:9618"
+WALLET = Wallet(
+    {"/tok": Published("CRED", "HASH", "frontend", (("CRED", b"the token"),), {"ScitokenId": "CRED"})},
+    names={"CRED": "/tok"}, scitokens={"demo": "the token"},
+)  # fmt: skip
+SHARE = CredentialShare("/tok", 3, 9)
+
+
+def row(entry: str, node: str = NODE, **changes: Any) -> EntryPlan:
+    made = EntryPlan(entry, node, 3, 9, vector=(0,) * 17, shares=(SHARE,))
+    return replace(made, **changes)
+
+
+def ads(tmp_path: Path, given: Inputs, *rows: EntryPlan, p: FrontendPolicy | None = None) -> GroupAds:
+    p = p or policy()
+    [main] = snapshot.build(given, p, {"main": WALLET}, Memory(), {}, False, NOW).groups
+    tokens = TokenMaker(tmp_path / "keys", tmp_path / "tokens", "user.demo")
+    plan = GroupPlan("main", (), rows)
+    return GroupAds(p, p.groups[0], main, plan, given, WALLET, Sealer(given), tokens, "master", NOW)
+
+
+def one_pool(*names: str, **more: Any) -> Inputs:
+    return known(pools={POOL: good("p", factories(*names, **more))})
+
+
+def test_one_batch_with_the_credentials_first(tmp_path: Path) -> None:
+    built = ads(tmp_path, one_pool(A, B), row(A), row(B))
+    [batch] = built.requests()
+    kinds = [type(ad) for ad in batch.ads]
+    assert kinds == [GlideClientGlobal, GlideClient, GlideClient] and batch.requests == (A, B)
+    keys = {KEY.public.key_id: KEY}
+    opened = [open_envelope(ad, keys, ME) for ad in batch.ads]  # type: ignore[arg-type]
+    assert opened[0]["CRED"] == b"the token" and opened[1]["frontend_scitoken"] == b"the token"
+    assert len({ad.key_code for ad in batch.ads}) == 1, "one key a cycle and Factory"  # type: ignore[attr-defined]
+    assert "no pilot token" in built.problems[0]
+
+
+def test_each_pool_gets_its_own_entries_key_and_identity(tmp_path: Path) -> None:
+    second = FactoryKey.generate()
+    there = factories(B)
+    there["keys"] = [["inst@factory", second.public.key_id, second.public.pem]]
+    pools = (WmsPool(NODE, FACTORY, ME), WmsPool(OTHER, FACTORY, "me@there"))
+    given = known(pools={POOL: good("p", factories(A)), f"{OTHER} {FACTORY}": good("q", there)})
+    built = ads(tmp_path, given, row(A), row(B, OTHER), p=policy(group(wms_pools=pools)))
+    batches = {b.node: b for b in built.requests()}
+    assert {n: b.requests for n, b in batches.items()} == {NODE: (A,), OTHER: (B,)}
+    for ad in batches[OTHER].ads:
+        open_envelope(ad, {second.public.key_id: second}, "me@there")  # type: ignore[arg-type]
+
+
+def test_an_entry_without_a_key_is_only_told_of(tmp_path: Path) -> None:
+    built = ads(tmp_path, one_pool(A, key=False), row(A, advertise=False))
+    assert built.requests() == [] and [r.factory_name for r in built.resources(7)] == [A]
+
+
+def test_no_share_no_request_and_no_credentials_alone(tmp_path: Path) -> None:
+    assert ads(tmp_path, one_pool(A), row(A, shares=())).requests() == []
+
+
+def test_a_project_travels_sealed(tmp_path: Path) -> None:
+    built = ads(tmp_path, one_pool(A), row(A, shares=(replace(SHARE, project="P7"),)))
+    [batch] = built.requests()
+    assert open_envelope(batch.ads[-1], {KEY.public.key_id: KEY}, ME)["ProjectId"] == b"P7"  # type: ignore[arg-type]
+
+
+def test_an_entry_that_cannot_be_served_stops_no_other(tmp_path: Path) -> None:
+    given = one_pool(A, B)
+    [main] = snapshot.build(given, policy(), {"main": WALLET}, Memory(), {}, False, NOW).groups
+    odd = replace(main.entries[0], name="not a request name", has_key=True)
+    built = replace(
+        ads(tmp_path, given, row("not a request name"), row(B)), given=replace(main, entries=(odd, *main.entries))
+    )
+    [batch] = built.requests()
+    assert batch.requests == (B,) and "not a request name" in built.problems[0]
+
+
+class Half:
+    """A pool that loses what goes to OTHER."""
+
+    def run(self, calls: list[Call]) -> list[Answer]:
+        return [Answer(c, 1, Unreachable("cut", where=OTHER) if c.endpoint == OTHER else None, NOW, NOW) for c in calls]
+
+    def one(self, call: Call) -> Answer:
+        return self.run([call])[0]
+
+
+@pytest.mark.parametrize("wary_of", [set(), {OTHER, NODE}])
+def test_what_did_not_arrive_is_named(tmp_path: Path, wary_of: set[str]) -> None:
+    [batch] = ads(tmp_path, one_pool(A), row(A)).requests()
+    sent, failed, arrived = apply.send(Half(), policy(), [batch, replace(batch, node=OTHER)], wary_of)
+    assert sent == {"glideclientglobal": 1, "glideclient": 1} and [b.node for b in arrived] == [NODE]
+    assert len(failed) == 1 and OTHER in failed[0] and "2 ads of main" in failed[0]
