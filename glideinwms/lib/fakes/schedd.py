@@ -157,6 +157,16 @@ class Schedd:
         self._fall_silent()
         return {"TotalSuccess": done}
 
+    def edit(self, job: str, name: str, expression: str, identity: str) -> None:
+        """As htcondor2.Schedd.edit of one job."""
+        self._answer("Failed to edit jobs, errmsg=")
+        self._write(identity, "Failed to edit jobs, errmsg=")
+        cluster, _, proc = job.partition(".")
+        found = self.jobs.get((int(cluster), int(proc)))
+        if found is None:
+            raise htcondor2.HTCondorException("Failed to edit jobs, errmsg=no such job")
+        found[name] = classad2.ExprTree(expression)
+
     def _do(self, action: str, job: Any, reason: str) -> bool:
         status = job["JobStatus"]
         by_user = status == HELD and job.get("HoldReasonCode") == 1

@@ -106,6 +106,9 @@ class _ScheddClient:
         text = reason[0] if isinstance(reason, tuple) else ""
         return self._find("Error when performing action on the schedd. ").act(action.name, ids, text, self.identity)
 
+    def edit(self, job: str, name: str, expression: str) -> None:
+        self._find("Unable to edit jobs: ").edit(job, name, expression, self.identity)
+
     def _find(self, refusal: str) -> Schedd:
         found = self.world.schedds.get(self.address)
         if found is None or found.down:

@@ -313,3 +313,18 @@ def test_user_jobs_are_counted_in_classes(there: There, tag: str) -> None:
     assert sorted(tables[""]["rows"], key=str) == sorted(tables["sliced"]["rows"], key=str)
     assert sorted(tables[""]["rows"], key=str) == [[["x", 1], 1, 0, 0, 0, 0], [[1, 1], 2, 0, 0, 0, 0]]
     assert tables[""]["method"] == "grouped" and tables["sliced"]["method"] == "sliced"
+
+
+def test_one_attribute_of_a_job_can_be_set(there: There, tag: str) -> None:
+    ids = submit(there, tag, 2)
+    pool = there.pool()
+    for expression, seen in (('"text"', "text"), ("7", 7), ("1 + ProcId", "1 + ProcId")):
+        assert answer(pool, "edit", schedd=there.schedd, job=ids[1], name="Note", expression=expression).error is None
+        assert [j.get("Note") for j in sorted(jobs(there, tag, "ProcId", "Note"), key=lambda j: int(j["ProcId"]))] == [
+            None,
+            seen,
+        ]
+    got = answer(pool, "edit", schedd=there.schedd, job="999999.0", name="Note", expression="1")
+    assert isinstance(got.error, CondorError)
+    got = answer(there.pool(FRONTEND, ("READ",)), "edit", schedd=there.schedd, job=ids[0], name="Note", expression="1")
+    assert isinstance(got.error, CondorError)
