@@ -50,12 +50,18 @@ install_project() {
     local want
     want=$(sha256sum "$TOP/pyproject.toml")
     if [ "$(cat "$VENV/.ready" 2> /dev/null)" != "$want" ]; then
-        echo "setup: making the virtual environment $VENV" >&2
-        rm -rf "$VENV"
-        make_venv || return 1
+        # one that works is brought up to date in place: others may be using it
+        if "$VENV/bin/python" -m pip --version > /dev/null 2>&1; then
+            echo "setup: updating the virtual environment $VENV" >&2
+        else
+            echo "setup: making the virtual environment $VENV" >&2
+            rm -rf "$VENV"
+            make_venv || return 1
+        fi
         "$VENV/bin/pip" -qq install --upgrade pip hatchling || return 1
         if as_anybody test -r "$TOP/glideinwms/__init__.py"; then
             "$VENV/bin/pip" -qq install -e "${TOP}[dev]" || return 1
+            rm -f "$VENV/.copied"
         else
             "$VENV/bin/pip" -qq install "${TOP}[dev]" || return 1
             touch "$VENV/.copied"
