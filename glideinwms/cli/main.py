@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from glideinwms.cli.tree import TREE, Verb
+from glideinwms.cli.tree import DEFAULT, TREE, Verb
 from glideinwms.lib.errors import GwmsError
 
 FAILED, INTERRUPTED = 1, 130
@@ -55,6 +55,8 @@ def build(chosen: Sequence[str], everything: bool = False) -> typer.Typer:
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point: errors of ours become one line on stderr and an exit code."""
     args = list(sys.argv[1:] if argv is None else argv)
+    if args and args[0] in DEFAULT and (len(args) == 1 or (args[1].startswith("-") and args[1] != "--help")):
+        args.insert(1, DEFAULT[args[0]])
     words = [a for a in args if not a.startswith("-")]
     try:
         build(words, everything="_GWMS_COMPLETE" in os.environ)(args=args, prog_name="gwms")

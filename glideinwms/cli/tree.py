@@ -61,5 +61,15 @@ TREE: dict[str, tuple[str, dict[str, Verb] | Verb]] = {
             "remove": Verb("glideinwms.cli.frontend:remove", "Ask the Factories to remove pilots."),
         },
     ),
+    "demo": (
+        "A whole grid on this machine.",
+        {
+            "run": Verb("glideinwms.cli.demo:run", "From nothing to finished jobs (`gwms demo` alone does this)."),
+            "down": Verb("glideinwms.cli.demo:down", "End a demo that was left up."),
+        },
+    ),
     "version": ("The version of this program.", Verb("glideinwms.cli.version:version", "Print the version.")),
 }
+
+# what a noun alone does
+DEFAULT = {"demo": "run"}

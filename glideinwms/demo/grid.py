@@ -59,8 +59,8 @@ def pilot_hosts() -> tuple[str, ...]:
 
 @dataclass
 class Grid:
-    """Pools in `base`. `names`: which of user, wms, wms2, ce_a, ce_b; `daemons`: fewer daemons for a pool; `ports`: fixed
-    instead of free ones."""
+    """Pools in `base`. `names`: which of user, wms, wms2, ce_a, ce_b; `daemons`: fewer daemons for a pool; `ports`:
+    fixed instead of free ones."""
 
     base: Path
     prefix: Path

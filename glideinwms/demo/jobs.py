@@ -73,11 +73,6 @@ class Job:
     exit_code: int | None = None
     note: str = ""
 
-    @property
-    def pilot(self) -> str:
-        """Name of the pilot's startd: the slot without its own part."""
-        return re.sub(r"^slot[\d_]+@", "", self.slot)
-
 
 def submit(grid: Grid, seconds: int, classes: Sequence[JobClass] = CLASSES) -> dict[str, str]:
     """Submit the classes as alice; job id -> class. The files are in `jobs_dir`."""

@@ -1,0 +1,189 @@
+"""The main job, as people see it: everything up, jobs in, pilots out, jobs done, pilots retired, nothing left."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from glideinwms.demo import grid as grids
+from glideinwms.demo import jobs, process, show
+from glideinwms.demo.chain import Chain
+from glideinwms.demo.grid import Grid
+from glideinwms.demo.jobs import CLASSES
+from glideinwms.demo.portable import default_cache, ensure_condor
+from glideinwms.demo.watch import Look, Watch
+from glideinwms.lib.errors import DemoError
+from glideinwms.lib.files import write_atomic
+
+JOBS_DEADLINE, RETIRE_DEADLINE, INTERVAL = 300.0, 120.0, 0.5
+JOB_SECONDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A demo that was left up."""
+
+    base: Path
+
+
+@dataclass
+class Demo:
+    """One run of the main job. `keep`: leave everything up after it."""
+
+    console: Console
+    keep: bool = False
+    seconds: int = JOB_SECONDS
+    watch: Watch = field(init=False)
+
+    def run(self) -> int:
+        """The exit code: 0 only if every job that could run did."""
+        refuse_second()
+        condor = ensure_condor(say=self.say)
+        self.say(f"HTCondor {condor.version} in {condor.prefix}")
+        base = new_base()
+        grid = Grid(base / "g", condor.prefix, supervised=not self.keep)
+        chain = Chain(grid, condor, say=self.say)
+        remember(grid.base)
+        kept = False
+        try:
+            chain.up()
+            failed = self.main_job(chain)
+            kept = self.keep
+        finally:
+            if not kept:
+                end(chain, base)
+        if kept:
+            self.explain_keep(grid)
+        return 1 if failed else 0
+
+    def say(self, text: str) -> None:
+        """One line of what is going on."""
+        self.console.print(f"-- {text}", markup=False, highlight=False)
+
+    def main_job(self, chain: Chain) -> bool:
+        """Jobs in, and wait; whether something is wrong."""
+        began = time.time()
+        kinds = jobs.submit(chain.grid, self.seconds)
+        self.say(f"{len(kinds)} jobs submitted as {jobs.USER}")
+        self.watch = Watch(chain, kinds, began)
+        with show.Screen(self.console, CLASSES, began) as screen:
+            look = self._wait(screen, began + JOBS_DEADLINE, retired=False)
+            unmatched = show.unmatched_lines(look)
+            if self.watch.done(look) and not self.keep:
+                look = self._wait(screen, time.time() + RETIRE_DEADLINE, retired=True)
+        return self._close(chain, look, began, unmatched)
+
+    def _wait(self, screen: show.Screen, deadline: float, *, retired: bool) -> Look:
+        while True:
+            look = self.watch.look(time.time())
+            screen.show(look)
+            over = self.watch.done(look) and (not retired or not (look.pilots or look.asked or look.slots))
+            if over or time.time() > deadline:
+                return look
+            time.sleep(INTERVAL)
+
+    def _close(self, chain: Chain, look: Look, began: float, unmatched: list[str]) -> bool:
+        ran = self.watch.runnable(look.jobs)
+        rows = [(j, jobs.output_of(chain.grid, j.id)) for j in look.jobs]
+        self.console.print(show.where_table(rows))
+        self.console.print(show.phases_table(self.watch.phases, began))
+        for text in unmatched:
+            self.console.print(text, markup=False, highlight=False)
+        done = sum(j.state == "done" for j in ran)
+        wanted = sum(c.count for c in CLASSES if c.entries)
+        self.say(f"{done} of {wanted} jobs that can run have run")
+        if not self.keep and look.pilots:
+            self.say(f"{look.pilots} pilots have not retired in {RETIRE_DEADLINE:.0f} s")
+        if done < wanted:
+            logs = default_cache() / "demo" / "failed"
+            shutil.rmtree(logs, ignore_errors=True)
+            chain.collect_logs(logs)
+            self.say(f"all logs are in {logs}")
+        return done < wanted or (not self.keep and look.pilots > 0)
+
+    def explain_keep(self, grid: Grid) -> None:
+        """How to look around in what was left up."""
+        user, wms = grid.client_config("alice@user.demo"), grid.client_config("factory@wms.demo")
+        lines = [
+            "everything stays up; look around with",
+            f"  export PATH={grid.prefix}/bin:$PATH",
+            f"  CONDOR_CONFIG={user} condor_q            # the user's jobs",
+            f"  CONDOR_CONFIG={user} condor_status       # the pool that pilots join",
+            f"  CONDOR_CONFIG={wms} condor_q -all        # pilots in the WMS schedd",
+            f"  gwms factory status --work-dir {grid.base}/factory/work",
+            f"  gwms frontend status --work-dir {grid.base}/frontend/work",
+            f"  less {grid.base}/etc/factory.xml {grid.base}/etc/frontend.xml",
+            "and end it with",
+            "  gwms demo down",
+        ]
+        for text in lines:
+            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def new_base() -> Path:
+    """A fresh directory that the grid's account can reach; a short name, since sockets live below it."""
+    above = default_cache() / "demo"
+    above.mkdir(parents=True, exist_ok=True)
+    base = Path(tempfile.mkdtemp(prefix="d", dir=above))
+    base.chmod(0o755)
+    return base
+
+
+def memory() -> Path:
+    """Where the demo that is up is remembered."""
+    return default_cache() / "demo" / "up.json"
+
+
+def remember(base: Path) -> None:
+    """Note the grid's directory, so that `gwms demo down` finds it whatever becomes of us."""
+    write_atomic(memory(), json.dumps({"base": str(base), "pid": os.getpid()}))
+
+
+def known() -> Kept | None:
+    """The demo that was started and not ended."""
+    try:
+        return Kept(Path(json.loads(memory().read_text())["base"]))
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def refuse_second() -> None:
+    """DemoError if a demo is up; what a killed one left is cleared."""
+    left = known()
+    if left is None:
+        return
+    if any(process.belonging(left.base)):
+        raise DemoError("a demo is up already", where=str(left.base), hint="end it with gwms demo down")
+    clear(left.base)
+
+
+def clear(base: Path) -> None:
+    """Remove a grid's files and the note of it."""
+    shutil.rmtree(base.parent, ignore_errors=True)
+    memory().unlink(missing_ok=True)
+
+
+def end(chain: Chain, base: Path) -> None:
+    """Stop both daemons in order, then everything else; remove all files."""
+    for side in ("frontend", "factory"):
+        chain.stop(side)
+    chain.down()
+    clear(chain.grid.base)
+    shutil.rmtree(base, ignore_errors=True)
+
+
+def down() -> str:
+    """End the demo that is up; what was done."""
+    left = known()
+    if left is None:
+        return "no demo is up"
+    killed = grids.down(left.base)
+    clear(left.base)
+    return f"the demo in {left.base} is down ({killed} processes ended)"
