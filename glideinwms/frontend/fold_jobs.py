@@ -22,7 +22,7 @@ ENTERED = "EnteredCurrentStatus"
 FQAN = "x509UserProxyFirstFQAN"
 QUEUED = "((JobStatus=?=1)||(JobStatus=?=2))"
 SLICE = 50_000
-AGES = 20_000
+AGES = 15_000
 ROW_CAP = 200_000
 TOLERANCE_SHARE, TOLERANCE_JOBS = 0.01, 20
 SERVER_TIME = re.compile(r"\bServerTime\b", re.IGNORECASE)
