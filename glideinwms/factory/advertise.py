@@ -32,7 +32,7 @@ class Advertiser:
         self.pool, self.started = pool, started
         self.cycle = 0
         self.sequences: Counter[str] = Counter()
-        self.sent: dict[tuple[str, str], Ad] = {}
+        self.sent: dict[tuple[str, str], int] = {}
         self.said: dict[str, Basis] = {}
         self.coming: dict[str, Basis] = {}
         self.generation = ""
@@ -145,8 +145,9 @@ def _name(ad: Mapping[str, Value]) -> tuple[str, str]:
     return str(ad["GlideinMyType"]), str(ad["Name"])
 
 
-def _content(ad: Mapping[str, Value]) -> Ad:
-    return {k: v for k, v in ad.items() if k not in RESTLESS}
+def _content(ad: Mapping[str, Value]) -> int:
+    """A sum of what the ad says."""
+    return hash(tuple((k, v) for k, v in ad.items() if k not in RESTLESS))
 
 
 def _basis(told: Told) -> Basis:
