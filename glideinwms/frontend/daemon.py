@@ -166,7 +166,9 @@ class FrontendDaemon:
         return [*one, *many]
 
     def handle(self, word: Word, policy: FrontendPolicy) -> str:
-        """Operators' words: see `words`."""
+        """Operators' words: see `words`. A slave that hibernates sends no request that could carry one."""
+        if policy.high_availability is not None and not self.standing.working:
+            raise StateError("this slave hibernates", hint=f"say it to {policy.high_availability.master}")
         text, self.actions = words.handle(word, policy, self.actions)
         Audit(self.state / "audit.jsonl", self.clock).line(word.verb, who=word.who, **word.args)
         return text

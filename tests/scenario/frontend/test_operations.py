@@ -195,6 +195,15 @@ def test_a_slave_that_sees_nothing_does_not_take_over(tmp_path: Path) -> None:
     assert p.slave.status().summary["ha"]["working"], "one pool that answers and does not know the master is enough"
 
 
+def test_a_hibernating_slave_takes_no_removal(tmp_path: Path) -> None:
+    p = Pair(tmp_path)
+    p.cycle(2)
+    word = p.slave.say("remove", level="wait")
+    p.cycle()
+    answer = json.loads((p.slave.base / f"work/state/requests/{word}.answer.json").read_text())
+    assert not answer["ok"] and "say it to fe" in answer["text"]
+
+
 def test_a_slave_that_works_goes_on_when_it_cannot_look(tmp_path: Path) -> None:
     p = Pair(tmp_path)
     p.alive = False
