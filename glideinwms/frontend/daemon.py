@@ -21,6 +21,7 @@ from glideinwms.frontend.summary import summary
 from glideinwms.frontend.wallet import Wallet, load
 from glideinwms.lib import cycle, downtimes, log, policyfile
 from glideinwms.lib.audit import Audit
+from glideinwms.lib.errors import StateError
 from glideinwms.lib.operator import Word
 from glideinwms.lib.readers import Call, Pool, ReaderPool
 from glideinwms.lib.reading import Reading
