@@ -197,7 +197,7 @@ def test_a_slave_that_sees_nothing_does_not_take_over(tmp_path: Path) -> None:
 
 def test_a_hibernating_slave_takes_no_removal(tmp_path: Path) -> None:
     p = Pair(tmp_path)
-    p.cycle(2)
+    p.cycle(5)
     word = p.slave.say("remove", level="wait")
     p.cycle()
     answer = json.loads((p.slave.base / f"work/state/requests/{word}.answer.json").read_text())
