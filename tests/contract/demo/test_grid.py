@@ -159,8 +159,8 @@ def test_a_daemon_that_dies_comes_back_and_one_that_hangs_answers_after(make_gri
     until(lambda: daemon_pid(user, "SCHEDD") not in (None, old), "the master has started a new schedd")
     user.wait_up(time.monotonic() + 45)
     user.signal("SCHEDD", signal.SIGSTOP)
-    state = Path(f"/proc/{user.pid('SCHEDD')}/stat").read_text().rpartition(")")[2].split()[0]
-    assert state == "T"
+    stat = Path(f"/proc/{user.pid('SCHEDD')}/stat")
+    until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", "the schedd stands still")
     user.signal("SCHEDD", signal.SIGCONT)
     until(lambda: user.tool("condor_q", "-all", "-totals"), "the schedd answers")
 

@@ -89,6 +89,8 @@ class Real:
 
     def hang(self, daemon: str) -> None:
         self.grid["wms"].signal(daemon, signal.SIGSTOP)
+        stat = Path(f"/proc/{self.grid['wms'].pid(daemon)}/stat")
+        wait_for(self, "it stands still", lambda: stat.read_text().rpartition(")")[2].split()[0], lambda s: s == "T")
 
     def resume(self, daemon: str) -> None:
         self.grid["wms"].signal(daemon, signal.SIGCONT)
