@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from glideinwms.cli.main import main
+from glideinwms.cli.oldfrontend import manage_frontend_downtimes, remove_requested_glideins
 from glideinwms.lib import downtimes
 from tests.scenario.frontend.scene import Scene, at
 
@@ -77,6 +78,28 @@ def test_a_downtime_from_begin_to_end(tmp_path: Path, capsys: pytest.CaptureFixt
     assert code == 0 and gwms(capsys, "frontend", "downtime", "down", *place(s), "--end", "2001-01-01")[0] == 1
     acts = [json.loads(t)["what"] for t in (tmp_path / "work/state/audit.jsonl").read_text().splitlines()]
     assert acts == ["begin", "end"]
+
+
+def test_the_deployed_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    s = Scene(tmp_path)
+    where = ["-dir", str(tmp_path / "work")]
+
+    def downtimes_(*argv: str) -> int:
+        with pytest.raises(SystemExit) as stop:
+            manage_frontend_downtimes([*where, *argv])
+        return int(stop.value.code or 0)
+
+    assert downtimes_("-cmd", "check") == 0 and downtimes_("-cmd", "down") == 0
+    assert downtimes_("-cmd", "check") == 1 and downtimes_("-cmd", "up") == 0
+    assert downtimes_("-cmd", "add", "-delay", "1h30m", "-end", "+3h") == 0
+    lines, _ = downtimes.load(tmp_path / "work/frontenddowntime")
+    assert len(lines) == 2 and 5300 < lines[1].start - lines[0].start < 5500
+    s.cycle()
+    path = tmp_path / "work/state/status.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "pid": 2**22 + 1}))
+    with pytest.raises(SystemExit) as stop:
+        remove_requested_glideins(["-d", where[1], "-t", "wait", "-c"])
+    assert stop.value.code == 3 and "no daemon runs" in capsys.readouterr().err
 
 
 def test_remove_waits_for_the_daemons_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
