@@ -160,7 +160,9 @@ class EntryCycle:
         seen = self._groups(request) if self.strict else self.given.queue.groups
         have = self._file_counts(seen)
         limits = self.entry.limits
-        return deal(need, files, order, self.entry.selection_algorithm, have, limits.idle, limits.glideins)
+        return deal(
+            need, files, order, self.entry.selection_algorithm, have, limits.idle, limits.glideins, strict=self.strict
+        )
 
     def _file_counts(self, groups: Sequence[PilotGroup]) -> dict[str, FileCount]:
         idle: dict[str, int] = defaultdict(int)

@@ -18,10 +18,11 @@ class FileCount:
 
 def deal(
     n: int, files: Sequence[str], order: Sequence[str], algorithm: str, have: Mapping[str, FileCount],
-    max_idle: int, max_glideins: int,
+    max_idle: int, max_glideins: int, *, strict: bool = False,
 ) -> tuple[Placement, ...]:  # fmt: skip
     """Placements in directory order (`files`), dealt one by one in the shuffled `order`. Each file's share of the
-    limits is limit // number of files; what no file may take is not placed."""
+    limits is limit // number of files; what no file may take is not placed. Strict: the turn of a full file is lost, so
+    that fewer may be placed than there is room for."""
     if algorithm != "Default" or len(files) == 1:
         return (Placement(files[0], n),) if n > 0 else ()
     dealt = dict.fromkeys(files, 0)
@@ -31,8 +32,11 @@ def deal(
         for file in list(open_files):
             seen = have.get(file, FileCount())
             idle = seen.idle + dealt[file]
-            if idle >= idle_share or idle + seen.running >= total_share:
-                open_files.remove(file)
+            if left > 0 and (idle >= idle_share or idle + seen.running >= total_share):
+                if strict:
+                    left -= 1
+                else:
+                    open_files.remove(file)
             elif left > 0:
                 dealt[file] += 1
                 left -= 1
