@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
@@ -23,6 +24,7 @@ def run(
     try:
         code = Demo(console, keep=keep, seconds=seconds).run()
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         console.print("-- interrupted; everything is down")
         code = INTERRUPTED
     sys.exit(code)

@@ -16,6 +16,7 @@ from glideinwms.demo import grid as grids
 from glideinwms.demo import jobs, process, show
 from glideinwms.demo.chain import Chain
 from glideinwms.demo.grid import Grid
+from glideinwms.demo.interrupt import interruptible, uninterrupted
 from glideinwms.demo.jobs import CLASSES
 from glideinwms.demo.portable import default_cache, ensure_condor
 from glideinwms.demo.watch import Look, Watch
@@ -44,21 +45,22 @@ class Demo:
 
     def run(self) -> int:
         """The exit code: 0 only if every job that could run did."""
-        refuse_second()
-        condor = ensure_condor(say=self.say)
-        self.say(f"HTCondor {condor.version} in {condor.prefix}")
-        base = new_base()
-        grid = Grid(base / "g", condor.prefix, supervised=not self.keep)
-        chain = Chain(grid, condor, say=self.say)
-        remember(grid.base)
-        kept = False
-        try:
-            chain.up()
-            failed = self.main_job(chain)
-            kept = self.keep
-        finally:
-            if not kept:
-                end(chain, base)
+        with interruptible():
+            refuse_second()
+            condor = ensure_condor(say=self.say)
+            self.say(f"HTCondor {condor.version} in {condor.prefix}")
+            grid = Grid(new_base() / "g", condor.prefix, supervised=not self.keep)
+            chain = Chain(grid, condor, say=self.say)
+            kept = False
+            try:
+                remember(grid.base)
+                chain.up()
+                failed = self.main_job(chain)
+                kept = self.keep
+            finally:
+                if not kept:
+                    with uninterrupted():
+                        end(chain)
         if kept:
             self.explain_keep(grid)
         return 1 if failed else 0
@@ -170,13 +172,12 @@ def clear(base: Path) -> None:
     memory().unlink(missing_ok=True)
 
 
-def end(chain: Chain, base: Path) -> None:
+def end(chain: Chain) -> None:
     """Stop both daemons in order, then everything else; remove all files."""
     for side in ("frontend", "factory"):
         chain.stop(side)
     chain.down()
     clear(chain.grid.base)
-    shutil.rmtree(base, ignore_errors=True)
 
 
 def down() -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from glideinwms.demo.chain import Chain
 from glideinwms.demo.jobs import CLASSES, EventLog, Job, JobClass, jobs_dir
+from glideinwms.lib.errors import DemoError
 
 PHASES = (
     "request advertised", "pilot in the WMS schedd", "pilot at the CE", "pilot runs", "startd in the pool",
@@ -106,15 +108,30 @@ class Watch:
         found = self.chain.status(side)
         return found.summary if found is not None else {}
 
+    def _told(self, side: str) -> float:
+        """When a daemon's last cycle ended: its ads are out by then."""
+        found = self.chain.status(side)
+        return found.cycle_ended if found is not None else 0.0
+
+    def _joined(self) -> float:
+        """When the first startd of those in the user pool now started, 0 if there is none. Only asked until one is."""
+        if "pilot runs" not in self.phases:
+            return 0.0
+        try:
+            text = self.chain.grid["user"].tool("condor_status", "-startd", "-af", "DaemonStartTime", timeout=10)
+        except (DemoError, subprocess.TimeoutExpired):
+            return 0.0
+        return min((float(w) for w in text.split() if w.isdigit()), default=0.0)
+
     def _note(self, look: Look) -> None:
         jobs = self.runnable(look.jobs)
         events = pilot_times(self.chain.home("factory") / "client")
         times = {
-            "request advertised": look.now if look.asked else 0.0,
+            "request advertised": self._told("frontend") if look.asked else 0.0,
             "pilot in the WMS schedd": events.get("000", 0.0),
             "pilot at the CE": events.get("027", 0.0),
             "pilot runs": events.get("001", 0.0),
-            "startd in the pool": look.now if look.slots else 0.0,
+            "startd in the pool": self._joined() if "startd in the pool" not in self.phases else 0.0,
             "first job runs": min((j.started for j in jobs if j.started), default=0.0),
             "all jobs done": max((j.ended for j in jobs), default=0.0) if self.done(look) else 0.0,
             "pilots retired": look.now if self.done(look) and not look.pilots else 0.0,
@@ -156,7 +173,9 @@ def _entries(factory: dict[str, Any], groups: dict[str, Any]) -> Iterable[EntryL
 def _unmatched(groups: dict[str, Any]) -> Iterable[Unmatched]:
     for name, group in groups.items():
         for row in group["unmatched"]:
-            reasons = [f"{r['conjunct']} ({r['entries']} entries; {r['origin']})" for r in row["rejected_by"]]
+            reasons = [
+                f"{r['conjunct']} ({r['entries']} entries; {PurePath(r['origin']).name})" for r in row["rejected_by"]
+            ]
             yield Unmatched(name, row["idle"], row["values"], tuple(reasons))
 
 

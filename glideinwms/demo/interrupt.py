@@ -1,0 +1,34 @@
+"""Being interrupted: every way of it is a KeyboardInterrupt, and clearing up is not interrupted again."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _handled(handler: signal.Handlers | object) -> Iterator[None]:
+    old = {number: signal.signal(number, handler) for number in SIGNALS}  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for number, before in old.items():
+            signal.signal(number, before)
+
+
+def interruptible() -> contextlib.AbstractContextManager[None]:
+    """SIGTERM and SIGHUP end the block as Ctrl-C does. Main thread only."""
+    return _handled(_raise)
+
+
+def uninterrupted() -> contextlib.AbstractContextManager[None]:
+    """Signals that ask us to end are ignored in the block: it is what they asked for."""
+    return _handled(signal.SIG_IGN)
