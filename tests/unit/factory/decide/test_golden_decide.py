@@ -21,7 +21,7 @@ from glideinwms.factory.policy import EntryPolicy, Limits, SubEntry
 from glideinwms.factory.snapshot import Pilot, PilotGroup, Queue, Request
 from tests.unit.factory.makes import entry
 
-CASES = Path(__file__).parents[2] / "data" / "golden-factory" / "cases.jsonl"
+CASES = Path(__file__).parents[3] / "data" / "golden-factory" / "cases.jsonl"
 ALL = [json.loads(line) for line in CASES.read_text().splitlines()]
 Case = dict[str, Any]
 # decisions that the deployed program could not come to, or that hang on commands that fail
