@@ -11,7 +11,7 @@ from typing import Any
 import jwt
 
 from glideinwms.factory.daemon import FactoryDaemon
-from glideinwms.factory.policy import FactoryPolicy
+from glideinwms.factory.policy import FactoryPolicy, Limits
 from glideinwms.frontend.daemon import FrontendDaemon
 from glideinwms.frontend.policy import FrontendPolicy
 from glideinwms.lib.cycle import Cycle
@@ -38,6 +38,7 @@ class Pair:
     """Both daemons with directories below `base`; one entry A, one group main, jobs that want it."""
 
     base: Path
+    limits: Limits = makes.ROOMY
     world: World = field(default_factory=lambda: World(Clock(float(int(time.time())))))
     wms: Collector = field(init=False)
     user: Collector = field(init=False)
@@ -73,7 +74,8 @@ class Pair:
         }  # fmt: skip
         base = self.base / "factory"
         return makes.policy(
-            base, makes.entry("A", attrs=attrs, trust_domain="demo"), work_dir=str(base), collector=WMS,
+            base, makes.entry("A", attrs=attrs, trust_domain="demo", limits=self.limits), work_dir=str(base),
+            collector=WMS,
             frontends=(makes.FrontendTrust("fe", FRONTEND, {"frontend": "feuser"}),),
         )  # fmt: skip
 
