@@ -125,6 +125,7 @@ class Cycle(Generic[P, S, L, R]):
         self.daemon = daemon
         self.state = work_dir / "state"
         self.state.mkdir(parents=True, exist_ok=True, mode=0o750)
+        operator.open_box(self.state / "requests")
         self.clock = clock
         self.seed = seed
         self.ring = Ring(self.state / "cycles")

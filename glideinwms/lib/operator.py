@@ -41,11 +41,22 @@ class WordAnswer:
     text: str
 
 
+def open_box(directory: Path) -> None:
+    """Make the directory of words, as the daemon: its group may leave some, and the daemon may take them away."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        directory.chmod(0o770)
+    except OSError as error:
+        hint = "give it to the daemon's user"
+        raise StateError(f"cannot be used: {error.strerror}", where=str(directory), hint=hint) from error
+
+
 def put(directory: Path, verb: str, args: dict[str, str]) -> str:
-    """Leave a word for the daemon; its id."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o770)
+    """Leave a word for the daemon; its id. It can be read whoever leaves it: root's too."""
+    if not directory.is_dir():
+        raise StateError("there is no place for words", where=str(directory), hint="has the daemon run here?")
     word = Word(uuid.uuid4().hex, verb, args, user(os.getuid()), time.time())
-    write_atomic(directory / f"{word.id}.json", json.dumps(to_json(word)), 0o660)
+    write_atomic(directory / f"{word.id}.json", json.dumps(to_json(word)), 0o644)
     return word.id
 
 

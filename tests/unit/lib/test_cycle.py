@@ -94,8 +94,9 @@ def seen(work: Path) -> status.Status:
 def test_one_cycle_is_recorded_and_told(tmp_path: Path) -> None:
     toy = Toy()
     began = toy.clock()
+    running = machine(toy, tmp_path)
     word = operator.put(tmp_path / "state" / "requests", "approve", {"id": "x"})
-    assert machine(toy, tmp_path).once()
+    assert running.once()
     assert toy.done == ["handle", "collect", "decide", "apply"]
     told = seen(tmp_path)
     assert (told.daemon, told.pid, told.generation, told.cycle) == ("toy", os.getpid(), "g1", 1)

@@ -9,7 +9,11 @@ import json
 import multiprocessing
 import os
 import pickle
+import shutil
 import stat
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -291,6 +295,38 @@ def test_who_spoke_is_the_owner_of_the_file(tmp_path: Path) -> None:
     assert operator.consume(tmp_path, lambda w: "") == [] and secret.exists()
     assert not operator.wait_answer(tmp_path, "link", 5).ok
     assert operator.user(2**31 - 7) == f"uid {2**31 - 7}"
+
+
+def test_there_must_be_a_box_for_words(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="has the daemon run here"):
+        operator.put(tmp_path / "none", "v", {})
+    old = os.umask(0o077)
+    try:
+        operator.open_box(tmp_path / "state" / "requests")
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "state" / "requests").stat().st_mode) == 0o770
+    (tmp_path / "file").touch()
+    with pytest.raises(StateError, match="cannot be used"):
+        operator.open_box(tmp_path / "file" / "requests")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can leave a word for a daemon of another user")
+def test_roots_word_is_heard_by_an_ordinary_daemon() -> None:
+    box = Path(tempfile.mkdtemp(prefix="gwms-box"))
+    try:
+        operator.open_box(box)
+        os.chown(box, 65534, 65534)
+        word_id = operator.put(box, "v", {"a": "b"})
+        program = (
+            "import os, sys; from pathlib import Path; from glideinwms.lib import operator; os.setuid(65534);"
+            "print([w.who for w, _ in operator.consume(Path(sys.argv[1]), lambda w: w.args['a'])])"
+        )
+        done = subprocess.run([sys.executable, "-c", program, str(box)], text=True, capture_output=True)
+        assert done.stdout.strip() == "['root']", done.stderr
+        assert operator.wait_answer(box, word_id, 5) == operator.WordAnswer(True, "b") and not list(box.iterdir())
+    finally:
+        shutil.rmtree(box)
 
 
 def test_a_look_at_a_lock_keeps_nobody_out(tmp_path: Path) -> None:
