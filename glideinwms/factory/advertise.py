@@ -57,6 +57,10 @@ class Advertiser:
             self.generation = policy.generation
         return self._send(policy, due)
 
+    def forget(self) -> None:
+        """The collector may have lost everything: all is due again."""
+        self.cycle = 0
+
     def _send(self, policy: FactoryPolicy, due: Mapping[str, list[Ad]]) -> tuple[int, str]:
         calls = [
             Call(

@@ -14,7 +14,7 @@ from glideinwms.factory.vault import Vault, packed
 from glideinwms.lib import downtimes, log
 from glideinwms.lib.crypto import FactoryKey
 from glideinwms.lib.downtimes import Downtime
-from glideinwms.lib.errors import GwmsError, StateError
+from glideinwms.lib.errors import GwmsError, StateError, TimedOut, Unreachable
 from glideinwms.lib.htc import ScheddAddress
 from glideinwms.lib.readers import JOB_DEADLINE, Answer, Call, Pool
 from glideinwms.lib.reading import Reading
@@ -39,9 +39,11 @@ class Unknown:
 
 @dataclass(slots=True)
 class ScheddMemory:
-    """What the daemon remembers of a schedd between cycles: never pilots, only where it is and what is pending."""
+    """What the daemon remembers of a schedd between cycles: never pilots, only where it is and what is pending. One
+    that did not answer is `lost`: it is looked for again, and asked where it was until it is found."""
 
     address: ScheddAddress | None = None
+    lost: bool = False
     touched: float = 0.0
     unknown: list[Unknown] = field(default_factory=list)
 
@@ -57,6 +59,7 @@ class Collector:
         self.stored: list[Path] = []
         self.named: set[str] = set()
         self.vault: Vault | None = None
+        self.silent = False
         self.log = log.get("collect")
 
     def read_requests(self, policy: FactoryPolicy, now: float) -> Reading[tuple[Request, ...]]:
@@ -65,6 +68,7 @@ class Collector:
         answer = self.pool.one(Call(policy.collector or "collector", "glideinwms.factory.fold:read_requests", args))
         self.refusals, self.stored, self.named = [], [], set()
         blank: Reading[tuple[Request, ...]] = Reading("requests", 0.0)
+        self.silent = isinstance(answer.error, TimedOut | Unreachable)
         if answer.error is not None:
             self.requests = blank.failed(str(answer.error))
             return self.requests
@@ -121,17 +125,19 @@ class Collector:
         return tuple(self._state(name, answers.get(name), now) for name in names)
 
     def locate(self, policy: FactoryPolicy, names: list[str]) -> None:
-        """Find schedds whose address is not known; one that is not found stays without."""
+        """Find schedds that are not known or lost; one that is not found stays as it was. A collector that has just
+        not answered is not asked."""
         for name in names:
             self.schedds.setdefault(name, ScheddMemory())
-        lost = [n for n in names if self.schedds[n].address is None]
-        if not lost:
+        lost = [n for n in names if self.schedds[n].address is None or self.schedds[n].lost]
+        if not lost or self.silent:
             return
         args = {"collector": policy.collector, "names": lost}
         answer = self.pool.one(Call(policy.collector or "collector", "glideinwms.lib.htc:locate_schedds", args))
         for ad in answer.value or []:
             if ad.get("Name") in self.schedds and ad.get("MyAddress"):
-                self.schedds[ad["Name"]].address = ScheddAddress(ad["Name"], ad["MyAddress"])
+                memory = self.schedds[ad["Name"]]
+                memory.address, memory.lost = ScheddAddress(ad["Name"], ad["MyAddress"]), False
 
     def _state(self, name: str, answer: Answer | None, now: float) -> ScheddState:
         memory = self.schedds[name]
@@ -139,7 +145,7 @@ class Collector:
         if answer is None:
             return ScheddState(name, reading.failed("not found in the collector"), f"{name} is not in the collector")
         if answer.error is not None:
-            memory.address = None
+            memory.lost = True
             return ScheddState(name, reading.failed(str(answer.error)), f"queue of {name} is not known: {answer.error}")
         reading = reading.fresh(queue_of(answer.value), answer.began)
         if answer.began <= memory.touched:

@@ -120,6 +120,10 @@ class FactoryDaemon:
         if policy.pilot_accounting:
             self._account(policy)
         self._clean(policy, requests.values(), now)
+        if self.collector.silent:
+            self.advertiser.forget()
+            self.problem = "the collector does not answer"
+            return report
         report.advertised, self.problem = self.advertiser.send(policy, self.keys[0].public, self.snapshot, plan, {})
         return report
 

@@ -155,7 +155,8 @@ class Rig:
 
     def ask(
         self, idle: int, top: int = 1000, entry: str = "A", client: str = CLIENT, level: str = "NO",
-        token: str | None = "", identity: str = "frontend@wms.demo", wait: bool = True, **params: str,
+        token: str | None = "", identity: str = "frontend@wms.demo", wait: bool = True, lifetime: str = "0",
+        **params: str,
     ) -> None:  # fmt: skip
         """Send a request with its credentials, as a Frontend does."""
         seal = Seal.make(self.key.public, identity)
@@ -176,6 +177,7 @@ class Rig:
             web_descript="description.c.cfg", web_sign="u" * 40, web_group_url="http://127.0.0.1:1/fe/group_main",
             web_group_descript="description.d.cfg", web_group_sign="v" * 40, key_id=seal.key_id,
             key_code=seal.key_code, enc_identity=seal.enc_identity, idle=idle, max_glideins=top, remove_excess=level,
+            idle_lifetime=lifetime,
             params={"GLIDEIN_Collector": "127.0.0.1:2", **params},
             enc_params=seal.params({k: v for k, v in secrets.items() if v}),
             monitor={"Idle": 7, "Running": 2},

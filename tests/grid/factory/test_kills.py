@@ -87,6 +87,7 @@ def count(rig: Rig) -> int:
         return -1
 
 
+@pytest.mark.slow
 def test_a_hung_schedd_freezes_only_its_entries(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig(("wms",))
     rig.write(entries=(rig.entry("A", NOWHERE),))
@@ -103,6 +104,26 @@ def test_a_hung_schedd_freezes_only_its_entries(make_rig: Callable[..., Rig]) ->
         assert rig.ads("glidefactory")
     finally:
         os.kill(pid, signal.SIGCONT)
+    rig.ask(idle=5)
+    wait_for("work goes on", lambda: len(rig.queue()) == 5, 120)
+
+
+@pytest.mark.slow
+def test_a_hung_collector_freezes_everything_and_ends_well(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(("wms",))
+    rig.write(entries=(rig.entry("A", NOWHERE),))
+    rig.start()
+    rig.ask(idle=3, level="ALL")
+    wait_for("pilots", lambda: len(rig.queue()) == 3)
+    pid = rig.grid["wms"].pid("COLLECTOR")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_for("all frozen", lambda: "frozen" in rig.seen()["entries"]["A"], 120)
+        began = rig.status().cycle
+        wait_for("further cycles", lambda: rig.status().cycle >= began + 2, 120)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert len(rig.queue()) == 3, "nothing was removed while nothing was known"
     rig.ask(idle=5)
     wait_for("work goes on", lambda: len(rig.queue()) == 5, 120)
 

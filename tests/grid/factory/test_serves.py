@@ -6,8 +6,16 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+from glideinwms.demo import process
 from tests.grid.factory.rig import CLIENT, Rig, wait_for
+from tests.support import secrets
+
+
+def allowed(path: Path) -> bool:
+    """Where secrets of a Factory may be."""
+    return path.name == "rsa.key" or "proxies" in path.parts
 
 
 def test_from_request_to_running_pilots(make_rig: Callable[..., Rig]) -> None:
@@ -37,6 +45,9 @@ def test_from_request_to_running_pilots(make_rig: Callable[..., Rig]) -> None:
     assert len(pilots) == 6 and {p["GlideinClient"] for p in pilots} == {CLIENT}
     assert "1 pilots of A removed" in rig.gwms("entry", "rm", "A", "--state", "running", "--n", "1")
     assert "same plan" in rig.gwms("factory", "replay")
+    token = rig.grid.scitoken("ce_a").read_text()
+    assert secrets.in_files(rig.base, {"token": token}, allowed) == []
+    assert secrets.in_processes(process.belonging(rig.grid.base), {"token": token}) == []
     daemon.send_signal(signal.SIGTERM)
     assert daemon.wait(30) == 0
     wait_for(
@@ -113,3 +124,12 @@ def test_finished_pilots_tell_of_their_life(make_rig: Callable[..., Rig]) -> Non
     }  # fmt: skip
     assert job["JobStatus"] == 4
     wait_for("a successor", lambda: rig.queue("JobStatus != 4"))
+
+
+def test_pilots_that_wait_too_long_leave_by_themselves(make_rig: Callable[..., Rig]) -> None:
+    """The request's idle lifetime is the schedd's own business (periodic_remove): no Factory is needed for it."""
+    rig = make_rig(("wms",))
+    rig.write(entries=(rig.entry("A", "ce@nowhere.demo 127.0.0.1:1"),))
+    rig.ask(idle=2, lifetime="3")
+    assert rig.once()["submitted"] == 2
+    wait_for("nobody left", lambda: not rig.queue(), 90)

@@ -91,6 +91,10 @@ class Scene:
         assert not data["error"], data["error"]
         return data["summary"]  # type: ignore[no-any-return]
 
+    def readings(self) -> list[dict[str, Any]]:
+        """The inputs as status.json shows them."""
+        return list(json.loads((self.base / "work/state/status.json").read_text())["readings"])
+
     def say(self, verb: str, **args: str) -> operator.WordAnswer:
         """An operator's word, and its answer after the next cycle."""
         folder = self.base / "work/state/requests"

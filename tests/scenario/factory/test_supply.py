@@ -139,9 +139,12 @@ def test_an_unreachable_collector_freezes_everything(tmp_path: Path) -> None:
     s.cycle(3)
     assert s.schedd.count() == 5
     assert s.row().frozen == "requests are not known"
+    assert any("the collector does not answer" in r["error"] for r in s.readings())
     s.wms.down = False
+    s.wms._tables.clear()
     s.cycle()
     assert s.schedd.count() == 0
+    assert {a["MyType"] for a in s.wms.ads()} >= {"glidefactory", "glidefactoryglobal", "glidefactoryclient"}
 
 
 def test_one_hung_schedd_does_not_stop_the_other(tmp_path: Path) -> None:
