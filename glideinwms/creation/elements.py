@@ -15,6 +15,7 @@ from glideinwms.creation.problems import NOWHERE, Problems, Where, did_you_mean
 from glideinwms.creation.source import Node
 
 M = TypeVar("M", bound="Element")
+ROUNDS = 4
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
@@ -83,14 +84,50 @@ def shape(model: type[Element]) -> dict[str, tuple[str, type[Element] | None]]:
 
 
 def load(node: Node, model: type[M], problems: Problems, *, strict: bool) -> M | None:
-    """The model of a tree, or None with the reasons in `problems`. With `strict` an unknown name is an error."""
+    """The model of a tree, or None with the reasons in `problems`. With `strict` an unknown name is an error.
+
+    What is wrong is left out (an attribute, or the list item that lacks one) and the rest loaded, so that all that is
+    wrong with the file is found in one run.
+    """
     data = _convert(node, model, problems, strict)
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        for finding in error.errors(include_url=False):
-            _place(data, node.tag, finding, model, problems)
-        return None
+    for turn in range(ROUNDS):
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            findings = error.errors(include_url=False)
+        for finding in findings:
+            # what is missing only now was left out by us
+            if turn == 0 or finding["type"] != "missing":
+                _place(data, node.tag, finding, model, problems)
+        for loc in sorted({_faulty(data, f["loc"]) for f in findings}, key=_from_behind):
+            if not loc:
+                return None
+            _leave_out(data, loc)
+    return None
+
+
+def _faulty(data: Any, loc: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Where to cut: the attribute that is there, else the innermost list item or child that lacks it."""
+    here, depth = data, 0
+    for depth, step in enumerate(loc, 1):
+        if isinstance(here, dict) and step not in here:
+            return tuple(loc[: depth - 1])
+        here = here[step]
+        if not isinstance(here, dict | list):
+            break
+    return tuple(loc[:depth])
+
+
+def _from_behind(loc: tuple[Any, ...]) -> tuple[int, str, int]:
+    """Deepest first, and within a list from its end, so that indexes stay true while items go."""
+    return (-len(loc), str(loc[:-1]), -loc[-1] if loc and isinstance(loc[-1], int) else 0)
+
+
+def _leave_out(data: Any, loc: tuple[Any, ...]) -> None:
+    here = data
+    for step in loc[:-1]:
+        here = here[step]
+    del here[loc[-1]]
 
 
 def _convert(node: Node, model: type[Element], problems: Problems, strict: bool) -> dict[str, Any]:

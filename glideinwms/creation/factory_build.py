@@ -10,26 +10,26 @@ from glideinwms import __version__
 from glideinwms.creation import factory_checks, nodes, own, source, tarballs
 from glideinwms.creation.built import Built
 from glideinwms.creation.elements import load
-from glideinwms.creation.factory_entry import Shared, name_of, resolve
+from glideinwms.creation.factory_entry import Shared, name_of, resolve, subs_of
 from glideinwms.creation.factory_model import Entry, EntrySet, Factory
 from glideinwms.creation.placement import place_factory
-from glideinwms.creation.problems import Problems
-from glideinwms.creation.stagefiles import GLIDEIN, Pilot, Tables, expanded, gridmap, load_pilot, user_item
+from glideinwms.creation.problems import InvalidConfig, Problems
+from glideinwms.creation.stagefiles import GLIDEIN, Pilot, Tables, expanded, gridmap, load_pilot, user_items
 from glideinwms.factory.policy import SCHEMA, EntryPolicy, FactoryPolicy, FrontendTrust, Retention, StageTriple
 from glideinwms.lib.stage.blobs import Blob
-from glideinwms.lib.stage.tree import Item, Tree, build
+from glideinwms.lib.stage.tree import Tree, build
 
 LISTS = ("file_list", "precvmfs_file_list", "at_file_list", "after_file_list")
 
 
 def read(path: Path, problems: Problems, *, strict: bool = False) -> Factory:
-    """The typed file (config.d merged); InvalidConfig if it cannot be one."""
+    """The typed file (config.d merged), without what `problems` says is wrong; InvalidConfig if nothing is left."""
     node = source.parse_factory(path, problems)
     if node.tag != "glidein":
         problems.error(node.where, node.tag, "the root element of a Factory's file is glidein")
     factory = load(node, Factory, problems, strict=strict)
-    problems.check()
-    assert factory is not None
+    if factory is None:
+        raise InvalidConfig(problems.errors)
     return factory
 
 
@@ -41,6 +41,7 @@ def build_factory(
     options = own.load(path, own.FactoryOwn, problems)
     factory_checks.check(factory, problems)
     pilot = load_pilot(glidein)
+    factory_checks.names(factory, (v.name for v in pilot.vars), problems)
     placed = place_factory(factory.attrs, {v.name: v for v in pilot.vars}, problems)
     sub = f"/glidein_{factory.glidein_name}" if factory.factory_versioning else ""
     url = factory.stage.web_base_url.rstrip("/") + sub
@@ -50,8 +51,7 @@ def build_factory(
     schedds = assign_schedds(entries, [s.strip() for s in factory.schedd_name.split(",") if s.strip()], previous or {})
     if collectors := _monitoring(factory):
         placed.params["GLIDEIN_Factory_Collector"] = collectors
-    problems.check()
-    done = [resolve(e, schedds[name_of(e)], shared) for e in entries]
+    done = [resolve(e, schedds[name_of(e)], shared) for e in entries if subs_of(e)]
     main = _main_tree(factory, shared, problems, Path(factory.submit.base_dir + sub) / "tarballs")
     problems.check()
     policy = _policy(factory, options, [p for p, _ in done], main, url, sub, pilot)
@@ -86,17 +86,10 @@ def _main_tree(factory: Factory, shared: Shared, problems: Problems, cache: Path
     consts: dict[str, object] = {f"CONDOR_PLATFORM_{p.name}": 0 for p in offered}
     consts |= _ready(shared.placed.consts, factory)
     tables = Tables(consts, [*pilot.vars, *shared.placed.vars.values()])
-    condor = tarballs.items(factory.condor_tarballs, cache, shared.blobs, tables)
-    before: list[Item] = []
-    after: list[Item] = []
-    for file in factory.files:
-        item = user_item(file, tables, shared.blobs, problems, preentry=not file.after_entry)
-        if item:
-            (after if file.after_entry else before).append(item)
-    for name in LISTS:
-        for row in pilot.of("main", name):
-            if row.item and row.untar_dir:
-                tables.untar[row.item.outfile] = row.untar_dir
+    tables.untar |= {r.item.outfile: r.untar_dir for r in pilot.files if r.tree == "main" and r.item and r.untar_dir}
+    condor = [] if problems.errors else tarballs.items(factory.condor_tarballs, cache, shared.blobs, tables)
+    before = user_items([f for f in factory.files if not f.after_entry], tables, shared.blobs, problems)
+    after = user_items([f for f in factory.files if f.after_entry], tables, shared.blobs, problems)
     dns = {c.DN: f"fcollector{n}" for n, c in enumerate(factory.monitoring_collectors)}
     constants = [*tables.items(), gridmap(dns)]
     generated = {"constants": constants, "condor_tarballs": condor}

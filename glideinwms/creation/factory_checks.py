@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -37,10 +38,28 @@ def check(factory: Factory, problems: Problems) -> None:
     for entry in entries:
         _entry(entry, factory, problems)
         _limits(entry, classes, problems)
+        _walltime(entry, factory, problems)
         _platform(entry, wanted, offered, problems)
         for attr in entry.attrs:
             if constness.get(attr.name, attr.const) != attr.const:
                 problems.error(attr.where, f"attr[{attr.name}]@const", "differs from the global attribute of that name")
+
+
+def names(factory: Factory, known: Iterable[str], problems: Problems) -> None:
+    """Attribute names that are nearly one the pilot knows are probably meant to be that."""
+    words = set(known)
+    folded = {w.lower(): w for w in words}
+    judged: dict[str, str] = {}
+    holders: list[Entry | EntrySet] = [*factory.entries, *factory.entry_sets]
+    for attr in (*factory.attrs, *(a for e in holders for a in e.attrs)):
+        if attr.name in words:
+            continue
+        if attr.name not in judged:
+            near = difflib.get_close_matches(attr.name.lower(), folded, n=1, cutoff=0.94)
+            judged[attr.name] = folded[near[0]] if near else ""
+        if judged[attr.name]:
+            what = "nothing of ours reads this name"
+            problems.warn(attr.where, f"attr[{attr.name}]@name", what, f"did you mean {judged[attr.name]}?")
 
 
 def _top(factory: Factory, problems: Problems) -> None:
@@ -52,9 +71,10 @@ def _top(factory: Factory, problems: Problems) -> None:
     for part in filter(None, (p.strip() for p in factory.recoverable_exitcodes.split(","))):
         if not all(re.fullmatch(r"-?\d+", w) for w in part.split()):
             problems.error(factory.where, "glidein@recoverable_exitcodes", f"{part!r} is not `code [subcode ...]`")
-    distro = factory.cvmfsexec_distro
-    if distro.platforms and not distro.sources:
-        problems.error(distro.where, "cvmfsexec_distro@platforms", "needs sources")
+    _cvmfs(factory, problems)
+    if factory.factory_versioning and factory.submit.num_factories > 1:
+        what = "divides limits; the deployed program cannot start with it and factory_versioning=True"
+        problems.notice(factory.submit.where, "submit@num_factories", what)
     primaries: Counter[str] = Counter()
     for collector in factory.monitoring_collectors:
         subject = f"monitoring_collector[{collector.node}]"
@@ -65,6 +85,20 @@ def _top(factory: Factory, problems: Problems) -> None:
             problems.error(collector.where, subject, f"group {collector.group} has two primary collectors")
     if not factory.entries and not factory.entry_sets:
         problems.warn(factory.where, "glidein/entries", "there is no entry")
+
+
+def _cvmfs(factory: Factory, problems: Problems) -> None:
+    distro = factory.cvmfsexec_distro
+    if distro.platforms and not distro.sources:
+        problems.error(distro.where, "cvmfsexec_distro@platforms", "needs sources")
+    if distro.sources:
+        what = "cvmfsexec distributions are not built by this program"
+        problems.warn(distro.where, "cvmfsexec_distro@sources", what, "offer them as files with untar=True")
+    holders: list[Entry | EntrySet] = [*factory.entries, *factory.entry_sets]
+    for attr in (*factory.attrs, *(a for e in holders for a in e.attrs)):
+        if attr.name == "GLIDEIN_USE_CVMFSEXEC" and attr.value not in ("", "0") and not distro.sources:
+            what = "there is no cvmfsexec distribution to use"
+            problems.error(attr.where, "attr[GLIDEIN_USE_CVMFSEXEC]@value", what, "name sources in cvmfsexec_distro")
 
 
 def _frontends(factory: Factory, problems: Problems) -> None:
@@ -133,7 +167,10 @@ def _limits(entry: Entry | EntrySet, classes: set[str], problems: Problems) -> N
     if jobs.per_entry.idle > jobs.per_entry.glideins:
         what = f"{jobs.per_entry.idle} idle pilots are above the limit of {jobs.per_entry.glideins} pilots"
         problems.warn(jobs.per_entry.where, f"{subject}/per_entry@idle", what)
-    walltime = next((a for a in entry.attrs if a.name == "GLIDEIN_Max_Walltime"), None)
+
+
+def _walltime(entry: Entry | EntrySet, factory: Factory, problems: Problems) -> None:
+    walltime = next((a for a in (*entry.attrs, *factory.attrs) if a.name == "GLIDEIN_Max_Walltime"), None)
     if walltime and walltime.value.isdigit() and int(walltime.value) < 1200:
         what = f"{walltime.value} seconds leave no time for a job"
         problems.warn(walltime.where, "attr[GLIDEIN_Max_Walltime]@value", what)

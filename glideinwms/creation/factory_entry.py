@@ -9,7 +9,7 @@ from glideinwms.creation.expand import Unexpandable, expand
 from glideinwms.creation.factory_model import BareEntry, ClassLimits, Entry, EntryConfig, EntrySet, Factory, JobLimits
 from glideinwms.creation.placement import Placed, place_factory
 from glideinwms.creation.problems import Problems, Where
-from glideinwms.creation.stagefiles import Pilot, Tables, blacklist, expanded, user_item
+from glideinwms.creation.stagefiles import Pilot, Tables, blacklist, expanded, user_items
 from glideinwms.factory.policy import EntryPolicy, Limits, StageTriple, SubEntry, SubmitAttr
 from glideinwms.lib.stage.blobs import Blob
 from glideinwms.lib.stage.formats import Var
@@ -118,9 +118,9 @@ def _forced(first: BareEntry, config: EntryConfig, word: Callable[[str], str]) -
 def _tree(entry: Entry | EntrySet, placed: Placed, shared: Shared) -> Tree:
     voms = Var("GLIDEIN_REQUIRE_VOMS", "I", "False", export=True, job_name="+")
     tables = Tables(placed.consts, [*placed.vars.values(), voms])
-    own = [user_item(f, tables, shared.blobs, shared.problems, preentry=False) for f in entry.files]
+    own = user_items(entry.files, tables, shared.blobs, shared.problems)
     body = expanded(shared.pilot, "entry", "file_list", tables, {"constants": []})
-    rows: list[Item] = [*tables.items(), blacklist(), *body, *(i for i in own if i)]
+    rows: list[Item] = [*tables.items(), blacklist(), *body, *own]
     return build(f"entry_{name_of(entry)}", {"file_list": rows})
 
 

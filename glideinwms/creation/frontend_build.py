@@ -15,7 +15,7 @@ from glideinwms.creation.frontend_match import law_of
 from glideinwms.creation.frontend_model import Frontend, Group, TotalRunning, TotalSlots
 from glideinwms.creation.frontend_trees import group_tree, main_tree
 from glideinwms.creation.placement import Placed, Value, place_frontend
-from glideinwms.creation.problems import Problems
+from glideinwms.creation.problems import InvalidConfig, Problems, Where
 from glideinwms.creation.stagefiles import GLIDEIN, load_pilot
 from glideinwms.frontend.policy import (
     SCHEMA,
@@ -36,13 +36,14 @@ SINGULARITY = "GLIDEIN_Singularity_Use"
 
 
 def read(path: Path, problems: Problems) -> Frontend:
-    """The typed file; InvalidConfig if it cannot be one. Unknown names are errors, as deployed (config 15)."""
+    """The typed file without what `problems` says is wrong; InvalidConfig if nothing is left. Unknown names are
+    errors, as deployed (config 15)."""
     node = source.parse(path)
     if node.tag != "frontend":
         problems.error(node.where, node.tag, "the root element of a Frontend's file is frontend")
     frontend = load(node, Frontend, problems, strict=True)
-    problems.check()
-    assert frontend is not None
+    if frontend is None:
+        raise InvalidConfig(problems.errors)
     return frontend
 
 
@@ -86,18 +87,21 @@ def _expanded(frontend: Frontend, placed: Placed, problems: Problems) -> Placed:
         return placed
 
     def table(values: dict[str, Value]) -> dict[str, Value]:
-        return {k: _word(v, placed.attrs, frontend, problems) for k, v in values.items()}
+        return {k: _word(k, v, placed.attrs, places, problems) for k, v in values.items()}
+
+    everyone = (*frontend.attrs, *(a for g in frontend.groups for a in g.attrs))
+    places = {a.name: a.where for a in everyone if "$" in a.value}
 
     return replace(placed, attrs=table(placed.attrs), params=table(placed.params), consts=table(placed.consts))
 
 
-def _word(value: Value, values: dict[str, Value], frontend: Frontend, problems: Problems) -> Value:
+def _word(name: str, value: Value, values: dict[str, Value], places: dict[str, Where], problems: Problems) -> Value:
     if not isinstance(value, str) or "$" not in value:
         return value
     try:
         return expand(value, values)
     except Unexpandable as error:
-        problems.error(frontend.where, "attrs", f"{value!r} cannot be expanded: {error}")
+        problems.error(places[name], f"attr[{name}]@value", f"{value!r} cannot be expanded: {error}")
         return value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from glideinwms.creation import nodes
 from glideinwms.creation.frontend_model import Frontend, Group, TotalRunning, TotalSlots
@@ -14,6 +15,7 @@ PLUGINS = ("ProxyAll", "CredentialsBasic", "ProxyFirst", "ProxyUserCardinality",
 DROPPED_PLUGINS = ("ProxyUserRR", "ProxyUserMapWRecycling")
 FAKE = "@fake.org"
 ALL = "ALL"
+SINGULARITY = "GLIDEIN_Singularity_Use"
 
 
 def check(frontend: Frontend, problems: Problems) -> None:
@@ -26,9 +28,14 @@ def check(frontend: Frontend, problems: Problems) -> None:
     _collectors(frontend, problems)
     _groups(frontend, problems)
     _availability(frontend, problems)
-    for attr in frontend.attrs:
-        if attr.name in ("GLIDEIN_Collector", "GLIDEIN_CCB"):
-            problems.error(attr.where, f"attr[{attr.name}]", "comes from collectors and ccbs; it may not be set")
+    for name in ("GLIDEIN_Collector", "GLIDEIN_CCB"):
+        theirs = [[a for a in g.attrs if a.name == name] for g in frontend.groups]
+        everywhere = [a for found in theirs for a in found] if theirs and all(theirs) else []
+        for attr in (*(a for a in frontend.attrs if a.name == name), *everywhere):
+            problems.error(attr.where, f"attr[{name}]", "comes from collectors and ccbs; it may not be set")
+    if frontend.security.classad_proxy and not Path(frontend.security.classad_proxy).is_file():
+        what = f"{frontend.security.classad_proxy} is not a file"
+        problems.error(frontend.security.where, "security@classad_proxy", what, "tokens are enough: leave it out")
     if frontend.security.sym_key not in ("aes_256_cbc", "aes_128_cbc"):
         what = f"{frontend.security.sym_key} is not supported; requests are sealed with aes_256_cbc"
         problems.notice(frontend.security.where, "security@sym_key", what)
@@ -57,6 +64,7 @@ def _groups(frontend: Frontend, problems: Problems) -> None:
             problems.error(group.where, f"{subject}@name", f"is also the name of the group at {seen[group.name]}")
         seen.setdefault(group.name, group.where)
         _match(frontend, group, problems)
+        _singularity(frontend, group, problems)
         _limits(group, problems)
         plugin = group.security.proxy_selection_plugin or frontend.security.proxy_selection_plugin or PLUGINS[0]
         if plugin not in PLUGINS:
@@ -89,6 +97,16 @@ def _match(frontend: Frontend, group: Group, problems: Problems) -> None:
     if frontend.match.policy_file or group.match.policy_file:
         what = "policy files are not run by this version"
         problems.error(group.where, f"{subject}@policy_file", what, "put its test into match_expr")
+
+
+def _singularity(frontend: Frontend, group: Group, problems: Problems) -> None:
+    """A Frontend that wants containers needs a wrapper to start them (config 10)."""
+    uses = [a for a in (*group.attrs, *frontend.attrs) if a.name == SINGULARITY]
+    if not uses or uses[0].value not in ("OPTIONAL", "PREFERRED", "REQUIRED"):
+        return
+    if not any(f.wrapper or f.type == "wrapper" for f in (*frontend.files, *group.files)):
+        what = f"{uses[0].value} needs a file with wrapper=True, global or in group {group.name}"
+        problems.error(uses[0].where, f"attr[{SINGULARITY}]@value", what)
 
 
 def _limits(group: Group, problems: Problems) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from glideinwms.creation.frontend_model import Credential, Frontend, Group
 from glideinwms.creation.problems import Problems, did_you_mean
 from glideinwms.frontend.policy import CredentialPolicy
+from glideinwms.lib.credentials.tokens import remaining
 
 TYPES = (
     *("grid_proxy", "cert_pair", "key_pair", "username_password", "auth_file", "scitoken", "idtoken"),
@@ -41,11 +44,25 @@ def check(credential: Credential, subject: str, problems: Problems) -> None:
     """What its type needs."""
     if not credential.absfname and not credential.generator:
         problems.error(credential.where, subject, "needs absfname or generator")
+    _file(credential, subject, problems)
     for word in credential.type.split("+"):
         if word not in TYPES:
             problems.error(credential.where, f"{subject}@type", f"unknown type {word!r}", did_you_mean(word, TYPES))
         elif word in WANTS and not any(getattr(credential, f) for f in WANTS[word]):
             problems.error(credential.where, subject, f"type {word} needs {' or '.join(WANTS[word])}")
+
+
+def _file(c: Credential, subject: str, problems: Problems) -> None:
+    """A file that nobody makes must be there, and a token not be over: else the group asks for nothing."""
+    if not c.absfname or c.generator or c.creation_script or c.pool_idx_list:
+        return
+    try:
+        text = Path(c.absfname).read_text(errors="replace")
+    except OSError as error:
+        problems.warn(c.where, f"{subject}@absfname", f"the file cannot be read now: {error.strerror}")
+        return
+    if c.type in ("scitoken", "idtoken") and remaining(text.strip(), time.time()) <= 0:
+        problems.warn(c.where, f"{subject}@absfname", "the token is expired, or is none", "renew it")
 
 
 def files_of(credential: Credential, subject: str, problems: Problems) -> list[str]:

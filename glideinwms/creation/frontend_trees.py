@@ -8,7 +8,7 @@ from glideinwms.creation.common_model import File
 from glideinwms.creation.frontend_model import Frontend, Group
 from glideinwms.creation.placement import Placed
 from glideinwms.creation.problems import Problems
-from glideinwms.creation.stagefiles import Pilot, Tables, blacklist, expanded, gridmap, user_item
+from glideinwms.creation.stagefiles import Pilot, Tables, blacklist, expanded, gridmap, user_items
 from glideinwms.lib.stage.blobs import Blob
 from glideinwms.lib.stage.formats import Var
 from glideinwms.lib.stage.tree import Item, Tree, build
@@ -59,11 +59,12 @@ def _user_lists(
     files: Iterable[File], tables: Tables, blobs: dict[str, Blob], problems: Problems
 ) -> Mapping[str, list[Item]]:
     """The operator's files by list: after_entry is True unless it is said (config 5)."""
-    out: dict[str, list[Item]] = {PRE: [], FILES: [], AFTER_PRE: [], AFTER: []}
+    listed: dict[str, list[File]] = {PRE: [], FILES: [], AFTER_PRE: [], AFTER: []}
     for file in files:
         late = file.after_entry is not False
-        item = user_item(file, tables, blobs, problems, preentry=not late)
-        if item:
-            name = (AFTER if late else AFTER_PRE) if file.after_group else (FILES if late else PRE)
-            out[name].append(item)
-    return out
+        name = (AFTER if late else AFTER_PRE) if file.after_group else (FILES if late else PRE)
+        listed[name].append(file)
+    return {
+        name: user_items(found, tables, blobs, problems, preentry=name in (PRE, AFTER_PRE))
+        for name, found in listed.items()
+    }

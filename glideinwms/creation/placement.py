@@ -27,6 +27,10 @@ class Placed:
 
 def value_of(attr: FrontendAttr, problems: Problems) -> Value:
     """The typed value; an int that does not parse is a problem."""
+    if "\n" in attr.value or "\r" in attr.value:
+        what = "may not contain a newline: pilots read one value a line"
+        problems.error(attr.where, f"attr[{attr.name}]@value", what)
+        return ""
     if attr.type != "int":
         return attr.value
     try:

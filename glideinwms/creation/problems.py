@@ -59,12 +59,12 @@ class Problems:
     @property
     def errors(self) -> list[Problem]:
         """Only what stops reconfig, by place."""
-        return sorted((p for p in self.found if p.level == "error"), key=lambda p: (p.where, p.subject))
+        return sorted({p for p in self.found if p.level == "error"}, key=lambda p: (p.where, p.subject, p.what))
 
     @property
     def warnings(self) -> list[Problem]:
         """Warnings and notices, by place."""
-        return sorted((p for p in self.found if p.level != "error"), key=lambda p: (p.where, p.subject))
+        return sorted({p for p in self.found if p.level != "error"}, key=lambda p: (p.where, p.subject, p.what))
 
     def fresh(self) -> Problems:
         """Forget what was found, to look again."""

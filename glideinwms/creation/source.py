@@ -11,8 +11,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from glideinwms.creation.problems import Problems, Where
-from glideinwms.lib.errors import ConfigError
+from glideinwms.creation.problems import InvalidConfig, Problem, Problems, Where
 
 LIST_KEYS: dict[str, tuple[str, ...]] = {
     "attrs": ("name",),
@@ -43,15 +42,16 @@ class Node:
 
 
 def parse(path: Path) -> Node:
-    """The tree of one file; ConfigError with file:line if it is not well-formed."""
+    """The tree of one file; InvalidConfig with file:line if it is not well-formed."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     try:
         root = etree.parse(str(path), parser).getroot()
     except etree.XMLSyntaxError as error:
-        line = error.lineno or 0
-        raise ConfigError(f"not well-formed XML: {error.msg}", where=f"{path}:{line}") from error
+        where, text = Where(str(path), error.lineno or 0), str(error.msg).partition(", line ")[0]
+        raise InvalidConfig([Problem(where, "XML", f"is not well-formed: {text}")]) from error
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error}", where=str(path)) from error
+        what = f"cannot be read: {error.strerror or error}"
+        raise InvalidConfig([Problem(Where(str(path), 0), "XML", what)]) from error
     return _node(root, str(path))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import tarfile
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -159,12 +160,34 @@ def expanded(pilot: Pilot, tree: str, name: str, tables: Tables, generated: Mapp
     return out
 
 
-def user_item(file: File, tables: Tables, blobs: dict[str, Blob], problems: Problems, *, preentry: bool) -> Item | None:
-    """The row of an operator's file; None if it cannot be, with the reason in `problems`."""
+def user_items(
+    files: Iterable[File], tables: Tables, blobs: dict[str, Blob], problems: Problems, *, preentry: bool = False
+) -> list[Item]:
+    """The rows of an operator's files in one list; what cannot be is left out, with the reason in `problems`."""
+    found: dict[str, tuple[File, Item]] = {}
+    for file in files:
+        item = _user_item(file, tables, blobs, problems, preentry)
+        if item is None:
+            continue
+        if item.outfile in found:
+            what = f"{item.outfile} is also the name of the file at {found[item.outfile][0].where} in the same list"
+            problems.error(file.where, f"file[{file.absfname}]@relfname", what, "give one of them another relfname")
+        else:
+            found[item.outfile] = (file, item)
+    return [item for _, item in found.values()]
+
+
+def _user_item(
+    file: File, tables: Tables, blobs: dict[str, Blob], problems: Problems, preentry: bool
+) -> Item | None:  # fmt: skip
     subject, found = f"file[{file.absfname}]", len(problems.errors)
     name = Path(file.absfname).name if file.relfname is None else file.relfname
     if not name:
         problems.error(file.where, f"{subject}@relfname", "may not be empty")
+    elif re.search(r"[\s/]", name):
+        problems.error(file.where, f"{subject}@relfname", f"{name!r} may not contain blanks or slashes")
+    if file.time and file.time != "setup":
+        problems.notice(file.where, f"{subject}@time", "is read and has no effect, as in the deployed program")
     kind = _kind(file, problems, subject)
     if kind == "exec:s" and preentry:
         problems.error(file.where, f"{subject}@type", "run:singularity is not possible before the entry's files")
