@@ -23,6 +23,7 @@ FQAN = "x509UserProxyFirstFQAN"
 QUEUED = "((JobStatus=?=1)||(JobStatus=?=2))"
 SLICE = 50_000
 AGES = 15_000
+GROUPED, TIMED, SCALED, SLICED = "grouped", "timed", "scaled", "sliced"
 ROW_CAP = 200_000
 TOLERANCE_SHARE, TOLERANCE_JOBS = 0.01, 20
 SERVER_TIME = re.compile(r"\bServerTime\b", re.IGNORECASE)
@@ -47,7 +48,7 @@ class Reading:
     """One schedd's classes under one job query, and how they were had."""
 
     classes: Classes = field(default_factory=dict)
-    method: str = "grouped"
+    method: str = GROUPED
     estimated: bool = False
     rows: int = 0
     queued: int = 0
@@ -66,7 +67,8 @@ def read_jobs(
     name: str, address: str, queries: Sequence[Mapping[str, Any]], row_cap: int = ROW_CAP, slice_size: int = SLICE
 ) -> dict[str, Any]:  # fmt: skip
     """Answer several job queries of one schedd. Each of `queries` is {"query": ClassAd text, "names": [attributes],
-    "extras": [attributes counted by themselves], "method": what worked last time ("grouped", "sliced" or "")}.
+    "extras": [attributes counted by themselves], "method": what worked last time, or ""}: "grouped", "timed" (the
+    times are among the columns: one question less), "scaled" (ages are estimated), "sliced".
 
     Returns {"tables": [...], "all_queued": jobs of everybody idle or running (the witness of decision 15)}; a table is
     {"rows": [[values, idle, idle_600, idle_3600, running, voms]], "method", "estimated", "jobs", "group_rows",
@@ -98,15 +100,23 @@ def _read(schedd: htc.ScheddAddress, query: str, names: tuple[str, ...], method:
     reading = Reading(queued=queued)
     if total == 0:
         return reading
-    if method != "sliced":
+    timed = _timed(schedd, constraint, names, total, bounds.ages) if method == TIMED else None
+    if timed is not None:
+        reading.method, (reading.classes, reading.rows) = TIMED, timed
+        count_voms(schedd, constraint, names, reading.classes, _int(summary, "Idle"))
+        return reading
+    if method != SLICED:
         grouped = _grouped(schedd, constraint, names, total, bounds.rows)
         if grouped is not None:
             reading.classes, reading.rows = grouped
     if not reading.classes:
-        reading.method = "sliced"
+        reading.method = SLICED
         reading.classes = _sliced(schedd, constraint, names, total, bounds.raw)
         return reading
-    reading.estimated = split_ages(schedd, constraint, names, reading.classes, bounds.ages)
+    reading.method = split_ages(schedd, constraint, names, reading.classes, bounds.ages, method)
+    reading.estimated = reading.method == SCALED
+    if reading.method == TIMED and 2 * sum(c.running for c in reading.classes.values()) > bounds.ages:
+        reading.method = GROUPED  # running jobs seldom share their times
     count_voms(schedd, constraint, names, reading.classes, _int(summary, "Idle"))
     return reading
 
@@ -206,11 +216,31 @@ def _plain(value: Any) -> Value:
     return str(value)
 
 
+def _timed(
+    schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], total: int, most: int
+) -> tuple[Classes, int] | None:
+    """Classes and ages by one grouping; None if it has too many rows, or does not add up."""
+    clock = _schedd_time(schedd)
+    rows = _group(schedd, constraint, (*names, STATUS, ENTERED), most)
+    if rows is None or not close(sum(int(r.get("JobCount", 0)) for r in rows), total):
+        return None
+    classes: Classes = {}
+    for row in rows:
+        counts, n = classes.setdefault(class_of(row, names), Counts()), int(row["JobCount"])
+        if row.get(STATUS) == 1:
+            counts.idle += n
+            _add_old(counts, clock - float(row.get(ENTERED, clock)), n)
+        else:
+            counts.running += n
+    return classes, len(rows)
+
+
 def split_ages(
-    schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], classes: Classes, raw: int = AGES
-) -> bool:  # fmt: skip
-    """Fill idle_600 and idle_3600 by asking a side of at most `raw` jobs one by one (decision 3). True if they are
-    only scaled."""
+    schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], classes: Classes, raw: int = AGES,
+    before: str = "",
+) -> str:  # fmt: skip
+    """Fill idle_600 and idle_3600 by asking a side of at most `raw` jobs one by one (decision 3); else by the times
+    that jobs share; else, also if it was so `before`, scaled from the totals. GROUPED, TIMED or SCALED."""
     idle = f"({constraint}) && (JobStatus=?=1)"
     young = f"({idle}) && (time()-{ENTERED} < 3600)"
     old = f"({idle}) && (time()-{ENTERED} >= 600)"
@@ -222,7 +252,13 @@ def split_ages(
         return _bound(classes)
     n_young = _int(htc.summary_jobs(schedd, young), "Jobs")
     if n_young > raw:
-        return _grouped_ages(schedd, idle, names, classes, raw)
+        if before != SCALED and _grouped_ages(schedd, idle, names, classes, raw):
+            return TIMED
+        total = max(sum(c.idle for c in classes.values()), 1)
+        for c in classes.values():
+            c.idle_600, c.idle_3600 = c.idle * n_old // total, c.idle * (total - n_young) // total
+        _bound(classes)
+        return SCALED
     for c in classes.values():
         c.idle_600 = c.idle_3600 = c.idle
     for values, age, n in _ages(schedd, young, names, n_young):
@@ -237,12 +273,12 @@ def _add_old(counts: Counts, age: float, n: int) -> None:
     counts.idle_3600 += n if age >= 3600 else 0
 
 
-def _bound(classes: Classes) -> bool:
+def _bound(classes: Classes) -> str:
     """Jobs came and went between the questions: keep 0 <= idle_3600 <= idle_600 <= idle."""
     for c in classes.values():
         c.idle_600 = min(max(c.idle_600, 0), c.idle)
         c.idle_3600 = min(max(c.idle_3600, 0), c.idle_600)
-    return False
+    return GROUPED
 
 
 def _ages(
@@ -257,23 +293,15 @@ def _ages(
 def _grouped_ages(
     schedd: htc.ScheddAddress, idle: str, names: tuple[str, ...], classes: Classes, most: int
 ) -> bool:  # fmt: skip
-    """Jobs submitted in bulk share their times; a queue of distinct times is scaled from the totals instead."""
+    """Jobs submitted in bulk share their times. False if there are too many of them."""
     clock = _schedd_time(schedd)
     rows = _group(schedd, idle, (*names, ENTERED), most)
-    if rows is not None:
-        for row in rows:
-            counts = classes.get(class_of(row, names))
-            if counts is not None:
-                _add_old(counts, clock - float(row.get(ENTERED, clock)), int(row["JobCount"]))
-        return _bound(classes)
-    totals = [
-        int(htc.summary_jobs(schedd, c).get("Jobs", 0))
-        for c in (idle, f"({idle}) && (time()-{ENTERED} >= 600)", f"({idle}) && (time()-{ENTERED} >= 3600)")
-    ]
-    for c in classes.values():
-        c.idle_600, c.idle_3600 = (c.idle * t // max(totals[0], 1) for t in totals[1:])
+    for row in rows or ():
+        counts = classes.get(class_of(row, names))
+        if counts is not None:
+            _add_old(counts, clock - float(row.get(ENTERED, clock)), int(row["JobCount"]))
     _bound(classes)
-    return True
+    return rows is not None
 
 
 def _schedd_time(schedd: htc.ScheddAddress) -> float:

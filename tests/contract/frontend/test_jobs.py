@@ -141,9 +141,13 @@ def test_ages_by_subtraction_equal_single_jobs(rig: Rig, old: str, bounds: dict[
     assert sum(c.idle_600 for c in truth.values()) > sum(c.idle_3600 for c in truth.values()) > 0
     if not table["estimated"]:
         assert classes_of(table) == truth and bounds.get("slice_size") != 4
+        again = rig.read(method=table["method"], **bounds)
+        assert classes_of(again) == truth and again["method"] == table["method"]
+        assert table["method"] == ("timed" if bounds and old == "ProcId >= 2" else "grouped")
     else:
         found = classes_of(table)
-        assert bounds == {"slice_size": 4}
+        assert bounds == {"slice_size": 4} and table["method"] == "scaled"
+        assert classes_of(rig.read(method="timed", **bounds)) == found, "too many times: the other way is gone"
         assert {v: c.idle for v, c in found.items()} == {v: c.idle for v, c in truth.items()}
         for name in ("idle_600", "idle_3600"):
             total = sum(getattr(c, name) for c in truth.values())
