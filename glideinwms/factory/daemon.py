@@ -14,6 +14,7 @@ from glideinwms.factory.apply import Applier, Report
 from glideinwms.factory.cleanup import Cleaner, LastUse
 from glideinwms.factory.collect import Collector
 from glideinwms.factory.decide import decide
+from glideinwms.factory.learn import Learner
 from glideinwms.factory.plan import Plan
 from glideinwms.factory.policy import SCHEMA, FactoryPolicy
 from glideinwms.factory.snapshot import Request, Snapshot
@@ -54,6 +55,7 @@ class FactoryDaemon:
         self.applier = Applier(pool, self.collector.schedds, self.audit)
         self.advertiser = Advertiser(pool, int(now))
         self.rail = RailFile(self.state / "rail.json")
+        self.learner = Learner(self.state)
         self.last_use = LastUse(self.state / "credentials.json")
         self.cleaner = Cleaner(self.last_use, lambda policy: collect.files_in_use(self.collector, policy))
         self.cycle = Ring(self.state / "cycles").next_number() - 1
@@ -83,8 +85,9 @@ class FactoryDaemon:
         for path in self.collector.stored:
             self.audit.line("credential", cycle=self.cycle, file=str(path))
         lines, wrong = self._downtimes(policy)
+        health = self.learner.update(policy, now)
         self.snapshot = Snapshot(
-            now, requests, self.collector.read_queues(policy, now), lines, self.rail.current(now), (),
+            now, requests, self.collector.read_queues(policy, now), lines, self.rail.current(now), health,
             (*self.collector.refusals, *wrong),
         )  # fmt: skip
         return self.snapshot

@@ -1,0 +1,143 @@
+"""What a finished pilot wrote: marked lines on stdout, packed logs and the XML result (pilot.md 1.12, protocol 6.7).
+
+All of it comes from a worker node: it is data, of bounded size when unpacked, and may end anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from glideinwms.lib.errors import StateError
+
+TAIL = 262_144
+MOST = 64 * 1024 * 1024
+STATS = ("Total", "goodZ", "goodNZ", "badSignal", "badOther")
+_VALIDATED = re.compile(r"^=== Last script starting .* after validating for (\d+) ===", re.MULTILINE)
+_STARTED = re.compile(r"^=== Condor starting .* ===", re.MULTILINE)
+_CONDOR = re.compile(r"^=== Condor ended .* after (\d+) ===", re.MULTILINE)
+_ENDING = re.compile(r"^=== Glidein ending .* with code (-?\d+) after (\d+) ===", re.MULTILINE)
+_CLAIMS = re.compile(r"^Total number of activations/claims: (\d+)", re.MULTILINE)
+_BLOCK = re.compile(r"^=== Stats of (\S+) ===\n(.*?)^=== End Stats of \1 ===", re.MULTILINE | re.DOTALL)
+_STAT = re.compile(
+    r"^(\(Real\) |\(Normalized\) )?Total (?:(goodZ|goodNZ|badSignal|badOther) )?jobs (\d+) .*?utilization (\d+)",
+    re.MULTILINE,
+)
+_PACKED = re.compile(
+    r"^(?P<name>\S+)\n=+ gzip \| uuencode =+\nbegin-base64 \d+ -\n(?P<data>[A-Za-z0-9+/=\n]*?)\n====$", re.MULTILINE
+)
+_XML_PACKED = re.compile(
+    r"^=== Encoded XML description of glidein activity ===\nbegin-base64 \d+ -\n([A-Za-z0-9+/=\n]*?)\n====\n"
+    r"=== End encoded XML description of glidein activity ===",
+    re.MULTILINE,
+)
+_XML_PLAIN = re.compile(
+    r"^=== XML description of glidein activity ===\n(.*?)^=== End XML description of glidein activity ===",
+    re.MULTILINE | re.DOTALL,
+)
+_TEST = re.compile(r'<metric name="TestID"[^>]*>([^<]{1,200})</metric>')
+_FAILURE = re.compile(r'<metric name="failure"[^>]*>([^<]{1,100})</metric>')
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What stdout says. Durations in seconds, None: not said. `stats`: kind of job -> (jobs, seconds), normalised to
+    one core where the pilot says so. `script` and `failure`: the failing test and its category, or ""."""
+
+    validation: int | None = None
+    condor_started: bool = False
+    condor: int | None = None
+    lifetime: int | None = None
+    code: int | None = None
+    claims: int | None = None
+    stats: dict[str, tuple[int, int]] = field(default_factory=dict)
+    script: str = ""
+    failure: str = ""
+
+    def seconds(self, kind: str) -> int:
+        """Seconds spent on a kind of job."""
+        return self.stats.get(kind, (0, 0))[1]
+
+    @property
+    def jobs(self) -> int:
+        """User jobs that were run."""
+        return self.stats.get("Total", (0, 0))[0]
+
+
+def facts(stdout: str) -> Facts:
+    """Read the marked lines; the first of each counts, as for the deployed parser."""
+    ending = _ENDING.search(stdout)
+    code = int(ending[1]) if ending else None
+    script, failure = _cause(stdout) if code else ("", "")
+    return Facts(
+        _first(_VALIDATED, stdout), _STARTED.search(stdout) is not None, _first(_CONDOR, stdout),
+        int(ending[2]) if ending else None, code, _first(_CLAIMS, stdout), _stats(stdout), script, failure,
+    )  # fmt: skip
+
+
+def _first(pattern: re.Pattern[str], text: str) -> int | None:
+    found = pattern.search(text)
+    return int(found[1]) if found else None
+
+
+def _cause(stdout: str) -> tuple[str, str]:
+    plain = _XML_PLAIN.search(stdout)
+    if plain is None:
+        return "", ""
+    test, failure = _TEST.search(plain[1]), _FAILURE.search(plain[1])
+    return test[1] if test else "", failure[1] if failure else ""
+
+
+def _stats(stdout: str) -> dict[str, tuple[int, int]]:
+    """The block of the main startd; of older pilots the last one that is not of a monitoring slot (name ending in 1).
+    Normalised lines win over real ones, so that all of them are of one kind."""
+    blocks = {name: body for name, body in _BLOCK.findall(stdout) if name == "main" or not name.endswith("1")}
+    if not blocks:
+        return {}
+    found: dict[str, tuple[int, int]] = {}
+    for kind, name, jobs, seconds in _STAT.findall(blocks.get("main", list(blocks.values())[-1])):
+        if kind != "(Real) " or (name or "Total") not in found:
+            found[name or "Total"] = (int(jobs), int(seconds))
+    return found
+
+
+def sections(stderr: str) -> dict[str, str]:
+    """The packed logs by name (MasterLog, StartdLog, StarterLog.slot1, ...), unpacked, in their order; of a repeated
+    name the first. A damaged one is its readable beginning."""
+    found: dict[str, str] = {}
+    for match in _PACKED.finditer(stderr):
+        found.setdefault(match["name"], _unpack(match["data"]))
+    return found
+
+
+def xml_result(text: str) -> str:
+    """The XML result out of stderr (packed) or stdout (plain, shorter); "" if there is none."""
+    packed = _XML_PACKED.search(text)
+    if packed:
+        return _unpack(packed[1])
+    plain = _XML_PLAIN.search(text)
+    return plain[1] if plain else ""
+
+
+def _unpack(data: str) -> str:
+    try:
+        raw = base64.b64decode(data)
+        return zlib.decompressobj(wbits=31).decompress(raw, MOST).decode(errors="replace")
+    except (binascii.Error, zlib.error):
+        return ""
+
+
+def tail(path: Path, size: int = TAIL) -> str | None:
+    """The last `size` bytes of a file as text, None if there is no such file."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - size))
+            return file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateError(f"cannot be read: {error.strerror}", where=str(path)) from error
