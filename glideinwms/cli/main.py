@@ -38,7 +38,9 @@ def stub(verb: Verb) -> Callable[[], None]:
 
 def build(chosen: Sequence[str], everything: bool = False) -> typer.Typer:
     """The command tree, with the real function of the chosen noun and verb (of all of them for shell completion)."""
-    app = typer.Typer(no_args_is_help=True, help="GlideinWMS: one HTCondor pool out of many grid sites.")
+    about_all = "GlideinWMS: one HTCondor pool out of many grid sites."
+    # values of variables may be secrets
+    app = typer.Typer(no_args_is_help=True, help=about_all, pretty_exceptions_show_locals=False)
     for noun, (about, verbs) in TREE.items():
         if isinstance(verbs, Verb):
             wanted = everything or chosen[:1] == [noun]
