@@ -20,6 +20,8 @@ TREE: dict[str, tuple[str, dict[str, Verb] | Verb]] = {
             "validate": Verb("glideinwms.cli.config:factory_validate", "Check the configuration file."),
             "changes": Verb("glideinwms.cli.config:factory_plan", "What a reconfig would change."),
             "reconfig": Verb("glideinwms.cli.config:factory_reconfig", "Take a new configuration."),
+            "show": Verb("glideinwms.cli.config:factory_show", "The effective configuration, with origins."),
+            "rollback": Verb("glideinwms.cli.config:factory_rollback", "Go back to an earlier configuration."),
             "run": Verb("glideinwms.cli.factory:run", "Run the daemon."),
             "status": Verb("glideinwms.cli.factory:status", "What the daemon says of itself."),
             "plan": Verb("glideinwms.cli.factory:plan", "What a cycle decided for each request."),
@@ -36,6 +38,13 @@ TREE: dict[str, tuple[str, dict[str, Verb] | Verb]] = {
             "q": Verb("glideinwms.cli.entry:q", "The entry's pilots in the queue."),
             "rm": Verb("glideinwms.cli.entry:rm", "Remove pilots of an entry."),
             "log": Verb("glideinwms.cli.entry:log", "The entry's log files."),
+        },
+    ),
+    "pilot": (
+        "Finished pilots: what they did and left.",
+        {
+            "log": Verb("glideinwms.cli.pilotlog:log", "How a pilot ended, and the logs in its output."),
+            "report": Verb("glideinwms.cli.pilotlog:report", "What finished pilots did, by entry and Frontend."),
         },
     ),
     "downtime": (
@@ -55,6 +64,8 @@ TREE: dict[str, tuple[str, dict[str, Verb] | Verb]] = {
             "validate": Verb("glideinwms.cli.config:frontend_validate", "Check the configuration file."),
             "changes": Verb("glideinwms.cli.config:frontend_plan", "What a reconfig would change."),
             "reconfig": Verb("glideinwms.cli.config:frontend_reconfig", "Take a new configuration."),
+            "show": Verb("glideinwms.cli.config:frontend_show", "The effective configuration, with origins."),
+            "rollback": Verb("glideinwms.cli.config:frontend_rollback", "Go back to an earlier configuration."),
             "run": Verb("glideinwms.cli.frontend:run", "Run the daemon."),
             "status": Verb("glideinwms.cli.frontend:status", "What the daemon says of itself."),
             "downtime": Verb("glideinwms.cli.frontend:downtime", "Downtimes of the whole Frontend."),

@@ -127,7 +127,7 @@ class LearnDb:
             f"SELECT logs.id, logs.path, {', '.join('finished.' + c for c in COLUMNS)} FROM finished"
             " JOIN logs ON logs.id = finished.log WHERE pending ORDER BY ended DESC LIMIT ?", (limit,)
         )  # fmt: skip
-        return [(row[0], row[1], _pilot(row[2:])) for row in rows]
+        return [(row[0], row[1], pilot_of(row[2:])) for row in rows]
 
     def finished(self, entry: str, since: float) -> list[Finished]:
         """An entry's pilots that ended later, the latest first."""
@@ -135,7 +135,7 @@ class LearnDb:
             f"SELECT {', '.join(COLUMNS)} FROM finished WHERE entry = ? AND ended > ? AND NOT pending"
             " ORDER BY ended DESC", (entry, since)
         )  # fmt: skip
-        return [_pilot(row) for row in rows]
+        return [pilot_of(row) for row in rows]
 
     def outcomes(self, entry: str, since: float, limit: int) -> list[Outcome]:
         """What the guard needs of pilots that left an output."""
@@ -154,7 +154,7 @@ class LearnDb:
         self.db.execute("DELETE FROM finished WHERE ended < ?", (before,))
 
 
-def _pilot(row: tuple[Any, ...]) -> Finished:
-    """SQLite has no booleans."""
+def pilot_of(row: tuple[Any, ...]) -> Finished:
+    """A row of COLUMNS; SQLite has no booleans."""
     values: list[Any] = [bool(v) if n in _FLAGS else v for n, v in zip(COLUMNS, row, strict=True)]
     return Finished(*values)
