@@ -13,6 +13,7 @@ from glideinwms.factory.advertise import Advertiser
 from glideinwms.factory.apply import Applier, Report
 from glideinwms.factory.cleanup import Cleaner, LastUse
 from glideinwms.factory.collect import Collector
+from glideinwms.factory.completed import CompletedJobs
 from glideinwms.factory.decide import decide
 from glideinwms.factory.learn import Learner
 from glideinwms.factory.plan import Plan
@@ -56,8 +57,9 @@ class FactoryDaemon:
         self.advertiser = Advertiser(pool, int(now))
         self.rail = RailFile(self.state / "rail.json")
         self.learner = Learner(self.state)
+        self.completed = CompletedJobs(self.learner.db.db)
         self.last_use = LastUse(self.state / "credentials.json")
-        self.cleaner = Cleaner(self.last_use, lambda policy: collect.files_in_use(self.collector, policy))
+        self.cleaner = Cleaner(self.last_use, self._named)
         self.cycle = Ring(self.state / "cycles").next_number() - 1
         self.snapshot: Snapshot | None = None
         self.plan: Plan | None = None
@@ -127,8 +129,15 @@ class FactoryDaemon:
             self.advertiser.forget()
             self.problem = "the collector does not answer"
             return report
-        report.advertised, self.problem = self.advertiser.send(policy, self.keys[0].public, self.snapshot, plan, {})
+        report.advertised, self.problem = self.advertiser.send(
+            policy, self.keys[0].public, self.snapshot, plan, self.completed.current(now)
+        )
         return report
+
+    def _named(self, policy: FactoryPolicy) -> set[str] | None:
+        """Files that must stay: named by queued pilots, or logs that are still followed."""
+        named = collect.files_in_use(self.collector, policy)
+        return None if named is None else named | self.learner.followed()
 
     def _account(self, policy: FactoryPolicy) -> None:
         """Describe finished pilots in their own job ads."""

@@ -112,7 +112,8 @@ def test_finished_pilots_tell_of_their_life(make_rig: Callable[..., Rig]) -> Non
     script = rig.base / "work/glidein_startup.0123456789ab.sh"
     script.write_text(
         "#!/bin/sh\necho '=== Condor starting now (1) ==='\necho '=== Condor ended now (9) after 8 ==='\n"
-        "echo 'Total jobs 3 utilization 600'\necho 'Total number of activations/claims: 2'\n"
+        "echo '=== Stats of main ==='\necho 'Total jobs 3 utilization 600'\necho '=== End Stats of main ==='\n"
+        "echo 'Total number of activations/claims: 2'\n"
         "echo '=== Glidein ending now (11) with code 0 after 10 ==='\n"
     )
     rig.write(pilot_accounting=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from glideinwms.factory.accounting import monitor_info, tail
+from glideinwms.factory.accounting import monitor_info, output_of
 
 PACKED = Path(__file__).parents[2] / "data" / "golden-wire" / "golden-wire.tgz"
 
@@ -34,4 +34,4 @@ def test_the_deployed_parser_read_the_same(which: str) -> None:
 
 
 def test_output_that_is_not_there_says_nothing(tmp_path: Path) -> None:
-    assert set(monitor_info(tail(tmp_path / "none")).values()) == {0}
+    assert set(monitor_info(output_of(tmp_path / "none")).values()) == {0}
