@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from glideinwms.frontend.policy import FrontendPolicy, GroupPolicy, WmsPool
 from glideinwms.frontend.wallet import Wallet
 from glideinwms.lib.ads import GlideClient, GlideClientGlobal, GlideFrontendMonitor, GlideResource, Seal, WireAd
 from glideinwms.lib.crypto import PublicKey
-from glideinwms.lib.errors import GwmsError
+from glideinwms.lib.errors import GwmsError, TimedOut
 from glideinwms.lib.htc import quoted
 from glideinwms.lib.names import RequestName, client_name
 from glideinwms.lib.readers import Call, Pool
@@ -179,26 +179,46 @@ class GroupAds:
         return {request: monitor for _, request, monitor in self._clients()}
 
 
-def send(
-    pool: Pool, policy: FrontendPolicy, batches: Sequence[Batch], wary_of: Collection[str]
-) -> tuple[dict[str, int], list[str], list[Batch]]:
-    """Advertise every batch; (ads sent by kind, what failed, the batches that arrived). `wary_of`: see `wary`."""
-    calls = [
-        Call(b.node, "glideinwms.lib.htc:advertise",
-             {"collector": b.node, "ads": [a.to_ad() for a in b.ads], "command": b.ads[0].KIND.update,
-              "tcp": policy.advertise_tcp}, SEND_DEADLINE)
-        for b in batches
-    ]  # fmt: skip
-    sent: dict[str, int] = {}
-    failed, arrived = [], []
-    for batch, answer in zip(batches, wary.run(pool, calls, wary_of), strict=True):
-        if answer.error is not None:
-            failed.append(f"{len(batch.ads)} ads of {batch.group or 'the Frontend'} to {batch.node}: {answer.error}")
-            continue
-        arrived.append(batch)
-        for ad in batch.ads:
-            sent[ad.KIND.my_type] = sent.get(ad.KIND.my_type, 0) + 1
-    return sent, failed, arrived
+@dataclass(slots=True)
+class Courier:
+    """Advertises batch after batch, so that the ads of one group are gone before the next group's are made. `wary_of`:
+    see `wary`; an endpoint that passed its deadline gets nothing more of this cycle."""
+
+    pool: Pool
+    policy: FrontendPolicy
+    wary_of: set[str]
+    sent: dict[str, int] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    _silent: set[str] = field(default_factory=set)
+
+    def send(self, batches: Sequence[Batch]) -> list[Batch]:
+        """The batches that arrived; `sent` counts ads by kind, `failed` names the others."""
+        going = [b for b in batches if b.node not in self._silent]
+        self.failed += [f"{_what(b)}: it does not answer" for b in batches if b.node in self._silent]
+        arrived = []
+        answers = wary.run(self.pool, [self._call(b) for b in going], self.wary_of)
+        for batch, answer in zip(going, answers, strict=True):
+            if answer.error is not None:
+                self.failed.append(f"{_what(batch)}: {answer.error}")
+                if isinstance(answer.error, TimedOut):
+                    self._silent.add(batch.node)
+                continue
+            self.wary_of.discard(batch.node)
+            arrived.append(batch)
+            for ad in batch.ads:
+                self.sent[ad.KIND.my_type] = self.sent.get(ad.KIND.my_type, 0) + 1
+        return arrived
+
+    def _call(self, batch: Batch) -> Call:
+        args = {
+            "collector": batch.node, "ads": [a.to_ad() for a in batch.ads], "command": batch.ads[0].KIND.update,
+            "tcp": self.policy.advertise_tcp,
+        }  # fmt: skip
+        return Call(batch.node, "glideinwms.lib.htc:advertise", args, SEND_DEADLINE)
+
+
+def _what(batch: Batch) -> str:
+    return f"{len(batch.ads)} ads of {batch.group or 'the Frontend'} to {batch.node}"
 
 
 def withdraw(pool: Pool, policy: FrontendPolicy, ha_mode: str) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from glideinwms.frontend import apply, ha, inputs, memory, snapshot, wary, words
-from glideinwms.frontend.apply import Batch, GroupAds, Report, Sealer
+from glideinwms.frontend.apply import Batch, Courier, GroupAds, Report, Sealer
 from glideinwms.frontend.collect import collect, groups_of
 from glideinwms.frontend.decide import MatchCache, decide
 from glideinwms.frontend.decide.plan import Plan
@@ -20,6 +20,7 @@ from glideinwms.frontend.policy import SCHEMA, FrontendPolicy
 from glideinwms.frontend.summary import summary
 from glideinwms.frontend.wallet import Wallet, load
 from glideinwms.lib import cycle, downtimes, log, policyfile
+from glideinwms.lib.ads import WireAd
 from glideinwms.lib.audit import Audit
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.operator import Word
@@ -104,18 +105,25 @@ class FrontendDaemon:
         if not self.standing.working:
             return Report()
         began = time.monotonic()
-        wary_of = wary.suspects(self.inputs, policy.user_collector)
+        courier = Courier(self.pool, policy, wary.suspects(self.inputs, policy.user_collector))
         builders = self._builders(plan, policy, now)
         silent = {b.group.name for b in builders if snapshot.blind(b.given, policy, self.memory, now)}
-        requests = [batch for b in builders if b.group.name not in silent for batch in b.requests()]
-        sent, failed, arrived = apply.send(self.pool, policy, requests, wary_of)
-        requested = {g.name: tuple(r for b in arrived if b.group == g.name for r in b.requests) for g in plan.groups}
+        requested = {}
+        for b in builders:
+            arrived = courier.send(b.requests()) if b.group.name not in silent else []
+            requested[b.group.name] = tuple(r for batch in arrived for r in batch.requests)
         self.times["frontend_advertize_classads"] = time.monotonic() - began
         self._remember(plan, requested, now)
-        told, wrong, _ = apply.send(self.pool, policy, self._user_pool(builders, plan, policy), wary_of)
+        for b in builders:
+            self._tell(courier, b.group.name, b.resources(self.memory.sequence), policy)
+        courier.send([apply.monitor_batch(policy, plan, self.times, ha.mode(policy), self.memory.sequence)])
         self.told = {b.group.name: b.told() for b in builders}
         problems = {b.group.name: tuple(b.problems) for b in builders if b.problems}
-        return Report({**sent, **told}, (*failed, *wrong), problems, requested, tuple(sorted(silent)))
+        return Report(courier.sent, tuple(courier.failed), problems, requested, tuple(sorted(silent)))
+
+    def _tell(self, courier: Courier, group: str, ads: Sequence[WireAd], policy: FrontendPolicy) -> None:
+        if ads:
+            courier.send([Batch(group, policy.user_collector, tuple(ads))])
 
     def _builders(self, plan: Plan, policy: FrontendPolicy, now: float) -> list[GroupAds]:
         """What builds each group's ads."""
@@ -141,11 +149,6 @@ class FrontendDaemon:
         groups = {g.name: memory.after(self.memory.group(g.name), g, requested[g.name], now) for g in plan.groups}
         self.memory = replace(self.memory, groups=groups, sequence=self.memory.sequence + 1)
         memory.save(self.state / "memory.json", self.memory)
-
-    def _user_pool(self, builders: Sequence[GroupAds], plan: Plan, policy: FrontendPolicy) -> list[Batch]:
-        number = self.memory.sequence
-        told = [Batch(b.group.name, policy.user_collector, tuple(r)) for b in builders if (r := b.resources(number))]
-        return [*told, apply.monitor_batch(policy, plan, self.times, ha.mode(policy), number)]
 
     def summary(self, snapshot: Snapshot, plan: Plan, report: Report) -> dict[str, Any]:
         """What status.json shows; one line per group in the log."""

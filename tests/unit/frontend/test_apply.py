@@ -6,10 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from glideinwms.frontend import apply, snapshot
-from glideinwms.frontend.apply import GroupAds, Sealer
+from glideinwms.frontend import snapshot
+from glideinwms.frontend.apply import Courier, GroupAds, Sealer
 from glideinwms.frontend.decide.plan import CredentialShare, EntryPlan, GroupPlan
 from glideinwms.frontend.inputs import Inputs
 from glideinwms.frontend.memory import Memory
@@ -19,7 +17,7 @@ from glideinwms.frontend.request_ads import Published
 from glideinwms.frontend.wallet import Wallet
 from glideinwms.lib.ads import GlideClient, GlideClientGlobal, open_envelope
 from glideinwms.lib.crypto import FactoryKey
-from glideinwms.lib.errors import Unreachable
+from glideinwms.lib.errors import CondorError, TimedOut, Unreachable
 from glideinwms.lib.readers import Answer, Call
 from tests.unit.frontend.build_frontend import FACTORY, KEY, ME, NODE, NOW, POOL, factories, good, group, known, policy
 
@@ -103,16 +101,31 @@ def test_an_entry_that_cannot_be_served_stops_no_other(tmp_path: Path) -> None:
 class Half:
     """A pool that loses what goes to OTHER."""
 
+    def __init__(self, error: type[CondorError]) -> None:
+        self.error, self.calls = error, 0
+
     def run(self, calls: list[Call]) -> list[Answer]:
-        return [Answer(c, 1, Unreachable("cut", where=OTHER) if c.endpoint == OTHER else None, NOW, NOW) for c in calls]
+        self.calls += len(calls)
+        return [Answer(c, 1, self.error("cut", where=OTHER) if c.endpoint == OTHER else None, NOW, NOW) for c in calls]
 
     def one(self, call: Call) -> Answer:
         return self.run([call])[0]
 
 
-@pytest.mark.parametrize("wary_of", [set(), {OTHER, NODE}])
-def test_what_did_not_arrive_is_named(tmp_path: Path, wary_of: set[str]) -> None:
+def test_what_did_not_arrive_is_named(tmp_path: Path) -> None:
     [batch] = ads(tmp_path, one_pool(A), row(A)).requests()
-    sent, failed, arrived = apply.send(Half(), policy(), [batch, replace(batch, node=OTHER)], wary_of)
-    assert sent == {"glideclientglobal": 1, "glideclient": 1} and [b.node for b in arrived] == [NODE]
-    assert len(failed) == 1 and OTHER in failed[0] and "2 ads of main" in failed[0]
+    courier = Courier(Half(Unreachable), policy(), set())
+    arrived = courier.send([batch, replace(batch, node=OTHER)])
+    assert courier.sent == {"glideclientglobal": 1, "glideclient": 1} and [b.node for b in arrived] == [NODE]
+    assert len(courier.failed) == 1 and OTHER in courier.failed[0] and "2 ads of main" in courier.failed[0]
+
+
+def test_a_suspect_is_probed_once_and_a_silent_one_left_alone(tmp_path: Path) -> None:
+    [batch] = ads(tmp_path, one_pool(A), row(A)).requests()
+    pool = Half(TimedOut)
+    courier = Courier(pool, policy(), {OTHER, NODE})
+    both = [batch, replace(batch, node=OTHER)]
+    courier.send(both)
+    assert pool.calls == 4, "two probes and two batches"
+    courier.send(both)
+    assert pool.calls == 5 and len(courier.failed) == 2 and "does not answer" in courier.failed[1]
