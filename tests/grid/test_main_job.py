@@ -16,6 +16,7 @@ from glideinwms.demo import jobs, process, run
 from glideinwms.demo.chain import Chain
 from glideinwms.demo.grid import Grid
 from glideinwms.demo.portable import Condor
+from tests.support import chain_secrets
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid, pytest.mark.xdist_group("main_job")]
 
@@ -28,7 +29,21 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return note
 
 
-def test_demo_runs_every_job_that_can_run(condor: Condor, alone: Path) -> None:
+@pytest.fixture
+def leaks(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Secrets out of their place when the main job has ended, one list per run."""
+    main_job, found = run.Demo.main_job, list[list[str]]()
+
+    def and_look(demo: run.Demo, chain: Chain) -> bool:
+        done = main_job(demo, chain)
+        found.append(chain_secrets.look(chain))
+        return done
+
+    monkeypatch.setattr(run.Demo, "main_job", and_look)
+    return found
+
+
+def test_demo_runs_every_job_that_can_run(condor: Condor, alone: Path, leaks: list[list[str]]) -> None:
     out = io.StringIO()
     code = run.Demo(Console(file=out, width=160)).run()
     text = out.getvalue()
@@ -47,6 +62,7 @@ def test_demo_runs_every_job_that_can_run(condor: Condor, alone: Path) -> None:
     assert "match no entry" in text and "GLIDEIN_MaxMemMBs" in text and "frontend.xml:" in text
     assert "not seen" not in text
     assert not alone.exists() and run.known() is None
+    assert len(leaks) == 1 and not leaks[0], "\n".join(leaks[0])
 
 
 def test_interrupted_demo_leaves_nothing(condor: Condor, alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
