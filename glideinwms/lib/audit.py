@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,34 @@ class Audit:
         append_line(self.path, json.dumps(record, sort_keys=False, default=str))
 
 
+def rotate(path: Path, now: float, keep_days: float) -> None:
+    """Put a trail of days past aside as `audit.jsonl.YYYY-MM-DD`, and drop those older than `keep_days`. Writers open
+    the file anew for each line, so none is lost."""
+    if path.exists() and (day := _day(path.stat().st_mtime)) < _day(now):
+        aside = path.with_name(f"{path.name}.{day}")
+        if not aside.exists():
+            path.rename(aside)
+    for old in _old(path):
+        if now - old.stat().st_mtime > keep_days * 86400.0:
+            old.unlink(missing_ok=True)
+
+
+def _day(when: float) -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(when))
+
+
+def _old(path: Path) -> list[Path]:
+    return sorted(path.parent.glob(f"{path.name}.????-??-??"))
+
+
 def read(path: Path, **match: Any) -> Iterator[dict[str, Any]]:
-    """Lines of the trail whose fields equal `match`, oldest first; a broken line is named, not skipped silently."""
-    if not path.exists():
-        return
+    """Lines of the trail, with what was put aside, whose fields equal `match`, oldest first; a broken line is named,
+    not skipped silently."""
+    for part in [*_old(path), *([path] if path.exists() else [])]:
+        yield from _read(part, match)
+
+
+def _read(path: Path, match: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8") as file:
         for number, text in enumerate(file, 1):
             try:

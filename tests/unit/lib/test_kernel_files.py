@@ -395,3 +395,16 @@ def test_the_audit_trail(tmp_path: Path) -> None:
         file.write("{broken\n")
     with pytest.raises(StateError, match=r"audit\.jsonl:4: not a JSON line"):
         list(audit.read(path))
+
+
+def test_old_days_of_the_trail_are_put_aside_and_dropped(tmp_path: Path) -> None:
+    path, now = tmp_path / "audit.jsonl", 1_800_000_000.0
+    day = 86400.0
+    for age in (40, 2, 0):
+        audit.Audit(path, lambda age=age: now - age * day).line("submit", n=age)  # type: ignore[misc]
+        os.utime(path, (now - age * day,) * 2)
+        if age:
+            audit.rotate(path, now - age * day + day, 31)
+    audit.rotate(path, now, 31)
+    assert [r["n"] for r in audit.read(path)] == [2, 0]
+    assert len(list(tmp_path.iterdir())) == 2
