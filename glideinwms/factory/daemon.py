@@ -22,7 +22,7 @@ from glideinwms.factory.snapshot import Request, Snapshot
 from glideinwms.factory.state import RailFile
 from glideinwms.factory.trust import KnownKey
 from glideinwms.lib import cycle, log, operator, policyfile
-from glideinwms.lib.audit import Audit
+from glideinwms.lib.audit import Audit, rotate
 from glideinwms.lib.crypto import FactoryKey, keys_at_start
 from glideinwms.lib.downtimes import Downtime
 from glideinwms.lib.errors import StateError
@@ -40,6 +40,9 @@ def load_policy(work_dir: Path) -> FactoryPolicy:
 def load_policy_file(path: Path) -> FactoryPolicy:
     """A policy file, wherever it is."""
     return policyfile.load(FactoryPolicy, path, SCHEMA, "factory")
+
+
+AUDIT_DAYS = 31.0
 
 
 class FactoryDaemon:
@@ -152,7 +155,9 @@ class FactoryDaemon:
     def _clean(self, policy: FactoryPolicy, requests: Iterable[Request], now: float) -> None:
         self.last_use.touch((f for r in requests for f in r.files.values()), now)
         self.last_use.touch(self.collector.named, now)
+        kept = policy.retention.get("summary")
         try:
+            rotate(self.audit.path, now, kept.max_days if kept else AUDIT_DAYS)
             gone = self.cleaner.run(policy, now)
         except (OSError, StateError) as error:
             self.log.error("clean-up failed", error=str(error))
