@@ -16,41 +16,87 @@ NOT_TAKEN = 4
 FACTORY_XML = Path("/etc/gwms-factory/glideinWMS.xml")
 FRONTEND_XML = Path("/etc/gwms-frontend/frontend.xml")
 Xml = Annotated[Path, typer.Argument(help="The configuration file.")]
+XmlOption = Annotated[Path | None, typer.Option("--xml", help="The same, as an option.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 Force = Annotated[bool, typer.Option("--force-delete", help="Let entries be removed.")]
 NoReload = Annotated[bool, typer.Option("--no-reload", help="Do not tell the running daemon.")]
 
 
-def factory_validate(xml: Xml = FACTORY_XML, as_json: Json = False) -> None:
+Online = Annotated[bool, typer.Option("--online", help="Also ask DNS, URLs and collectors.")]
+Name = Annotated[str, typer.Option("--name", help="One entry or group, with what it inherits.")]
+Given = Annotated[bool, typer.Option("--given", help="Leave defaults out.")]
+To = Annotated[str, typer.Option("--to", help="A generation; default the one before the current.")]
+Listing = Annotated[bool, typer.Option("--list", help="Only list the generations.")]
+ToDeployed = Annotated[bool, typer.Option("--to-deployed", help="Leave the directories to the deployed program.")]
+
+
+def factory_validate(
+    xml: Xml = FACTORY_XML, file: XmlOption = None, online: Online = False, as_json: Json = False
+) -> None:  # fmt: skip
     """Check the Factory's file; exit code 1 if it has an error."""
-    _validate(xml, "factory", as_json)
+    _validate(file or xml, "factory", online, as_json)
 
 
-def frontend_validate(xml: Xml = FRONTEND_XML, as_json: Json = False) -> None:
+def frontend_validate(
+    xml: Xml = FRONTEND_XML, file: XmlOption = None, online: Online = False, as_json: Json = False
+) -> None:  # fmt: skip
     """Check the Frontend's file; exit code 1 if it has an error."""
-    _validate(xml, "frontend", as_json)
+    _validate(file or xml, "frontend", online, as_json)
 
 
-def factory_plan(xml: Xml = FACTORY_XML, as_json: Json = False) -> None:
+def factory_plan(xml: Xml = FACTORY_XML, file: XmlOption = None, as_json: Json = False) -> None:
     """What a reconfig of the Factory would change. Touches nothing."""
-    _plan(xml, "factory", as_json)
+    _plan(file or xml, "factory", as_json)
 
 
-def frontend_plan(xml: Xml = FRONTEND_XML, as_json: Json = False) -> None:
+def frontend_plan(xml: Xml = FRONTEND_XML, file: XmlOption = None, as_json: Json = False) -> None:
     """What a reconfig of the Frontend would change. Touches nothing."""
-    _plan(xml, "frontend", as_json)
+    _plan(file or xml, "frontend", as_json)
 
 
 def factory_reconfig(
-    xml: Xml = FACTORY_XML, force_delete: Force = False, no_reload: NoReload = False, as_json: Json = False
+    xml: Xml = FACTORY_XML, file: XmlOption = None, force_delete: Force = False, no_reload: NoReload = False,
+    as_json: Json = False,
 ) -> None:  # fmt: skip
     """Make the file the Factory's configuration, and reload a running daemon; exit code 4 if that does not take it."""
-    _reconfig(xml, "factory", force_delete, no_reload, as_json)
+    _reconfig(file or xml, "factory", force_delete, no_reload, as_json)
 
 
-def frontend_reconfig(xml: Xml = FRONTEND_XML, no_reload: NoReload = False, as_json: Json = False) -> None:
+def frontend_reconfig(
+    xml: Xml = FRONTEND_XML, file: XmlOption = None, no_reload: NoReload = False, as_json: Json = False
+) -> None:  # fmt: skip
     """Make the file the Frontend's configuration, and reload a running daemon; exit code 4 if that does not take it."""
-    _reconfig(xml, "frontend", False, no_reload, as_json)
+    _reconfig(file or xml, "frontend", False, no_reload, as_json)
+
+
+def factory_show(
+    xml: Xml = FACTORY_XML, file: XmlOption = None, name: Name = "", given: Given = False, as_json: Json = False
+) -> None:  # fmt: skip
+    """The effective configuration, each value with its file:line or `default`."""
+    _effective(file or xml, "factory", name, given, as_json)
+
+
+def frontend_show(
+    xml: Xml = FRONTEND_XML, file: XmlOption = None, name: Name = "", given: Given = False, as_json: Json = False
+) -> None:  # fmt: skip
+    """The effective configuration, each value with its file:line or `default`."""
+    _effective(file or xml, "frontend", name, given, as_json)
+
+
+def factory_rollback(
+    xml: Xml = FACTORY_XML, file: XmlOption = None, to: To = "", listing: Listing = False,
+    to_deployed: ToDeployed = False, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Put an earlier generation of the Factory in force, or leave its directories to the deployed program."""
+    _rollback(file or xml, "factory", to, listing, to_deployed, as_json)
+
+
+def frontend_rollback(
+    xml: Xml = FRONTEND_XML, file: XmlOption = None, to: To = "", listing: Listing = False,
+    to_deployed: ToDeployed = False, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Put an earlier generation of the Frontend in force, or leave its directories to the deployed program."""
+    _rollback(file or xml, "frontend", to, listing, to_deployed, as_json)
 
 
 def _show(value: Any) -> None:
@@ -68,13 +114,17 @@ def _problem(found: Problem) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _validate(xml: Path, side: str, as_json: bool) -> None:
+def _validate(xml: Path, side: str, online: bool, as_json: bool) -> None:
     from glideinwms.creation.problems import InvalidConfig, Problems
     from glideinwms.creation.reconfig import build
 
     problems, errors = Problems(), list[Any]()
     try:
-        build(xml, side, problems)
+        built = build(xml, side, problems)
+        if online:
+            from glideinwms.creation import online as asking
+
+            asking.check(built, xml, problems)
     except InvalidConfig as error:
         errors = list(error.problems)
     found = [*errors, *problems.warnings]
@@ -115,11 +165,21 @@ def _describe(plan: Plan) -> None:
 
 
 def _reconfig(xml: Path, side: str, force: bool, no_reload: bool, as_json: bool) -> None:
-    from glideinwms.creation.reconfig import NotTaken, become_owner, reconfig
+    from glideinwms.creation import fingerprint, hooks
+    from glideinwms.creation.owner import become_owner
 
+    xml = xml.absolute()
     become_owner(xml)
+    if not hooks.programs(xml, "pre") and (same := fingerprint.unchanged(xml, side)):
+        if as_json:
+            _show({"plan": None, "generation": same, "written": 0})
+        else:
+            print(f"nothing changes (generation {same})")
+        return
+    from glideinwms.creation.reconfig import NotTaken, reconfig
+
     try:
-        outcome = reconfig(xml.absolute(), side, force_delete=force, wait=not no_reload)
+        outcome = reconfig(xml, side, _progress, force_delete=force, wait=not no_reload)
     except NotTaken as error:
         print(f"gwms: {error}", file=sys.stderr)
         sys.exit(NOT_TAKEN)
@@ -131,3 +191,47 @@ def _reconfig(xml: Path, side: str, force: bool, no_reload: bool, as_json: bool)
         print(warning)
     _describe(outcome.plan)
     print(f"{outcome.written} files written" + (f"; the daemon runs {outcome.reloaded}" if outcome.reloaded else ""))
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"{text} ...", file=sys.stderr)
+
+
+def _effective(xml: Path, side: str, name: str, given: bool, as_json: bool) -> None:
+    from glideinwms.creation.show import DEFAULT, effective
+
+    found = [s for s in effective(xml.absolute(), side, name) if not given or s.origin != DEFAULT]
+    if as_json:
+        _show(found)
+        return
+    for shown in found:
+        print(f"{shown.path} = {shown.value!r}  ({shown.origin})")
+
+
+def _rollback(xml: Path, side: str, to: str, listing: bool, to_deployed: bool, as_json: bool) -> None:
+    from glideinwms.cli.output import clock, fail
+    from glideinwms.creation import fingerprint, rollback
+    from glideinwms.creation.owner import become_owner
+    from glideinwms.creation.reconfig import tell
+
+    xml = xml.absolute()
+    work = fingerprint.work_dir(xml, side)
+    if work is None:
+        fail(f"{xml}: names no work area, or cannot be read")
+        return
+    if listing:
+        found = rollback.listed(work)
+        if as_json:
+            _show(found)
+        for kept in [] if as_json else found:
+            state = "in force" if kept.current else f"{len(kept.missing)} files missing" if kept.missing else ""
+            print(f"{kept.name}  {clock(kept.made)}  {state}".rstrip())
+        return
+    become_owner(xml)
+    if to_deployed:
+        print(f"put aside in {work}: {', '.join(rollback.to_deployed(work, side)) or 'nothing'}")
+        return
+    name = rollback.rollback(work, to)
+    told = tell(work, name)
+    print(f"generation {name} is in force" + ("; the daemon runs it" if told else ""))

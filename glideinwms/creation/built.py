@@ -20,7 +20,8 @@ Policy = FactoryPolicy | FrontendPolicy
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A resolved configuration. `work_files` are content-named files of the work area, `directories` path -> mode."""
+    """A resolved configuration. `work_files` are content-named files of the work area, `directories` path -> mode,
+    `sources` what was parsed (also what could have been, but is not there), `inputs` the files that it names."""
 
     side: str
     policy: Policy
@@ -28,6 +29,8 @@ class Built:
     work_files: Mapping[str, Blob] = field(default_factory=dict)
     directories: Mapping[Path, int] = field(default_factory=dict)
     keep_generations: float = 14 * 86400.0
+    sources: tuple[Path, ...] = ()
+    inputs: tuple[Path, ...] = ()
 
     @property
     def work_dir(self) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from glideinwms.factory.policy import SCHEMA, EntryPolicy, FactoryPolicy, Fronte
 from glideinwms.lib.stage.blobs import Blob
 from glideinwms.lib.stage.tree import Tree, build
 
+Previous = Callable[[Path], Mapping[str, str]]
 LISTS = ("file_list", "precvmfs_file_list", "at_file_list", "after_file_list")
 
 
@@ -34,9 +35,10 @@ def read(path: Path, problems: Problems, *, strict: bool = False) -> Factory:
 
 
 def build_factory(
-    path: Path, problems: Problems, *, previous: Mapping[str, str] | None = None, glidein: Path = GLIDEIN
+    path: Path, problems: Problems, *, previous: Previous = lambda work_dir: {}, glidein: Path = GLIDEIN
 ) -> Built:
-    """Resolve the file at `path`; `previous` maps entries to the schedds they have. InvalidConfig names all errors."""
+    """Resolve the file at `path`; `previous` gives, for the work area, the schedds that entries have. InvalidConfig
+    names all errors."""
     factory = read(path, problems)
     options = own.load(path, own.FactoryOwn, problems)
     factory_checks.check(factory, problems)
@@ -47,8 +49,9 @@ def build_factory(
     url = factory.stage.web_base_url.rstrip("/") + sub
     blobs: dict[str, Blob] = {}
     shared = Shared(factory, placed, pilot, blobs, url, problems)
+    kept = previous(Path(factory.submit.base_dir + sub))
     entries: list[Entry | EntrySet] = [*factory.entries, *factory.entry_sets]
-    schedds = assign_schedds(entries, [s.strip() for s in factory.schedd_name.split(",") if s.strip()], previous or {})
+    schedds = assign_schedds(entries, [s.strip() for s in factory.schedd_name.split(",") if s.strip()], kept)
     if collectors := _monitoring(factory):
         placed.params["GLIDEIN_Factory_Collector"] = collectors
     done = [resolve(e, schedds[name_of(e)], shared) for e in entries if subs_of(e)]
@@ -56,7 +59,11 @@ def build_factory(
     problems.check()
     policy = _policy(factory, options, [p for p, _ in done], main, url, sub, pilot)
     work = {policy.startup_script.rpartition("/")[2]: pilot.startup}
-    return Built("factory", policy, (main, *(t for _, t in done)), work, _directories(policy), options.keep_generations)
+    work |= {f"tarballs/{p.name}": b for p, b in shared.packed.items()}
+    return Built(
+        "factory", policy, (main, *(t for _, t in done)), work, _directories(policy), options.keep_generations,
+        (*source.inputs(path), path.parent / own.NAME), (*map(Path, blobs), *tarballs.sources(factory.condor_tarballs)),
+    )  # fmt: skip
 
 
 def assign_schedds(entries: list[Entry | EntrySet], schedds: list[str], previous: Mapping[str, str]) -> dict[str, str]:
@@ -87,7 +94,9 @@ def _main_tree(factory: Factory, shared: Shared, problems: Problems, cache: Path
     consts |= _ready(shared.placed.consts, factory)
     tables = Tables(consts, [*pilot.vars, *shared.placed.vars.values()])
     tables.untar |= {r.item.outfile: r.untar_dir for r in pilot.files if r.tree == "main" and r.item and r.untar_dir}
-    condor = [] if problems.errors else tarballs.items(factory.condor_tarballs, cache, shared.blobs, tables)
+    condor = (
+        [] if problems.errors else tarballs.items(factory.condor_tarballs, cache, shared.blobs, tables, shared.packed)
+    )
     before = user_items([f for f in factory.files if not f.after_entry], tables, shared.blobs, problems)
     after = user_items([f for f in factory.files if f.after_entry], tables, shared.blobs, problems)
     dns = {c.DN: f"fcollector{n}" for n, c in enumerate(factory.monitoring_collectors)}

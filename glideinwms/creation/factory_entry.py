@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from glideinwms.creation.expand import Unexpandable, expand
 from glideinwms.creation.factory_model import BareEntry, ClassLimits, Entry, EntryConfig, EntrySet, Factory, JobLimits
@@ -29,6 +30,7 @@ class Shared:
     blobs: dict[str, Blob]
     url: str
     problems: Problems
+    packed: dict[Path, Blob] = field(default_factory=dict)
 
 
 def name_of(entry: Entry | EntrySet) -> str:

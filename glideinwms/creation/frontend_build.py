@@ -66,7 +66,10 @@ def build_frontend(path: Path, problems: Problems, *, glidein: Path = GLIDEIN) -
     main = main_tree(frontend, _expanded(frontend, shared, problems), pilot, blobs, problems)
     problems.check()
     policy = _policy(frontend, options, groups, main, url, sub)
-    return Built("frontend", policy, (main, *trees), {}, _directories(policy), options.keep_generations)
+    return Built(
+        "frontend", policy, (main, *trees), {}, _directories(policy), options.keep_generations,
+        (path, path.parent / own.NAME), tuple(map(Path, blobs)),
+    )  # fmt: skip
 
 
 def _overlaid(frontend: Frontend, group: Group, shared: Placed, problems: Problems) -> Placed:

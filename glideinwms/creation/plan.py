@@ -29,7 +29,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`added`, `removed`, `changed` are entries (or groups); `files` will be written, relative to stage or work."""
+    """`added`, `removed`, `changed` are entries (or groups); `files` will be written, relative to stage or work;
+    `removed_active` entries go only with force."""
 
     side: str
     generation: str
@@ -39,6 +40,7 @@ class Plan:
     changed: tuple[str, ...]
     changes: tuple[Change, ...]
     files: tuple[str, ...]
+    removed_active: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -79,6 +81,7 @@ def make_plan(built: Built, data: Mapping[str, Any]) -> Plan:
         tuple(changed),
         found,
         tuple(_files(built)),
+        tuple(n for n, e in before.items() if n not in after and built.side == "factory" and e.get("enabled", True)),
     )
 
 

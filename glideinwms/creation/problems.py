@@ -66,11 +66,6 @@ class Problems:
         """Warnings and notices, by place."""
         return sorted({p for p in self.found if p.level != "error"}, key=lambda p: (p.where, p.subject, p.what))
 
-    def fresh(self) -> Problems:
-        """Forget what was found, to look again."""
-        self.found.clear()
-        return self
-
     def check(self) -> None:
         """Raise InvalidConfig if there is an error."""
         if self.errors:

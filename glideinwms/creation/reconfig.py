@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from glideinwms.creation import fingerprint, hooks
 from glideinwms.creation.built import Built, named
 from glideinwms.creation.factory_build import build_factory
 from glideinwms.creation.frontend_build import build_frontend
 from glideinwms.creation.plan import Plan, make_plan, policy_path, previous_policy
-from glideinwms.creation.problems import Problem, Problems
+from glideinwms.creation.problems import Problem, Problems, Where
 from glideinwms.lib import status
 from glideinwms.lib.errors import ConfigError, StateError
 from glideinwms.lib.files import hint_of, locked, write_atomic
@@ -46,34 +46,11 @@ def build(path: Path, side: str, problems: Problems) -> Built:
         return build_frontend(path, problems)
     if side != "factory":
         raise ConfigError(f"{side!r} is neither factory nor frontend")
-    built = build_factory(path, problems)
-    schedds = {e["name"]: e["schedd_name"] for e in previous_policy(built.work_dir).get("entries", ())}
-    return build_factory(path, problems.fresh(), previous=schedds) if schedds else built
+    return build_factory(path, problems, previous=_schedds)
 
 
-def become_owner(path: Path) -> None:
-    """As root, go on as the owner of the file; as somebody else than the owner, refuse (decision 36)."""
-    try:
-        owner = path.stat().st_uid
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    if owner == os.geteuid():
-        return
-    name = _name(owner)
-    if os.geteuid() != 0:
-        raise StateError(f"belongs to {name}", where=str(path), hint=f"run this as {name} or as root")
-    entry = pwd.getpwuid(owner)
-    os.initgroups(entry.pw_name, entry.pw_gid)
-    os.setgid(entry.pw_gid)
-    os.setuid(owner)
-    os.environ["HOME"] = entry.pw_dir
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
+def _schedds(work_dir: Path) -> dict[str, str]:
+    return {e["name"]: e["schedd_name"] for e in previous_policy(work_dir).get("entries", ())}
 
 
 def reconfig(
@@ -83,19 +60,27 @@ def reconfig(
     StateError leave what is in force as it is."""
     say = progress or (lambda text: None)
     problems = Problems()
+    hooks.run(path, "pre")
     say("reading the configuration")
     built, data = named(build(path, side, problems))
     _make_directories(built)
     with locked(built.work_dir / "state" / "reconfig.lock", "reconfig"):
         plan = make_plan(built, data)
         _check_removed(plan, path, force_delete)
+        _check_moved(built, path)
         written = 0
         if not plan.empty:
             say(f"writing {len(plan.files)} files")
             written = _apply(built, json.dumps(data, indent=1))
         pruned = _prune(built)
+        places = {built.stage_dir / t.subdir for t in built.trees}
+        fingerprint.remember(path, built.work_dir, plan.generation, (*built.sources, *built.inputs), sorted(places))
     say("telling the daemon" if wait else "done")
-    told = tell(built) if wait else ""
+    told = tell(built.work_dir, built.policy.generation) if wait else ""
+    try:
+        hooks.run(path, "post")
+    except ConfigError as error:
+        problems.warn(Where(error.where, 0), "hook", error.message, error.hint)
     return Outcome(plan, written, pruned, told, tuple(problems.warnings))
 
 
@@ -111,11 +96,19 @@ def _make_directories(built: Built) -> None:
 
 
 def _check_removed(plan: Plan, path: Path, force: bool) -> None:
-    if plan.side == "factory" and plan.removed and not force:
+    if plan.removed_active and not force:
         raise ConfigError(
-            f"would remove the entries {', '.join(plan.removed)}", where=str(path),
+            f"would remove the active entries {', '.join(plan.removed_active)}", where=str(path),
             hint="set enabled=False instead, or use --force-delete",
         )  # fmt: skip
+
+
+def _check_moved(built: Built, path: Path) -> None:
+    """Pilots that are queued come to the old place (config 11)."""
+    before = str(previous_policy(built.work_dir).get("stage_dir", built.stage_dir))
+    if before != str(built.stage_dir):
+        what = f"would move the stage from {before} to {built.stage_dir}, where queued pilots do not look"
+        raise ConfigError(what, where=str(path), hint="start with a new work area, or keep stage@base_dir")
 
 
 def _apply(built: Built, policy: str) -> int:
@@ -123,6 +116,7 @@ def _apply(built: Built, policy: str) -> int:
     written = publish.publish(built.stage_dir, built.trees)
     for name, blob in built.work_files.items():
         if not (work / name).exists():
+            (work / name).parent.mkdir(exist_ok=True)
             write_atomic(work / name, blob.read(), 0o755, fsync=True)
             written += 1
     generation = generations.Generation(
@@ -146,20 +140,20 @@ def _prune(built: Built) -> int:
     return len(gone)
 
 
-def tell(built: Built) -> str:
+def tell(work: Path, generation: str) -> str:
     """Send SIGHUP to a running daemon and wait for its word, at most two cycles; "" if none runs (decision 37)."""
-    path = built.work_dir / "state" / "status.json"
+    path = work / "state" / "status.json"
     if not path.exists():
         return ""
     found = status.read(path)
     running = status.running(path)
-    if not running or found.generation == built.policy.generation:
+    if not running or found.generation == generation:
         return found.generation if running else ""
     os.kill(found.pid, signal.SIGHUP)
     deadline = time.monotonic() + 2 * found.loop_delay + 30
     while time.monotonic() < deadline:
         found = status.read(path)
-        if found.generation == built.policy.generation:
+        if found.generation == generation:
             return found.generation
         if found.policy_error:
             raise StateError(f"the daemon did not take it: {found.policy_error}", where=str(path))

@@ -1,6 +1,6 @@
 """XML files as located nodes; config.d files merged over the main Factory file (config 1).
 
-Entities and network are off. Merged lists keep file order: a later item with an equal key replaces the earlier in
+Entities are refused. Merged lists keep file order: a later item with an equal key replaces the earlier in
 its place, new ones are appended (the deployed program sorts such a list).
 """
 
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from lxml import etree
+from xml.parsers import expat
 
 from glideinwms.creation.problems import InvalidConfig, Problem, Problems, Where
 
@@ -42,25 +41,48 @@ class Node:
 
 
 def parse(path: Path) -> Node:
-    """The tree of one file; InvalidConfig with file:line if it is not well-formed."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
+    """The tree of one file; InvalidConfig with file:line if it is not well-formed or declares entities."""
+    reader = expat.ParserCreate()
+    grower = _Grower(str(path), reader)
     try:
-        root = etree.parse(str(path), parser).getroot()
-    except etree.XMLSyntaxError as error:
-        where, text = Where(str(path), error.lineno or 0), str(error.msg).partition(", line ")[0]
+        reader.Parse(path.read_bytes(), True)
+    except expat.ExpatError as error:
+        where, text = Where(str(path), error.lineno), expat.ErrorString(error.code)
         raise InvalidConfig([Problem(where, "XML", f"is not well-formed: {text}")]) from error
     except OSError as error:
         what = f"cannot be read: {error.strerror or error}"
         raise InvalidConfig([Problem(Where(str(path), 0), "XML", what)]) from error
-    return _node(root, str(path))
+    return grower.root
 
 
-def _node(element: etree._Element, file: str) -> Node:
-    line = element.sourceline if isinstance(element.sourceline, int) else 0
-    attrs = {str(k): str(v) for k, v in element.attrib.items()}
-    node = Node(str(element.tag), attrs, Where(file, line))
-    node.children = [_node(c, file) for c in element if isinstance(c.tag, str)]
-    return node
+class _Grower:
+    """Builds nodes from the parser's events; equal attribute names and values share one string."""
+
+    def __init__(self, file: str, reader: expat.XMLParserType) -> None:
+        self.file, self.reader = file, reader
+        self.root = Node("", {}, Where(file, 0))
+        self.open = [self.root]
+        self.words: dict[str, str] = {}
+        reader.StartElementHandler, reader.EndElementHandler = self.start, self.end
+        reader.EntityDeclHandler = self.entity
+        reader.ordered_attributes = False
+
+    def start(self, tag: str, attrs: dict[str, str]) -> None:
+        share = self.words.setdefault
+        found = {share(k, k): share(v, v) for k, v in attrs.items()}
+        node = Node(share(tag, tag), found, Where(self.file, self.reader.CurrentLineNumber))
+        if len(self.open) == 1:
+            self.root = node
+        else:
+            self.open[-1].children.append(node)
+        self.open.append(node)
+
+    def end(self, tag: str) -> None:
+        self.open.pop()
+
+    def entity(self, name: str, *_: object) -> None:
+        where = Where(self.file, self.reader.CurrentLineNumber)
+        raise InvalidConfig([Problem(where, "XML", f"declares the entity {name}", "write its text instead")])
 
 
 def inputs(path: Path) -> list[Path]:

@@ -12,8 +12,7 @@ from glideinwms.creation.factory_model import CondorTarball
 from glideinwms.creation.problems import Problems
 from glideinwms.creation.stagefiles import Tables, pack
 from glideinwms.lib.errors import StageError
-from glideinwms.lib.files import write_atomic
-from glideinwms.lib.stage.blobs import Blob, of_file
+from glideinwms.lib.stage.blobs import Blob, of_bytes, of_file
 from glideinwms.lib.stage.tree import Item
 
 NEEDED = ("sbin/condor_master", "sbin/condor_startd", "sbin/condor_starter")
@@ -71,12 +70,16 @@ def resolves(wanted: Mapping[str, str], offered: Iterable[Platform]) -> bool:
     return any(fits(version, p.version) and fits(os, p.os) and fits(arch, p.arch) for p in offered)
 
 
-def items(tarballs: Sequence[CondorTarball], cache: Path, blobs: dict[str, Blob], tables: Tables) -> list[Item]:
-    """Rows of the main list; a base_dir is packed once per content into `cache`."""
+def items(
+    tarballs: Sequence[CondorTarball], cache: Path, blobs: dict[str, Blob], tables: Tables, made: dict[Path, Blob]
+) -> list[Item]:
+    """Rows of the main list; a base_dir is packed once per content: `made` is what `cache` does not have yet."""
     rows = []
     for index, tarball in enumerate(tarballs):
-        path = Path(tarball.tar_file) if tarball.tar_file else packed(Path(tarball.base_dir), cache)
-        blob = blobs.setdefault(str(path), blobs.get(str(path)) or of_file(path))
+        if tarball.tar_file:
+            blob = blobs.setdefault(tarball.tar_file, blobs.get(tarball.tar_file) or of_file(Path(tarball.tar_file)))
+        else:
+            blob = packed(Path(tarball.base_dir), cache, made)
         for platform in platforms(tarball):
             name, condition = f"condor_bin_{platform.name}.tgz", f"CONDOR_PLATFORM_{platform.name}"
             tables.untar[name] = "condor"
@@ -85,19 +88,29 @@ def items(tarballs: Sequence[CondorTarball], cache: Path, blobs: dict[str, Blob]
     return rows
 
 
-def packed(base: Path, cache: Path) -> Path:
+def sources(tarballs: Sequence[CondorTarball]) -> list[Path]:
+    """The files of all base_dirs: what `packed` looks at."""
+    return [p for t in tarballs if not t.tar_file and t.base_dir for p in _within(Path(t.base_dir))]
+
+
+def _within(base: Path) -> list[Path]:
+    return sorted(p for f in FOLDERS for p in (base / f).rglob("*") if p.is_file())
+
+
+def packed(base: Path, cache: Path, made: dict[Path, Blob]) -> Blob:
     """The tarball of an unpacked installation, made when a file's path, size or time changed."""
-    files = sorted(p for f in FOLDERS for p in (base / f).rglob("*") if p.is_file())
+    files = _within(base)
     stats = [(str(p.relative_to(base)), s.st_size, s.st_mtime_ns) for p in files for s in [p.stat()]]
     target = cache / f"{hashlib.sha256(repr(stats).encode()).hexdigest()[:12]}.tgz"
-    if not target.exists():
+    if target.exists():
+        return of_file(target)
+    if target not in made:
         try:
             members = [(_inside(p.relative_to(base)), p.read_bytes(), p.stat().st_mode & 0o755) for p in files]
         except OSError as error:
             raise StageError(f"cannot be packed: {error}", where=str(base)) from error
-        cache.mkdir(parents=True, exist_ok=True)
-        write_atomic(target, pack(members))
-    return target
+        made[target] = of_bytes(pack(members))
+    return made[target]
 
 
 def _inside(path: Path) -> str:

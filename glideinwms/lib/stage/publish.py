@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import secrets
 from collections.abc import Callable, Iterable, Sequence
@@ -67,11 +68,10 @@ def _write(path: Path, blob: Blob, first: dict[str, Path]) -> None:
     temporary = path.parent / f".{secrets.token_hex(6)}.tmp"
     twin = first.get(blob.sha256)
     try:
-        if twin is not None:
-            os.link(twin, temporary)
-        else:
+        if twin is None or not _linked(twin, temporary):
             fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
             try:
+                os.fchmod(fd, MODE)
                 _write_fully(fd, blob.read())
             finally:
                 os.close(fd)
@@ -81,6 +81,17 @@ def _write(path: Path, blob: Blob, first: dict[str, Path]) -> None:
             temporary.unlink()
         raise
     first[blob.sha256] = path
+
+
+def _linked(twin: Path, path: Path) -> bool:
+    """A second name for equal content, where the file system has them."""
+    try:
+        os.link(twin, path)
+    except OSError as error:
+        if error.errno in (errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES):
+            return False
+        raise
+    return True
 
 
 def _write_fully(fd: int, data: bytes) -> None:
@@ -118,3 +129,5 @@ def _sizes(directory: Path) -> dict[str, int]:
             return {e.name: e.stat(follow_symlinks=False).st_size for e in entries}
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise StageError(f"cannot be read: {error.strerror}", where=str(directory), hint=hint_of(error)) from error

@@ -35,19 +35,25 @@ def told(found: Any, directory: Path) -> list[str]:
     return [str(p).replace(f"{p.where.file}:", "", 1).replace(str(directory), "@DIR@") for p in found]
 
 
+def compare(got: list[str], says: list[str]) -> None:
+    """Equal; words that end in ... need only begin so (the rest is another part's)."""
+    cut = [g[: len(s) - 3] + "..." if s.endswith("...") else g for g, s in zip(got, says, strict=False)]
+    assert cut + got[len(cut) :] == says
+
+
 @pytest.mark.parametrize(("side", "case"), cases("refused"))
 def test_what_is_refused(side: str, case: dict[str, Any], tmp_path: Path) -> None:
     path = changed(tmp_path, side, case)
     with pytest.raises(InvalidConfig) as caught:
         build(path, side, Problems())
-    assert told(caught.value.problems, tmp_path) == case["says"]
+    compare(told(caught.value.problems, tmp_path), case["says"])
 
 
 @pytest.mark.parametrize(("side", "case"), cases("noticed"))
 def test_what_is_noticed(side: str, case: dict[str, Any], tmp_path: Path) -> None:
     problems = Problems()
     build(changed(tmp_path, side, case), side, problems)
-    assert told(problems.warnings, tmp_path) == case["says"]
+    compare(told(problems.warnings, tmp_path), case["says"])
 
 
 @pytest.mark.parametrize("size", ["minimal", "maximal"])

@@ -88,10 +88,10 @@ def test_schedds_are_spread_over_enabled_entries_and_kept(tmp_path: Path) -> Non
         "two@wms.example.org"
     ]
     swapped = {n: "two@wms.example.org" if s.startswith("one") else "one@wms.example.org" for n, s in first.items()}
-    policy = build_factory(path, Problems(), previous=swapped).policy
+    policy = build_factory(path, Problems(), previous=lambda _: swapped).policy
     assert isinstance(policy, FactoryPolicy)
     assert {e.name: e.schedd_name for e in policy.entries} == swapped
-    gone = build_factory(path, Problems(), previous=dict.fromkeys(first, "old@wms")).policy
+    gone = build_factory(path, Problems(), previous=lambda _: dict.fromkeys(first, "old@wms")).policy
     assert isinstance(gone, FactoryPolicy)
     assert {e.name: e.schedd_name for e in gone.entries} == first
 

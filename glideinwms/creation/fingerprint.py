@@ -1,0 +1,134 @@
+"""Whether anything that a configuration was made of has changed since (decision 41). Imports no model.
+
+`state/inputs.json` remembers each input as (size, mtime_ns, inode, SHA-256): only where the first three differ is a
+file read again. It also remembers the directories of the stage by their times, so that a lost file is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+from glideinwms import __version__
+from glideinwms.lib import status
+from glideinwms.lib.errors import StateError
+from glideinwms.lib.files import read_text, write_atomic
+
+SCHEMA = 1
+NAME = "inputs.json"
+GLIDEIN = Path(__file__).parent.parent / "glidein"
+AREA = {"factory": ("submit", "factory_versioning", "glidein_name", "glidein_"),
+        "frontend": ("work", "frontend_versioning", "frontend_name", "frontend_")}  # fmt: skip
+
+
+def unchanged(xml: Path, side: str) -> str:
+    """The generation in force if a reconfig of `xml` would do nothing and no running daemon lacks it, else ""."""
+    work = work_dir(xml, side)
+    try:
+        known = json.loads(read_text(work / "state" / NAME)) if work else {}
+    except (StateError, ValueError):
+        return ""
+    if not work or known.get("schema") != SCHEMA or known.get("version") != __version__ or known.get("xml") != str(xml):
+        return ""
+    listed = {str(p) for p in sorted((xml.parent / "config.d").glob("*.xml"))} | {str(p) for p in pilot_files()}
+    if not listed <= set(known["files"]) or not all(_same(Path(p), old) for p, old in known["files"].items()):
+        return ""
+    if any(_mtime(Path(d)) != when for d, when in known["outputs"].items()):
+        return ""
+    generation = str(known["generation"])
+    return generation if _taken(work / "state" / "status.json", generation) else ""
+
+
+def remember(xml: Path, work: Path, generation: str, inputs: Iterable[Path], outputs: Iterable[Path]) -> None:
+    """Write what `unchanged` compares with; nothing is written where it is known already."""
+    path = work / "state" / NAME
+    try:
+        before = json.loads(path.read_text())
+    except (OSError, ValueError):
+        before = {}
+    old = before.get("files", {})
+    paths = dict.fromkeys([*inputs, *pilot_files(), work / "policy.json"])
+    data = {
+        "schema": SCHEMA, "version": __version__, "xml": str(xml), "generation": generation,
+        "files": {str(p): _look(p, old.get(str(p))) for p in paths},
+        "outputs": {str(d): _mtime(d) for d in outputs},
+    }  # fmt: skip
+    if data != before:
+        write_atomic(path, json.dumps(data, separators=(",", ":")), 0o640)
+
+
+def pilot_files() -> list[Path]:
+    """The pilot's own files."""
+    return sorted(p for p in GLIDEIN.iterdir() if p.is_file())
+
+
+def _look(path: Path, old: Any) -> list[Any] | None:
+    """[size, mtime_ns, inode, sum] of a file, None where there is none."""
+    try:
+        stat = path.stat()
+        seen = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
+        if old and old[:3] == seen:
+            return list(old)
+        with path.open("rb") as file:
+            return [*seen, hashlib.file_digest(file, "sha256").hexdigest()]
+    except OSError:
+        return None
+
+
+def _same(path: Path, old: Any) -> bool:
+    new = _look(path, old)
+    return new == old or (new is not None and old is not None and new[3] == old[3])
+
+
+def _mtime(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return -1
+
+
+def _taken(path: Path, generation: str) -> bool:
+    """Whether no daemon runs, or it runs this."""
+    try:
+        return not path.exists() or not status.running(path) or status.read(path).generation == generation
+    except StateError:
+        return False
+
+
+def work_dir(xml: Path, side: str) -> Path | None:
+    """The work area that a file names, read without its model; None if it says none."""
+    tag, versioning, name, prefix = AREA[side]
+    root: dict[str, str] = {}
+    area: dict[str, str] = {}
+    for file in [xml, *(sorted((xml.parent / "config.d").glob("*.xml")) if side == "factory" else [])]:
+        try:
+            _scan(file, tag, root, area)
+        except (OSError, expat.ExpatError):
+            return None
+    base = area.get("base_dir")
+    if not base:
+        return None
+    versioned = root.get(versioning, str(side == "frontend")).strip().lower() in ("true", "1", "yes", "on")
+    return Path(base) / f"{prefix}{root.get(name, 'gfactory_instance')}" if versioned else Path(base)
+
+
+def _scan(file: Path, tag: str, root: dict[str, str], area: dict[str, str]) -> None:
+    """Add the attributes of the root and of its child `tag`."""
+    reader, depth = expat.ParserCreate(), [0]
+
+    def start(name: str, attrs: Mapping[str, str]) -> None:
+        depth[0] += 1
+        if depth[0] == 1:
+            root.update(attrs)
+        elif depth[0] == 2 and name == tag:
+            area.update(attrs)
+
+    def end(name: str) -> None:
+        depth[0] -= 1
+
+    reader.StartElementHandler, reader.EndElementHandler = start, end
+    reader.Parse(file.read_bytes(), True)

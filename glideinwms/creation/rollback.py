@@ -1,0 +1,80 @@
+"""Going back: to an earlier generation, or to the deployed program on the same directories (decisions 10, 38)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from glideinwms.creation.plan import policy_path, previous_policy
+from glideinwms.lib import status
+from glideinwms.lib.errors import StateError
+from glideinwms.lib.files import locked, write_atomic
+from glideinwms.lib.stage import generations
+from glideinwms.lib.stage.generations import Generation
+
+# what the deployed program reads in a work area at its start (config 12)
+DEPLOYED = {"factory": "glidein.descript", "frontend": "frontend.descript"}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A generation that can be gone back to; `missing` are files that are no longer there."""
+
+    name: str
+    made: float
+    current: bool
+    missing: tuple[str, ...]
+
+
+def listed(work: Path) -> list[Kept]:
+    """Every generation, oldest first."""
+    current = str(previous_policy(work).get("generation", ""))
+    return [Kept(g.name, g.made, g.name == current, missing(work, g)) for g in generations.all_of(work)]
+
+
+def missing(work: Path, generation: Generation) -> tuple[str, ...]:
+    """The files of a generation that are gone from the stage or work area."""
+    stage = Path(generation.policy["stage_dir"])
+    lost = [n for n in generation.files if not (stage / n).exists()]
+    return (*lost, *(n for n in generation.work_files if not (work / n).exists()))
+
+
+def rollback(work: Path, name: str = "") -> str:
+    """Put generation `name` (default: the one before the current) in force again; returns its name."""
+    with locked(work / "state" / "reconfig.lock", "rollback"):
+        found = generations.all_of(work)
+        current = str(previous_policy(work).get("generation", ""))
+        if not name:
+            names = [g.name for g in found]
+            earlier = names[: names.index(current)] if current in names else names
+            if not earlier:
+                raise StateError("there is no earlier generation", where=str(generations.directory(work)))
+            name = earlier[-1]
+        chosen = next((g for g in found if g.name == name), None)
+        if chosen is None:
+            hint = f"there are {', '.join(g.name for g in found) or 'none'}"
+            raise StateError(f"there is no generation {name}", where=str(generations.directory(work)), hint=hint)
+        if lost := missing(work, chosen):
+            raise StateError(f"generation {name} lacks {', '.join(lost[:5])}", where=str(work), hint="reconfig instead")
+        write_atomic(policy_path(work), json.dumps(chosen.policy, indent=1), 0o644, fsync=True)
+    return name
+
+
+def to_deployed(work: Path, side: str) -> list[str]:
+    """Take our pointer and state aside, so that the directories are the deployed program's again.
+
+    Keys, credentials, downtimes and its own files were never ours to change; our stage files stay for pilots that
+    are queued. Returns what was renamed. StateError while our daemon runs, or if it was never installed here.
+    """
+    if status.running(work / "state" / "status.json"):
+        raise StateError("the daemon runs", where=str(work), hint="stop it first")
+    if not (work / DEPLOYED[side]).exists():
+        what = f"the deployed program has no {DEPLOYED[side]} here"
+        raise StateError(what, where=str(work), hint="run its reconfig after this program is removed")
+    renamed = []
+    for name in ("policy.json", "state", "generations"):
+        if (work / name).exists():
+            (work / name).rename(work / f"gwms-{name}")
+            renamed.append(f"gwms-{name}")
+    return renamed

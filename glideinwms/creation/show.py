@@ -1,0 +1,66 @@
+"""The effective configuration with the origin of each value: file:line, or the default (issue: show)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glideinwms.creation import factory_build, frontend_build
+from glideinwms.creation.elements import Element, shape
+from glideinwms.creation.problems import Problems, did_you_mean
+from glideinwms.lib.errors import ConfigError
+
+DEFAULT = "default"
+PARTS = {"factory": (("entries", "name"), ("entry_sets", "alias")), "frontend": (("groups", "name"),)}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One value: `path` like `config/max_jobs/per_entry@idle`, `origin` file:line or `default`."""
+
+    path: str
+    value: Any
+    origin: str
+
+
+def effective(xml: Path, side: str, name: str = "") -> list[Shown]:
+    """Every value of the whole file, or of the entry or group `name` and of what it inherits."""
+    problems = Problems()
+    read = factory_build.read if side == "factory" else frontend_build.read
+    root = read(xml, problems)
+    problems.check()
+    if not name:
+        return list(_values("", root))
+    part = _part(root, side, name)
+    own = list(_values("", part))
+    given = {s.path for s in own}
+    inherited = [s for s in _values("", root) if s.path.startswith(("attrs/", "files/")) and s.path not in given]
+    return [*own, *(Shown(f"(global) {s.path}", s.value, s.origin) for s in inherited)]
+
+
+def _part(root: Element, side: str, name: str) -> Element:
+    names = []
+    for container, key in PARTS[side]:
+        for part in getattr(root, container):
+            if getattr(part, key) == name:
+                return part  # type: ignore[no-any-return]
+            names.append(getattr(part, key))
+    raise ConfigError(f"there is no {name!r}", where=side, hint=did_you_mean(name, names))
+
+
+def _values(prefix: str, element: Element) -> Iterator[Shown]:
+    """Attributes first, then children, then the items of containers by their names."""
+    given = element.model_fields_set
+    for field, (item, kind) in shape(type(element)).items():
+        value = getattr(element, field)
+        if kind is None:
+            origin = str(element.where) if field in given else DEFAULT
+            yield Shown(f"{prefix}@{field}", value, origin)
+        elif not item:
+            yield from _values(f"{prefix}/{field}" if prefix else field, value)
+        else:
+            for n, child in enumerate(value):
+                label = next((getattr(child, k) for k in ("name", "alias", "absfname") if getattr(child, k, "")), n)
+                yield from _values(f"{prefix}/{field}/{label}" if prefix else f"{field}/{label}", child)
