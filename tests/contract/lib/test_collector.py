@@ -106,6 +106,8 @@ def test_a_malformed_ad_ends_the_batch_and_the_sender_is_not_told(there: There) 
     nowhere = {"MyAddress": Expr("undefined")}
     ads = [{"MyType": "l", "Name": f"{n}-{tag}", "Tag": tag, **m} for n, m in (("a", {}), ("b", nowhere), ("c", {}))]
     send(there, ads, "UPDATE_LICENSE_AD")
+    arrives(there, f'Name =?= "a-{tag}"')
+    # another connection, begun after the first was being read
     send(there, [{"MyType": "last", "Name": f"last-{tag}", "Tag": tag}], "UPDATE_LICENSE_AD")
     arrives(there, f'Name =?= "last-{tag}"')
     assert {ad["Name"] for ad in seen(there, f"Tag =?= {quoted(tag)}")} == {f"a-{tag}", f"last-{tag}"}
@@ -123,12 +125,15 @@ def test_what_cannot_be_sent_is_named_and_the_others_are_sent(there: There, comm
 
 def test_equal_names_overwrite_each_other_as_the_table_says(there: There) -> None:
     tag = unique()
+    mine = f"Name =?= {quoted(tag)}"
     for command in ("UPDATE_AD_GENERIC", "UPDATE_LICENSE_AD", "UPDATE_MASTER_AD"):
+        # each when the one before is there: connections may overtake each other
         for my_type in ("a", "b"):
-            send(there, [{"MyType": my_type + command, "Name": tag, "Address": 1}], command)
+            send(there, [{"MyType": my_type + command, "Name": tag}], command)
+            arrives(there, f"{mine} && MyType =?= {quoted(my_type + command)}")
         send(there, [{"MyType": "b" + command, "Name": tag, "MyAddress": "<127.0.0.2:1>"}], command)
-    arrives(there, f'Name =?= {quoted(tag)} && MyAddress =?= "<127.0.0.2:1>"', 3)
-    found = sorted((ad["MyType"], ad["MyAddress"]) for ad in arrives(there, f"Name =?= {quoted(tag)}", 4))
+        arrives(there, f'{mine} && MyType =?= {quoted("b" + command)} && MyAddress =?= "<127.0.0.2:1>"')
+    found = sorted((ad["MyType"], ad["MyAddress"]) for ad in arrives(there, mine, 4))
     assert found == [
         ("aUPDATE_AD_GENERIC", "<127.0.0.1:0>"),
         ("bUPDATE_AD_GENERIC", "<127.0.0.2:1>"),
