@@ -27,7 +27,7 @@ request_disk = 1
 hold = {hold}
 request_cpus = {cpus}
 {more}
-queue {n}
+{queue}
 """
 
 
@@ -44,9 +44,9 @@ class Rig:
         assert answer.error is None, answer.error
         return answer.value
 
-    def submit(self, n: int, cpus: int = 1, more: str = "", hold: bool = False) -> None:
+    def submit(self, n: int, cpus: int = 1, more: str = "", hold: bool = False, queue: str = "") -> None:
         path = self.grid.base / f"job{time.monotonic_ns()}.sub"
-        path.write_text(JOB.format(n=n, cpus=cpus, more=more, hold=hold))
+        path.write_text(JOB.format(queue=queue or f"queue {n}", cpus=cpus, more=more, hold=hold))
         self.grid.who.own(path)
         self.grid.run("alice@user.demo", "condor_submit", "-terse", str(path))
 
@@ -152,6 +152,19 @@ def test_ages_by_subtraction_equal_single_jobs(rig: Rig, old: str, bounds: dict[
         for name in ("idle_600", "idle_3600"):
             total = sum(getattr(c, name) for c in truth.values())
             assert abs(sum(getattr(c, name) for c in found.values()) - total) <= len(truth)
+
+
+def test_times_that_nobody_shares_are_not_grouped(rig: Rig) -> None:
+    def shared(wants: str) -> Any:
+        function = "glideinwms.frontend.fold_jobs:times_are_shared"
+        return rig.ask(function, schedd=rig.schedd, idle=f'JobStatus == 1 && Wants == "{wants}"', jobs=60)
+
+    items = "\n".join(str(int(time.time()) - 100 - 97 * k) for k in range(60))
+    rig.submit(0, 1, '+Wants = "t"\n+EnteredCurrentStatus = $(T)', queue=f"queue T from (\n{items}\n)")
+    assert shared("a") is True and shared("t") is False
+    only = f'({VANILLA}) && Wants =?= "t"'
+    table = rig.read(only, slice_size=10)
+    assert table["method"] == "scaled" and table["estimated"] and sum(row[2] for row in table["rows"]) == 54
 
 
 def test_an_empty_queue_is_zero_and_not_unknown(rig: Rig) -> None:

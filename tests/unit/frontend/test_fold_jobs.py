@@ -1,0 +1,62 @@
+"""What a reading of jobs does when a schedd cannot do what is asked (decision 2); the rest is held to a real schedd."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from glideinwms.frontend import fold_jobs
+from glideinwms.lib import htc
+from glideinwms.lib.errors import CondorError, Unreachable
+from glideinwms.lib.fakes import Schedd, World
+
+QUERY = {"query": "JobUniverse == 5", "names": ["Wants"], "extras": ["User"]}
+
+
+@pytest.fixture
+def world() -> World:
+    made = World()
+    schedd = made.schedd("s", made.collector("c:1"))
+    schedd.add(30, Wants="a", EnteredCurrentStatus=int(made.clock()) - 5000)
+    schedd.add(12, Wants="b")
+    schedd.add(5, Wants="b", JobStatus=2)
+    return made
+
+
+def read(world: World, method: str = "") -> dict[str, Any]:
+    schedd: Schedd = next(iter(world.schedds.values()))
+    with world.installed():
+        answer = fold_jobs.read_jobs(schedd.name, schedd.address, [{**QUERY, "method": method}])
+    table: dict[str, Any] = answer["tables"][0]
+    return {**table, "rows": sorted(table["rows"])}
+
+
+def test_counts(world: World) -> None:
+    table = read(world)
+    assert table["rows"] == [[["a"], 30, 30, 30, 0, 0], [["b"], 12, 0, 0, 5, 0]] and table["method"] == "grouped"
+    assert table["extras"] == {"User": [["user@fake", 42, 5]]}
+
+
+def test_a_grouping_that_fails_is_had_by_slices(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise CondorError("Failed to fetch ads from schedd, errmsg=", where="s")
+
+    monkeypatch.setattr(htc, "group_jobs", fail)
+    table = read(world)
+    assert table["method"] == "sliced" and table["rows"] == [[["a"], 30, 30, 30, 0, 0], [["b"], 12, 0, 0, 5, 0]]
+    assert table["extras"] == {"User": [["user@fake", 42, 5]]}
+
+
+def test_a_schedd_that_goes_away_is_no_reason_for_slices(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: Any, **__: Any) -> Any:
+        raise Unreachable("refused", where="s")
+
+    monkeypatch.setattr(htc, "group_jobs", gone)
+    with pytest.raises(Unreachable):
+        read(world)
+
+
+@pytest.mark.parametrize("method", ["", "grouped", "timed", "scaled", "sliced"])
+def test_whatever_worked_before_the_counts_are_the_same(world: World, method: str) -> None:
+    assert read(world, method)["rows"] == read(world)["rows"]
