@@ -40,7 +40,7 @@ def _named(prefix: str, counts: Mapping[str, int]) -> dict[str, Value]:
 class CompletedJobs:
     """Counts what was learned, anew every `every` seconds."""
 
-    def __init__(self, db: sqlite3.Connection, every: float = 300.0) -> None:
+    def __init__(self, db: sqlite3.Connection, every: float = 60.0) -> None:
         self.db, self.every = db, every
         self.counted = 0.0
         self.known: dict[str, dict[str, Value]] = {}

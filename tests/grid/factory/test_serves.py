@@ -134,3 +134,25 @@ def test_pilots_that_wait_too_long_leave_by_themselves(make_rig: Callable[..., R
     rig.ask(idle=2, lifetime="3")
     assert rig.once()["submitted"] == 2
     wait_for("nobody left", lambda: not rig.queue(), 90)
+
+
+def test_an_entry_whose_pilots_fail_gets_less_and_says_so(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig()
+    script = rig.base / "work/glidein_startup.0123456789ab.sh"
+    script.write_text("#!/bin/sh\necho '=== Glidein ending now (2) with code 1 after 1 ==='\nexit 1\n")
+    rig.write()
+    rig.start()
+    rig.ask(idle=8, top=8)
+    [ad] = wait_for(
+        "the reason",
+        lambda: [a for a in rig.ads("glidefactoryclient") if a.get("GlideinMonitorStatus_Reason") == "EntryFailing"],
+        150,
+    )
+    assert "pilots failed" in ad["GlideinMonitorStatus_ReasonText"]
+    assert "EntryFailing" in rig.gwms("factory", "explain", "A")
+    numbers = wait_for(
+        "statistics",
+        lambda: [a for a in rig.ads("glidefactory") if a.get("GlideinMonitorCompletedJobsPerEntryNone", 0) >= 5],
+        120,
+    )
+    assert numbers[0]["GlideinMonitorCompletedJobsPerFactoryNone"] >= 5
