@@ -98,7 +98,7 @@ def group_input(
         {} if doubt.over else dict(own.last),
         action,
         len(extras.get("User", ())),
-        {str(p): idle for p, (idle, _) in extras.get("ProjectName", {}).items() if idle},
+        {"" if p is None else str(p): idle for p, (idle, _) in extras.get("ProjectName", {}).items() if idle},
         held=tuple(doubt.held),
         unknown=tuple(doubt.unknown),
         unusable_credentials=dict(wallet.unusable),

@@ -33,4 +33,6 @@ def decide(
             groups.append(decide_group(snapshot, inputs[group.name], policy, group, rng, known))
         except GwmsError as error:
             groups.append(GroupPlan(group.name, (), (), problems=(str(error),)))
+        except Exception as error:  # noqa: BLE001 - the boundary of one group
+            groups.append(GroupPlan(group.name, (), (), problems=(f"{type(error).__name__}: {error}",)))
     return Plan(tuple(groups))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
 from glideinwms.frontend.decide.counters import Sliced
 from glideinwms.frontend.decide.matching import Matcher
 from glideinwms.frontend.decide.plan import JobCounts
-from glideinwms.frontend.decide.pyexpr import cpus
+from glideinwms.frontend.decide.safe import cpus
 from glideinwms.frontend.decide.tables import Entry, JobTable, Value
 
 TYPES = ("IdleAll", "Idle", "OldIdle", "Idle_3600", "VomsIdle", "Running")
@@ -20,42 +20,42 @@ NEAR = UNIT // 10**9
 
 @dataclass(slots=True)
 class TypeCount:
-    """Jobs of one type: by final mask and cores."""
+    """Jobs of one type, by the mask of the entries they match and their cores."""
 
     size: int
-    by_mask: dict[int, int] = field(default_factory=dict)
-    straight: Sliced = field(init=False)
-    cores: Sliced = field(init=False)
+    by_mask: dict[tuple[int, int], int] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.straight, self.cores = Sliced(self.size), Sliced(self.size)
+    def straight(self) -> list[int]:
+        """Jobs that match, by entry."""
+        return self._sum(lambda mask, cores, jobs: jobs)
 
-    def add(self, mask: int, jobs: int, request_cpus: int) -> None:
-        """Jobs with equal mask and cores."""
-        self.by_mask[mask] = self.by_mask.get(mask, 0) + jobs
-        self.straight.add(mask, jobs)
-        self.cores.add(mask, jobs * request_cpus)
+    def cores(self) -> list[int]:
+        """RequestCpus of the jobs that match, summed up."""
+        return self._sum(lambda mask, cores, jobs: jobs * cores)
 
     def shares(self) -> list[int]:
         """Proportional counts in units: each job is shared evenly among the entries that it matches."""
-        total = Sliced(self.size)
-        for mask, jobs in self.by_mask.items():
-            if mask:
-                total.add(mask, jobs * UNIT // mask.bit_count())
-        return total.totals()
+        return self._sum(lambda mask, cores, jobs: jobs * UNIT // mask.bit_count())
 
     def only_here(self) -> list[int]:
         """Jobs whose only entry is this one."""
         counts = [0] * self.size
-        for mask, jobs in self.by_mask.items():
+        for (mask, _), jobs in self.by_mask.items():
             if mask and not mask & (mask - 1):
                 counts[mask.bit_length() - 1] += jobs
         return counts
 
+    def _sum(self, weight: Callable[[int, int, int], int]) -> list[int]:
+        total = Sliced(self.size)
+        for (mask, cores), jobs in self.by_mask.items():
+            if mask:
+                total.add(mask, weight(mask, cores, jobs))
+        return total.totals()
+
     @property
     def unmatched(self) -> int:
         """Jobs that match no entry."""
-        return self.by_mask.get(0, 0)
+        return sum(jobs for (mask, _), jobs in self.by_mask.items() if not mask)
 
 
 def round_up(units: int) -> int:
@@ -74,7 +74,7 @@ def glidein_cores(entry: Entry) -> int:
 
 def counts(count: TypeCount, entries: Sequence[Entry]) -> list[JobCounts]:
     """The four numbers of one job type for every entry. prop_mc in doubles, in the deployed order of operations."""
-    straight, cores, units, here = count.straight.totals(), count.cores.totals(), count.shares(), count.only_here()
+    straight, cores, units, here = count.straight(), count.cores(), count.shares(), count.only_here()
     rows = []
     for i, entry in enumerate(entries):
         if not straight[i]:
@@ -97,24 +97,34 @@ class Unmatched:
     """A class of idle jobs that matched nothing."""
 
     table: JobTable
-    job: Mapping[str, Value]
+    values: tuple[Value | None, ...]
     idle: int
     masks: tuple[int, ...]
 
 
 @dataclass(slots=True)
 class Tally:
-    """All job types of one group, and who was rejected by what."""
+    """All job types of one group, and who was rejected by what: per conjunct, entries rejected first -> jobs."""
 
     size: int
     conjuncts: int
     types: dict[str, TypeCount] = field(init=False)
-    first_rejected: list[Sliced] = field(init=False)
+    first_rejected: list[dict[int, int]] = field(init=False)
     unmatched: list[Unmatched] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.types = {t: TypeCount(self.size) for t in TYPES}
-        self.first_rejected = [Sliced(self.size) for _ in range(self.conjuncts)]
+        self.first_rejected = [{} for _ in range(self.conjuncts)]
+
+    def rejected(self) -> list[list[int]]:
+        """Per conjunct and entry the idle jobs that it rejected first."""
+        found = []
+        for by_mask in self.first_rejected:
+            total = Sliced(self.size)
+            for mask, jobs in by_mask.items():
+                total.add(mask, jobs)
+            found.append(total.totals())
+        return found
 
 
 def job_of(table: JobTable, values: Sequence[Value | None]) -> dict[str, Value]:
@@ -122,11 +132,11 @@ def job_of(table: JobTable, values: Sequence[Value | None]) -> dict[str, Value]:
     return {n: v for n, v in zip(table.names, values, strict=True) if v is not None}
 
 
-def request_cpus(job: Mapping[str, Value]) -> int:
+def request_cpus(value: Value | None) -> int:
     """RequestCpus, 1 where absent or no number."""
     try:
-        return int(job.get("RequestCpus", 1))
-    except (TypeError, ValueError):
+        return 1 if value is None else int(value)
+    except (ValueError, OverflowError):
         return 1
 
 
@@ -134,27 +144,26 @@ def tally(tables: Sequence[JobTable], matcher: Matcher, size: int) -> Tally:
     """Match every class once and add its jobs up."""
     result = Tally(size, len(matcher.law))
     for table in tables:
-        for row in table.rows:
-            job = job_of(table, row.values)
-            masks = matcher.masks(job)
-            remaining = matcher.everything
-            for index, mask in enumerate(masks):
-                rejected = remaining & ~mask
-                if rejected and row.idle:
-                    result.first_rejected[index].add(rejected, row.idle)
-                remaining &= mask
-            cores = request_cpus(job)
-            idle = row.idle if table.good else 0
-            for name, jobs in (
-                ("IdleAll", row.idle),
-                ("Idle", idle),
-                ("OldIdle", row.idle_600 if table.good else 0),
-                ("Idle_3600", row.idle_3600 if table.good else 0),
-                ("VomsIdle", row.voms if table.good else 0),
-                ("Running", row.running),
-            ):
-                if jobs:
-                    result.types[name].add(remaining, jobs, cores)
-            if not remaining and row.idle:
-                result.unmatched.append(Unmatched(table, job, row.idle, tuple(masks)))
+        _tally_table(table, matcher, result)
     return result
+
+
+def _tally_table(table: JobTable, matcher: Matcher, result: Tally) -> None:
+    look, everything, rejections = matcher.bind(table.names), matcher.everything, result.first_rejected
+    cpus_at = table.names.index("RequestCpus") if "RequestCpus" in table.names else -1
+    by_type = [result.types[t].by_mask for t in TYPES]
+    for row in table.rows:
+        masks, remaining, idle = look(row.values), everything, row.idle
+        for mask, by_mask in zip(masks, rejections, strict=True):
+            rejected = remaining & ~mask
+            if rejected:
+                if idle:
+                    by_mask[rejected] = by_mask.get(rejected, 0) + idle
+                remaining &= mask
+        if not remaining and idle:
+            result.unmatched.append(Unmatched(table, row.values, idle, tuple(masks)))
+        key = remaining, 1 if cpus_at < 0 else request_cpus(row.values[cpus_at])
+        good = (idle, row.idle_600, row.idle_3600, row.voms) if table.good else (0, 0, 0, 0)
+        for jobs, sums in zip((idle, *good, row.running), by_type, strict=True):
+            if jobs:
+                sums[key] = sums.get(key, 0) + jobs

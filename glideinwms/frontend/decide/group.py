@@ -28,7 +28,7 @@ def decide_group(
     down = sum(1 << i for i, e in enumerate(entries) if e.in_downtime) if group.ignore_down_entries else 0
     found = counting.tally(inputs.jobs, matcher(group, entries, down, cache, conj), len(entries))
     by_type = {t: counting.counts(c, entries) for t, c in found.types.items()}
-    rejected = [s.totals() for s in found.first_rejected]
+    rejected = found.rejected()
     totals = Totals(
         inputs.total, inputs.idle, snapshot.frontend_total, snapshot.frontend_idle, snapshot.pool_total,
         snapshot.pool_idle,
@@ -56,16 +56,16 @@ def decide_group(
 
 def _unmatched(found: counting.Tally, size: int) -> tuple[Unmatched, ...]:
     """The largest classes that match nothing, each with how many entries every conjunct rejected first."""
-    shown = sorted(found.unmatched, key=lambda u: (-u.idle, u.table.schedd, sorted(map(str, u.job.items()))))
+    found.unmatched.sort(key=lambda u: (-u.idle, u.table.schedd, str(u.values)))
     rows = []
-    for one in shown[:UNMATCHED_SHOWN]:
+    for one in found.unmatched[:UNMATCHED_SHOWN]:
         remaining, histogram = (1 << size) - 1, {}
         for index, mask in enumerate(one.masks):
             first = (remaining & ~mask).bit_count()
             if first:
                 histogram[index] = first
             remaining &= mask
-        rows.append(Unmatched(one.table.schedd, dict(one.job), one.idle, histogram))
+        rows.append(Unmatched(one.table.schedd, counting.job_of(one.table, one.values), one.idle, histogram))
     return tuple(rows)
 
 

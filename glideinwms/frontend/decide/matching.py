@@ -9,41 +9,47 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from glideinwms.frontend.decide import policyfiles
+from glideinwms.frontend.decide.hoist import Fast, Parts, fast
 from glideinwms.frontend.decide.pyexpr import GLIDEIN_PARTS, Conjunct, Reads, conjuncts
 from glideinwms.frontend.decide.tables import Entry, Value
 from glideinwms.frontend.policy import Expression, GroupPolicy
 from glideinwms.lib.errors import ConfigError
 
 Key = tuple[Any, ...]
+Values = Sequence[Value | None]
+Glidein = Mapping[str, Mapping[str, Any]]
+# values whose equality says all; True == 1 == 1.0, so others carry their type in a key
+EXACT = (str, int, type(None))
 
 
 @dataclass(slots=True)
 class MatchCache:
-    """What conjuncts said before: conjunct -> (entries they were said of, job values -> mask). Bounded by `limit`
-    job keys per conjunct; dropping it changes nothing but speed."""
+    """What conjuncts said before: conjunct -> (what it was said of, job values -> mask). Bounded by `limit` job keys
+    per conjunct; dropping it changes nothing but speed."""
 
     limit: int = 200_000
-    known: dict[tuple[str, str], tuple[list[Key], dict[Key, int]]] = field(default_factory=dict)
+    known: dict[tuple[str, str, bool], tuple[Any, dict[Key, int]]] = field(default_factory=dict)
 
-    def masks(self, group: str, conjunct: Conjunct, keys: list[Key]) -> dict[Key, int]:
-        """The table of a conjunct for these entries; a new one if the entries changed."""
-        name = (group, f"{conjunct.origin}|{conjunct.text}")
+    def masks(self, group: str, conjunct: Conjunct, last: bool, about: Any) -> dict[Key, int]:
+        """The table of a conjunct for these entries (`about`); a new one if they changed."""
+        name = (group, f"{conjunct.origin}|{conjunct.text}", last)
         old = self.known.get(name)
-        if old is None or old[0] != keys or len(old[1]) > self.limit:
-            old = (keys, {})
+        if old is None or old[0] != about or len(old[1]) > self.limit:
+            old = (about, {})
             self.known[name] = old
         return old[1]
 
 
 def law(group: GroupPolicy) -> list[Conjunct]:
-    """The conjuncts of a group's match expressions, in textual order."""
+    """The conjuncts of a group's match expressions, in textual order, then its policy files."""
     found: list[Conjunct] = []
     for expression in group.match:
         found.extend(_of(expression))
-    return found
+    return [*found, *(policyfiles.conjunct(path) for path in group.policy_files)]
 
 
-def _of(expression: Expression) -> list[Conjunct]:
+def _of(expression: Expression) -> Sequence[Conjunct]:
     if expression.language == "python":
         return conjuncts(expression.text, expression.origin)
     if expression.language == "classad":
@@ -69,15 +75,23 @@ def _classad(expression: Expression) -> Conjunct:
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """One group's law over one set of entries."""
+    """One group's law over one set of entries. `everything`: the entries that may match at all, as bits."""
 
     law: Sequence[Conjunct]
-    tables: Sequence[Callable[[Mapping[str, Value]], int]]
+    tables: Sequence[Table]
     everything: int
 
-    def masks(self, job: Mapping[str, Value]) -> list[int]:
-        """For each conjunct the entries that pass it, as bits in the order of the entries."""
-        return [table(job) for table in self.tables]
+    def bind(self, names: Sequence[str]) -> Callable[[Values], list[int]]:
+        """For job tables of these columns: values of a class -> for each conjunct the entries that pass it."""
+        looks = [t.bind(names) for t in self.tables]
+        return lambda values: [look(values) for look in looks]
+
+    def entries(self, names: Sequence[str], values: Values) -> int:
+        """The entries that one class matches."""
+        mask = self.everything
+        for passed in self.bind(names)(values):
+            mask &= passed
+        return mask
 
 
 def matcher(
@@ -90,53 +104,100 @@ def matcher(
     return Matcher(conj, tables, everything)
 
 
-def _entry_key(glidein: Mapping[str, Mapping[str, Any]], reads: Reads) -> Key:
+def _exact(value: Any) -> Any:
+    return value if type(value) in EXACT else (type(value).__name__, str(value))
+
+
+def _entry_key(glidein: Glidein, reads: Reads) -> Key:
     if reads.glidein is None:
-        return tuple((p, tuple(sorted(glidein[p].items()))) for p in GLIDEIN_PARTS)
-    return tuple(glidein[part].get(name, _ABSENT) for part, name in reads.glidein)
+        return tuple((p, tuple((n, _exact(v)) for n, v in sorted(glidein[p].items()))) for p in GLIDEIN_PARTS)
+    return tuple(_exact(glidein[part].get(name, _ABSENT)) for part, name in reads.glidein)
 
 
 _ABSENT = "\0absent"
 
 
-def _reduced(glidein: Mapping[str, Mapping[str, Any]], reads: Reads) -> Mapping[str, Mapping[str, Any]]:
+def _reduced(glidein: Glidein, reads: Reads) -> Glidein:
     if reads.glidein is None:
         return glidein
     return {p: {n: glidein[p][n] for q, n in reads.glidein if q == p and n in glidein[p]} for p in GLIDEIN_PARTS}
 
 
-def _table(
-    conjunct: Conjunct, glideins: Sequence[Mapping[str, Mapping[str, Any]]], group: GroupPolicy, cache: MatchCache,
-    *, last: bool,
-) -> Callable[[Mapping[str, Value]], int]:  # fmt: skip
-    reads, test, attrs = conjunct.reads, conjunct.test, group.attrs
-    keys = [_entry_key(g, reads) for g in glideins]
-    bits: dict[Key, int] = {}
-    samples: dict[Key, Mapping[str, Mapping[str, Any]]] = {}
-    for index, key in enumerate(keys):
-        bits[key] = bits.get(key, 0) | 1 << index
-        samples.setdefault(key, _reduced(glideins[index], reads))
-    distinct = [(samples[k], b) for k, b in bits.items()]
-    known = cache.masks(group.name, conjunct, keys)
-    names = reads.job
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One conjunct over distinct entries: (glidein, bits), with its fast form where it has one (`quick`: parts of the
+    entry, bits; `slow`: entries whose parts fail)."""
 
-    def passes(job: Mapping[str, Value]) -> int:
-        mask = 0
-        for glidein, entry_bits in distinct:
+    conjunct: Conjunct
+    attrs: Mapping[str, Value]
+    last: bool
+    known: dict[Key, int]
+    all: Sequence[tuple[Glidein, int]]
+    quick: Sequence[tuple[Parts, int]] = ()
+    slow: Sequence[tuple[Glidein, int]] = ()
+    fast: Fast | None = None
+
+    def bind(self, names: Sequence[str]) -> Callable[[Values], int]:
+        """Values of a class, in the order of `names`, -> the entries that pass."""
+        reads = self.conjunct.reads.job
+        wanted = sorted(set(names) if reads is None else set(reads) & set(names))
+        where = [names.index(n) for n in wanted]
+        known, whole = self.known, reads is None or len(wanted) < len(reads)
+
+        def look_up(values: Values) -> int:
+            key: Key = tuple([v if type(v := values[i]) in EXACT else _exact(v) for i in where])
+            key = (*wanted, *key) if whole else key
+            mask = known.get(key)
+            if mask is None:
+                known[key] = mask = self.passes({n: v for n, i in zip(wanted, where, strict=True)
+                                                 if (v := values[i]) is not None})  # fmt: skip
+            return mask
+
+        return look_up
+
+    def passes(self, job: Mapping[str, Value]) -> int:
+        """Evaluate anew."""
+        if self.fast is None:
+            return self._one_by_one(job, self.all)
+        try:
+            parts = self.fast.of_job(job, self.attrs)
+            return self.fast.run(parts, self.quick, self.attrs) | self._one_by_one(job, self.slow)
+        except Exception:  # noqa: BLE001 - some part fails: each entry decides whether that matters
+            return self._one_by_one(job, self.all)
+
+    def _one_by_one(self, job: Mapping[str, Value], samples: Sequence[tuple[Glidein, int]]) -> int:
+        mask, test, attrs, last = 0, self.conjunct.test, self.attrs, self.last
+        for glidein, bits in samples:
             try:
                 result = test(job, glidein, attrs)
                 passed = result == True if last else bool(result)  # noqa: E712 - the deployed test is == True
             except Exception:  # noqa: BLE001 - an expression that fails matches nothing (protocol 5.3)
                 continue
             if passed:
-                mask |= entry_bits
+                mask |= bits
         return mask
 
-    def look_up(job: Mapping[str, Value]) -> int:
-        key = tuple(sorted(job.items())) if names is None else tuple(job.get(n, _ABSENT) for n in names)
-        mask = known.get(key)
-        if mask is None:
-            known[key] = mask = passes(job)
-        return mask
 
-    return look_up
+def _table(
+    conjunct: Conjunct, glideins: Sequence[Glidein], group: GroupPolicy, cache: MatchCache, *, last: bool
+) -> Table:
+    reads, attrs = conjunct.reads, group.attrs
+    keys = [_entry_key(g, reads) for g in glideins]
+    bits: dict[Key, int] = {}
+    samples: dict[Key, Glidein] = {}
+    for index, key in enumerate(keys):
+        bits[key] = bits.get(key, 0) | 1 << index
+        if key not in samples:
+            samples[key] = _reduced(glideins[index], reads)
+    about = (keys, dict(attrs) if conjunct.attr_dict else None)
+    known = cache.masks(group.name, conjunct, last, about)
+    distinct = [(samples[k], b) for k, b in bits.items()]
+    if not conjunct.safe_text:
+        return Table(conjunct, attrs, last, known, distinct)
+    made, quick, slow = fast(conjunct.safe_text, last), [], []
+    for glidein, mask in distinct:
+        try:
+            quick.append((made.of_glidein(glidein, attrs), mask))
+        except Exception:  # noqa: BLE001 - this entry's own parts fail, which need not matter
+            slow.append((glidein, mask))
+    return Table(conjunct, attrs, last, known, distinct, quick, slow, made)

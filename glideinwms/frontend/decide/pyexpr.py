@@ -7,45 +7,22 @@ compiled to code. What does not is refused with file:line and what to write inst
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from glideinwms.frontend.decide.safe import CALLS, RE_FUNCTIONS, SCOPE, Bound, pattern
 from glideinwms.lib.errors import ConfigError
 
-MAX_SIZE, MAX_DEPTH = 20_000, 50
-NAMES = frozenset({"job", "glidein", "attr_dict", "getGlideinCpusNum", "re", "True", "False", "None"})
-CALLS: dict[str, Callable[..., Any]] = {
-    "int": int, "float": float, "str": str, "bool": bool, "len": len, "abs": abs, "min": min, "max": max, "sum": sum,
-    "round": round, "sorted": sorted, "set": set, "list": list, "tuple": tuple, "dict": dict, "any": any, "all": all,
-    "range": range, "isinstance": isinstance,
-}  # fmt: skip
+MAX_SIZE, MAX_DEPTH, MAX_LOOPS = 20_000, 50, 2
+NAMES = frozenset({"job", "glidein", "attr_dict", "getGlideinCpusNum", "re"})
 METHODS = frozenset(
-    [
-        "get",
-        "keys",
-        "values",
-        "items",
-        "split",
-        "rsplit",
-        "strip",
-        "lstrip",
-        "rstrip",
-        "lower",
-        "upper",
-        "startswith",
-        "endswith",
-        "find",
-        "count",
-        "replace",
-        "join",
-        "index",
-        "isdigit",
-    ]
+    "get keys values items split rsplit strip lstrip rstrip lower upper startswith endswith find count replace join "
+    "index isdigit".split()
 )
-RE_FUNCTIONS = frozenset({"match", "search", "fullmatch"})
 NODES = (
     ast.Expression, ast.Constant, ast.Name, ast.Load, ast.Store, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not,
     ast.USub, ast.UAdd, ast.Compare, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn, ast.Is,
@@ -66,43 +43,28 @@ class Reads:
 
 @dataclass(frozen=True, slots=True)
 class Conjunct:
-    """One factor of the match law, ready to run: `test(job, glidein, attr_dict)`."""
+    """One factor of the match law, ready to run: `test(job, glidein, attr_dict)`. `safe_text`: the same with bounded
+    operations, empty if it is no Python; `attr_dict`: whether it looks at the Frontend's attributes."""
 
     text: str
     origin: str
     reads: Reads
     test: Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Any]
+    safe_text: str = ""
+    attr_dict: bool = True
 
 
-def cpus(attrs: Mapping[str, Any]) -> int:
-    """CPUs of an entry (protocol 5.5): a positive GLIDEIN_CPUS, else GLIDEIN_ESTIMATED_CPUS, else 1."""
-    try:
-        number = int(attrs.get("GLIDEIN_CPUS", 1))
-    except (TypeError, ValueError):
-        number = 0
-    if number > 0:
-        return number
-    try:
-        return int(attrs.get("GLIDEIN_ESTIMATED_CPUS", 1))
-    except (TypeError, ValueError):
-        return 1
-
-
-def cpus_of_glidein(glidein: Mapping[str, Any]) -> int:
-    """`getGlideinCpusNum(glidein)` of the expressions."""
-    return cpus(glidein["attrs"])
-
-
-def conjuncts(text: str, origin: str) -> list[Conjunct]:
+@functools.lru_cache(maxsize=1000)
+def conjuncts(text: str, origin: str) -> tuple[Conjunct, ...]:
     """Split an expression at its top-level ANDs and compile each part; a ConfigError names what is not allowed."""
     if len(text) > MAX_SIZE:
         raise ConfigError(f"expression of {len(text)} characters", where=origin, hint=f"{MAX_SIZE} are allowed")
     try:
         tree = ast.parse(text.strip().replace("\n", " "), mode="eval")
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ConfigError(f"is not a Python expression: {error}", where=origin) from error
     _check(tree, origin)
-    return [_compile(part, origin) for part in _factors(tree.body)]
+    return tuple(_compile(part, origin) for part in _factors(tree.body))
 
 
 def _factors(node: ast.expr) -> list[ast.expr]:
@@ -116,50 +78,89 @@ def _check(tree: ast.Expression, origin: str) -> None:
         n.id for c in ast.walk(tree) if isinstance(c, ast.comprehension) for n in ast.walk(c.target)
         if isinstance(n, ast.Name)
     }  # fmt: skip
-    stack: list[tuple[ast.AST, int]] = [(tree, 0)]
+    called = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
+    stack: list[tuple[ast.AST, int, int]] = [(tree, 0, 0)]
     while stack:
-        node, depth = stack.pop()
+        node, depth, loops = stack.pop()
+        loops += len(getattr(node, "generators", ()))
         if depth > MAX_DEPTH:
             raise ConfigError("expression is nested too deeply", where=origin, hint=f"{MAX_DEPTH} levels are allowed")
-        problem = _problem(node, bound)
+        if loops > MAX_LOOPS:
+            raise ConfigError("loops within loops", where=origin, hint=f"{MAX_LOOPS} are allowed; use a policy file")
+        problem = _problem(node, bound, id(node) in called)
         if problem:
             raise ConfigError(problem[0], where=origin, hint=problem[1])
-        stack.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
+        stack.extend((child, depth + 1, loops) for child in ast.iter_child_nodes(node))
 
 
-def _problem(node: ast.AST, bound: set[str]) -> tuple[str, str] | None:
+def _problem(node: ast.AST, bound: set[str], called: bool) -> tuple[str, str] | None:
+    """What is wrong with one node, and what to write instead."""
     if not isinstance(node, NODES):
         return f"{type(node).__name__} is not allowed in a match expression", "put it into a policy file"
-    if isinstance(node, ast.Name) and node.id not in NAMES | set(CALLS) | bound:
-        return f"unknown name {node.id!r}", "use job, glidein, attr_dict or getGlideinCpusNum(glidein)"
-    if isinstance(node, ast.Name) and node.id in bound & (NAMES | set(CALLS)):
-        return f"{node.id!r} may not be bound anew", "choose another name"
+    if isinstance(node, ast.Name):
+        return _name_problem(node, bound)
     if isinstance(node, ast.Attribute):
         of_re = isinstance(node.value, ast.Name) and node.value.id == "re"
-        if node.attr not in (RE_FUNCTIONS if of_re else METHODS):
+        if node.attr not in (RE_FUNCTIONS if of_re else METHODS) or not called:
             return f".{node.attr} is not allowed", 'read attributes as job.get("X") or glidein["attrs"].get("X")'
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and not _numbers(node):
-        return "only numbers may be multiplied by a literal", "write the value out"
-    if isinstance(node, ast.Call) and not isinstance(node.func, ast.Name | ast.Attribute):
-        return "only named functions and methods can be called", ""
+    if isinstance(node, ast.Call):
+        return _call_problem(node)
     return None
 
 
-def _numbers(node: ast.BinOp) -> bool:
-    sides = [s.value for s in (node.left, node.right) if isinstance(s, ast.Constant)]
-    return all(isinstance(s, int | float) and abs(s) < 1e12 for s in sides)
+def _name_problem(node: ast.Name, bound: set[str]) -> tuple[str, str] | None:
+    known = NAMES | set(CALLS)
+    if node.id in bound & known or node.id.startswith("_"):
+        return f"{node.id!r} may not be bound anew", "choose another name, without underscore in front"
+    if node.id not in known | bound:
+        return f"unknown name {node.id!r}", "use job, glidein, attr_dict or getGlideinCpusNum(glidein)"
+    return None
+
+
+def _call_problem(node: ast.Call) -> tuple[str, str] | None:
+    func = node.func
+    if isinstance(func, ast.Name) and func.id not in {*CALLS, "getGlideinCpusNum"}:
+        return f"{func.id!r} cannot be called", f"the functions are {', '.join(sorted(CALLS))}"
+    if not isinstance(func, ast.Name | ast.Attribute):
+        return "only named functions and methods can be called", "give the function its name"
+    if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) and func.value.id == "re":
+        if len(node.args) != 2 or node.keywords:
+            return f"re.{func.attr} takes a pattern and a text here", "write flags into the pattern, like (?i)"
+        if isinstance(node.args[0], ast.Constant):
+            try:
+                pattern(str(node.args[0].value))
+            except (re.error, Bound, RecursionError, OverflowError) as error:
+                return f"pattern {node.args[0].value!r}: {error}", "write it in another way"
+    return None
+
+
+class _Bounded(ast.NodeTransformer):
+    """Puts the bounded functions of `safe` in the place of operations that can grow."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        name = {ast.Mult: "_times", ast.Mod: "_modulo"}.get(type(node.op))
+        return ast.Call(ast.Name(name, ast.Load()), [node.left, node.right], []) if name else node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        func = node.func
+        if not isinstance(func, ast.Attribute):
+            return node
+        if isinstance(func.value, ast.Name) and func.value.id == "re":
+            return ast.Call(ast.Name(f"_re_{func.attr}", ast.Load()), node.args, [])
+        if func.attr in ("replace", "join"):
+            return ast.Call(ast.Name(f"_{func.attr}", ast.Load()), [func.value, *node.args], node.keywords)
+        return node
 
 
 def _compile(node: ast.expr, origin: str) -> Conjunct:
-    arguments = ast.arguments(
-        posonlyargs=[], args=[ast.arg("job"), ast.arg("glidein"), ast.arg("attr_dict")], kwonlyargs=[], kw_defaults=[],
-        defaults=[],
-    )  # fmt: skip
-    tree = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, node)))
-    code = compile(tree, origin or "match_expr", "eval")
+    text, reads = ast.unparse(node), _reads(node)
+    safe_text = ast.unparse(ast.fix_missing_locations(_Bounded().visit(node)))
+    code = compile(f"lambda job, glidein, attr_dict: ({safe_text})", origin or "match_expr", "eval")
     body = next(c for c in code.co_consts if isinstance(c, types.CodeType))
-    scope = {"__builtins__": {}, **CALLS, "re": re, "getGlideinCpusNum": cpus_of_glidein}
-    return Conjunct(ast.unparse(node), origin, _reads(node), types.FunctionType(body, scope))
+    uses = any(isinstance(n, ast.Name) and n.id == "attr_dict" for n in ast.walk(node))
+    return Conjunct(text, origin, reads, types.FunctionType(body, SCOPE), safe_text, uses)
 
 
 def _reads(node: ast.expr) -> Reads:

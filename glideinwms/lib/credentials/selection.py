@@ -32,7 +32,8 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What selection plug-ins ask of the jobs: distinct users, idle jobs per project in order of first appearance."""
+    """What selection plug-ins ask of the jobs: distinct users, all idle jobs, idle jobs per project in order of first
+    appearance ("" for those without one)."""
 
     users: int = 0
     idle_jobs: int = 0
@@ -95,6 +96,8 @@ def _by_project(fit: Sequence[Candidate], idle: int, max_glideins: int, demand: 
     shares = []
     for credential in fit:
         for project, jobs in (demand.projects or {}).items():
+            if not project:
+                continue
             shares.append(
                 Share(
                     credential,
