@@ -58,9 +58,9 @@ def write_list(rows: Iterable[Row], name: str = "file_list.lst") -> str:
     out = [f"# File: {name}\n#\n", LIST_HEAD]
     for row in rows:
         fields = (row.outfile, row.infile, row.kind, str(row.period), row.prefix, row.condition, row.config_out)
-        for field in fields:
-            if not field or re.search(r"\s", field):
-                raise StageError(f"{field!r} must be one word without blanks", where=f"{name}: {row.outfile}")
+        if " ".join(fields).split() != list(fields):
+            wrong = next(f for f in fields if f.split() != [f])
+            raise StageError(f"{wrong!r} must be one word without blanks", where=f"{name}: {row.outfile}")
         if row.kind not in KINDS:
             raise StageError(f"{row.kind!r} is none of {', '.join(KINDS)}", where=f"{name}: {row.outfile}")
         out.append(" \t".join(fields) + "\n")
@@ -105,7 +105,7 @@ def write_vars(rows: Iterable[Var], name: str = "condor_vars.lst") -> str:
     out = [f"# File: {name}\n#\n", VARS_HEAD]
     for v in rows:
         fields = (v.name, v.type, v.default, v.condor_name, "NY"[v.required], "NY"[v.export], v.job_name)
-        if any(not f or re.search(r"\s", f) for f in fields) or v.type not in "ISC":
+        if " ".join(fields).split() != list(fields) or v.type not in "ISC":
             raise StageError("every field is one word, the type I, S or C", where=f"{name}: {v.name}")
         out.append(" \t".join(fields) + "\n")
     return "".join(out)

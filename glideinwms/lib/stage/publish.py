@@ -48,47 +48,53 @@ def changed_plain(root: Path, trees: Iterable[Tree]) -> list[tuple[Path, Blob]]:
     return found
 
 
-def write_all(files: Sequence[tuple[Path, Blob]], progress: Progress | None = None) -> None:
-    """Write each file under a temporary name and rename it; a StageError leaves what was written for the next run."""
+def write_all(
+    files: Sequence[tuple[Path, Blob]], progress: Progress | None = None, *, shared: bool = True
+) -> None:  # fmt: skip
+    """Write each file under a temporary name and rename it; a StageError leaves what was written for the next run.
+
+    With `shared`, files of equal content are names of one inode: only for files that nobody edits.
+    """
     made: set[Path] = set()
     first: dict[str, Path] = {}
+    stamp = f".{secrets.token_hex(6)}"
     for n, (path, blob) in enumerate(files, 1):
         try:
             if path.parent not in made:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 made.add(path.parent)
-            _write(path, blob, first)
+            if not shared or not _linked(first.get(blob.sha256), path):
+                _write(path, blob, path.parent / f"{stamp}.{n}.tmp")
+                first[blob.sha256] = path
         except OSError as error:
             raise StageError(f"cannot be written: {error.strerror}", where=str(path), hint=hint_of(error)) from error
         if progress:
             progress(n)
 
 
-def _write(path: Path, blob: Blob, first: dict[str, Path]) -> None:
-    temporary = path.parent / f".{secrets.token_hex(6)}.tmp"
-    twin = first.get(blob.sha256)
+def _write(path: Path, blob: Blob, temporary: Path) -> None:
     try:
-        if twin is None or not _linked(twin, temporary):
-            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
-            try:
-                os.fchmod(fd, MODE)
-                _write_fully(fd, blob.read())
-            finally:
-                os.close(fd)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
+        try:
+            os.fchmod(fd, MODE)
+            _write_fully(fd, blob.read())
+        finally:
+            os.close(fd)
         temporary.rename(path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    first[blob.sha256] = path
 
 
-def _linked(twin: Path, path: Path) -> bool:
-    """A second name for equal content, where the file system has them."""
+def _linked(twin: Path | None, path: Path) -> bool:
+    """Whether `path` could become a second name of a whole file; not on every file system, nor over another file."""
+    if twin is None:
+        return False
     try:
         os.link(twin, path)
     except OSError as error:
-        if error.errno in (errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES):
+        if error.errno in (errno.EEXIST, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES):
             return False
         raise
     return True
@@ -119,7 +125,7 @@ def publish(root: Path, trees: Sequence[Tree], progress: Progress | None = None)
     if new:
         sync_filesystem(root)
     plain = changed_plain(root, trees)
-    write_all(plain)
+    write_all(plain, shared=False)
     return len(new) + len(plain)
 
 

@@ -166,6 +166,19 @@ def test_old_files_stay_and_going_back_needs_no_new_ones(tmp_path: Path) -> None
     assert foreign.read_text() == "of the deployed program"
 
 
+def test_each_entry_has_a_blacklist_of_its_own(tmp_path: Path) -> None:
+    path = place(tmp_path, "factory.maximal.xml")
+    reconfig(path, "factory")
+    lists = sorted(tmp_path.glob("stage/entry_*/nodes.blacklist"))
+    with lists[0].open("a") as file:
+        file.write("'bad.node'\n")
+    assert ["bad.node" in p.read_text() for p in lists] == [True] + [False] * (len(lists) - 1)
+    path.write_text(path.read_text().replace('loop_delay="30"', 'loop_delay="31"'))
+    reconfig(path, "factory")
+    assert "bad.node" in lists[0].read_text()
+    assert oct(lists[0].stat().st_mode & 0o777) == "0o644"
+
+
 def test_a_generation_that_lost_a_file_is_not_gone_back_to(tmp_path: Path) -> None:
     path = place(tmp_path, "factory.minimal.xml")
     reconfig(path, "factory")
@@ -251,8 +264,8 @@ def _die_at(step: int, path: str) -> None:
 
         return call
 
-    for module, name in ((os, "open"), (os, "write"), (os, "link"), (os, "close"), (Path, "rename"), (Path, "mkdir"),
-                         (os, "fsync"), (publish, "sync_filesystem")):  # fmt: skip
+    for module, name in ((os, "open"), (os, "write"), (os, "link"), (os, "close"), (Path, "rename"),
+                         (Path, "mkdir"), (os, "fsync"), (publish, "sync_filesystem")):  # fmt: skip
         setattr(module, name, counted(getattr(module, name)))
     reconfig(Path(path), "factory")
 

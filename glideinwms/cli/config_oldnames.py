@@ -1,0 +1,70 @@
+"""Commands under the names that operators know for configuration: gwms-factory, gwms-frontend, reconfig_glidein,
+reconfig_frontend. The options are the deployed ones; the work is done by `gwms factory|frontend reconfig`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from glideinwms.cli.config import FACTORY_XML, FRONTEND_XML
+from glideinwms.cli.main import main as gwms
+
+# exit codes of a start-up script (LSB)
+BAD_ARGUMENTS, UNIMPLEMENTED = 2, 3
+UNITS = {"start": "start", "stop": "stop", "restart": "restart", "status": "status"}
+XML = {"factory": FACTORY_XML, "frontend": FRONTEND_XML}
+
+
+def gwms_factory(argv: Sequence[str] | None = None) -> None:
+    """gwms-factory start|stop|restart|status|reconfig|upgrade|down|up|statusdown [XML] [OPTIONS]."""
+    _service("factory", sys.argv[1:] if argv is None else argv)
+
+
+def gwms_frontend(argv: Sequence[str] | None = None) -> None:
+    """gwms-frontend start|stop|restart|status|reconfig|upgrade|down|up [XML] [OPTIONS]."""
+    _service("frontend", sys.argv[1:] if argv is None else argv)
+
+
+def reconfig_glidein(argv: Sequence[str] | None = None) -> None:
+    """reconfig_glidein -xml FILE [OPTIONS]: gwms factory reconfig."""
+    _reconfig("reconfig_glidein", "factory", argv)
+
+
+def reconfig_frontend(argv: Sequence[str] | None = None) -> None:
+    """reconfig_frontend -xml FILE [OPTIONS]: gwms frontend reconfig."""
+    _reconfig("reconfig_frontend", "frontend", argv)
+
+
+def _reconfig(prog: str, side: str, argv: Sequence[str] | None) -> None:
+    parser = argparse.ArgumentParser(prog=prog, description=f"See gwms {side} reconfig.")
+    parser.add_argument("-xml", required=True, help="the configuration file")
+    for name in ("-update_scripts", "-writeback", "-update_def_cfg", "-force_name", "-comment", "-xslt_plugin_dir"):
+        parser.add_argument(name, default="", help="accepted, without effect")
+    for name in ("-fix_rrd", "-sighupreload"):
+        parser.add_argument(name, action="store_true", help="accepted, without effect")
+    parser.add_argument("-force_delete", action="store_true", help="let active entries be removed")
+    a = parser.parse_args(argv)
+    force = ["--force-delete"] if a.force_delete and side == "factory" else []
+    gwms([side, "reconfig", a.xml, *force])
+
+
+def _service(side: str, words: Sequence[str]) -> None:
+    """One verb of the start-up script; systemd starts and stops."""
+    prog, verb, rest = f"gwms-{side}", words[0] if words else "", list(words[1:])
+    if verb in UNITS:
+        sys.exit(subprocess.run(["systemctl", UNITS[verb], prog]).returncode)
+    if verb in ("reconfig", "upgrade"):
+        force = ["--force-delete"] if {"-force_delete", "--force_delete"} & set(rest) and side == "factory" else []
+        xml = next((w for w in rest if w.endswith(".xml")), str(XML[side]))
+        gwms([side, "reconfig", xml, *force])
+    elif verb in ("down", "up", "statusdown") and side == "factory":
+        from glideinwms.cli.oldnames import manage_factory_downtimes
+
+        manage_factory_downtimes(["-cmd", "check" if verb == "statusdown" else verb, *rest])
+    else:
+        known = "start stop restart status reconfig upgrade" + (" down up statusdown" if side == "factory" else "")
+        print(f"{prog}: {verb or 'nothing'} is none of {known}; see gwms {side} --help", file=sys.stderr)
+        sys.exit(BAD_ARGUMENTS if not verb else UNIMPLEMENTED)

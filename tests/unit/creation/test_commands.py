@@ -1,0 +1,102 @@
+"""The commands around a configuration: exit codes, JSON, show with origins, and the old spellings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glideinwms.cli import config_oldnames as old
+from glideinwms.cli.main import main as gwms
+from glideinwms.creation import online
+from glideinwms.creation.problems import Problems
+from glideinwms.creation.reconfig import build
+from tests.support.configs import place
+
+Out = pytest.CaptureFixture[str]
+
+
+def run(*words: Any) -> int:
+    """The exit code of one command."""
+    try:
+        gwms([str(w) for w in words])
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def test_validate_has_exit_codes_and_json(tmp_path: Path, capsys: Out) -> None:
+    good = place(tmp_path, "factory.minimal.xml")
+    assert run("factory", "validate", good) == 0
+    bad = place(tmp_path / "bad", "factory.minimal.xml", ('name="Alpha"', 'name="Alpha" enabled="x" glexec="1"'))
+    assert run("factory", "validate", bad) == 1
+    assert f"{bad}: 1 errors, 1 warnings" in capsys.readouterr().out
+    assert run("factory", "validate", "--xml", bad, "--json") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [(p["level"], p["line"], p["subject"]) for p in found] == [
+        ("error", 17, "entry[Alpha]@enabled"), ("warning", 17, "entry[Alpha]@glexec"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("side", ["factory", "frontend"])
+def test_changes_reconfig_and_rollback(side: str, tmp_path: Path, capsys: Out) -> None:
+    path = place(tmp_path, f"{side}.maximal.xml")
+    assert run(side, "changes", path) == 0
+    assert "generation (none) -> " in capsys.readouterr().out
+    assert run(side, "reconfig", "--xml", path) == 0
+    assert "files written" in capsys.readouterr().out
+    assert run(side, "reconfig", path) == 0
+    assert capsys.readouterr().out.startswith("nothing changes")
+    path.write_text(path.read_text().replace('loop_delay="30"', 'loop_delay="31"'))
+    assert run(side, "changes", path) == 0
+    assert "loop_delay: 30.0 -> 31.0" in capsys.readouterr().out
+    assert run(side, "upgrade", path) == 0
+    assert run(side, "rollback", path) == 0
+    capsys.readouterr()
+    assert run(side, "rollback", path, "--list", "--json") == 0
+    assert [k["current"] for k in json.loads(capsys.readouterr().out)] == [True, False]
+
+
+def test_show_names_the_origin_of_each_value(tmp_path: Path, capsys: Out) -> None:
+    path = place(tmp_path, "factory.maximal.xml")
+    assert run("factory", "show", path, "--name", "Alpha", "--json") == 0
+    shown = {s["path"]: (s["value"], s["origin"]) for s in json.loads(capsys.readouterr().out)}
+    line = 1 + path.read_text().splitlines().index('        <stale_age idle="1000" running="2000" unclaimed="300"/>')
+    assert shown["config/stale_age@idle"] == (1000, f"{path}:{line}")
+    assert shown["@bosco_dir"] == ("bosco", "default")
+    assert shown["(global) attrs/Secret@value"][0] == "s"
+    assert run("factory", "show", path, "--name", "Alph") == 1
+    assert "did you mean Alpha?" in capsys.readouterr().err
+
+
+def test_old_names(tmp_path: Path, capsys: Out) -> None:
+    path = place(tmp_path, "factory.minimal.xml")
+    with pytest.raises(SystemExit) as end:
+        old.reconfig_glidein(["-xml", str(path), "-update_scripts", "yes", "-fix_rrd", "-writeback", "no"])
+    assert not end.value.code
+    with pytest.raises(SystemExit) as end:
+        old.gwms_factory(["reconfig", str(path), "-fix_rrd"])
+    assert not end.value.code
+    assert "nothing changes" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as end:
+        old.gwms_frontend(["infosysdown"])
+    assert end.value.code == old.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize("side", ["factory", "frontend"])
+def test_only_online_asks_the_network(side: str, tmp_path: Path) -> None:
+    path = place(tmp_path, f"{side}.maximal.xml", ("http://f", "http://127.0.0.1:9/f"))
+    problems, asked = Problems(), []
+
+    def resolve(host: str) -> object:
+        asked.append(host)
+        raise OSError("no such name")
+
+    built = build(path, side, problems)
+    assert not asked and not problems.found
+    online.check(built, path, problems, resolve)
+    assert ("wms.example.org" if side == "factory" else "pool2.example.org") in asked
+    assert {p.level for p in problems.found} == {"warning"}
+    assert any("does not answer" in p.what for p in problems.found)
