@@ -171,11 +171,15 @@ class Applier:
             done = self._one(batch, cluster, gone)
             report.submitted.append(done)
             if done.error:
-                report.refusals.append(Refusal(_why(done, batch.schedd in gone), batch.row.request, done.error))
+                report.refusals.append(Refusal(self._why(done, batch.schedd), batch.row.request, done.error))
                 continue
             batch.ready = self.clock() + batch.sleep
             if batch.clusters:
                 waiting.append(batch)
+
+    def _why(self, done: Submitted, schedd: str) -> Reason:
+        unknown = {u.submit_id for u in self.schedds[schedd].unknown}
+        return Reason.SUBMIT_UNKNOWN if done.submit_id in unknown else Reason.SUBMIT_FAILED
 
     def _one(self, batch: Batch, cluster: Cluster, gone: set[str]) -> Submitted:
         memory = self.schedds[batch.schedd]
@@ -198,10 +202,6 @@ class Applier:
             reasons=reasons(row),
         )  # fmt: skip
         return Submitted(done.entry, done.request, done.file, done.n, done.submit_id, number)
-
-
-def _why(done: Submitted, gone: bool) -> Reason:
-    return Reason.SUBMIT_UNKNOWN if gone else Reason.SUBMIT_FAILED
 
 
 def reasons(row: RequestPlan) -> list[Reason]:
