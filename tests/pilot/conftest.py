@@ -1,0 +1,36 @@
+"""`rig`: a user pool and a stage web server for pilots."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from glideinwms.demo.grid import Grid
+from glideinwms.demo.portable import Condor
+from tests.support.pilotrig import Rig
+
+Keep = Callable[[Path], None]
+
+
+@pytest.fixture
+def rig(make_grid: Callable[..., Grid], condor: Condor, keep_logs: Callable[[Keep], None]) -> Iterator[Rig]:
+    """A user pool and a stage web server; every pilot is ended with the test."""
+    grid = make_grid(("user",))
+    (grid.base / "stage").mkdir()
+    made = Rig(grid, condor, grid.web({"/": grid.base / "stage"}))
+
+    def keep(into: Path) -> None:
+        into.mkdir(parents=True, exist_ok=True)
+        for log in grid.base.glob("pilot*/log"):
+            (into / f"{log.parent.name}.log").write_bytes(log.read_bytes())
+
+    keep_logs(keep)
+    yield made
+    for pilot in made.pilots:
+        if pilot.poll() is None:
+            os.killpg(pilot.pid, signal.SIGKILL)
+            pilot.wait()
