@@ -65,6 +65,18 @@ def previous_policy(work_dir: Path) -> dict[str, Any]:
     return data
 
 
+def text_of(data: Mapping[str, Any]) -> str:
+    """The policy as JSON that people can read: one value, entry or group a line."""
+    lines = []
+    for name, value in data.items():
+        if isinstance(value, list | tuple) and value:
+            rows = ",\n  ".join(json.dumps(v) for v in value)
+            lines.append(f"{json.dumps(name)}: [\n  {rows}\n ]")
+        else:
+            lines.append(f"{json.dumps(name)}: {json.dumps(value)}")
+    return "{\n " + ",\n ".join(lines) + "\n}\n"
+
+
 def make_plan(built: Built, data: Mapping[str, Any]) -> Plan:
     """Compare a named configuration with what is in force."""
     old = previous_policy(built.work_dir)

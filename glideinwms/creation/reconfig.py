@@ -5,19 +5,19 @@ A crash or a full disk at any point leaves the published generation whole: the p
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from glideinwms.creation import fingerprint, hooks
 from glideinwms.creation.built import Built, named
 from glideinwms.creation.factory_build import build_factory
 from glideinwms.creation.frontend_build import build_frontend
-from glideinwms.creation.plan import Plan, make_plan, policy_path, previous_policy
+from glideinwms.creation.plan import Plan, make_plan, policy_path, previous_policy, text_of
 from glideinwms.creation.problems import Problem, Problems, Where
 from glideinwms.lib import status
 from glideinwms.lib.errors import ConfigError, StateError
@@ -71,7 +71,7 @@ def reconfig(
         written = 0
         if not plan.empty:
             say(f"writing {len(plan.files)} files")
-            written = _apply(built, json.dumps(data, indent=1))
+            written = _apply(built, data)
         pruned = _prune(built)
         places = {built.stage_dir / t.subdir for t in built.trees}
         fingerprint.remember(path, built.work_dir, plan.generation, (*built.sources, *built.inputs), sorted(places))
@@ -111,7 +111,7 @@ def _check_moved(built: Built, path: Path) -> None:
         raise ConfigError(what, where=str(path), hint="start with a new work area, or keep stage@base_dir")
 
 
-def _apply(built: Built, policy: str) -> int:
+def _apply(built: Built, data: dict[str, Any]) -> int:
     work = built.work_dir
     written = publish.publish(built.stage_dir, built.trees)
     for name, blob in built.work_files.items():
@@ -120,12 +120,12 @@ def _apply(built: Built, policy: str) -> int:
             write_atomic(work / name, blob.read(), 0o755, fsync=True)
             written += 1
     generation = generations.Generation(
-        built.policy.generation, time.time(), json.loads(policy), generations.file_names(built.trees),
+        built.policy.generation, time.time(), data, generations.file_names(built.trees),
         tuple(built.work_files),
     )  # fmt: skip
     generations.save(work, generation)
     publish.sync_filesystem(work)
-    write_atomic(policy_path(work), policy, 0o644, fsync=True)
+    write_atomic(policy_path(work), text_of(data), 0o644, fsync=True)
     return written + 2
 
 

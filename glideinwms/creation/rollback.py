@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from glideinwms.creation.plan import policy_path, previous_policy
+from glideinwms.creation.plan import policy_path, previous_policy, text_of
 from glideinwms.lib import status
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import locked, write_atomic
@@ -57,7 +56,7 @@ def rollback(work: Path, name: str = "") -> str:
             raise StateError(f"there is no generation {name}", where=str(generations.directory(work)), hint=hint)
         if lost := missing(work, chosen):
             raise StateError(f"generation {name} lacks {', '.join(lost[:5])}", where=str(work), hint="reconfig instead")
-        write_atomic(policy_path(work), json.dumps(chosen.policy, indent=1), 0o644, fsync=True)
+        write_atomic(policy_path(work), text_of(chosen.policy), 0o644, fsync=True)
     return name
 
 
