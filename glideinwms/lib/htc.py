@@ -153,8 +153,8 @@ def summary_jobs(schedd: ScheddAddress, constraint: str) -> Ad:
 def advertise(collector: str, ads: Sequence[Mapping[str, Any]], command: str, tcp: bool = True) -> int:
     """Send ads in one go; each gets the MyAddress without which a collector drops some kinds silently (decision 6).
 
-    The first ad that a collector cannot file ends its reading, and it tells nobody: such ads are left out, and named in
-    the CondorError that follows when the others are sent."""
+    The first ad that a collector cannot file ends its reading, mostly without an error here: such ads are left out, and
+    named in the CondorError that follows when the others are sent."""
     htcondor2, classad2 = _bindings()
     good, wrong = [], []
     for ad in ads:
