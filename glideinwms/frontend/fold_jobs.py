@@ -8,6 +8,7 @@ sum does not hold, or there are too many rows, the real constraint is asked raw 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +25,7 @@ FQAN = "x509UserProxyFirstFQAN"
 QUEUED = "((JobStatus=?=1)||(JobStatus=?=2))"
 SLICE = 50_000
 AGES = 15_000
-SAMPLE, DISTINCT_SHARE = 1000, 0.95
+SAMPLE, SINGLE_SHARE = 1000, 0.6
 GROUPED, TIMED, SCALED, SLICED = "grouped", "timed", "scaled", "sliced"
 ROW_CAP = 200_000
 TOLERANCE_SHARE, TOLERANCE_JOBS = 0.01, 20
@@ -278,11 +279,12 @@ def split_ages(
 
 
 def times_are_shared(schedd: htc.ScheddAddress, idle: str, jobs: int) -> bool:
-    """Whether grouping by time can pay, by some thousand jobs from all over the queue: distinct times cost the schedd
-    ten times as much, and a million of them more than it can answer in time."""
+    """Whether grouping by time can pay, by some thousand jobs from all over the queue: not if most of them are alone
+    with their time. Distinct times cost the schedd ten times as much, and a million more than it can do in time."""
     part = f"({idle}) && ((ClusterId * 31 + ProcId) % {max(1, jobs // SAMPLE)} == 0)"
     found = [job.get(ENTERED) for job in htc.query_jobs(schedd, part, [ENTERED], 2 * SAMPLE)]
-    return len(set(found)) <= DISTINCT_SHARE * len(found)
+    single = sum(n == 1 for n in Counter(found).values())
+    return single <= SINGLE_SHARE * len(found)
 
 
 def _add_old(counts: Counts, age: float, n: int) -> None:
