@@ -99,6 +99,27 @@ def frontend_rollback(
     _rollback(file or xml, "frontend", to, listing, to_deployed, as_json)
 
 
+def factory_convert(xml: Xml = FACTORY_XML, file: XmlOption = None) -> None:
+    """The shortest file that means the same, to standard output; what it loses, to standard error."""
+    _convert(file or xml, "factory")
+
+
+def frontend_convert(xml: Xml = FRONTEND_XML, file: XmlOption = None) -> None:
+    """The shortest file that means the same, to standard output; what it loses, to standard error."""
+    _convert(file or xml, "frontend")
+
+
+def _convert(xml: Path, side: str) -> None:
+    from glideinwms.creation.convert import convert
+    from glideinwms.creation.problems import Problems
+
+    problems = Problems()
+    text = convert(xml, side, problems)
+    for problem in problems.warnings:
+        print(problem, file=sys.stderr)
+    print(text, end="")
+
+
 def _show(value: Any) -> None:
     import json
 

@@ -38,7 +38,9 @@ def test_relax_ng_takes_good_files_and_no_unknown_name(side: str, size: str, tmp
 @pytest.mark.parametrize("side", ["factory", "frontend"])
 def test_json_schema_describes_each_option(side: str) -> None:
     data = json.loads(reference.json_schema(side))
-    described = [p.get("description") for d in data["$defs"].values() for p in d["properties"].values()]
+    described = [
+        p.get("description") or p.get("$ref") for d in data["$defs"].values() for p in d["properties"].values()
+    ]
     assert len(described) > 80 and all(described)
 
 
