@@ -113,11 +113,12 @@ class Collector:
         names = sorted({e.schedd_name for e in policy.entries if e.enabled})
         self.locate(policy, names)
         age = min([min(e.stale_idle, e.stale_running) for e in policy.entries] or [604800])
+        files = any(e.sub_entries for e in policy.entries)
         calls = [
             Call(
                 name, "glideinwms.factory.fold:read_queue",
                 {"schedd": memory.address, "factory": policy.factory_name, "glidein": policy.glidein_name,
-                 "min_age": age}, JOB_DEADLINE,
+                 "min_age": age, "files": files}, JOB_DEADLINE,
             )
             for name in names if (memory := self.schedds[name]).address
         ]  # fmt: skip

@@ -42,17 +42,22 @@ def read_requests(collector: str, glidein: str, factory: str) -> dict[str, list[
     return found
 
 
-def read_queue(schedd: ScheddAddress, factory: str, glidein: str, min_age: int) -> dict[str, Any]:
+def read_queue(
+    schedd: ScheddAddress, factory: str, glidein: str, min_age: int, files: bool = True
+) -> dict[str, Any]:  # fmt: skip
     """`groups`: counted rows of all our pilots; `exceptions`: those held or longer than `min_age` s in their state;
-    `method`: how the counts were had. Grouped counts must agree with the schedd's own summary (decision 2)."""
+    `method`: how the counts were had. Without `files` submit files are not told apart: each grouped column costs.
+    Grouped counts must agree with the schedd's own summary (decision 2)."""
     ours = f"(GlideinFactory =?= {quoted(factory)} && GlideinName =?= {quoted(glidein)})"
     counted = f"{ours} && (GlideinCredentialIdentifier =!= UNDEFINED)"
     total = int(htc.summary_jobs(schedd, counted).get("Jobs", 0))
-    rows = htc.group_jobs(schedd, counted, ["GlideinFactory", "GlideinName", *GROUPING]) if total else []
+    columns = [n for n in GROUPING if files or n != "GlideinEntrySubmitFile"]
+    rows = htc.group_jobs(schedd, counted, ["GlideinFactory", "GlideinName", *columns]) if total else []
     method = "grouped"
     if abs(sum(int(r.get("JobCount", 0)) for r in rows) - total) > max(SLACK_JOBS, SLACK_SHARE * total):
         rows, method = by_slices(schedd, counted, total), "sliced"
-    odd = f"{counted} && (JobStatus == 5 || (time() - EnteredCurrentStatus) > {min_age})"
+    # most pilots fail the first half, which is evaluated first
+    odd = f"(JobStatus == 5 || (time() - EnteredCurrentStatus) > {min_age}) && {counted}"
     return {"groups": rows, "exceptions": htc.query_jobs(schedd, odd, EXCEPTION), "method": method}
 
 
