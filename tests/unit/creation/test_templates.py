@@ -1,0 +1,31 @@
+"""The templates for new installations need nothing but their words in capitals replaced."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from glideinwms.creation.problems import Problems
+from glideinwms.creation.reconfig import build
+from tests.support.configs import FILES
+
+TEMPLATES = Path(__file__).resolve().parents[3] / "etc" / "templates"
+
+
+@pytest.mark.parametrize("side", ["factory", "frontend"])
+def test_a_filled_template_gives_no_word(side: str, tmp_path: Path) -> None:
+    text = (TEMPLATES / f"{side}.xml").read_text()
+    text = re.sub(r"\b([A-Z]+)_HOST\b", lambda m: f"{m[1].lower()}.example.org", text)
+    text = re.sub(r"\b(FACTORY|FRONTEND)_NAME\b", lambda m: m[1].lower(), text)
+    (tmp_path / "condor.tar.gz").write_bytes(b"x")
+    (tmp_path / "ce.scitoken").write_bytes(FILES["ce.scitoken"])
+    text = text.replace("/var/lib/gwms-factory/condor/", f"{tmp_path}/").replace(
+        "/etc/gwms-frontend/cred.d/", f"{tmp_path}/"
+    )
+    path = tmp_path / f"{side}.xml"
+    path.write_text(text)
+    problems = Problems()
+    build(path, side, problems)
+    assert [str(p) for p in problems.found] == []
