@@ -1,0 +1,60 @@
+"""The black-hole guard in a running Factory: pilots that die at an entry make it get fewer, with a visible reason."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from glideinwms.lib.reasons import Reason
+from tests.scenario.factory.scene import Scene, entry
+from tests.support import golden
+
+GOOD, BAD = golden.text("pilot-output/job.4711.0.out"), golden.text("pilot-output/job.4711.1.out")
+
+
+def end(scene: Scene, first: int, n: int, output: str) -> None:
+    """Pilots that ended now and left an output."""
+    folder = scene.base / "client/user_feuser/glidein_inst/entry_A"
+    folder.mkdir(parents=True, exist_ok=True)
+    now = scene.world.clock()
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
+    path = folder / "condor_activity_20270115_fe.main.log"
+    with path.open("a") as out:
+        for i in range(first, first + n):
+            (folder / f"job.{i}.0.out").write_text(output)
+            out.write(f"005 ({i}.000.000) {stamp} Job terminated.\n...\n")
+    os.utime(path, (now, now))
+
+
+def test_a_black_hole_is_throttled_seen_and_forgiven(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, entry(submit_max_per_cycle=50))
+    scene.ask(20)
+    scene.cycle()
+    assert scene.row().requests[0].submitted == 20
+    end(scene, 900_000, 10, BAD)
+    scene.ask(40)
+    scene.cycle()
+    row = scene.row().requests[0]
+    [clip] = [c for c in row.clips if c.reason is Reason.ENTRY_THROTTLED]
+    assert row.submitted == 1
+    assert "10 of the last 10 pilots failed" in clip.detail and "client/fail.sh" in clip.detail
+    [ad] = [a for a in scene.wms.ads(constraint='GlideinMyType =?= "glidefactoryclient"')]
+    assert ad["GlideinMonitorStatus_Reason"] == Reason.ENTRY_THROTTLED
+    end(scene, 910_000, 15, GOOD)
+    scene.cycle()
+    row = scene.row().requests[0]
+    assert row.submitted == 19 and Reason.ENTRY_THROTTLED not in {c.reason for c in row.clips}
+
+
+def test_a_restart_remembers(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, entry(submit_max_per_cycle=50))
+    end(scene, 900_000, 10, BAD)
+    scene.ask(40)
+    scene.cycle()
+    assert scene.row().requests[0].submitted == 1
+    scene.start()
+    scene.cycle()
+    assert scene.row().requests[0].submitted == 1
+    [h] = scene.daemon.snapshot.health if scene.daemon.snapshot else ()
+    assert (h.entry, h.finished, h.failed, h.cap) == ("A", 10, 10, 1)
