@@ -20,7 +20,9 @@ def become_owner(path: Path) -> None:
         return
     name = _name(owner)
     if os.geteuid() != 0:
-        raise StateError(f"belongs to {name}", where=str(path), hint=f"run this as {name} or as root")
+        raise StateError(
+            f"belongs to {name}", where=str(path), hint=f"run this as {name}" + ("" if owner == 0 else " or as root")
+        )
     try:
         entry = pwd.getpwuid(owner)
     except KeyError as error:
