@@ -118,3 +118,16 @@ def test_maximal_frontend(tmp_path: Path) -> None:
         "DESIRED_Sites": "string", "Slow": "bool", "Load": "real", "RequestCpus": "int",
     }  # fmt: skip
     assert policy.high_availability is not None and policy.high_availability.master == "master_frontend"
+
+
+def test_a_frontend_file_of_3_11(tmp_path: Path) -> None:
+    problems = Problems()
+    policy = build_frontend(place(tmp_path, "frontend.v311.xml"), problems).policy
+    assert isinstance(policy, FrontendPolicy)
+    assert [str(p) for p in problems.found] == []
+    (group,) = policy.groups
+    assert group.selection_plugin == "CredentialsBasic"
+    assert [(c.type, c.generator) for c in group.credentials] == [
+        ("scitoken", ""), ("grid_proxy", ""), ("auth_file", ""), ("scitoken", "SciTokenGenerator"),
+    ]  # fmt: skip
+    assert {(c.project_id, c.vm_id) for c in group.credentials} == {("TG-2", "ami-1")}
