@@ -173,11 +173,11 @@ class Chain:
             daemon.kill()
             daemon.wait()
 
-    def up(self) -> None:
-        """Everything, in order; returns when both daemons have ended a cycle."""
+    def up(self, pools: Sequence[str] | None = None) -> None:
+        """Everything, in order, or not all `pools` yet; returns when both daemons have ended a cycle."""
         self.prepare()
         self.say("starting the pools")
-        self.grid.up()
+        self.grid.up(pools)
         for side in self.sides:
             self.say(f"reconfig of the {side}")
             self.reconfig(side)

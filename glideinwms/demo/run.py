@@ -97,7 +97,7 @@ class Demo:
         self.console.print(show.where_table(rows))
         self.console.print(show.phases_table(self.watch.phases, began))
         for text in unmatched:
-            self.console.print(text, markup=False, highlight=False)
+            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
         done = sum(j.state == "done" for j in ran)
         wanted = sum(c.count for c in CLASSES if c.entries)
         self.say(f"{done} of {wanted} jobs that can run have run")

@@ -1,0 +1,117 @@
+"""The main job with parts that fail: the others go on, nothing is lost, and it is said what is wrong."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from glideinwms.demo import jobs
+from glideinwms.demo.chain import Chain
+from glideinwms.demo.jobs import JobClass
+from glideinwms.demo.pool import Pool
+from glideinwms.demo.watch import Look, Watch
+from glideinwms.lib.errors import DemoError
+from tests.grid.conftest import MakeChain
+
+pytestmark = [pytest.mark.condor, pytest.mark.grid]
+ALPHA = JobClass("only SiteA", 2, "analysis", 1, 400, "SiteA", ("Alpha",))
+BETA = JobClass("only SiteB", 2, "analysis", 1, 400, "SiteB", ("Beta",))
+
+
+def submitted(chain: Chain, *classes: JobClass) -> Watch:
+    """A watch of freshly submitted jobs."""
+    return Watch(chain, jobs.submit(chain.grid, 1, classes), time.time(), classes)
+
+
+def until(watch: Watch, true: Callable[[Look], bool], what: str, deadline: float = 180) -> Look:
+    """Look until a state is reached."""
+    end = time.monotonic() + deadline
+    while not true(look := watch.look(time.time())):
+        assert time.monotonic() < end, f"not in {deadline:.0f} s: {what}: {look}"
+        time.sleep(0.2)
+    return look
+
+
+def running(pool: Pool, old: int) -> bool:
+    """Whether a schedd other than `old` runs."""
+    try:
+        return pool.pid("SCHEDD") != old
+    except DemoError:
+        return False
+
+
+def outputs(chain: Chain) -> str:
+    """What the pilots on the workers have written until now, on both streams."""
+    found = [p for s in ("stdout", "stderr") for p in chain.grid.base.glob(f"ce_*/execute/dir_*/_condor_{s}")]
+    return "\n".join(p.read_text(errors="replace") for p in found if p.exists())
+
+
+@pytest.mark.slow
+def test_a_ce_that_is_down_at_the_start_holds_up_only_its_own_jobs(make_chain: MakeChain) -> None:
+    chain = make_chain(pools=("user", "wms", "ce_a"))
+    watch = submitted(chain, ALPHA, BETA)
+    look = until(watch, lambda w: w.count("only SiteA", "done") == 2, "the jobs of the CE that is up are done")
+    assert look.count("only SiteB", "idle") == 2
+    waiting = next(e for e in look.entries if e.name == "Beta")
+    assert waiting.waiting > 0 and waiting.held == 0
+    chain.grid.up(["ce_b"])
+    until(watch, watch.done, "the CE is up, and its jobs are done")
+    assert {jobs.output_of(chain.grid, j.id)["site"] for j in watch.look(0).jobs} == {"SiteA", "SiteB"}
+
+
+@pytest.mark.slow
+def test_a_user_schedd_that_dies_and_hangs_on_the_way_loses_nothing(make_chain: MakeChain) -> None:
+    chain = make_chain()
+    watch = submitted(chain, ALPHA, BETA)
+    until(watch, lambda w: w.pilots > 0, "there are pilots")
+    user = chain.grid["user"]
+    old = user.pid("SCHEDD")
+    user.signal("SCHEDD", signal.SIGKILL)
+    until(watch, lambda _: running(user, old), "the master has started it again", 60)
+    user.signal("SCHEDD", signal.SIGSTOP)
+    hung = time.time()
+    until(watch, lambda w: w.now > hung + 12, "some cycles have gone by")
+    status = chain.status("frontend")
+    assert status is not None and any("user@user.demo" in r.source and r.error for r in status.readings)
+    assert watch.look(time.time()).pilots > 0
+    user.signal("SCHEDD", signal.SIGCONT)
+    until(watch, watch.done, "all jobs are done")
+
+
+@pytest.mark.slow
+def test_a_stage_file_changed_after_signing_is_refused_by_name(make_chain: MakeChain) -> None:
+    chain = make_chain()
+    changed = sorted((chain.home("factory") / "stage").glob("validate_node.*.sh"))[0]
+    changed.write_text(changed.read_text() + "\n# not what was signed\n")
+    watch = submitted(chain, ALPHA)
+    until(watch, lambda w: "validate_node" in outputs(chain) and "Corruption" in outputs(chain), "the pilot says so")
+    assert watch.look(time.time()).slots == 0
+    text = outputs(chain)
+    assert changed.name in text and "Condor starting" not in text
+
+
+@pytest.mark.slow
+def test_malformed_and_lying_requests_stop_no_other(make_chain: MakeChain) -> None:
+    chain = make_chain()
+    head = 'MyType = "DaemonMaster"\nGlideinMyType = "glideclient"\nMyAddress = "<127.0.0.1:0>"\n'
+    target = 'ReqName = "Alpha@v1@demo_factory"\nReqGlidein = "Alpha@v1@demo_factory"\n'
+    bad = f'{head}{target}Name = "junk"\nClientName = 7\nReqIdleGlideins = "many"\n'
+    lie = (
+        f'{head}{target}Name = "Alpha@v1@demo_factory@evil"\nClientName = "demo_frontend.analysis"\n'
+        'FrontendName = "demo_frontend"\nGroupName = "analysis"\nReqIdleGlideins = 1000\nReqMaxGlideins = 1000\n'
+    )
+    config = chain.grid.client_config("factory@wms.demo", for_account=True)
+    for number, text in enumerate((bad, lie)):
+        path = config.parent / f"{number}.ad"
+        path.write_text(text)
+        path.chmod(0o644)
+        chain.grid.run_with(config, "condor_advertise", "UPDATE_MASTER_AD", str(path))
+    watch = submitted(chain, ALPHA)
+    until(watch, lambda w: len([p for p in w.problems if p.startswith("Factory: ")]) >= 2, "both are refused, by name")
+    look = until(watch, watch.done, "the jobs are done")
+    assert all(e.waiting + e.queued + e.running <= 3 for e in look.entries)
+    refused = "\n".join(look.problems)
+    assert "junk" in refused and "evil" in refused
