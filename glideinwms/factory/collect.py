@@ -21,6 +21,7 @@ from glideinwms.lib.reading import Reading
 from glideinwms.lib.reasons import Reason, Refusal
 
 SETTLE = 10.0
+STALE_EVERY = 600.0
 Row = Mapping[str, Any]
 
 
@@ -45,6 +46,7 @@ class ScheddMemory:
     address: ScheddAddress | None = None
     lost: bool = False
     touched: float = 0.0
+    stale_at: float = 0.0
     unknown: list[Unknown] = field(default_factory=list)
 
 
@@ -118,7 +120,7 @@ class Collector:
             Call(
                 name, "glideinwms.factory.fold:read_queue",
                 {"schedd": memory.address, "factory": policy.factory_name, "glidein": policy.glidein_name,
-                 "min_age": age, "files": files}, JOB_DEADLINE,
+                 "min_age": age, "files": files, "stale": now - memory.stale_at >= STALE_EVERY}, JOB_DEADLINE,
             )
             for name in names if (memory := self.schedds[name]).address
         ]  # fmt: skip
@@ -149,6 +151,9 @@ class Collector:
             memory.lost = True
             return ScheddState(name, reading.failed(str(answer.error)), f"queue of {name} is not known: {answer.error}")
         reading = reading.fresh(queue_of(answer.value), answer.began)
+        if answer.call.args["stale"] and all(row.get("JobStatus") == 5 for row in answer.value["exceptions"]):
+            # ages of days need no look each cycle; where one was found the next cycle looks again
+            memory.stale_at = now
         if answer.began <= memory.touched:
             return ScheddState(name, reading, "the reading began before our last act there ended")
         self._settle(memory, answer, now)

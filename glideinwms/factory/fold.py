@@ -43,10 +43,11 @@ def read_requests(collector: str, glidein: str, factory: str) -> dict[str, list[
 
 
 def read_queue(
-    schedd: ScheddAddress, factory: str, glidein: str, min_age: int, files: bool = True
+    schedd: ScheddAddress, factory: str, glidein: str, min_age: int, files: bool = True, stale: bool = True
 ) -> dict[str, Any]:  # fmt: skip
     """`groups`: counted rows of all our pilots; `exceptions`: those held or longer than `min_age` s in their state;
-    `method`: how the counts were had. Without `files` submit files are not told apart: each grouped column costs.
+    `method`: how the counts were had. Without `files` submit files are not told apart: each grouped column costs;
+    without `stale` only held ones are exceptions, and not asked for where no group is held.
     Grouped counts must agree with the schedd's own summary (decision 2)."""
     ours = f"(GlideinFactory =?= {quoted(factory)} && GlideinName =?= {quoted(glidein)})"
     counted = f"{ours} && (GlideinCredentialIdentifier =!= UNDEFINED)"
@@ -57,8 +58,11 @@ def read_queue(
     if abs(sum(int(r.get("JobCount", 0)) for r in rows) - total) > max(SLACK_JOBS, SLACK_SHARE * total):
         rows, method = by_slices(schedd, counted, total), "sliced"
     # most pilots fail the first half, which is evaluated first
-    odd = f"(JobStatus == 5 || (time() - EnteredCurrentStatus) > {min_age}) && {counted}"
-    return {"groups": rows, "exceptions": htc.query_jobs(schedd, odd, EXCEPTION), "method": method}
+    odd = f"(JobStatus == 5 || (time() - EnteredCurrentStatus) > {min_age})" if stale else "JobStatus == 5"
+    exceptions: list[dict[str, Any]] = []
+    if stale or any(r.get("JobStatus") == 5 for r in rows):
+        exceptions = htc.query_jobs(schedd, f"{odd} && {counted}", EXCEPTION)
+    return {"groups": rows, "exceptions": exceptions, "method": method}
 
 
 def by_slices(schedd: ScheddAddress, constraint: str, total: int, size: int = SLICE) -> list[dict[str, Any]]:

@@ -129,3 +129,23 @@ def test_an_operator_removes_without_the_rail(tmp_path: Path) -> None:
     assert s.schedd.count() == 5
     assert not s.say("remove", entry="Z").ok
     assert not s.say("remove", entry="A", states="jumping").ok
+
+
+def test_what_is_out_of_the_ordinary_is_not_asked_for_each_cycle(tmp_path: Path) -> None:
+    """Ages of days are looked at every ten minutes, and each cycle while some are too old; held pilots always."""
+    scene = Scene(tmp_path, entry(stale_idle=86400, remove_max_per_cycle=2))
+    scene.ask(5)
+    scene.cycle(2)
+    scene.schedd.set("true", -1, EnteredCurrentStatus=int(scene.world.clock()) - 2 * 86400)
+    gone = []
+    for _ in range(14):
+        before = scene.row().counts.idle
+        scene.ask(0)
+        scene.cycle()
+        gone.append(before - scene.row().counts.idle)
+    assert sum(gone) == 5, "once seen, they go at the configured rate"
+    scene.ask(3)
+    scene.cycle(2)
+    scene.schedd.set("true", 1, JobStatus=5, HoldReasonCode=3, NumSystemHolds=1)
+    scene.cycle(2)
+    assert [r.group for r in scene.row().removals] == ["held_unrecoverable"], "after a cycle without other work"
