@@ -72,9 +72,16 @@ TREE: dict[str, tuple[str, dict[str, Verb] | Verb]] = {
             "convert": Verb("glideinwms.cli.config:frontend_convert", "The shortest file that means the same."),
             "run": Verb("glideinwms.cli.frontend:run", "Run the daemon."),
             "status": Verb("glideinwms.cli.frontend:status", "What the daemon says of itself."),
+            "plan": Verb("glideinwms.cli.explain:plan", "What a cycle decided, or would with another policy."),
+            "explain": Verb("glideinwms.cli.explain:explain", "Why entries are asked for what they are."),
+            "replay": Verb("glideinwms.cli.explain:replay", "Decide recorded cycles anew, and compare."),
             "downtime": Verb("glideinwms.cli.frontend:downtime", "Downtimes of the whole Frontend."),
             "remove": Verb("glideinwms.cli.frontend:remove", "Ask the Factories to remove pilots."),
         },
+    ),
+    "job": (
+        "A user's job.",
+        {"explain": Verb("glideinwms.cli.explain:job", "Which entries it fits, what stops the others, what is asked.")},
     ),
     "demo": (
         "A whole grid on this machine.",

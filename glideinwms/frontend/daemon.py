@@ -63,8 +63,10 @@ class FrontendDaemon:
         return self.work_dir / "state"
 
     def load(self) -> FrontendPolicy:
-        """The policy on disk now."""
-        return load_policy(self.work_dir)
+        """The policy on disk now; a copy is kept for replays."""
+        policy = load_policy(self.work_dir)
+        policyfile.keep(self.work_dir / policyfile.NAME, policy.generation, self.state)
+        return policy
 
     def collect(self, policy: FrontendPolicy, now: float) -> Snapshot:
         """All reads; nothing but the look for the master while that one works."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +14,7 @@ from glideinwms.lib.jsondata import from_json
 
 T = TypeVar("T")
 NAME = "policy.json"
+KEPT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +40,18 @@ def load(kind: type[T], path: Path, schema: int, side: str) -> T:
     if found != schema:
         raise ConfigError(f"has schema {found}, this program reads {schema}", where=str(path), hint=hint)
     return from_json(kind, data, where=str(path))
+
+
+def keep(path: Path, generation: str, state: Path) -> None:
+    """Keep a copy of the policy in force, so that its cycles can be replayed; the oldest of more than 10 go."""
+    copy = kept(state, generation)
+    copy.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+    if not copy.exists() or copy.read_bytes() != path.read_bytes():
+        shutil.copyfile(path, copy)
+    for old in sorted(copy.parent.glob("*.json"), key=lambda p: p.stat().st_mtime)[:-KEPT]:
+        old.unlink(missing_ok=True)
+
+
+def kept(state: Path, generation: str) -> Path:
+    """Where that copy is."""
+    return state / "policies" / f"{generation or 'none'}.json"

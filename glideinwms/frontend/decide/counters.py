@@ -1,43 +1,33 @@
-"""Bit-sliced counters: many counts at once, one per entry, added to by masks of entries.
-
-Plane b holds bit b of every count, so adding a weight to the thousand counts of a mask costs a few integer operations.
-"""
+"""Many sums over masks of entries at once: all numbers of a mask travel as fields of one integer."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 
-class Sliced:
-    """Counts of `size` entries, all zero at first."""
+# bits of a field; each sum stays below: 2^40 jobs, of 2^31 cores each, shares in units of 2^-60 job
+JOBS, CORES, SHARE = 40, 80, 104
+WIDTH = JOBS + CORES + SHARE
 
-    __slots__ = ("_planes", "size")
 
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self._planes: list[int] = []
+def packed(kind: int, jobs: int, cores: int, share: int) -> int:
+    """The sums of one job type, in their fields."""
+    return (jobs | cores << JOBS | share << (JOBS + CORES)) << (kind * WIDTH)
 
-    def add(self, mask: int, weight: int) -> None:
-        """Add `weight` (>= 0) to every count whose bit is set in `mask`."""
-        if not mask:
-            return
-        planes, bit = self._planes, 0
-        while weight:
-            if weight & 1:
-                carry, at = mask, bit
-                while carry:
-                    if at >= len(planes):
-                        planes.extend([0] * (at + 1 - len(planes)))
-                    planes[at], carry = planes[at] ^ carry, planes[at] & carry
-                    at += 1
-            weight >>= 1
-            bit += 1
 
-    def totals(self) -> list[int]:
-        """The counts, in the order of the bits."""
-        counts = [0] * self.size
-        for bit, plane in enumerate(self._planes):
-            value = 1 << bit
-            while plane:
-                low = plane & -plane
-                counts[low.bit_length() - 1] += value
-                plane ^= low
-        return counts
+def unpacked(total: int, kind: int) -> tuple[int, int, int]:
+    """(jobs, cores, share) of one job type."""
+    own = total >> (kind * WIDTH)
+    jobs, cores = own & ((1 << JOBS) - 1), own >> JOBS & ((1 << CORES) - 1)
+    return jobs, cores, own >> (JOBS + CORES) & ((1 << SHARE) - 1)
+
+
+def spread(weights: Mapping[int, int], size: int) -> list[int]:
+    """For each of `size` entries the sum of the weights of the masks that hold its bit."""
+    totals = [0] * size
+    for mask, weight in weights.items():
+        bits = f"{mask:b}"[::-1]
+        at = bits.find("1")
+        while at >= 0:
+            totals[at] += weight
+            at = bits.find("1", at + 1)
+    return totals

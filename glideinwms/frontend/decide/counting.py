@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
-from glideinwms.frontend.decide.counters import Sliced
+from glideinwms.frontend.decide.counters import JOBS, packed, spread, unpacked
 from glideinwms.frontend.decide.matching import Matcher
 from glideinwms.frontend.decide.plan import JobCounts
 from glideinwms.frontend.decide.safe import cpus
@@ -16,46 +16,7 @@ TYPES = ("IdleAll", "Idle", "OldIdle", "Idle_3600", "VomsIdle", "Running")
 # Shares are added up in units of 2^-60 job: exact for ceil() unless a true share lies within 1e-9 above a whole number.
 UNIT = 1 << 60
 NEAR = UNIT // 10**9
-
-
-@dataclass(slots=True)
-class TypeCount:
-    """Jobs of one type, by the mask of the entries they match and their cores."""
-
-    size: int
-    by_mask: dict[tuple[int, int], int] = field(default_factory=dict)
-
-    def straight(self) -> list[int]:
-        """Jobs that match, by entry."""
-        return self._sum(lambda mask, cores, jobs: jobs)
-
-    def cores(self) -> list[int]:
-        """RequestCpus of the jobs that match, summed up."""
-        return self._sum(lambda mask, cores, jobs: jobs * cores)
-
-    def shares(self) -> list[int]:
-        """Proportional counts in units: each job is shared evenly among the entries that it matches."""
-        return self._sum(lambda mask, cores, jobs: jobs * UNIT // mask.bit_count())
-
-    def only_here(self) -> list[int]:
-        """Jobs whose only entry is this one."""
-        counts = [0] * self.size
-        for (mask, _), jobs in self.by_mask.items():
-            if mask and not mask & (mask - 1):
-                counts[mask.bit_length() - 1] += jobs
-        return counts
-
-    def _sum(self, weight: Callable[[int, int, int], int]) -> list[int]:
-        total = Sliced(self.size)
-        for (mask, cores), jobs in self.by_mask.items():
-            if mask:
-                total.add(mask, weight(mask, cores, jobs))
-        return total.totals()
-
-    @property
-    def unmatched(self) -> int:
-        """Jobs that match no entry."""
-        return sum(jobs for (mask, _), jobs in self.by_mask.items() if not mask)
+MAX_CPUS = 2**31 - 1
 
 
 def round_up(units: int) -> int:
@@ -72,18 +33,23 @@ def glidein_cores(entry: Entry) -> int:
     return max(cpus(entry.attrs) * nodes, 1)
 
 
-def counts(count: TypeCount, entries: Sequence[Entry]) -> list[JobCounts]:
-    """The four numbers of one job type for every entry. prop_mc in doubles, in the deployed order of operations."""
-    straight, cores, units, here = count.straight(), count.cores(), count.shares(), count.only_here()
-    rows = []
-    for i, entry in enumerate(entries):
-        if not straight[i]:
-            rows.append(JobCounts())
-            continue
-        exact = _whole(units[i])
-        mc = ceil((cores[i] * exact / straight[i]) / glidein_cores(entry))
-        rows.append(JobCounts(straight[i], round_up(units[i]), here[i], mc))
+def counts(found: Tally, entries: Sequence[Entry]) -> dict[str, list[JobCounts]]:
+    """The four numbers of each job type for every entry. prop_mc in doubles, in the deployed order of operations."""
+    sums, sizes = found.sums(), [glidein_cores(e) for e in entries]
+    rows: dict[str, list[JobCounts]] = {}
+    for kind, name in enumerate(TYPES):
+        here = found.only_here(name)
+        rows[name] = [_counts(*unpacked(sums[i], kind), here.get(1 << i, 0), sizes[i]) for i in range(len(entries))]
     return rows
+
+
+NONE = JobCounts()
+
+
+def _counts(jobs: int, cores: int, share: int, here: int, size: int) -> JobCounts:
+    if not jobs:
+        return NONE
+    return JobCounts(jobs, round_up(share), here, ceil((cores * _whole(share) / jobs) / size))
 
 
 def _whole(units: int) -> float:
@@ -104,27 +70,39 @@ class Unmatched:
 
 @dataclass(slots=True)
 class Tally:
-    """All job types of one group, and who was rejected by what: per conjunct, entries rejected first -> jobs."""
+    """All job types of one group: type -> (mask of the entries that match, cores) -> jobs; `left`: mask that is left
+    before each conjunct and after the last -> idle jobs, each time in a field of `JOBS` bits."""
 
+    everything: int
     size: int
     conjuncts: int
-    types: dict[str, TypeCount] = field(init=False)
-    first_rejected: list[dict[int, int]] = field(init=False)
+    types: dict[str, dict[tuple[int, int], int]] = field(default_factory=lambda: {t: {} for t in TYPES})
+    left: dict[int, int] = field(default_factory=dict)
     unmatched: list[Unmatched] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.types = {t: TypeCount(self.size) for t in TYPES}
-        self.first_rejected = [{} for _ in range(self.conjuncts)]
+    def sums(self) -> list[int]:
+        """By entry the packed (jobs, cores, share) of each type. Each job is shared evenly among its entries."""
+        weights: dict[int, int] = {}
+        for kind, name in enumerate(TYPES):
+            for (mask, cores), jobs in self.types[name].items():
+                if mask:
+                    weight = packed(kind, jobs, jobs * cores, jobs * UNIT // mask.bit_count())
+                    weights[mask] = weights.get(mask, 0) + weight
+        return spread(weights, self.size)
+
+    def only_here(self, name: str) -> dict[int, int]:
+        """Jobs whose only entry is the one with this bit."""
+        found: dict[int, int] = {}
+        for (mask, _), jobs in self.types[name].items():
+            if not mask & (mask - 1):
+                found[mask] = found.get(mask, 0) + jobs
+        return found
 
     def rejected(self) -> list[list[int]]:
-        """Per conjunct and entry the idle jobs that it rejected first."""
-        found = []
-        for by_mask in self.first_rejected:
-            total = Sliced(self.size)
-            for mask, jobs in by_mask.items():
-                total.add(mask, jobs)
-            found.append(total.totals())
-        return found
+        """Per conjunct and entry the idle jobs that it rejected first: what was left, less what is left after it."""
+        totals, low = spread(self.left, self.size), (1 << JOBS) - 1
+        shifts = [k * JOBS for k in range(self.conjuncts)]
+        return [[(t >> at & low) - (t >> at + JOBS & low) for t in totals] for at in shifts]
 
 
 def job_of(table: JobTable, values: Sequence[Value | None]) -> dict[str, Value]:
@@ -133,33 +111,36 @@ def job_of(table: JobTable, values: Sequence[Value | None]) -> dict[str, Value]:
 
 
 def request_cpus(value: Value | None) -> int:
-    """RequestCpus, 1 where absent or no number."""
+    """RequestCpus, 1 where absent or no number; bounded, since users write it."""
     try:
-        return 1 if value is None else int(value)
+        return 1 if value is None else min(max(int(value), 0), MAX_CPUS)
     except (ValueError, OverflowError):
         return 1
 
 
 def tally(tables: Sequence[JobTable], matcher: Matcher, size: int) -> Tally:
     """Match every class once and add its jobs up."""
-    result = Tally(size, len(matcher.law))
+    result = Tally(matcher.everything, size, len(matcher.law))
     for table in tables:
         _tally_table(table, matcher, result)
     return result
 
 
 def _tally_table(table: JobTable, matcher: Matcher, result: Tally) -> None:
-    look, everything, rejections = matcher.bind(table.names), matcher.everything, result.first_rejected
+    look, everything, left = matcher.bind(table.names), matcher.everything, result.left
     cpus_at = table.names.index("RequestCpus") if "RequestCpus" in table.names else -1
-    by_type = [result.types[t].by_mask for t in TYPES]
+    by_type = [result.types[t] for t in TYPES]
     for row in table.rows:
-        masks, remaining, idle = look(row.values), everything, row.idle
-        for mask, by_mask in zip(masks, rejections, strict=True):
-            rejected = remaining & ~mask
-            if rejected:
-                if idle:
-                    by_mask[rejected] = by_mask.get(rejected, 0) + idle
-                remaining &= mask
+        masks, remaining, idle, at = look(row.values), everything, row.idle, 0
+        before, fields = everything, idle
+        for mask in masks:
+            remaining &= mask
+            if remaining != before:
+                left[before] = left.get(before, 0) + fields
+                before, fields = remaining, 0
+            at += JOBS
+            fields |= idle << at
+        left[before] = left.get(before, 0) + fields
         if not remaining and idle:
             result.unmatched.append(Unmatched(table, row.values, idle, tuple(masks)))
         key = remaining, 1 if cpus_at < 0 else request_cpus(row.values[cpus_at])

@@ -27,7 +27,7 @@ def decide_group(
     conj = law(group)
     down = sum(1 << i for i, e in enumerate(entries) if e.in_downtime) if group.ignore_down_entries else 0
     found = counting.tally(inputs.jobs, matcher(group, entries, down, cache, conj), len(entries))
-    by_type = {t: counting.counts(c, entries) for t, c in found.types.items()}
+    by_type = counting.counts(found, entries)
     rejected = found.rejected()
     totals = Totals(
         inputs.total, inputs.idle, snapshot.frontend_total, snapshot.frontend_idle, snapshot.pool_total,
@@ -44,7 +44,7 @@ def decide_group(
         tuple((c.text, c.origin) for c in conj),
         tuple(plans),
         _unmatched(found, len(entries)),
-        found.types["IdleAll"].unmatched,
+        found.only_here("IdleAll").get(0, 0),
         sum(r.idle for r in rows),
         sum(r.idle_600 for r in rows),
         sum(r.idle_3600 for r in rows),

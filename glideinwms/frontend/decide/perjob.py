@@ -16,6 +16,9 @@ from glideinwms.frontend.policy import GroupPolicy
 
 Ad = Mapping[str, Any]
 IDLE, RUNNING = 1, 2
+IDENTITY = (*fold_slots.IDENTITY, "GLIDECLIENT_Name", "GLIDECLIENT_ReqNode", "GLIDEIN_Schedd", "IS_MONITOR_VM")
+COUNTED = ("State", "Activity", "Cpus", "Memory", "PartitionableSlot", "SlotType", "TotalSlots", "TotalSlotCpus",
+           "TotalGpus", "Gpus")  # fmt: skip
 PLAIN = (str, int, float, bool, type(None))
 
 
@@ -70,20 +73,27 @@ def group_input(
     """A group's tables. `slots` are startd ads, dynamic ones included; those of other groups are left out. Jobs run
     *here* by their RemoteHost, where the law still lets them."""
     own, client = list(queues), f"{frontend}.{group.name}"
-    counted: dict[str, dict[str, list[Ad]]] = {}
+    counted: dict[tuple[Any, ...], int] = {}
     places: dict[str, tuple[str, str]] = {}
+    known: dict[tuple[Any, ...], tuple[str, str] | None] = {}
     for ad in slots:
-        request = fold_slots.request_name(ad)
-        if request is None or fold_slots.client_of(ad, request) != client:
+        get = ad.get
+        key = tuple([get(n) for n in IDENTITY])
+        if key not in known:
+            request = fold_slots.request_name(ad)
+            own_slot = request is not None and fold_slots.client_of(ad, request) == client
+            known[key] = (str(request), fold_slots.pool_of(ad)) if own_slot else None
+        place = known[key]
+        if place is None:
             continue
-        credential = str(ad.get("GLIDEIN_CredentialIdentifier", ""))
-        counted.setdefault(request, {}).setdefault(credential, []).append(ad)
-        if ad.get("State") == "Claimed" or ad.get("PartitionableSlot") is True:
-            places[str(ad.get("Name"))] = request, fold_slots.pool_of(ad)
+        kind = (place[0], str(get("GLIDEIN_CredentialIdentifier", "")), *[get(n) for n in COUNTED])
+        counted[kind] = counted.get(kind, 0) + 1
+        if get("State") == "Claimed" or get("PartitionableSlot") is True:
+            places[str(get("Name"))] = place
     here = running_here(group, own, entries, places, cache or MatchCache())
     found = {
-        request: _entry_slots(buckets, group.limits.min_memory, here.get(request, (0, 0)))
-        for request, buckets in counted.items()
+        request: _entry_slots(by_credential, here.get(request, (0, 0)))
+        for request, by_credential in _tallies(counted, group.limits.min_memory).items()
     }
     return GroupInput(
         group.name, tuple(q.table for q in own), tuple(entries), found,
@@ -113,11 +123,20 @@ def running_here(
     return {request: (n, len(glideins[request])) for request, n in jobs.items()}
 
 
-def _entry_slots(buckets: Mapping[str, Sequence[Ad]], min_memory: float, here: tuple[int, int]) -> EntrySlots:
+def _tallies(counted: Mapping[tuple[Any, ...], int], min_memory: float) -> dict[str, dict[str, fold_slots.Tally]]:
+    """Slots by request name and credential, each kind of slot looked at once."""
+    found: dict[str, dict[str, fold_slots.Tally]] = {}
+    for (request, credential, *values), n in counted.items():
+        ad = {name: v for name, v in zip(COUNTED, values, strict=True) if v is not None}
+        one = astuple(fold_slots.tally([ad], min_memory))
+        own = found.setdefault(request, {}).setdefault(credential, fold_slots.Tally())
+        own.add(fold_slots.Tally(*(v * n for v in one)))
+    return found
+
+
+def _entry_slots(by_credential: Mapping[str, fold_slots.Tally], here: tuple[int, int]) -> EntrySlots:
     total = fold_slots.Tally()
-    by_credential = {}
-    for credential, ads in buckets.items():
-        part = fold_slots.tally(ads, min_memory)
+    for part in by_credential.values():
         total.add(part)
-        by_credential[credential] = SlotCounts(*astuple(part))
-    return EntrySlots(SlotCounts(*astuple(total)), by_credential, here[1], here[0])
+    split = {c: SlotCounts(*astuple(t)) for c, t in by_credential.items()}
+    return EntrySlots(SlotCounts(*astuple(total)), split, here[1], here[0])

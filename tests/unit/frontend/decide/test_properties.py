@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glideinwms.frontend.decide import MatchCache, decide
-from glideinwms.frontend.decide.counting import UNIT, TypeCount, counts
+from glideinwms.frontend.decide.counters import unpacked
+from glideinwms.frontend.decide.counting import UNIT, Tally, counts
 from glideinwms.frontend.decide.plan import Plan
 from glideinwms.frontend.decide.request import Totals, curbs, decide_numbers, limits
 from glideinwms.frontend.decide.tables import (
@@ -72,10 +73,16 @@ def test_shares_sum_to_the_jobs_that_match(found: tuple[JobTable, ...]) -> None:
 
     mine = entries()
     tally = counting.tally(found, matcher(own(), mine, 0, MatchCache(), law(own())), len(mine))
-    for kind, count in tally.types.items():
-        matched = sum(jobs for (mask, _), jobs in count.by_mask.items() if mask)
+    sums = tally.sums()
+    for kind, name in enumerate(counting.TYPES):
+        by_mask = tally.types[name]
+        matched = sum(jobs for (mask, _), jobs in by_mask.items() if mask)
         # each share is exact to 2^-60 job for each distinct set of entries
-        assert abs(sum(count.shares()) - matched * UNIT) <= len(count.by_mask) * len(mine), kind
+        shares = sum(unpacked(total, kind)[2] for total in sums)
+        assert abs(shares - matched * UNIT) <= len(by_mask) * len(mine), name
+        assert sum(unpacked(total, kind)[0] for total in sums) == sum(
+            m.bit_count() * n for (m, _), n in by_mask.items()
+        )
 
 
 @given(tables, rows, few)
@@ -90,11 +97,11 @@ def test_more_demand_never_counts_less(found: tuple[JobTable, ...], more: JobCla
 def test_more_demand_may_need_fewer_pilots() -> None:
     """prop_mc goes by the mean of the cores: nine small jobs beside a big one make that mean smaller."""
     mine = (Entry("E", "wms", {}), *(Entry(f"X{i}", "wms", {}) for i in range(99)))
-    count = TypeCount(100)
-    count.by_mask[(1, 8)] = 1
-    assert counts(count, mine)[0].prop_mc == 8
-    count.by_mask[((1 << 100) - 1, 1)] = 9
-    assert counts(count, mine)[0].prop_mc == 2
+    tally = Tally((1 << 100) - 1, 100, 0)
+    tally.types["Idle"][(1, 8)] = 1
+    assert counts(tally, mine)["Idle"][0].prop_mc == 8
+    tally.types["Idle"][((1 << 100) - 1, 1)] = 9
+    assert counts(tally, mine)["Idle"][0].prop_mc == 2
 
 
 @given(few, few, slots, totals, all_limits, frontends, st.booleans())

@@ -1,0 +1,250 @@
+"""`gwms frontend plan|explain|replay` and `gwms job explain`: the production decision on what a cycle recorded.
+
+Exit codes beside the common ones: `replay` and `plan --config` 1 if something is decided otherwise; `job explain` 1 if
+no entry of any group takes the job.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from glideinwms.cli import output, render
+from glideinwms.cli.frontend import DEFAULT, Group
+from glideinwms.cli.output import Json
+from glideinwms.frontend import recorded
+from glideinwms.frontend.decide.explain import Verdict, explain_class
+from glideinwms.frontend.decide.plan import EntryPlan, GroupPlan, Plan
+from glideinwms.frontend.decide.tables import EntrySlots, Value
+from glideinwms.frontend.policy import FrontendPolicy
+from glideinwms.lib import policyfile, status
+from glideinwms.lib.errors import GwmsError, StateError
+from glideinwms.lib.jsondata import to_json
+from glideinwms.lib.records import Ring
+
+WorkDir = Annotated[Path, typer.Option("--work-dir", envvar="GWMS_FRONTEND_DIR", help="The Frontend's work directory.")]
+Cycle = Annotated[int | None, typer.Option("--cycle", help="A recorded cycle; the newest by default.")]
+SnapshotFile = Annotated[str, typer.Option("--snapshot", help="A recorded cycle's file, or `last`.")]
+Config = Annotated[Path | None, typer.Option("--config", exists=True, help="Decide with this policy.json.")]
+Class = Annotated[list[str] | None, typer.Option("--class", help="ATTRIBUTE=VALUE of a class of jobs; repeat.")]
+
+
+def _record(work_dir: Path, cycle: int | None, snapshot: str) -> recorded.Record:
+    if snapshot in ("", "last"):
+        return recorded.read(work_dir / "state", cycle)
+    return recorded.read_file(Path(snapshot))
+
+
+def _policy(work_dir: Path, kept: recorded.Record, config: Path | None) -> FrontendPolicy:
+    """The given policy, else the one the cycle obeyed, else the one in force."""
+    copy = policyfile.kept(work_dir / "state", kept.generation)
+    return recorded.load_policy(config or (copy if copy.exists() else work_dir / policyfile.NAME))
+
+
+def _plan(kept: recorded.Record, policy: FrontendPolicy, anew: bool) -> Plan:
+    return recorded.replay(kept, policy) if anew or not kept.plan.groups else kept.plan
+
+
+def plan(
+    work_dir: WorkDir = DEFAULT, cycle: Cycle = None, snapshot: SnapshotFile = "", config: Config = None,
+    group: Group = "", as_json: Json = False,
+) -> None:  # fmt: skip
+    """What a cycle decided for each entry; with --config, how requests would change."""
+    kept = _record(work_dir, cycle, snapshot)
+    if config is not None:
+        _changes(kept, recorded.load_policy(config), as_json)
+    found = kept.plan if kept.plan.groups else recorded.replay(kept, _policy(work_dir, kept, None))
+    shown = [g for g in found.groups if group in ("", g.name)]
+    if as_json:
+        output.print_json({"cycle": kept.cycle, "generation": kept.generation, "groups": shown})
+        return
+    print(f"cycle {kept.cycle} of {output.clock(kept.began)}, policy {kept.generation}")
+    rows = [
+        [g.name, e.entry, e.jobs["Idle"].count, e.jobs["Idle"].prop_mc, e.idle, e.max_glideins, e.removal,
+         "; ".join([*map(render.clip, e.clips), *map(render.refusal, e.refusals)])]
+        for g in shown for e in g.entries
+    ]  # fmt: skip
+    output.table(["GROUP", "ENTRY", "JOBS", "SHARE", "IDLE", "MAX", "REMOVE", "WHY"], rows)
+
+
+def _changes(kept: recorded.Record, policy: FrontendPolicy, as_json: bool) -> None:
+    old, new = kept.plan, recorded.replay(kept, policy)
+    found = recorded.differences(old, new)
+    if as_json:
+        output.print_json({"cycle": kept.cycle, "changes": found})
+    else:
+        rows = [
+            [g, name, *(x for e in pair for x in ((e.idle, e.max_glideins, e.removal) if e else ("-", "-", "-")))]
+            for g, entries in found.items() for name, pair in entries.items()
+        ]  # fmt: skip
+        output.table(["GROUP", "ENTRY", "IDLE", "MAX", "REMOVE", "-> IDLE", "-> MAX", "-> REMOVE"], rows)
+    for one in new.groups:
+        for problem in one.problems:
+            print(f"group {one.name}: {problem}", file=sys.stderr)
+    sys.exit(1 if found or any(g.problems for g in new.groups) else 0)
+
+
+def replay(
+    directory: Annotated[Path | None, typer.Argument(help="A directory of recorded cycles.")] = None,
+    work_dir: WorkDir = DEFAULT, config: Config = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Decide recorded cycles anew, and compare."""
+    folder = directory or work_dir / "state/cycles"
+    if not folder.is_dir() or not (paths := Ring(folder).paths()):
+        raise StateError("no cycle is recorded there", where=str(folder), hint="give a state/cycles directory")
+    base = folder.parent.parent if directory else work_dir
+    found: dict[int, Any] = {}
+    for path in paths:
+        kept = recorded.read_file(path)
+        found[kept.cycle] = recorded.differences(kept.plan, recorded.replay(kept, _policy(base, kept, config)))
+    if as_json:
+        output.print_json(found)
+    else:
+        for number, groups in found.items():
+            names = [f"{g}/{e}" for g, entries in groups.items() for e in entries]
+            print(f"cycle {number}: {f'{len(names)} entries differ: ' + ', '.join(names) if names else 'same plan'}")
+    sys.exit(1 if any(found.values()) else 0)
+
+
+def explain(
+    entries: Annotated[list[str] | None, typer.Argument(help="Entries or request names; all by default.")] = None,
+    work_dir: WorkDir = DEFAULT, cycle: Cycle = None, snapshot: SnapshotFile = "", config: Config = None,
+    group: Group = "", of_class: Class = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Why entries are asked for what they are, step by step; with --class, for jobs with these attributes."""
+    if of_class:
+        job("", of_class, work_dir, cycle, snapshot, config, group, "", as_json)
+    kept = _record(work_dir, cycle, snapshot)
+    made, told, wanted = (
+        _plan(kept, _policy(work_dir, kept, config), config is not None),
+        _told(work_dir),
+        set(entries or ()),
+    )
+    rows = [(g, e) for g in made.groups if group in ("", g.name) for e in g.entries
+            if not wanted or {e.entry, e.entry.split("@")[0]} & wanted]  # fmt: skip
+    if not rows:
+        raise StateError("no such entry in this cycle", where="explain", hint="see gwms frontend plan")
+    if as_json:
+        output.print_json([{"group": g.name, "entry": e, "factory": told.get((g.name, e.entry), {})} for g, e in rows])
+        return
+    slots = {g.name: g.slots for g in kept.snapshot.groups}
+    for g, e in rows:
+        print("\n".join(entry_lines(g, e, slots.get(g.name, {}).get(e.entry), told.get((g.name, e.entry), {}))))
+
+
+def _told(work_dir: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """What the Factories said of our requests in the newest cycle."""
+    try:
+        groups = status.read(work_dir / "state/status.json").summary.get("groups", {})
+    except GwmsError:
+        return {}
+    return {(n, e["entry"]): e.get("factory", {}) for n, g in groups.items() for e in g["entries"]}
+
+
+def entry_lines(g: GroupPlan, e: EntryPlan, slots: EntrySlots | None, told: Mapping[str, Any]) -> list[str]:
+    """One (group, entry): jobs, clauses that rejected, request with its clips, credentials, Factory, pilots."""
+    idle = e.jobs["Idle"]
+    out = [
+        f"{g.name} at {e.entry}: {idle.count} idle jobs match, {idle.hereonly} nowhere else; "
+        f"its share is {idle.prop} jobs, {idle.prop_mc} pilots",
+        *(
+            f"  {n} jobs rejected by {g.conjuncts[int(k)][0]}  ({g.conjuncts[int(k)][1]})"
+            for k, n in e.rejected.items()
+        ),
+        f"  request: {e.idle} idle pilots, at most {e.max_glideins}, remove {e.removal}",
+        *(f"    {render.clip(c)}" for c in e.clips),
+        *(f"  credential {s.credential}: {s.idle} idle, at most {s.max_glideins}" for s in e.shares),
+        *(f"  left out {r.where}: {render.refusal(r)}" for r in e.refusals),
+        *(f"  the Factory says {k}: {v}" for k, v in told.items()),
+    ]
+    c = slots.counts if slots else None
+    out.append(f"  pilots: {c.total} slots, {c.running} running, {c.idle} idle, {c.failed} failed" if c
+               else "  pilots: none has joined the pool")  # fmt: skip
+    return out
+
+
+def job(
+    name: Annotated[str, typer.Argument(metavar="[ID]", help="ClusterId.ProcId, asked of the schedds.")] = "",
+    of_class: Class = None, work_dir: WorkDir = DEFAULT, cycle: Cycle = None, snapshot: SnapshotFile = "",
+    config: Config = None, group: Group = "",
+    schedd: Annotated[str, typer.Option("--schedd", help="Only this schedd.")] = "", as_json: Json = False,
+) -> None:  # fmt: skip
+    """Which entries a job fits, which condition stops it at the others, and what is asked of those it fits."""
+    kept = _record(work_dir, cycle, snapshot)
+    policy = _policy(work_dir, kept, config)
+    names = sorted({a.name for g in policy.groups for a in g.job_attrs} | {"RequestCpus"})
+    if not name and not of_class:
+        raise StateError("neither a job nor a class is given", where="job explain", hint="give an ID, or --class A=v")
+    attrs = look_up(name, names, policy, schedd) if name else dict(map(_pair, of_class or ()))
+    made, told = _plan(kept, policy, config is not None), _told(work_dir)
+    inputs, plans = {g.name: g for g in kept.snapshot.groups}, {g.name: g for g in made.groups}
+    verdicts = {
+        g.name: explain_class(inputs[g.name], g, attrs)
+        for g in policy.groups
+        if group in ("", g.name) and g.name in inputs and g.name in plans
+    }
+    fits = {n: [e for e in plans[n].entries if e.entry in {v.entry for v in rows if v.matches}]
+            for n, rows in verdicts.items()}  # fmt: skip
+    if as_json:
+        shown = {n: {"entries": rows, "plan": fits[n]} for n, rows in verdicts.items()}
+        output.print_json({"job": attrs, "groups": shown})
+    else:
+        print(f"job with {render.values(attrs)}")
+        for n, rows in verdicts.items():
+            print("\n".join(_verdict_lines(n, rows)))
+            for e in fits[n]:
+                print("\n".join(entry_lines(plans[n], e, inputs[n].slots.get(e.entry), told.get((n, e.entry), {}))))
+    sys.exit(0 if any(fits.values()) else 1)
+
+
+def _verdict_lines(group: str, rows: Sequence[Verdict]) -> list[str]:
+    out = [f"group {group}: fits {sum(v.matches for v in rows)} of {len(rows)} entries"]
+    for v in rows:
+        if v.matches:
+            continue
+        why = v.conjunct or str(v.reason)
+        seen = "; ".join(t for t in (render.values(v.job_values), render.values(v.entry_values), v.error) if t)
+        out.append(f"  {v.entry}: {why}  ({v.origin or v.reason}): {seen}")
+    return out
+
+
+def _pair(text: str) -> tuple[str, Value]:
+    """`A=7`: numbers and booleans are read as such, quotes make a text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise StateError(f"{text!r} is not ATTRIBUTE=VALUE", where="--class", hint="for example --class RequestCpus=8")
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, {"true": True, "false": False}.get(value.lower(), value.strip("\"'"))
+
+
+def look_up(name: str, names: Sequence[str], policy: FrontendPolicy, schedd: str) -> dict[str, Value]:
+    """The match attributes of a job in one of the schedds; a StateError if it is in none that answers."""
+    from glideinwms.lib.htc import ScheddAddress, quoted
+    from glideinwms.lib.readers import Call, ReaderPool
+
+    cluster, _, proc = name.partition(".")
+    if not cluster.isdigit() or not (proc or "0").isdigit():
+        raise StateError(f"{name!r} is not ClusterId.ProcId", where="job explain", hint="for example 12.0")
+    where = f"ClusterId == {cluster} && ProcId == {proc or 0}"
+    with ReaderPool() as pool:
+        found = pool.one(Call("user pool", "glideinwms.lib.htc:locate_schedds", {"collector": policy.user_collector}))
+        if found.error is not None:
+            raise found.error
+        for ad in found.value or ():
+            if schedd and ad["Name"] != schedd:
+                continue
+            address = ScheddAddress(str(ad["Name"]), str(ad["MyAddress"]))
+            args = {"schedd": address, "constraint": where, "projection": [*names]}
+            answer = pool.one(Call(address.name, "glideinwms.lib.htc:query_jobs", args))
+            if answer.error is None and answer.value:
+                return {n: v for n, v in to_json(answer.value[0]).items() if n in names}
+    raise StateError(f"job {name} is in no schedd that answers", where=quoted(policy.user_collector),
+                     hint="name its attributes with --class")  # fmt: skip
