@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from glideinwms.demo.grid import Grid
 from glideinwms.factory.eventlog import Clock, Event, Position, parse, read_new
 
 htcondor2 = pytest.importorskip("htcondor2", reason="needs the HTCondor bindings")
@@ -126,3 +127,23 @@ def test_a_date_without_a_year_is_never_in_the_future() -> None:
 
 def test_no_file_says_nothing(tmp_path: Path) -> None:
     assert ours(Position(tmp_path / "none.log")) == []
+
+
+@pytest.mark.condor
+@pytest.mark.parametrize("options", ["", "ISO_DATE", "ISO_DATE UTC SUB_SECOND"], ids=["default", "iso", "utc"])
+def test_the_log_of_a_real_schedd(make_grid: Callable[..., Grid], options: str) -> None:
+    form = {"DEFAULT_USERLOG_FORMAT_OPTIONS": options} if options else {}
+    grid = make_grid(("wms",), options={"wms": form})
+    path, text = grid.base / "events.log", grid.base / "jobs.sub"
+    text.write_text(f"executable = /bin/true\nuniverse = vanilla\nhold = True\nlog = {path}\nqueue 5\n")
+    grid.who.own(grid.base)
+    who = "factory@wms.demo"
+    grid.run(who, "condor_submit", "-terse", str(text))
+    grid.run(who, "condor_rm", "-all")
+    end, position, seen = time.monotonic() + 60, Position(path), list[Event]()
+    while sum(1 for e in seen if e[0] == 9) < 5:
+        assert time.monotonic() < end, f"seen {seen}"
+        seen += ours(position)
+        time.sleep(0.05)
+    assert seen == theirs(path)
+    assert abs(seen[-1][3] - time.time()) < 120
