@@ -67,14 +67,17 @@ def previous_policy(work_dir: Path) -> dict[str, Any]:
 
 def text_of(data: Mapping[str, Any]) -> str:
     """The policy as JSON that people can read: one value, entry or group a line."""
-    lines = []
+    parts: list[str] = []
     for name, value in data.items():
+        parts.append(f"{',' if parts else '{'}\n {json.dumps(name)}: ")
         if isinstance(value, list | tuple) and value:
-            rows = ",\n  ".join(json.dumps(v) for v in value)
-            lines.append(f"{json.dumps(name)}: [\n  {rows}\n ]")
+            for n, row in enumerate(value):
+                parts += ("[\n  " if n == 0 else ",\n  ", json.dumps(row))
+            parts.append("\n ]")
         else:
-            lines.append(f"{json.dumps(name)}: {json.dumps(value)}")
-    return "{\n " + ",\n ".join(lines) + "\n}\n"
+            parts.append(json.dumps(value))
+    parts.append("\n}\n")
+    return "".join(parts)
 
 
 def make_plan(built: Built, data: Mapping[str, Any]) -> Plan:

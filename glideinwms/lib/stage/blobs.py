@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from glideinwms.lib.errors import StageError
 
 HEX = 12
 BLOCK = 1 << 20
+SMALL = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,16 @@ class Blob:
 
 
 def of_bytes(data: bytes | str) -> Blob:
-    """A blob of generated text."""
+    """A blob of generated text; equal small texts, which most entries share, are one blob."""
     raw = data.encode() if isinstance(data, str) else data
+    return _shared(raw) if len(raw) < SMALL else _of_raw(raw)
+
+
+def _of_raw(raw: bytes) -> Blob:
     return Blob(len(raw), hashlib.sha1(raw).hexdigest(), hashlib.sha256(raw).hexdigest(), data=raw)
+
+
+_shared = functools.lru_cache(maxsize=64)(_of_raw)
 
 
 def of_file(path: Path) -> Blob:
