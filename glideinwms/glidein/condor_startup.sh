@@ -127,9 +127,10 @@ clean_environment() {
 }
 
 master=""
-killed=False
+killed=False killed_at=0 stop_patience=60
 # shellcheck disable=SC2329  # the trap calls it
 stop_master() {
+    [ "$killed" = True ] || killed_at=$SECONDS
     killed=True
     [ -z "$master" ] || kill -QUIT "$master" 2> /dev/null
 }
@@ -140,10 +141,18 @@ run_master() {
     master=$!
     wait "$master"
     status=$?
-    # a signal ends only the waiting
+    # a signal ends only the waiting; a master that does not listen is killed
     while kill -0 "$master" 2> /dev/null; do
-        wait "$master"
-        status=$?
+        if [ "$killed" = False ]; then
+            wait "$master"
+            status=$?
+        elif [ "$SECONDS" -lt "$((killed_at + stop_patience))" ]; then
+            sleep 0.2
+        else
+            echo "condor_master does not end, it is killed" >&2
+            kill -KILL "$master"
+            wait "$master"
+        fi
     done
     [ "$status" = 99 ] && status=0
     [ "$killed" = True ] && status=0

@@ -3,6 +3,9 @@
 #   error_gen.sh -ok ID [NAME VALUE]...
 #   error_gen.sh -error ID TYPE DETAIL [NAME VALUE]...
 
+# `&` in a replacement is a plain character, as it was before bash 5.2
+shopt -u patsub_replacement 2> /dev/null
+
 escape() {
     local text=${1//&/&amp;}
     text=${text//</&lt;}

@@ -7,6 +7,8 @@ export LANG=C LC_ALL=C
 export PATH="${PATH:-/bin:/usr/bin}"
 IFS=$' \t\n'
 umask 0022
+# `&` in a replacement is a plain character, as it was before bash 5.2
+shopt -u patsub_replacement 2> /dev/null
 startup_time=$(printf '%(%s)T' -1)
 start_dir=$PWD
 startup_script=$0
@@ -16,6 +18,7 @@ usage() {
     echo "glidein_startup.sh: $1" >&2
     echo "Usage: glidein_startup.sh -OPTION VALUE ...: -name -entry -web -sign -signentry -descript -descriptentry" >&2
     echo "are required; each option takes one value; -param_NAME VALUE sets NAME in glidein_config" >&2
+    sleep "${GLIDEIN_HOLD_DOWN:-60}"
     exit 1
 }
 
@@ -86,6 +89,8 @@ fast) debug_mode=1 hold_down=150 ;;
 check) debug_mode=2 hold_down=150 ;;
 *) debug_mode=1 hold_down=1199 ;;
 esac
+# by hand nobody waits
+hold_down=${GLIDEIN_HOLD_DOWN:-$hold_down}
 [[ ${opt[slots_layout],,} == *fixed* ]] && opt[slots_layout]=fixed || opt[slots_layout]=partitionable
 
 # Signals count from the first second: `child` is what waits for us now.

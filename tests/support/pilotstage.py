@@ -21,13 +21,18 @@ from glideinwms.factory.snapshot import Request, Web
 from glideinwms.factory.submit.arguments import arguments
 from glideinwms.lib.stage import publish
 
-STUB_MASTER = b"""#!/bin/sh
+STUB_MASTER = rb"""#!/bin/sh
 # stands for condor_master: says how it was called, ends at a signal or when its time is over
 [ "$1" = -version ] && { echo 'stub 1'; exit 0; }
 echo "stub condor_master $* CONDOR_CONFIG=$CONDOR_CONFIG" >&2
-while [ $# -gt 0 ]; do [ "$1" = -pidfile ] && echo $$ > "$2"; shift; done
+# what a shell starts in the background ignores QUIT
+[ -n "$STUB_LISTENS" ] || STUB_LISTENS=1 exec env --default-signal=QUIT,INT "$0" "$@"
 trap 'echo stub got QUIT >&2; kill $! ; exit 0' QUIT
 trap 'echo stub got TERM >&2; kill $! ; exit 0' TERM
+here=${CONDOR_CONFIG%/*}
+[ -z "$EVIDENCE" ] || cp -r "$here/condor_config" "$here/glidein_config" "$here/condor_job_wrapper.sh" \
+    "$here/condor_config.d" "$EVIDENCE/"
+while [ $# -gt 0 ]; do [ "$1" = -pidfile ] && echo $$ > "$2"; shift; done
 sleep "${STUB_MASTER_TIME:-0.1}" & wait
 exit "${STUB_MASTER_STATUS:-0}"
 """
@@ -45,10 +50,10 @@ def tarball(path: Path, filler: int = 0) -> None:
             tar.addfile(info, io.BytesIO(data))
 
 
-def tags(name: str, values: Mapping[str, str]) -> str:
+def tags(values: Mapping[str, str], rest: str) -> str:
+    """`<attr>` elements."""
     return "".join(
-        f'<attr name={quoteattr(k)} value={quoteattr(v)} publish="True" const="True" glidein_publish="False"'
-        f' job_publish="False" parameter="{name}"/>'
+        f'<attr name={quoteattr(k)} value={quoteattr(v)} glidein_publish="False" job_publish="False" {rest}/>'
         for k, v in values.items()
     )
 
@@ -79,7 +84,7 @@ class Setup:
             f'<condor_tarball arch="default" os="{f"os{n}" if n else "default"}" version="default" tar_file="{p}"/>'
             for n, p in enumerate(self.tarballs)
         )
-        entry = tags("False", self.entry_attrs)
+        entry = tags(self.entry_attrs, 'publish="True" const="True" parameter="False"')
         return f"""<glidein factory_name="test_factory" glidein_name="v1" factory_collector="127.0.0.1:1"
  schedd_name="wms@wms.demo">
 <security><frontends><frontend name="test_frontend" identity="frontend@wms.demo"><security_classes>
@@ -97,7 +102,7 @@ class Setup:
 <condor_tarballs>{balls}</condor_tarballs></glidein>"""
 
     def frontend_xml(self) -> str:
-        attrs = tags("False", self.client_attrs) + tags("True", self.params)
+        attrs = tags(self.client_attrs, 'parameter="False"') + tags(self.params, 'parameter="True"')
         return f"""<frontend frontend_name="test_frontend" frontend_versioning="False">
 <work base_dir="{self.out}/frontend/work" base_log_dir="{self.out}/frontend/log"/>
 <stage base_dir="{self.out}/frontend/stage" web_base_url="{self.url}/frontend/stage"/>

@@ -1,0 +1,109 @@
+# The contract between pilot and scripts, and what the pilot prints (pilot.md 1.7-1.12).
+
+load common
+
+@test "a pilot runs every list, starts HTCondor and leaves nothing" {
+    pilot
+    [ "$status" = 0 ]
+    says out "=== Last script starting "
+    says out " with code 0 after "
+    says out '<metric name="AutoShutdown"'
+    says out "=== End XML description of glidein activity ==="
+    says err "=== Encoded XML description of glidein activity ==="
+    nothing_left
+}
+
+@test "scripts get the config, their tree's id, the work directory and the helpers" {
+    pilot
+    cd "$EVIDENCE"
+    grep -qx 'argument glidein_config' helpers
+    grep -qx 'id client' helpers
+    grep -qx "cwd $home/glide_......" helpers
+    grep -qx 'stdin 0' helpers
+    grep -qxE 'descript description\.[0-9a-f]{12}\.cfg' helpers
+    grep -qx "dir $home/glide_....../client" helpers
+    grep -qxE 'signature [0-9a-f]{40}' helpers
+    grep -qx 'prefix GLIDECLIENT_' helpers
+    grep -qx 'param x:y; (z) "q" %&' helpers
+    grep -qxF "const a b  'c' [d] \$(id)" helpers
+}
+
+@test "a key is replaced whatever its value is, and later lists see it" {
+    pilot
+    [ "$(cat "$EVIDENCE/group")" = "id client_group
+path $(sed -n 's/^cwd //p' "$EVIDENCE/helpers")/.gwms.d/bin
+1
+a.c [x" ]
+    grep -qx 'VO_Safe two  words' "$EVIDENCE/glidein_config"
+}
+
+@test "condor vars become typed lines, published and in the job's environment; no value is evaluated" {
+    pilot
+    cd "$EVIDENCE"
+    grep -qxF 'VO_Old = "a.c [x"' condor_config
+    grep -qxF 'VO_Count = 17' condor_config
+    grep -q '^GLIDEIN_VARIABLES = .*VO_Old.*VO_Count' condor_config
+    grep -q "^STARTER_JOB_ENVIRONMENT = .*VO_Old='a.c \[x'.*VO_Count='17'" condor_config
+    ! grep -q 'idtoken' <(grep -E '^(STARTER_JOB_ENVIRONMENT|GLIDEIN_CONDOR_TOKEN)' condor_config)
+}
+
+@test "files of every kind are where they belong" {
+    pilot
+    cd "$EVIDENCE"
+    grep -qx 'VO_KNOB = 5' condor_config.d/extra.conf
+    grep -q "^\. '$home/glide_....../.gwms.d/exec/prejob/client.setup_prejob.sh'" condor_job_wrapper.sh || false
+    sed -i '/^\. /d' condor_job_wrapper.sh
+    [ "$(VO_WRAPPED='' sh condor_job_wrapper.sh env | grep -c '^VO_WRAPPED=yes$')" = 1 ]
+    grep -q 'STARTD_CRON_GLIDEIN_PS_[0-9]*_PERIOD = 600s' condor_config
+    grep -q 'STARTD_CRON_GLIDEIN_PS_[0-9]*_PREFIX = VO_' condor_config
+}
+
+@test "a failing script ends the pilot with its result, category and text" {
+    pilot_env+=(VO_FAIL=1)
+    pilot
+    [ "$status" = 1 ]
+    says out '>entry/late_failure.sh</metric>'
+    says out 'uri="local">VO_Config</metric>'
+    says out 'uri="local">ROOT</metric>'
+    says out 'there is no &lt;such&gt; software'
+    says err "Validation error in"
+    ! grep -q "Condor starting" "$BATS_TEST_TMPDIR/out"
+    nothing_left
+}
+
+@test "HTCondor's exit code is the pilot's, and 99 is a normal end" {
+    pilot_env+=(STUB_MASTER_STATUS=44)
+    pilot
+    [ "$status" = 44 ]
+    pilot_env+=(STUB_MASTER_STATUS=99)
+    pilot
+    [ "$status" = 0 ]
+}
+
+@test "the result on stderr holds every script, and is what deployed tools unpack" {
+    pilot
+    xml=$(sed -n '/=== Encoded XML/,/=== End encoded/p' "$BATS_TEST_TMPDIR/err" |
+        sed '1,/^begin-base64/d;/^====/,$d' | base64 -d | gzip -d)
+    grep -q '<OSGTestResult id="client/helpers.sh" version="4.3.1">' <<< "$xml"
+    grep -q '<env name="glidein_entry">Alpha</env>' <<< "$xml"
+    grep -q 'name="VO_Metric"' <<< "$xml"
+    python -c 'import sys; from lxml import etree; etree.fromstring(sys.stdin.read().encode())' <<< "$xml"
+}
+
+@test "unknown options and missing ones are refused" {
+    words=(-nonsense 1)
+    pilot
+    [ "$status" = 1 ]
+    says err "unknown option -nonsense"
+    words=(-name a)
+    pilot
+    [ "$status" = 1 ]
+    says err "is missing"
+}
+
+@test "a work directory that is not there is an early failure" {
+    option -dir /nonexistent
+    pilot
+    [ "$status" = 1 ]
+    says out '>WN_RESOURCE</metric>'
+}

@@ -1,0 +1,40 @@
+# One stage area and one web server for all suites: $STAGE/good, its command line in $STAGE/good/args.
+# shellcheck shell=bash
+
+setup_suite() {
+    local here=$BATS_TEST_DIRNAME
+    export REPO=$here/../..
+    export STAGE=$BATS_SUITE_TMPDIR/stage
+    mkdir -p "$STAGE/good"
+    cd "$REPO" || return 1
+    PORT=$(python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    export PORT
+    local vo=$here/vo
+    python -m tests.support.pilotstage "$STAGE/good" "http://127.0.0.1:$PORT/good" \
+        --entry-attr GLIDEIN_Site=SiteA --entry-attr GLIDEIN_CPUS=2 --client-attr VO_Const="a b  'c' [d] \$(id)" \
+        --param VO_Param='x:y; (z) "q" %&' \
+        --entry-files "<file absfname='$vo/late_failure.sh' executable='True'/>" \
+        --client-files "<file absfname='$vo/helpers.sh' executable='True' after_entry='False'/>
+            <file absfname='$vo/regular.txt'/><file absfname='$vo/wrapper.sh' wrapper='True'/>
+            <file absfname='$vo/extra.conf' type='config:condor'/>
+            <file absfname='$vo/periodic.sh' executable='True' period='600' prefix='VO_'/>
+            <file absfname='$vo/fresh.txt' const='False'/>" \
+        --group-files "<file absfname='$vo/group.sh' executable='True'/>" > "$STAGE/log" 2>&1 ||
+        {
+            cat "$STAGE/log" >&2
+            return 1
+        }
+    python -m glideinwms.demo.web --port "$PORT" --map "/=$STAGE" > "$STAGE/web.log" 2>&1 3>&- &
+    WEB_PID=$!
+    export WEB_PID
+    local n
+    for ((n = 0; n < 100; n++)); do
+        curl -sf "http://127.0.0.1:$PORT/good/args" > /dev/null && return 0
+        sleep 0.1
+    done
+    return 1
+}
+
+teardown_suite() {
+    kill "$WEB_PID"
+}

@@ -1,0 +1,96 @@
+# Signals from the first second (decision 24).
+
+load common
+
+begin() {
+    (cd "$home" && exec env -i "${pilot_env[@]}" bash "$STAGE/good/glidein_startup.sh" "${words[@]}") \
+        > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
+    pid=$!
+}
+
+until_there() {
+    local n
+    for ((n = 0; n < 300; n++)); do
+        eval "$1" && return 0
+        sleep 0.1
+    done
+    echo "never: $1"
+    return 1
+}
+
+finish() {
+    status=0
+    wait "$pid" || status=$?
+}
+
+# hidden PID: what is left of the pilot's processes.
+processes_left() {
+    local uuid
+    uuid=$(sed -n "s/^glidein_uuid *= '\(.*\)'/\1/p" "$BATS_TEST_TMPDIR/out")
+    [ -n "$uuid" ]
+    grep -lzxF "GLIDEIN_UUID=$uuid" /proc/[0-9]*/environ 2> /dev/null || true
+}
+
+@test "TERM in a script of the validation" {
+    pilot_env+=(VO_HANG=1)
+    begin
+    until_there '[ -s "$EVIDENCE/helpers" ]'
+    kill -TERM "$pid"
+    finish
+    [ "$status" = 143 ]
+    nothing_left
+    until_there '[ -z "$(processes_left)" ]'
+}
+
+@test "TERM while HTCondor runs: it is ended first, exit code 0" {
+    pilot_env+=(STUB_MASTER_TIME=300)
+    begin
+    until_there '[ -s "$EVIDENCE/condor_config" ]'
+    kill -TERM "$pid"
+    finish
+    [ "$status" = 0 ]
+    says err "stub got QUIT"
+    says out "=== Condor ended "
+    nothing_left
+    until_there '[ -z "$(processes_left)" ]'
+}
+
+@test "TERM in the hold-down" {
+    pilot_env+=(VO_FAIL=1 GLIDEIN_HOLD_DOWN=300)
+    begin
+    until_there 'grep -q "Waiting 300 s" "$BATS_TEST_TMPDIR/err"'
+    kill -TERM "$pid"
+    finish
+    [ "$status" = 1 ]
+    nothing_left
+    until_there '[ -z "$(processes_left)" ]'
+}
+
+@test "KILL of the main shell: the reaper ends the rest" {
+    pilot_env+=(STUB_MASTER_TIME=300)
+    begin
+    until_there '[ -s "$EVIDENCE/condor_config" ]'
+    kill -KILL "$pid"
+    finish
+    until_there '[ -z "$(processes_left)" ]'
+    nothing_left
+}
+
+@test "KILL of everything: the next pilot removes the directories" {
+    pilot_env+=(STUB_MASTER_TIME=300)
+    begin
+    until_there '[ -s "$EVIDENCE/condor_config" ]'
+    local file
+    until_there '
+        for file in $(processes_left); do
+            file=${file#/proc/}
+            kill -KILL "${file%%/*}" 2> /dev/null
+        done
+        [ -z "$(processes_left)" ]'
+    finish
+    ! nothing_left
+    pilot_env+=(STUB_MASTER_TIME=0.1)
+    pilot
+    [ "$status" = 0 ]
+    nothing_left
+}
