@@ -5,7 +5,8 @@ Field values are resolved: global and group parts already merged as protocol 5.3
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from glideinwms.lib.policyfile import StageTriple as StageTriple
 
@@ -123,6 +124,14 @@ class GroupPolicy:
     idtoken_lifetime: int = 86400
     idtoken_keyname: str = "FRONTEND"
 
+    @staticmethod
+    def plain(name: str, **changes: Any) -> GroupPolicy:
+        """A group for the decision alone: nothing to query, nothing staged."""
+        empty = GroupPolicy(
+            name, True, name, StageTriple("", "", ""), (), "true", "true", "true", (), (), (), (), (), {}, {}
+        )
+        return replace(empty, **changes)
+
 
 @dataclass(frozen=True, slots=True)
 class HighAvailability:
@@ -164,3 +173,9 @@ class FrontendPolicy:
     factory_max_age: float = 900.0
     strict_deployed_numbers: bool = False
     labels: dict[str, str] = field(default_factory=dict)
+
+    @staticmethod
+    def plain(name: str, **changes: Any) -> FrontendPolicy:
+        """A Frontend for the decision alone: no directories, no pools."""
+        none = StageTriple("", "", "")
+        return replace(FrontendPolicy(SCHEMA, "", "", name, "", "", "", "", "", "", "", "", "", none, ()), **changes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from glideinwms.frontend.decide.tables import EntrySlots
-from glideinwms.frontend.policy import FrontendPolicy, GroupLimits, MaxCurb
+from glideinwms.frontend.policy import FrontendPolicy, GroupLimits
 from glideinwms.lib.reasons import Clip, Reason
 
 
@@ -63,17 +63,17 @@ def curbs(slots: EntrySlots, totals: Totals, group: GroupLimits, frontend: Front
     ]
 
 
+SHARED = ("TotalGlideinsPerGroup", "IdleGlideinsPerGroup", "TotalGlideinsPerFrontend", "IdleGlideinsPerFrontend",
+          "TotalGlideinsGlobal", "IdleGlideinsGlobal")  # fmt: skip
+REASONS = {"max": [Reason(n) for n in SHARED], "curb": [Reason(f"Curb{n}") for n in SHARED]}
+
+
 def _pairs(totals: Totals, group: GroupLimits, frontend: FrontendPolicy, which: str) -> list[Limit]:
-    rows: list[tuple[str, int, MaxCurb]] = [
-        ("TotalGlideinsPerGroup", totals.group, group.running_total),
-        ("IdleGlideinsPerGroup", totals.group_idle, group.idle_vms_total),
-        ("TotalGlideinsPerFrontend", totals.frontend, frontend.running_total),
-        ("IdleGlideinsPerFrontend", totals.frontend_idle, frontend.idle_vms_total),
-        ("TotalGlideinsGlobal", totals.pool, frontend.running_total_global),
-        ("IdleGlideinsGlobal", totals.pool_idle, frontend.idle_vms_total_global),
-    ]
-    prefix = "Curb" if which == "curb" else ""
-    return [Limit(Reason(prefix + name), count, int(getattr(pair, which))) for name, count, pair in rows]
+    counts = (totals.group, totals.group_idle, totals.frontend, totals.frontend_idle, totals.pool, totals.pool_idle)
+    pairs = (group.running_total, group.idle_vms_total, frontend.running_total, frontend.idle_vms_total,
+             frontend.running_total_global, frontend.idle_vms_total_global)  # fmt: skip
+    bounds = [p.max for p in pairs] if which == "max" else [p.curb for p in pairs]
+    return list(map(Limit, REASONS[which], counts, bounds))
 
 
 def strings_of(reached: list[Limit], word: str) -> dict[str, str]:
