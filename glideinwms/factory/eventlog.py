@@ -96,8 +96,10 @@ def read_new(position: Position, clock: Clock, budget: int) -> Iterator[list[Eve
     if position.inode not in (0, found.st_ino):
         old = _renamed(position)
         if old is not None:
+            begin = position.offset
             yield from _chunks(old, position, clock, budget)
-            if old.stat().st_size - position.offset > 0 and budget < old.stat().st_size:
+            if begin < position.offset < old.stat().st_size:
+                # there may be more of it than the budget; what stays half-written brings nothing the next time
                 return
         position.offset = 0
     elif found.st_size < position.offset:

@@ -102,6 +102,21 @@ def test_a_rotated_log_is_read_to_its_end_first(tmp_path: Path) -> None:
     assert ours(position) == []
 
 
+def test_a_half_written_end_of_a_rotated_log_stops_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    write(path, 5, [ISO], seed=1)
+    position = Position(path)
+    seen = ours(position)
+    write(path, 5, [ISO], seed=2)
+    with path.open("a") as out:
+        out.write("005 (007.000.000) 2026-11-")
+    path.rename(tmp_path / "a.log.old")
+    write(path, 5, [ISO], seed=3)
+    for _ in range(2):
+        seen += ours(position)
+    assert len(seen) == 15 and seen[-5:] == theirs(path)
+
+
 def test_a_log_that_was_cut_is_read_anew(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     write(path, 50, [ISO])
