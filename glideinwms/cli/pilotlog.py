@@ -70,13 +70,16 @@ def _tell(found: Facts, cause: str) -> None:
 
 
 def _texts(pilot: str, work_dir: Path, entry: str) -> tuple[str, str]:
-    """Stdout and stderr of a pilot; a file that is not there is empty."""
+    """Stdout and stderr of a pilot; one of the two that is not there is empty."""
     from glideinwms.factory.pilotlog import MOST, tail
+    from glideinwms.lib.errors import StateError
 
     base = Path(pilot) if "/" in pilot or Path(pilot).is_file() else _find(pilot, work_dir, entry)
-    if base.suffix not in (".out", ".err"):
-        return (tail(base, MOST) or "",) * 2
-    return tail(base.with_suffix(".out"), MOST) or "", tail(base.with_suffix(".err"), MOST) or ""
+    paths = [base.with_suffix(s) for s in (".out", ".err")] if base.suffix in (".out", ".err") else [base, base]
+    out, err = (tail(p, MOST) for p in paths)
+    if out is None and err is None:
+        raise StateError("there is no such file", where=str(base), hint="gwms entry log ENTRY lists them")
+    return out or "", err or ""
 
 
 def _find(pilot: str, work_dir: Path, entry: str) -> Path:

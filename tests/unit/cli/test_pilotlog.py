@@ -61,7 +61,10 @@ def test_a_pilot_by_its_id(factory: Path, capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out == EXPECTED["good"]["condor_logs(stderr)"]["StartdLog"]
 
 
-@pytest.mark.parametrize("words", [["4711.9"], ["../../etc"], ["x"], ["4711.0", "--part", "NoLog"]])
+MISSING = [["4711.9"], ["../../etc"], ["/nonexistent/job.4711.0.out"], ["x"], ["4711.0", "--part", "NoLog"]]
+
+
+@pytest.mark.parametrize("words", MISSING)
 def test_what_is_not_there_is_said(factory: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     assert run(lambda: gwms(["pilot", "log", *words, "--work-dir", str(factory / "work")])) != 0
     assert capsys.readouterr().err
