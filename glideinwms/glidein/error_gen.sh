@@ -9,14 +9,18 @@ shopt -u patsub_replacement 2> /dev/null
 escape() {
     local text=${1//&/&amp;}
     text=${text//</&lt;}
-    printf '%s' "${text//>/&gt;}"
+    escaped=${text//>/&gt;}
 }
 
 metric() {
-    printf '    <metric name="%s" ts="%s" uri="local">%s</metric>\n' "$(escape "$1")" "$now" "$(escape "$2")"
+    local name
+    escape "$1"
+    name=$escaped
+    escape "$2"
+    printf '    <metric name="%s" ts="%s" uri="local">%s</metric>\n' "$name" "$now" "$escaped"
 }
 
-now=$(TZ=UTC printf '%(%Y-%m-%dT%H:%M:%S+00:00)T' -1)
+TZ=UTC printf -v now '%(%Y-%m-%dT%H:%M:%S+00:00)T' -1
 kind=$1 id=$2
 case $kind in
 -ok) shift 2 ;;
@@ -29,8 +33,9 @@ case $kind in
     exit 1
     ;;
 esac
+escape "$id"
 {
-    printf '<?xml version="1.0"?>\n<OSGTestResult id="%s" version="4.3.1">\n  <result>\n' "$(escape "$id")"
+    printf '<?xml version="1.0"?>\n<OSGTestResult id="%s" version="4.3.1">\n  <result>\n' "$escaped"
     if [ "$kind" = -ok ]; then
         echo "    <status>OK</status>"
     else
@@ -43,7 +48,8 @@ esac
     done
     echo "  </result>"
     if [ "$kind" = -error ]; then
-        printf '  <detail>\n     %s\n  </detail>\n' "$(escape "$detail")"
+        escape "$detail"
+        printf '  <detail>\n     %s\n  </detail>\n' "$escaped"
     fi
     echo "</OSGTestResult>"
 } > otrb_output.xml
