@@ -21,11 +21,11 @@ from pathlib import Path
 from types import TracebackType
 
 from glideinwms.demo import process
-from glideinwms.demo.idtoken import idtoken
 from glideinwms.demo.pki import Authority, Issuer, write_private
 from glideinwms.demo.pool import UP_DEADLINE, Pool, free_port, stop_masters
 from glideinwms.demo.poolconfig import CE, CLIENT, SPECS, places
 from glideinwms.demo.process import Account, account
+from glideinwms.lib.credentials.tokens import Signer
 from glideinwms.lib.errors import DemoError
 
 ISSUER = "https://issuer.demo/vo"
@@ -145,8 +145,8 @@ class Grid:
 
     def idtoken(self, pool: str, identity: str, authz: Sequence[str] = (), lifetime: int = DAY) -> str:
         """A token of a pool; `authz` like ("READ", "ADVERTISE_STARTD"), empty = no limit; lifetime in s."""
-        key = self[pool].signing_key.read_bytes()
-        return idtoken(key, self[pool].trust_domain, identity, authz, lifetime, int(time.time()))
+        signer = Signer.load(self[pool].signing_key, self[pool].trust_domain)
+        return signer.sign(identity, lifetime, time.time(), [f"condor:/{a}" for a in authz])
 
     def scitoken(self, audience: str, lifetime: int = 6 * 3600) -> Path:
         """A SciToken file of the pilots' submitter. `audience`: a CE's name (ce_a) or any other word."""

@@ -7,7 +7,6 @@ import contextlib
 import datetime
 import ipaddress
 import json
-import os
 import sqlite3
 import uuid
 from collections.abc import Sequence
@@ -20,15 +19,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from glideinwms.lib.files import write_atomic
+
 KID = "demo1"
 YEAR = 365 * 86400
 
 
 def write_private(path: Path, data: bytes | str) -> None:
-    """Write a file that only its owner may ever have read."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(fd, "wb") as out:
-        out.write(data.encode() if isinstance(data, str) else data)
+    """Write a file that only its owner may ever have read, whatever was there before."""
+    write_atomic(path, data, 0o600)
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:

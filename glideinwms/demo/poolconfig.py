@@ -121,6 +121,8 @@ AUTH_SSL_CLIENT_CAFILE = {ca}
 ALLOW_WRITE = $(ALLOW_WRITE), factory@{host}
 ALLOW_ADVERTISE_MASTER = $(DAEMONS), factory@{host}, frontend@{host}
 ALLOW_DAEMON = $(ALLOW_DAEMON), factory@{host}, frontend@{host}
+# DAEMON implies WRITE, and who may write to a schedd may submit: only the Factory
+SCHEDD.ALLOW_DAEMON = $(DAEMONS), factory@{host}
 """
 
 CE = """

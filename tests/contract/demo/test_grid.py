@@ -142,6 +142,28 @@ def test_an_idtoken_of_the_ce_may_not_submit(make_grid: MakeGrid) -> None:
     assert grid["ce_a"].tool("condor_q", "-all", "-af", "ClusterId").split() == []
 
 
+@pytest.mark.parametrize(("identity", "allowed"), [("factory@wms.demo", True), ("frontend@wms.demo", False)])
+def test_only_the_factory_may_submit_to_the_wms_schedd(make_grid: MakeGrid, identity: str, allowed: bool) -> None:
+    grid = make_grid(("wms",))
+    job = grid.base / "job.sub"
+    job.write_text("executable=/bin/true\ntransfer_executable=False\nqueue\n")
+    where = ("-pool", grid["wms"].collector, "-remote", grid["wms"].schedd)
+    if allowed:
+        grid.run(identity, "condor_submit", *where, str(job), timeout=60)
+    else:
+        with pytest.raises(DemoError, match=r'"DENIED" from server for user frontend@wms\.demo'):
+            grid.run(identity, "condor_submit", *where, str(job), timeout=60)
+    assert len(grid["wms"].tool("condor_q", "-all", "-af", "ClusterId").split()) == allowed
+
+
+def test_a_secret_loses_the_mode_of_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("old")
+    (tmp_path / "token").chmod(0o644)
+    write_private(tmp_path / "token", "new")
+    assert (tmp_path / "token").read_text() == "new"
+    assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
+
+
 def test_restart_keeps_the_queue(make_grid: MakeGrid) -> None:
     grid = make_grid(("user",), {"user": ("COLLECTOR", "SCHEDD")})
     job = grid.base / "job.sub"
