@@ -1,4 +1,7 @@
-"""Programs that run before and after a reconfig: `hooks.reconfig.pre/` and `.post/` beside the XML (config 11)."""
+"""Programs that run before and after a reconfig: `hooks.reconfig.pre/` and `.post/` beside the XML (config 11).
+
+None runs that somebody else than root or the one who reconfigures may have written.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from glideinwms.lib import trusted
 from glideinwms.lib.errors import ConfigError
 
 SECONDS = 600.0
@@ -14,10 +18,11 @@ SECONDS = 600.0
 def run(xml: Path, when: str, seconds: float = SECONDS) -> int:
     """Run the executables of `hooks.reconfig.<when>` by name, without arguments; the number that ran.
 
-    ConfigError names the first that fails; its output has gone where ours goes.
+    ConfigError names the first that fails or is not ours; its output has gone where ours goes.
     """
     done = 0
     for path in programs(xml, when):
+        trusted.check(path)
         try:
             code = subprocess.run([path], cwd=path.parent, stdin=subprocess.DEVNULL, timeout=seconds).returncode
         except subprocess.TimeoutExpired as error:

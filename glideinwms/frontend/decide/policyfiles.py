@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
-import stat
 import subprocess
 import sys
 import types
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from glideinwms.frontend.decide.pyexpr import Conjunct, Reads
+from glideinwms.lib import trusted
 from glideinwms.lib.errors import ConfigError
 
 QUERIES = ("factory_query_expr", "job_query_expr")
@@ -28,22 +27,9 @@ TRIAL_SECONDS = 10.0
 
 def conjunct(path: str) -> Conjunct:
     """The file's `match` as the last part of a match law; a ConfigError says why it is not taken."""
-    found = check_owner(path)
+    found = trusted.check(Path(path))
     test = _match(path, found.st_mtime_ns, found.st_ino)
     return Conjunct("match(job, glidein)", f"policy {path}:match", Reads(None, None), test, attr_dict=False)
-
-
-def check_owner(path: str) -> os.stat_result:
-    """Its stat, if only root or we can have written it."""
-    try:
-        found = Path(path).stat()
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=path) from error
-    if found.st_uid not in (0, os.geteuid()):
-        raise ConfigError(f"belongs to user {found.st_uid}", where=path, hint="chown it to root or the daemon's user")
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise ConfigError("can be written by others", where=path, hint=f"chmod go-w {path}")
-    return found
 
 
 @functools.lru_cache(maxsize=100)
@@ -56,10 +42,11 @@ def _match(path: str, mtime_ns: int, inode: int) -> Callable[[Mapping[str, Any],
 
 def load(path: str) -> types.ModuleType:
     """Run the file as a module of its own name."""
+    text = trusted.read(Path(path))
     module = types.ModuleType(Path(path).stem)
     module.__file__ = path
     try:
-        exec(compile(Path(path).read_bytes(), path, "exec"), module.__dict__)  # noqa: S102 - the operator's program
+        exec(compile(text, path, "exec"), module.__dict__)  # noqa: S102 - the operator's program
     except Exception as error:  # whatever it does: the group says so and the others go on
         line = getattr(error, "lineno", None) or _line(error, path)
         raise ConfigError(f"{type(error).__name__}: {error}", where=f"{path}:{line}", hint="mend the file") from error
@@ -95,7 +82,7 @@ def declarations(path: str) -> dict[str, Any]:
 def try_out(path: str, seconds: float = TRIAL_SECONDS) -> dict[str, Any]:
     """`declarations` in a child process with a time limit, for validate and reconfig: a file that hangs or exits
     harms nobody."""
-    check_owner(path)
+    trusted.check(Path(path))
     argv = [sys.executable, "-m", __name__, path]
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds, stdin=subprocess.DEVNULL)

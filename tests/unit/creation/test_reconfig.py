@@ -123,6 +123,7 @@ def test_hooks(tmp_path: Path) -> None:
     for when, code in (("pre", 0), ("post", 3)):
         folder = tmp_path / f"hooks.reconfig.{when}"
         folder.mkdir()
+        folder.chmod(0o755)
         (folder / "10-say").write_text(f"#!/bin/sh\necho {when} >> {tmp_path}/said\nexit {code}\n")
         (folder / "10-say").chmod(0o755)
         (folder / "20-not-a-program").write_text("exit 1")
@@ -134,6 +135,20 @@ def test_hooks(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="ended with 7"):
         reconfig(path, "factory")
     assert json.loads(policy_path(tmp_path / "work").read_text())["factory_name"] == "min_factory"
+
+
+@pytest.mark.parametrize("who", ["file", "directory"])
+def test_a_hook_that_others_can_write_does_not_run(tmp_path: Path, who: str) -> None:
+    path = place(tmp_path, "factory.minimal.xml")
+    hook = tmp_path / "hooks.reconfig.pre" / "10-say"
+    hook.parent.mkdir()
+    hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    hook.parent.chmod(0o775 if who == "directory" else 0o755)
+    hook.chmod(0o775 if who == "file" else 0o755)
+    with pytest.raises(ConfigError, match="can be written by others") as caught:
+        reconfig(path, "factory")
+    assert caught.value.where == str(hook if who == "file" else hook.parent)
+    assert not (tmp_path / "ran").exists() and not policy_path(tmp_path / "work").exists()
 
 
 def test_two_at_once_the_second_hears_who_has_the_lock(tmp_path: Path) -> None:
