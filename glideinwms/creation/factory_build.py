@@ -164,6 +164,7 @@ def _policy(
         request_max_age=options.request_max_age,
         restart_attempts=factory.restart_attempts,
         restart_interval=factory.restart_interval,
+        keep_generations=options.keep_generations,
     )
 
 

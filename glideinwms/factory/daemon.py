@@ -18,6 +18,7 @@ from glideinwms.factory.decide import decide
 from glideinwms.factory.learn import Learner
 from glideinwms.factory.plan import Plan
 from glideinwms.factory.policy import SCHEMA, FactoryPolicy
+from glideinwms.factory.prune import Pruner
 from glideinwms.factory.snapshot import Request, Snapshot
 from glideinwms.factory.state import RailFile
 from glideinwms.factory.trust import KnownKey
@@ -63,6 +64,7 @@ class FactoryDaemon:
         self.completed = CompletedJobs(self.learner.db.db)
         self.last_use = LastUse(self.state / "credentials.json")
         self.cleaner = Cleaner(self.last_use, self._named)
+        self.pruner = Pruner(self.collector, self.audit)
         self.cycle = Ring(self.state / "cycles").next_number() - 1
         self.snapshot: Snapshot | None = None
         self.plan: Plan | None = None
@@ -128,6 +130,7 @@ class FactoryDaemon:
         if policy.pilot_accounting:
             self._account(policy)
         self._clean(policy, requests.values(), now)
+        self.pruner.run(policy, now, self.cycle)
         if self.collector.silent:
             self.advertiser.forget()
             self.problem = "the collector does not answer"

@@ -92,6 +92,17 @@ def find_submit(schedd: ScheddAddress, submit_id: str) -> int:
     return len(htc.query_jobs(schedd, f"GlideinSubmitId =?= {quoted(submit_id)}", ["ClusterId"]))
 
 
+def generations(schedd: ScheddAddress, factory: str, glidein: str) -> set[str]:
+    """Every GlideinStageGeneration that a pilot in the queue names. Grouped, if that counts all of them."""
+    ours = f"(GlideinFactory =?= {quoted(factory)} && GlideinName =?= {quoted(glidein)})"
+    columns = ["GlideinFactory", "GlideinName", "GlideinStageGeneration"]
+    total = int(htc.summary_jobs(schedd, ours).get("Jobs", 0))
+    rows = htc.group_jobs(schedd, ours, columns) if total else []
+    if sum(int(r.get("JobCount", 0)) for r in rows) < total:
+        rows = htc.query_jobs(schedd, ours, columns[2:])
+    return {str(r["GlideinStageGeneration"]) for r in rows if "GlideinStageGeneration" in r}
+
+
 def files_in_use(schedd: ScheddAddress, factory: str, glidein: str) -> set[str]:
     """Every file that a pilot in the queue names: credentials, inputs, logs, outputs."""
     ours = f"(GlideinFactory =?= {quoted(factory)} && GlideinName =?= {quoted(glidein)})"

@@ -142,3 +142,4 @@ class FactoryPolicy:
     request_max_age: float = 900.0
     restart_attempts: int = 3
     restart_interval: int = 1800
+    keep_generations: float = 14 * 86400.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,22 +65,28 @@ def load(path: Path) -> Generation:
         raise StateError(f"is not a generation manifest: {error}", where=str(path)) from error
 
 
-def all_of(work_dir: Path) -> list[Generation]:
-    """Every generation, oldest first."""
-    found = [load(p) for p in directory(work_dir).glob("*.json")]
+def all_of(work_dir: Path, *, policies: bool = True) -> list[Generation]:
+    """Every generation, oldest first; without `policies`, which are large, those are left empty."""
+    found = []
+    for path in directory(work_dir).glob("*.json"):
+        one = load(path)
+        found.append(one if policies else replace(one, policy={}))
     return sorted(found, key=lambda g: (g.made, g.name))
 
 
 def prune(
-    stage_dir: Path, work_dir: Path, *, current: str, named: Collection[str], now: float, keep: float = KEEP_SECONDS
-) -> Sequence[str]:
-    """Remove generations older than `keep` seconds that neither run nor are named by a queued pilot.
+    stage_dir: Path, work_dir: Path, *, current: str, named: Collection[str], now: float, keep: float = KEEP_SECONDS,
+    only: Collection[str] | None = None,
+) -> Sequence[str]:  # fmt: skip
+    """Remove generations (of `only`, if given) older than `keep` seconds that neither run nor are named by a queued
+    pilot.
 
     Only files a manifest of ours names are removed, and only those no remaining generation names: a deployed stage
     may live in the same directory. Returns the removed stage-relative names.
     """
-    generations = all_of(work_dir)
+    generations = all_of(work_dir, policies=False)
     old = [g for g in generations if g.name != current and g.name not in named and now - g.made > keep]
+    old = [g for g in old if only is None or g.name in only]
     kept = [g for g in generations if g not in old]
     held, held_work = {f for g in kept for f in g.files}, {f for g in kept for f in g.work_files}
     gone: list[str] = []

@@ -122,3 +122,11 @@ def test_files_that_pilots_name(queue: Queue) -> None:
     found = queue.ask("glideinwms.factory.fold:files_in_use", factory="f", glidein="i")
     assert isinstance(found, set)
     assert {"/x/t.scitoken", "/etc/hostname", "/etc/passwd", "/tmp/a.log"} <= found
+
+
+def test_generations_that_pilots_name(queue: Queue) -> None:
+    queue.put(3, **{"My.GlideinStageGeneration": '"g1"'})
+    queue.put(2, **{"My.GlideinStageGeneration": '"g2"', "My.GlideinCredentialIdentifier": "undefined"})
+    queue.put(2, **{"My.GlideinStageGeneration": '"g3"', "My.GlideinName": '"another"'})
+    queue.put(1)
+    assert queue.ask("glideinwms.factory.fold:generations", factory="f", glidein="i") == {"g1", "g2"}
