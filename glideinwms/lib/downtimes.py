@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from glideinwms.lib.errors import ConfigError, StateError
-from glideinwms.lib.files import write_atomic
 
 HEADER = f"{'#Start':30} {'End':30} {'Entry':20} {'Frontend':30} {'Sec_Class':20} # Comment\n"
 FACTORY = "factory"
@@ -123,11 +122,6 @@ def render_frontend(downtimes: Iterable[Downtime]) -> str:
         for d in downtimes
     )
     return f"{'#Start':30} {'End':30}\n" + "".join(rows)
-
-
-def save(path: Path, downtimes: Iterable[Downtime]) -> None:
-    """Replace the file."""
-    write_atomic(path, render(downtimes), 0o644)
 
 
 def factory_down(downtimes: Sequence[Downtime], now: float) -> Downtime | None:

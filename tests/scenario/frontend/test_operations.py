@@ -52,7 +52,7 @@ def test_a_downtime_asks_for_nothing_and_says_why(tmp_path: Path) -> None:
     s.cycle()
     before = s.requests()
     path = tmp_path / "work/frontenddowntime"
-    downtimes.save(path, [Downtime(s.world.clock() - 1, s.world.clock() + 90)])
+    path.write_text(downtimes.render([Downtime(s.world.clock() - 1, s.world.clock() + 90)]))
     s.cycle()
     assert {r[:2] for r in s.requests().values()} == {(0, 0)} and s.status().summary["downtime"]
     assert s.main()["entries"][0]["clips"][-1]["reason"] == "FrontendDowntime"

@@ -40,7 +40,7 @@ def test_a_deployed_file_is_read(tmp_path: Path) -> None:
         real = [x for x in golden.text(path).splitlines() if x.strip() and not x.startswith("#")]
         assert len(lines) == len(real)
     target = tmp_path / "glideinWMS.downtimes"
-    downtimes.save(target, lines)
+    target.write_text(downtimes.render(lines))
     assert downtimes.load(target) == (lines, [])
 
 
