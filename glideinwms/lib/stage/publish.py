@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import errno
 import os
 import secrets
 from collections.abc import Callable, Iterable, Sequence
@@ -88,15 +87,14 @@ def _write(path: Path, blob: Blob, temporary: Path) -> None:
 
 
 def _linked(twin: Path | None, path: Path) -> bool:
-    """Whether `path` could become a second name of a whole file; not on every file system, nor over another file."""
+    """Whether `path` could become a second name of a whole file; not on every file system, nor over another file.
+    Whatever is in the way (each file system has its own word for it), the file is written instead, or says why not."""
     if twin is None:
         return False
     try:
         os.link(twin, path)
-    except OSError as error:
-        if error.errno in (errno.EEXIST, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES):
-            return False
-        raise
+    except OSError:
+        return False
     return True
 
 
