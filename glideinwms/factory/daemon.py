@@ -23,7 +23,7 @@ from glideinwms.factory.snapshot import Request, Snapshot
 from glideinwms.factory.state import RailFile
 from glideinwms.factory.trust import KnownKey
 from glideinwms.lib import cycle, log, operator, policyfile
-from glideinwms.lib.audit import Audit, rotate
+from glideinwms.lib.audit import KEEP_DAYS, Audit, rotate
 from glideinwms.lib.crypto import FactoryKey, keys_at_start
 from glideinwms.lib.downtimes import Downtime
 from glideinwms.lib.errors import StateError
@@ -41,9 +41,6 @@ def load_policy(work_dir: Path) -> FactoryPolicy:
 def load_policy_file(path: Path) -> FactoryPolicy:
     """A policy file, wherever it is."""
     return policyfile.load(FactoryPolicy, path, SCHEMA, "factory")
-
-
-AUDIT_DAYS = 31.0
 
 
 class FactoryDaemon:
@@ -160,7 +157,7 @@ class FactoryDaemon:
         self.last_use.touch(self.collector.named, now)
         kept = policy.retention.get("summary")
         try:
-            rotate(self.audit.path, now, kept.max_days if kept else AUDIT_DAYS)
+            rotate(self.audit.path, now, kept.max_days if kept else KEEP_DAYS)
             gone = self.cleaner.run(policy, now)
         except (OSError, StateError) as error:
             self.log.error("clean-up failed", error=str(error))

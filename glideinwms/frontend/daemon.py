@@ -21,7 +21,8 @@ from glideinwms.frontend.summary import summary
 from glideinwms.frontend.wallet import Wallet, load
 from glideinwms.lib import cycle, downtimes, log, policyfile
 from glideinwms.lib.ads import WireAd
-from glideinwms.lib.audit import Audit
+from glideinwms.lib.audit import KEEP_DAYS, Audit, rotate
+from glideinwms.lib.downtimes import Downtime
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.operator import Word
 from glideinwms.lib.readers import Call, Pool, ReaderPool
@@ -51,6 +52,7 @@ class FrontendDaemon:
     times: dict[str, float] = field(default_factory=dict)
     cache: MatchCache = field(default_factory=MatchCache)
     tokens: TokenMaker | None = None
+    downtimes: list[Downtime] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         warn = log.get("frontend").warning
@@ -61,6 +63,11 @@ class FrontendDaemon:
     def state(self) -> Path:
         """Where readings, memory, audit and operators' words are kept."""
         return self.work_dir / "state"
+
+    @property
+    def audit(self) -> Audit:
+        """What operators said."""
+        return Audit(self.state / "audit.jsonl", self.clock)
 
     def load(self) -> FrontendPolicy:
         """The policy on disk now; a copy is kept for replays."""
@@ -78,11 +85,22 @@ class FrontendDaemon:
         inputs.save(self.state / "readings.json", self.inputs)
         self.wallets = {g.name: load(g, now) for g in groups_of(policy)}
         actions, self.actions = self.actions, {}
-        down = _downtime(policy, now)
-        found = snapshot.build(self.inputs, policy, self.wallets, self.memory, actions, down, now)
+        found = snapshot.build(
+            self.inputs, policy, self.wallets, self.memory, actions, self._downtime(policy, now), now
+        )
         self.seen = {g.name: g for g in found.groups}
         self.times = {"frontend_condor_queries": time.monotonic() - began}
         return found
+
+    def _downtime(self, policy: FrontendPolicy, now: float) -> bool:
+        """Whether a downtime is on. A file that cannot be read may hide one: the last lines stay."""
+        try:
+            self.downtimes, wrong = downtimes.load(Path(policy.work_dir) / policy.downtimes_file)
+        except StateError as error:
+            wrong = [error]
+        for problem in wrong:
+            log.get("frontend").warning("downtimes not read", error=str(problem))
+        return downtimes.frontend_down(self.downtimes, now) is not None
 
     def _stand(self, policy: FrontendPolicy, now: float) -> None:
         """Take over from the master, or hand back to it by withdrawing our ads."""
@@ -119,6 +137,7 @@ class FrontendDaemon:
         for b in builders:
             self._tell(courier, b.group.name, b.resources(self.memory.sequence), policy)
         courier.send([apply.monitor_batch(policy, plan, self.times, ha.mode(policy), self.memory.sequence)])
+        self._keep_audit(now)
         self.told = {b.group.name: b.told() for b in builders}
         problems = {b.group.name: tuple(b.problems) for b in builders if b.problems}
         return Report(courier.sent, tuple(courier.failed), problems, requested, tuple(sorted(silent)))
@@ -143,9 +162,17 @@ class FrontendDaemon:
         maker = self.tokens
         if maker is None or not maker.issuer or (maker.passwords_dir, maker.tokens_dir) != (keys, kept):
             answer = self.pool.one(Call("configuration", "glideinwms.lib.htc:param", {"name": "TRUST_DOMAIN"}))
+            if answer.error is not None:
+                log.get("frontend").warning("TRUST_DOMAIN not known", error=str(answer.error))
             maker = self.tokens = TokenMaker(keys, kept, first_word(str(answer.value or "")))
         maker.begin()
         return maker
+
+    def _keep_audit(self, now: float) -> None:
+        try:
+            rotate(self.audit.path, now, KEEP_DAYS)
+        except OSError as error:
+            log.get("frontend").error("audit trail not put aside", error=str(error))
 
     def _remember(self, plan: Plan, requested: dict[str, tuple[str, ...]], now: float) -> None:
         groups = {g.name: memory.after(self.memory.group(g.name), g, requested[g.name], now) for g in plan.groups}
@@ -176,7 +203,7 @@ class FrontendDaemon:
         if policy.high_availability is not None and not self.standing.working:
             raise StateError("this slave hibernates", hint=f"say it to {policy.high_availability.master}")
         text, self.actions = words.handle(word, policy, self.actions)
-        Audit(self.state / "audit.jsonl", self.clock).line(word.verb, who=word.who, **word.args)
+        self.audit.line(word.verb, who=word.who, args=word.args)
         return text
 
     def stop(self, policy: FrontendPolicy) -> None:
@@ -187,13 +214,6 @@ class FrontendDaemon:
     def _withdraw(self, policy: FrontendPolicy) -> None:
         for problem in apply.withdraw(self.pool, policy, ha.mode(policy)):
             log.get("frontend").warning("ads could not be withdrawn", error=problem)
-
-
-def _downtime(policy: FrontendPolicy, now: float) -> bool:
-    lines, wrong = downtimes.load(Path(policy.work_dir) / policy.downtimes_file)
-    for error in wrong:
-        log.get("frontend").warning("downtime line left out", error=str(error))
-    return downtimes.frontend_down(lines, now) is not None
 
 
 def run_daemon(work_dir: Path, once: bool = False) -> int:

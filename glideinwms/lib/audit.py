@@ -12,6 +12,8 @@ from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import append_line
 from glideinwms.lib.jsondata import to_json
 
+KEEP_DAYS = 31.0
+
 
 class Audit:
     """Appends to `<state>/audit.jsonl`; `clock` gives epoch seconds."""

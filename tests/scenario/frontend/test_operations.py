@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 from glideinwms.frontend.policy import HighAvailability
 from glideinwms.lib import downtimes
 from glideinwms.lib.downtimes import Downtime
+from glideinwms.lib.operator import user
 from tests.scenario.frontend.scene import USER, WMS, WMS2, Scene, at
 
 
@@ -34,14 +36,14 @@ def test_an_operators_removal_lasts_one_cycle(tmp_path: Path) -> None:
     s.jobs(100)
     s.cycle()
     before = s.requests()
-    word = s.say("remove", level="idle", excess="true")
+    word = s.say("remove", level="idle", excess="true", who="else", act="x")
     s.cycle()
     during = s.requests()
     assert all(r == (0, before[e][1], "IDLE") for e, r in during.items()) and s.main()["action"] == "removeIdleExcess"
     answer = json.loads((tmp_path / f"work/state/requests/{word}.answer.json").read_text())
     assert answer["ok"] and "main" in answer["text"]
     [line] = [json.loads(t) for t in (tmp_path / "work/state/audit.jsonl").read_text().splitlines()]
-    assert line["act"] == "remove" and line["level"] == "idle"
+    assert line["act"] == "remove" and line["args"]["level"] == "idle" and line["who"] == user(os.getuid())
     s.cycle()
     assert s.requests() == before
 
@@ -58,6 +60,31 @@ def test_a_downtime_asks_for_nothing_and_says_why(tmp_path: Path) -> None:
     assert s.main()["entries"][0]["clips"][-1]["reason"] == "FrontendDowntime"
     s.cycle(2)
     assert s.requests() == before
+
+
+def test_a_downtime_stays_while_its_file_cannot_be_read(tmp_path: Path) -> None:
+    s = Scene(tmp_path)
+    s.jobs(100)
+    path = tmp_path / "work/frontenddowntime"
+    path.write_text(downtimes.render([Downtime(s.world.clock() - 1, None)]))
+    s.cycle()
+    path.write_bytes(b"\xff\xfe")
+    s.cycle()
+    assert s.status().summary["downtime"]
+    path.unlink()
+    s.cycle()
+    assert not s.status().summary["downtime"] and s.requests()["A"][0] > 0
+
+
+def test_the_audit_trail_of_days_past_is_put_aside_and_goes_after_a_month(tmp_path: Path) -> None:
+    s = Scene(tmp_path)
+    trail = tmp_path / "work/state/audit.jsonl"
+    trail.write_text('{"act": "remove"}\n')
+    for path, days in ((trail, 2), (trail.with_name("audit.jsonl.2023-10-01"), 40)):
+        path.touch()
+        os.utime(path, (s.world.clock() - days * 86400,) * 2)
+    s.cycle()
+    assert [p.name for p in trail.parent.glob("audit*")] == ["audit.jsonl.2023-11-12"]
 
 
 def test_a_bad_policy_leaves_the_old_one_in_force(tmp_path: Path) -> None:
