@@ -7,15 +7,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from glideinwms.factory.policy import FactoryPolicy
-from glideinwms.frontend.policy import FrontendPolicy
 from glideinwms.lib.jsondata import to_json
 from glideinwms.lib.stage.blobs import Blob
 from glideinwms.lib.stage.tree import Tree
 
-Policy = FactoryPolicy | FrontendPolicy
+if TYPE_CHECKING:
+    from glideinwms.factory.policy import FactoryPolicy
+    from glideinwms.frontend.policy import FrontendPolicy
+
+    Policy = FactoryPolicy | FrontendPolicy
 
 
 @dataclass(frozen=True, slots=True)

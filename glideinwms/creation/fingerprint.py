@@ -107,6 +107,8 @@ def work_dir(xml: Path, side: str) -> Path | None:
     for file in [xml, *(sorted((xml.parent / "config.d").glob("*.xml")) if side == "factory" else [])]:
         try:
             _scan(file, tag, root, area)
+        except _Seen:
+            continue
         except (OSError, expat.ExpatError):
             return None
     base = area.get("base_dir")
@@ -116,8 +118,12 @@ def work_dir(xml: Path, side: str) -> Path | None:
     return Path(base) / f"{prefix}{root.get(name, 'gfactory_instance')}" if versioned else Path(base)
 
 
+class _Seen(Exception):
+    """The rest of a file is not needed."""
+
+
 def _scan(file: Path, tag: str, root: dict[str, str], area: dict[str, str]) -> None:
-    """Add the attributes of the root and of its child `tag`."""
+    """Add the attributes of the root and of its first child `tag`, and stop there by _Seen."""
     reader, depth = expat.ParserCreate(), [0]
 
     def start(name: str, attrs: Mapping[str, str]) -> None:
@@ -126,6 +132,7 @@ def _scan(file: Path, tag: str, root: dict[str, str], area: dict[str, str]) -> N
             root.update(attrs)
         elif depth[0] == 2 and name == tag:
             area.update(attrs)
+            raise _Seen
 
     def end(name: str) -> None:
         depth[0] -= 1

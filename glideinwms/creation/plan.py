@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -56,8 +57,16 @@ def policy_path(work_dir: Path) -> Path:
 def previous_policy(work_dir: Path) -> dict[str, Any]:
     """The policy in force as plain data; {} if there is none."""
     path = policy_path(work_dir)
-    if not path.exists():
+    try:
+        seen = path.stat()
+    except FileNotFoundError:
         return {}
+    return _parsed(path, seen.st_ino, seen.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1)
+def _parsed(path: Path, inode: int, mtime_ns: int) -> dict[str, Any]:
+    """It is asked for several times in a reconfig, and may be large."""
     try:
         data: dict[str, Any] = json.loads(read_text(path))
     except ValueError as error:

@@ -15,8 +15,6 @@ from typing import Any
 
 from glideinwms.creation import fingerprint, hooks
 from glideinwms.creation.built import Built, named
-from glideinwms.creation.factory_build import build_factory
-from glideinwms.creation.frontend_build import build_frontend
 from glideinwms.creation.plan import Plan, make_plan, policy_path, previous_policy, text_of
 from glideinwms.creation.problems import Problem, Problems, Where
 from glideinwms.lib import status
@@ -43,9 +41,13 @@ class Outcome:
 def build(path: Path, side: str, problems: Problems) -> Built:
     """Resolve a configuration file; entries keep the schedds that they have."""
     if side == "frontend":
+        from glideinwms.creation.frontend_build import build_frontend
+
         return build_frontend(path, problems)
     if side != "factory":
         raise ConfigError(f"{side!r} is neither factory nor frontend")
+    from glideinwms.creation.factory_build import build_factory
+
     return build_factory(path, problems, previous=_schedds)
 
 
