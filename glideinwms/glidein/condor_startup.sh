@@ -76,9 +76,11 @@ write_wrapper() {
             cat "$file"
             echo
         done < "${cfg[WRAPPER_LIST]}"
-        for file in "$work_dir"/.gwms.d/exec/prejob/*.sh; do
-            [ -f "$file" ] && echo ". '$file'"
-        done
+        # inside a container the pilot's directory is elsewhere
+        echo "for GWMS_PREJOB in \"\${GWMS_DIR:-$work_dir/.gwms.d}\"/exec/prejob/*.sh; do"
+        # shellcheck disable=SC2016
+        echo '    [ -r "$GWMS_PREJOB" ] && . "$GWMS_PREJOB"'
+        echo "done"
         # shellcheck disable=SC2016
         echo "exec ${cfg[GLIDEIN_WRAPPER_EXEC]:-\"\$@\"}"
         # shellcheck disable=SC2016

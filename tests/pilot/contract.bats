@@ -51,8 +51,7 @@ a.c [x" ]
     pilot
     cd "$EVIDENCE"
     grep -qx 'VO_KNOB = 5' condor_config.d/extra.conf
-    grep -q "^\. '$home/glide_....../.gwms.d/exec/prejob/client.setup_prejob.sh'" condor_job_wrapper.sh || false
-    sed -i '/^\. /d' condor_job_wrapper.sh
+    grep -q "^for GWMS_PREJOB in .*$home/glide_....../.gwms.d}\"/exec/prejob/\*.sh; do" condor_job_wrapper.sh || false
     [ "$(VO_WRAPPED='' sh condor_job_wrapper.sh env | grep -c '^VO_WRAPPED=yes$')" = 1 ]
     grep -q 'STARTD_CRON_GLIDEIN_PS_[0-9]*_PERIOD = 600s' condor_config
     grep -q 'STARTD_CRON_GLIDEIN_PS_[0-9]*_PREFIX = VO_' condor_config

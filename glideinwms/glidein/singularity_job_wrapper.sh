@@ -1,0 +1,174 @@
+# Starts the job inside a container, for pilots where HTCondor does not: part of the job wrapper. Outside it prepares
+# the job's directory and replaces itself by the runtime, which runs the whole wrapper again inside, at /srv.
+# shellcheck shell=dash
+
+# gwms_error TEXT: HTCondor puts the job back; the slot waits so as not to eat the queue.
+gwms_error() {
+    echo "$1" >&2
+    echo "$1" > "${_CONDOR_WRAPPER_ERROR_FILE:-/dev/null}"
+    condor_chirp set_job_attr JobWrapperFailure "\"$1\"" > /dev/null 2>&1
+    case ,${GLIDEIN_DEBUG_OPTIONS:-}, in
+    *,nowait,*) sleep "${GWMS_ERROR_WAIT:-120}" ;;
+    *) sleep "${GWMS_ERROR_WAIT:-600}" ;;
+    esac
+    exit 1
+}
+
+# ad_value FILE NAME: an attribute of an ad, strings without their quotes.
+ad_value() {
+    [ -r "$1" ] && sed -n "s/^$2 *= *\"\{0,1\}\(.*[^\"]\)\"\{0,1\}\$/\1/ip" "$1" | tail -n 1
+}
+
+gwms_config() {
+    sed -n "s/^$1 //p" "$gwms_top/glidein_config" | tail -n 1
+}
+
+# Every repository the job asks for is opened and stays open while it runs: an unmount waits for it.
+gwms_hold_cvmfs() {
+    local rest="$1," repo fd=7
+    while [ -n "$rest" ]; do
+        repo=${rest%%,*}
+        rest=${rest#*,}
+        [ -n "$repo" ] || continue
+        repo=$(cvmfs_path "/cvmfs/$repo")
+        [ -d "$repo" ] && ls "$repo" > /dev/null 2>&1 || return 1
+        [ "$fd" -gt 9 ] || eval "exec $fd< \"\$repo\""
+        fd=$((fd + 1))
+    done
+}
+
+gwms_image() {
+    local platforms dict restrictions wanted
+    dict=$(gwms_config SINGULARITY_IMAGES_DICT)
+    restrictions=$(gwms_config SINGULARITY_IMAGE_RESTRICTIONS)
+    gwms_own=$(ad_value "$_CONDOR_JOB_AD" SingularityImage)
+    wanted=$gwms_own
+    if [ -n "$wanted" ]; then
+        case ,$restrictions, in
+        *,remote,* | *,any,*) restrictions=remote ;;
+        *) restrictions=any ;;
+        esac
+        is_uri "$wanted" && [ "$restrictions" = any ] && return 3
+        is_uri "$wanted" || restrictions=any
+    else
+        platforms=$(list_get_intersection "$(ad_value "$_CONDOR_JOB_AD" REQUIRED_OS)" "$(gwms_config GLIDEIN_REQUIRED_OS)") || return 1
+        case ,$platforms, in
+        *,any,*) platforms=default,rhel9,rhel8,rhel7,rhel6,any ;;
+        esac
+        wanted=$(image_for "$dict" "$platforms") || return 1
+    fi
+    image_check "$wanted" "${restrictions:-cvmfs}" || return
+    export GWMS_SINGULARITY_IMAGE_HUMAN="$wanted"
+    GWMS_SINGULARITY_IMAGE=$(cvmfs_resolve "$(uri_path "$wanted")")
+    export GWMS_SINGULARITY_IMAGE
+}
+
+# Without a container after all, if that is allowed.
+gwms_fallback() {
+    if [ "$gwms_decision" = PREFERRED ] && [ -z "${gwms_own:-}" ]; then
+        echo "$1; the job runs without a container" >&2
+        env_restore "$gwms_cleared"
+        return 0
+    fi
+    gwms_error "$1"
+}
+
+# What the container needs in the job's directory.
+gwms_equip() {
+    mkdir -p .gwms_aux && cp "$gwms_top/main/singularity_lib.sh" .gwms_aux/ && cp "$0" .gwms-user-job-wrapper.sh &&
+        cp -r "$gwms_top/.gwms.d" . && chmod -R u+w .gwms.d
+}
+
+# paths_inside: the names of the job's directory in the environment, as the container sees them.
+paths_inside() {
+    local name value
+    for name in X509_USER_PROXY X509_USER_CERT X509_USER_KEY X509_CERT_DIR \
+        $(env | sed -n 's/^\(_CONDOR_[A-Za-z0-9_]*\)=.*/\1/p'); do
+        eval "value=\${$name-}"
+        [ -z "$value" ] || eval "export $name=\"\$(path_inside \"\$value\" \"\$GWMS_OUTSIDE\")\""
+    done
+}
+
+gwms_enter() {
+    local options clear binds nv="" argument count=$# more
+    options=$(env_options "$(gwms_config GLIDEIN_CONTAINER_ENV)")
+    clear=$(gwms_config GLIDEIN_CONTAINER_ENV_CLEARLIST | tr , ' ')
+    more="$(gwms_config GWMS_CONTAINER_OPTIONS) $(gwms_config GLIDEIN_SINGULARITY_OPTS)"
+    case ,$options, in *,clearpaths,* | *,clearall,*) clear="PATH LD_LIBRARY_PATH PYTHONPATH LD_PRELOAD $clear" ;; esac
+    case $(ad_value "$_CONDOR_MACHINE_AD" GPUs)/$(ad_value "$_CONDOR_JOB_AD" GPU_USE) in
+    [1-9]*/* | */1) nv=--nv ;;
+    esac
+    binds=$(bind_cvmfs)
+    case $(ad_value "$_CONDOR_JOB_AD" SingularityBindCVMFS)/${GWMS_SINGULARITY_BIND_CVMFS:-1} in
+    0/* | [Ff]alse/* | */0) binds="" ;;
+    esac
+    [ -z "$nv" ] || binds=$binds,/etc/OpenCL/vendors
+    binds=$(binds_of "$(gwms_config GLIDEIN_SINGULARITY_BINDPATH)" "$(gwms_config GLIDEIN_SINGULARITY_BINDPATH_DEFAULT)" \
+        "$GWMS_BINDS_DEFAULT" "$binds")
+    GWMS_OUTSIDE=$(outside_aliases)
+    export GWMS_SINGULARITY_REEXEC=1 GWMS_OUTSIDE GWMS_SUBDIR=.gwms.d GWMS_AUX_SUBDIR=.gwms_aux
+    export APPTAINER_WORKDIR="$gwms_top/tmp/singularity-work.$$" SINGULARITY_WORKDIR="$gwms_top/tmp/singularity-work.$$"
+    mkdir -p "$APPTAINER_WORKDIR"
+    case " $more $options " in
+    *--cleanenv* | *clearall*)
+        more="$more --cleanenv"
+        env_preserve "$options"
+        for argument in GWMS_SINGULARITY_REEXEC GWMS_OUTSIDE; do
+            eval "export SINGULARITYENV_$argument=\"\$$argument\" APPTAINERENV_$argument=\"\$$argument\""
+        done
+        ;;
+    esac
+    gwms_cleared=$clear
+    env_clear "$clear"
+    export PATH=/usr/bin:/bin
+    while [ "$count" -gt 0 ]; do
+        argument=$(path_inside "$1" "$GWMS_OUTSIDE")
+        shift
+        set -- "$@" "$argument"
+        count=$((count - 1))
+    done
+    # shellcheck disable=SC2046,SC2086
+    exec "$gwms_runtime" $(gwms_config GLIDEIN_SINGULARITY_GLOBAL_OPTS) exec --home "$PWD:/srv" --pwd /srv --ipc --contain \
+        $more $nv ${binds:+--bind "$binds"} "$GWMS_SINGULARITY_IMAGE" /bin/sh /srv/.gwms-user-job-wrapper.sh "$@"
+}
+
+# Outside: into the container, or a reason why not.
+gwms_outside() {
+    gwms_top=${0%/*}
+    gwms_decision=$(gwms_config GWMS_SINGULARITY_STATUS)
+    gwms_runtime=$(gwms_config GWMS_SINGULARITY_PATH)
+    gwms_cleared=""
+    # shellcheck disable=SC1091
+    . "$gwms_top/main/singularity_lib.sh"
+    CVMFS_MOUNT_DIR=${CVMFS_MOUNT_DIR:-$(gwms_config CVMFS_MOUNT_DIR)}
+    gwms_hold_cvmfs "$(ad_value "$_CONDOR_JOB_AD" CVMFSReposList)" || gwms_error "CVMFS of CVMFSReposList cannot be read on this node"
+    if ! gwms_image; then
+        gwms_fallback "there is no usable image for this job: ${gwms_own:-REQUIRED_OS $(ad_value "$_CONDOR_JOB_AD" REQUIRED_OS)}"
+    elif ! [ -x "$gwms_runtime" ]; then
+        gwms_fallback "there is no container runtime ${gwms_runtime:-on this node}"
+    elif ! gwms_equip; then
+        gwms_fallback "the job's directory cannot be prepared for a container"
+    else
+        gwms_enter "$@"
+    fi
+}
+
+# Inside: the job's directory is /srv, whatever it is called outside.
+gwms_inside() {
+    # shellcheck disable=SC1091
+    . /srv/.gwms_aux/singularity_lib.sh
+    cd /srv || exit 1
+    export HOME=/srv OSG_WN_TMP=/tmp TZ="${TZ:-UTC}" PATH="$PATH:/srv/.gwms.d/bin" GWMS_DIR=/srv/.gwms.d
+    unset TMP TMPDIR TEMP X509_CERT_DIR
+    paths_inside
+    for gwms_name in CONDOR_CONFIG X509_USER_PROXY X509_USER_CERT X509_USER_KEY; do
+        eval "[ -e \"\${$gwms_name:-/}\" ] || unset $gwms_name"
+    done
+    rm -rf /srv/.gwms-user-job-wrapper.sh /srv/.gwms_aux
+}
+
+if [ -n "${GWMS_SINGULARITY_REEXEC:-}" ]; then
+    gwms_inside
+else
+    gwms_outside "$@"
+fi

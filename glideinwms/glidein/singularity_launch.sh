@@ -1,0 +1,71 @@
+#!/bin/bash
+# How jobs' containers are started: by HTCondor, so that condor_ssh_to_job reaches inside, or by the job wrapper.
+# GLIDEIN_Container_Launch: native, wrapper or auto. Runs when all wrappers are known.
+glidein_config=$1
+# shellcheck disable=SC1090
+. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
+declare -A cfg=()
+while IFS= read -r line || [ -n "$line" ]; do
+    [[ $line == "#"* || -z $line ]] || cfg[${line%% *}]=${line#* }
+done < "$glidein_config"
+error_gen=${cfg[ERROR_GEN_PATH]}
+main_dir=${cfg[GLIDEIN_WORK_DIR]}
+work_dir=${cfg[GLIDEIN_WORKSPACE_ORIG]}
+CVMFS_MOUNT_DIR=${CVMFS_MOUNT_DIR:-${cfg[CVMFS_MOUNT_DIR]:-}}
+# shellcheck disable=SC1091
+. "$main_dir/singularity_lib.sh"
+# shellcheck disable=SC1091
+. "$main_dir/singularity_native.source"
+
+# HTCondor tries a runtime with a small image of its own; old tarballs lack it.
+condor_can() {
+    local dir
+    for dir in "${cfg[CONDOR_DIR]}"/libexec/{condor/,}singularity_test_sandbox; do
+        [ -d "$dir/proc" ] && [ -d "$dir/dev" ] && return 0
+    done
+    return 1
+}
+
+# The wrapper that starts containers and that deployed Frontends stage calls a library we do not have: ours stands for it.
+# Any other one that speaks of containers starts them itself.
+sort_wrappers() {
+    local file kept=()
+    vo_starts=""
+    while IFS= read -r file; do
+        case ${file##*/} in
+        default_singularity_wrapper*.sh | singularity_job_wrapper.sh) continue ;;
+        esac
+        kept+=("$file")
+        if grep -qiE '(apptainer|singularity).*exec' "$file"; then
+            vo_starts=$file
+        fi
+    done < "${cfg[WRAPPER_LIST]}"
+    : > "${cfg[WRAPPER_LIST]}"
+    [ "$1" != wrapper ] || echo "$main_dir/singularity_job_wrapper.sh" >> "${cfg[WRAPPER_LIST]}"
+    [ ${#kept[@]} = 0 ] || printf '%s\n' "${kept[@]}" >> "${cfg[WRAPPER_LIST]}"
+}
+
+decision=${cfg[GWMS_SINGULARITY_STATUS]:-DISABLE}
+launch=${cfg[GLIDEIN_Container_Launch]:-auto}
+case $decision in
+PREFERRED | REQUIRED) ;;
+*) launch=none ;;
+esac
+case $launch in
+auto) condor_can && launch=native || launch=wrapper ;;
+native | wrapper | none) ;;
+*)
+    "$error_gen" -error singularity_launch.sh Config "GLIDEIN_Container_Launch $launch is neither native, wrapper nor auto"
+    exit 1
+    ;;
+esac
+sort_wrappers "$launch"
+if [ -n "$vo_starts" ] && [ "$launch" != none ]; then
+    echo "Containers: $vo_starts starts them" >&2
+    launch=vo
+    sort_wrappers "$launch"
+fi
+[ "$launch" != native ] || write_native "$decision" > "$work_dir/condor_config.d/00-gwms-containers.conf"
+gconfig_add GWMS_CONTAINER_LAUNCH "$launch"
+echo "Containers: started by $launch" >&2
+"$error_gen" -ok singularity_launch.sh Container_launch "$launch"
