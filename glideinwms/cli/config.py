@@ -1,4 +1,4 @@
-"""`gwms factory|frontend validate|plan|reconfig`: from the XML file to what the daemon obeys."""
+"""`gwms factory|frontend validate|reconfig|show|rollback|convert`: from the XML file to what the daemon obeys."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glideinwms.cli import config_plan
+
 if TYPE_CHECKING:
-    from glideinwms.creation.plan import Plan
     from glideinwms.creation.problems import Problem
 
 NOT_TAKEN = 4
@@ -44,14 +45,14 @@ def frontend_validate(
     _validate(file or xml, "frontend", online, as_json)
 
 
-def factory_plan(xml: Xml = FACTORY_XML, file: XmlOption = None, as_json: Json = False) -> None:
+def factory_changes(xml: Xml = FACTORY_XML, file: XmlOption = None, as_json: Json = False) -> None:
     """What a reconfig of the Factory would change. Touches nothing."""
-    _plan(file or xml, "factory", as_json)
+    config_plan.configuration(file or xml, "factory", as_json)
 
 
-def frontend_plan(xml: Xml = FRONTEND_XML, file: XmlOption = None, as_json: Json = False) -> None:
+def frontend_changes(xml: Xml = FRONTEND_XML, file: XmlOption = None, as_json: Json = False) -> None:
     """What a reconfig of the Frontend would change. Touches nothing."""
-    _plan(file or xml, "frontend", as_json)
+    config_plan.configuration(file or xml, "frontend", as_json)
 
 
 def factory_reconfig(
@@ -159,32 +160,6 @@ def _validate(xml: Path, side: str, online: bool, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _plan(xml: Path, side: str, as_json: bool) -> None:
-    from glideinwms.creation.built import named
-    from glideinwms.creation.plan import make_plan
-    from glideinwms.creation.problems import Problems
-    from glideinwms.creation.reconfig import build
-
-    plan = make_plan(*named(build(xml, side, Problems())))
-    if as_json:
-        _show(plan)
-        return
-    _describe(plan)
-    for change in plan.changes:
-        print(f"  {change.path}: {change.old!r} -> {change.new!r}")
-
-
-def _describe(plan: Plan) -> None:
-    if plan.empty:
-        print(f"nothing changes (generation {plan.generation})")
-        return
-    what = "entries" if plan.side == "factory" else "groups"
-    print(f"generation {plan.previous or '(none)'} -> {plan.generation}; {len(plan.files)} files to write")
-    for word in ("added", "removed", "changed"):
-        if names := getattr(plan, word):
-            print(f"{what} {word}: {', '.join(names)}")
-
-
 def _reconfig(xml: Path, side: str, force: bool, no_reload: bool, as_json: bool) -> None:
     from glideinwms.creation import fingerprint, hooks
     from glideinwms.creation.owner import become_owner
@@ -216,7 +191,7 @@ def _reconfig(xml: Path, side: str, force: bool, no_reload: bool, as_json: bool)
         return
     for warning in outcome.warnings:
         print(warning)
-    _describe(outcome.plan)
+    config_plan.describe(outcome.plan)
     print(f"{outcome.written} files written" + (f"; the daemon runs {outcome.reloaded}" if outcome.reloaded else ""))
 
 

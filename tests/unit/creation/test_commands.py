@@ -10,9 +10,13 @@ import pytest
 
 from glideinwms.cli import config_oldnames as old
 from glideinwms.cli.main import main as gwms
-from glideinwms.creation import online
+from glideinwms.creation import fingerprint, online
 from glideinwms.creation.problems import Problems
 from glideinwms.creation.reconfig import build
+from glideinwms.factory.plan import Plan as FactoryPlan
+from glideinwms.factory.snapshot import PilotGroup, Queue, Rail, ScheddState, Snapshot
+from glideinwms.lib.reading import Reading
+from glideinwms.lib.records import Ring
 from tests.support.configs import place
 
 Out = pytest.CaptureFixture[str]
@@ -43,20 +47,62 @@ def test_validate_has_exit_codes_and_json(tmp_path: Path, capsys: Out) -> None:
 @pytest.mark.parametrize("side", ["factory", "frontend"])
 def test_changes_reconfig_and_rollback(side: str, tmp_path: Path, capsys: Out) -> None:
     path = place(tmp_path, f"{side}.maximal.xml")
-    assert run(side, "changes", path) == 0
+    assert run(side, "plan", path) == 0
     assert "generation (none) -> " in capsys.readouterr().out
     assert run(side, "reconfig", "--xml", path) == 0
     assert "files written" in capsys.readouterr().out
     assert run(side, "reconfig", path) == 0
     assert capsys.readouterr().out.startswith("nothing changes")
     path.write_text(path.read_text().replace('loop_delay="30"', 'loop_delay="31"'))
-    assert run(side, "changes", path) == 0
-    assert "loop_delay: 30.0 -> 31.0" in capsys.readouterr().out
+    for words in (("plan", path), ("plan", "--xml", path), ("changes", path)):
+        assert run(side, *words) == 0
+        assert "loop_delay: 30.0 -> 31.0" in capsys.readouterr().out
     assert run(side, "upgrade", path) == 0
     assert run(side, "rollback", path) == 0
     capsys.readouterr()
     assert run(side, "rollback", path, "--list", "--json") == 0
     assert [k["current"] for k in json.loads(capsys.readouterr().out)] == [True, False]
+
+
+def test_plan_without_a_file_is_of_a_cycle(tmp_path: Path, capsys: Out) -> None:
+    for side in ("factory", "frontend"):
+        assert run(side, "plan", "--work-dir", tmp_path) == 1
+        assert "no cycle has been recorded" in capsys.readouterr().err
+        assert run(side, "plan", tmp_path / "missing.xml") == 1
+        assert "cannot be read" in capsys.readouterr().err
+    assert run("factory", "plan", "--work-dir", tmp_path / "missing") == 1
+    assert "is not a directory" in capsys.readouterr().err
+
+
+def record(work: Path, *groups: tuple[str, int, int]) -> None:
+    """A cycle with a queue of (entry, status, number) and a schedd that did not answer."""
+    rows = tuple(PilotGroup(e, "fe.main", "fe:frontend", "frontend", "C", "", s, None, n) for e, s, n in groups)
+    known: Reading[Queue] = Reading("one", 0.0, Queue(rows, ()), 5.0)
+    silent: Reading[Queue] = Reading("two", 0.0)
+    schedds = (ScheddState("one", known), ScheddState("two", silent, "no answer"))
+    snapshot = Snapshot(5.0, Reading("requests", 0.0), schedds, (), Rail(), (), ())
+    data = {"cycle": 7, "began": 5.0, "seed": 1, "generation": "g", "snapshot": snapshot, "plan": FactoryPlan(())}
+    Ring(work / "state/cycles").append(7, data)
+
+
+def test_plan_counts_the_pilots_of_changed_entries(tmp_path: Path, capsys: Out) -> None:
+    path = place(tmp_path, "factory.minimal.xml")
+    assert run("factory", "reconfig", path) == 0
+    work = fingerprint.work_dir(path, "factory")
+    assert work is not None
+    path.write_text(path.read_text().replace('name="Alpha"', 'name="Alpha" verbosity="fast"'))
+    capsys.readouterr()
+    assert run("factory", "plan", path, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["pilots"] is None
+    record(work, ("Alpha", 1, 4), ("Alpha", 1, 2), ("Alpha", 2, 3), ("Alpha", 4, 9), ("Beta", 1, 5))
+    assert run("factory", "plan", path, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["changed"] == ["Alpha"]
+    assert found["pilots"]["entries"] == {"Alpha": {"idle": 6, "running": 3, "held": 0}}
+    assert (found["pilots"]["cycle"], found["pilots"]["unknown"]) == (7, ["two"])
+    assert run("factory", "plan", path) == 0
+    out = capsys.readouterr().out
+    assert "their pilots in cycle 7" in out and "Alpha     6        3     0" in out and "not known then: two" in out
 
 
 def test_show_names_the_origin_of_each_value(tmp_path: Path, capsys: Out) -> None:

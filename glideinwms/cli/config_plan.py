@@ -1,0 +1,118 @@
+"""`gwms factory|frontend plan`: what a reconfig with a file would change; or, without one, what a cycle decided."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from glideinwms.cli import output
+from glideinwms.cli.output import Json
+
+if TYPE_CHECKING:
+    from glideinwms.creation.affected import Affected
+    from glideinwms.creation.plan import Plan
+
+SHOWN = 20
+File = Annotated[Path | None, typer.Argument(metavar="[FILE.xml]", help="A configuration file: what would change.")]
+XmlOption = Annotated[Path | None, typer.Option("--xml", help="The same, as an option.")]
+FactoryDir = Annotated[
+    Path | None, typer.Option("--work-dir", envvar="GWMS_FACTORY_DIR", help="The Factory's work directory.")
+]
+FrontendDir = Annotated[
+    Path | None, typer.Option("--work-dir", envvar="GWMS_FRONTEND_DIR", help="The Frontend's work directory.")
+]
+Cycle = Annotated[int | None, typer.Option("--cycle", help="A recorded cycle; the newest by default.")]
+Snapshot = Annotated[str, typer.Option("--snapshot", help="A recorded cycle's file, or `last`.")]
+Config = Annotated[Path | None, typer.Option("--config", exists=True, help="Decide with this policy.json.")]
+Group = Annotated[str, typer.Option("--group", help="Only this group.")]
+
+
+def factory(
+    file: File = None, xml: XmlOption = None, work_dir: FactoryDir = None, cycle: Cycle = None, as_json: Json = False
+) -> None:  # fmt: skip
+    """With a file, what a reconfig of the Factory would change, and whose pilots; else what a cycle decided."""
+    if found := xml or file:
+        configuration(found, "factory", as_json)
+        return
+    from glideinwms.cli.factory import DEFAULT, plan
+
+    plan(_existing(work_dir or DEFAULT, "factory"), cycle, as_json)
+
+
+def frontend(
+    file: File = None, xml: XmlOption = None, work_dir: FrontendDir = None, cycle: Cycle = None,
+    snapshot: Snapshot = "", config: Config = None, group: Group = "", as_json: Json = False,
+) -> None:  # fmt: skip
+    """With a file, what a reconfig of the Frontend would change; else what a cycle decided, or would with --config."""
+    if found := xml or file:
+        configuration(found, "frontend", as_json)
+        return
+    from glideinwms.cli.explain import plan
+    from glideinwms.cli.frontend import DEFAULT
+
+    plan(work_dir or DEFAULT, cycle, snapshot, config, group, as_json)
+
+
+def _existing(work_dir: Path, side: str) -> Path:
+    if not work_dir.is_dir():
+        output.fail(
+            f"{work_dir}: is not a directory (give --work-dir, or the configuration file: gwms {side} plan FILE)"
+        )
+    return work_dir
+
+
+def configuration(xml: Path, side: str, as_json: bool) -> None:
+    """What a reconfig would change. Touches nothing."""
+    from glideinwms.creation.affected import affected
+    from glideinwms.creation.built import named
+    from glideinwms.creation.plan import make_plan
+    from glideinwms.creation.problems import Problems
+    from glideinwms.creation.reconfig import build
+    from glideinwms.lib.jsondata import to_json
+
+    xml, problems = xml.absolute(), Problems()
+    built, data = named(build(xml, side, problems))
+    plan = make_plan(built, data)
+    touched = (*plan.changed, *plan.removed)
+    met = affected(built.work_dir, touched) if side == "factory" and touched else None
+    if as_json:
+        output.print_json({**to_json(plan), "pilots": met})
+        return
+    for warning in problems.warnings:
+        print(warning, file=sys.stderr)
+    describe(plan)
+    for change in plan.changes:
+        print(f"  {change.path}: {change.old!r} -> {change.new!r}")
+    if plan.removed_active:
+        print(f"needs --force-delete: {names(plan.removed_active)} are enabled")
+    if met:
+        _pilots(met)
+
+
+def _pilots(met: Affected) -> None:
+    print(f"their pilots in cycle {met.cycle} of {output.clock(met.time)}, which keep what they were submitted with:")
+    rows: list[list[Any]] = [[n, p.idle, p.running, p.held] for n, p in met.entries.items()]
+    output.table(["ENTRY", "IDLE", "RUNNING", "HELD"], rows)
+    if met.unknown:
+        print(f"not counted, since not known then: {', '.join(met.unknown)}")
+
+
+def names(found: tuple[str, ...]) -> str:
+    """Up to twenty names, then how many more."""
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return ", ".join(found[:SHOWN]) + more
+
+
+def describe(plan: Plan) -> None:
+    """The plan in a few lines."""
+    if plan.empty:
+        print(f"nothing changes (generation {plan.generation})")
+        return
+    what = "entries" if plan.side == "factory" else "groups"
+    print(f"generation {plan.previous or '(none)'} -> {plan.generation}; {len(plan.files)} files to write")
+    for word in ("added", "removed", "changed"):
+        if some := getattr(plan, word):
+            print(f"{len(some)} {what} {word}: {names(some)}")
