@@ -1,0 +1,313 @@
+# Containers: what VO and site agree on, images, binds, environment, and the way into the container (pilot.md 4, 8).
+# The runtime is a mock; tests/pilot/test_containers.py has a real one.
+
+load common
+
+GLIDEIN=$BATS_TEST_DIRNAME/../../glideinwms/glidein
+MOCK=$BATS_TEST_DIRNAME/mock/apptainer
+
+# lib CODE: run code over the library with each shell there is.
+lib() {
+    local shell
+    for shell in dash bash; do
+        command -v "$shell" > /dev/null || continue
+        run "$shell" -c ". '$GLIDEIN/singularity_lib.sh'; $1"
+        [ "$status" = "${2:-0}" ] || {
+            echo "$shell: exit code $status: $output"
+            return 1
+        }
+    done
+}
+
+gives() {
+    lib "$1" "${3:-0}"
+    [ "$output" = "$2" ] || {
+        echo "$1 gives: $output"
+        return 1
+    }
+}
+
+# param NAME VALUE: a parameter of the pilot.
+param() {
+    local value=$2
+    value=${value//./@dot@}
+    value=${value//,/@comma@}
+    value=${value//:/@colon@}
+    words+=("-param_$1" "$(printf '%s' "$value" | sed 's/@\([a-z]*\)@/.\1,/g')")
+}
+
+containers() {
+    mkdir -p "$home/images/nine" "$home/images/eight"
+    param GLIDEIN_Singularity_Use "${1:-REQUIRED}"
+    param SINGULARITY_IMAGES_DICT "rhel9:$home/images/nine,rhel8:$home/images/eight"
+    param SINGULARITY_IMAGE_RESTRICTIONS any
+    pilot_env+=(GLIDEIN_SINGULARITY_BINARY_OVERRIDE="$MOCK")
+}
+
+# wrapped COMMAND...: run the finished job wrapper in a job's directory, as the starter does.
+wrapped() {
+    job=$BATS_TEST_TMPDIR/job
+    mkdir -p "$job"
+    top=$BATS_TEST_TMPDIR/top
+    mkdir -p "$top/main" "$top/.gwms.d/bin" "$top/tmp"
+    cp "$GLIDEIN/singularity_lib.sh" "$top/main/"
+    [ -e "$top/glidein_config" ] || cat > "$top/glidein_config" << EOF
+GWMS_SINGULARITY_STATUS REQUIRED
+GWMS_SINGULARITY_PATH $MOCK
+GWMS_CONTAINER_OPTIONS --pid
+SINGULARITY_IMAGES_DICT rhel9:$home/images/nine,rhel8:$home/images/eight
+SINGULARITY_IMAGE_RESTRICTIONS any
+EOF
+    mkdir -p "$home/images/nine" "$home/images/eight"
+    # shellcheck disable=SC2016
+    { echo '#!/bin/sh' && cat "$GLIDEIN/singularity_job_wrapper.sh" && echo 'exec "$@"'; } > "$top/condor_job_wrapper.sh"
+    chmod +x "$top/condor_job_wrapper.sh"
+    printf '%s\n' "${job_ad[@]}" > "$job/.job.ad"
+    echo "GPUs = ${gpus:-0}" > "$job/.machine.ad"
+    cd "$job"
+    run env -i PATH=/usr/bin:/bin EVIDENCE="$EVIDENCE" GWMS_ERROR_WAIT=0 _CONDOR_SCRATCH_DIR="$job" \
+        _CONDOR_JOB_AD="$job/.job.ad" _CONDOR_MACHINE_AD="$job/.machine.ad" _CONDOR_WRAPPER_ERROR_FILE="$job/.error" \
+        "${job_env[@]}" "$top/condor_job_wrapper.sh" "$@"
+}
+
+@test "dictionaries: empty values, blanks, colons in values, keys that are prefixes of others" {
+    gives 'dict_get_val "a:1,ab:/x y:z,c,d:" ab' "/x y:z"
+    gives 'dict_get_val "a:1,ab:2,c,d:" c' ""
+    gives 'dict_get_val "a:1,ab:2,c,d:" d' ""
+    gives 'dict_get_val "a:1,ab:2" b' "" 1
+    gives 'dict_check_key "a:1,c" c && echo yes' yes
+    gives 'dict_set_val "a:1,b:2" a 3' "a:3,b:2"
+    gives 'dict_set_val "a:1,b:2" c "x:y z"' "a:1,b:2,c:x:y z" 1
+    gives 'dict_set_val "" a ""' "a" 1
+    gives 'dict_get_keys "a:1,b:2:3,c"' "a,b,c"
+    gives 'dict_get_first "a:/i:x,b:2"' "/i:x"
+}
+
+@test "intersections keep the order of preference" {
+    gives 'list_get_intersection rhel9,rhel7,rhel8 rhel8,rhel7,rhel9' rhel9,rhel7,rhel8
+    gives 'list_get_intersection "rhel8, rhel7" any' rhel8,rhel7
+    gives 'list_get_intersection any rhel7,rhel6' rhel7,rhel6
+    gives 'list_get_intersection "" ""' any
+    gives 'list_get_intersection rhel9 rhel6' "" 1
+}
+
+@test "images: platforms, URIs, restrictions" {
+    gives 'image_for rhel9:/9,default:/d,rhel8:/8 rhel7,rhel8,rhel9' /8
+    gives 'image_for rhel9:/9,default:/d any' /d
+    gives 'image_for rhel9:/9,rhel8:/8 any' /9
+    gives 'image_for rhel9:/9 rhel8' "" 1
+    lib 'is_uri docker://a/b'
+    lib 'is_uri file:/a/b' 1
+    lib 'is_uri file:///a/b' 1
+    lib 'is_uri /a/b' 1
+    gives 'uri_path file:///a/b; uri_path file:/a/b; uri_path /a' $'/a/b\n/a/b\n/a'
+    lib 'image_check "" any' 1
+    lib 'image_check /nonexistent any' 2
+    lib 'image_check /usr cvmfs' 3
+    lib 'image_check oras://x/y cvmfs' 3
+    lib 'image_check oras://x/y remote'
+    lib 'image_check /usr any'
+}
+
+@test "CVMFS paths with and without another mount point" {
+    gives 'cvmfs_path /cvmfs/a/b; cvmfs_path /cvmfsx' $'/cvmfs/a/b\n/cvmfsx'
+    gives 'CVMFS_MOUNT_DIR=/mnt/c/; cvmfs_path /cvmfs/a; cvmfs_path /cvmfs; cvmfs_path /x' $'/mnt/c/a\n/mnt/c\n/x'
+    lib 'CVMFS_MOUNT_DIR=/mnt/c/; cvmfs_is_below /mnt/c/a'
+    lib 'CVMFS_MOUNT_DIR=/mnt/c; cvmfs_is_below /mnt/cx/a' 1
+    lib 'cvmfs_is_below /cvmfs/a'
+    gives 'CVMFS_MOUNT_DIR=/mnt/c/; bind_cvmfs' /mnt/c:/cvmfs
+    mkdir -p "$home/c/repo/v1"
+    ln -s v1 "$home/c/repo/latest"
+    gives "CVMFS_MOUNT_DIR=$home/c; cvmfs_resolve /cvmfs/repo/latest" "$(cd -P "$home/c/repo/v1" && pwd -P)"
+}
+
+@test "binds: missing sources and taken destinations are left out, earlier lists win" {
+    gives 'binds_of /usr:/x:ro,/nonexistent /bin:/x,/etc /etc:/etc:ro' /usr:/x:ro,/etc
+    gives 'binds_of "" ""' ""
+}
+
+@test "paths of the job's directory, as a whole component, become the container's" {
+    gives 'path_inside /a/b/c /x:/a/b' /srv/c
+    gives 'path_inside /a/b /x:/a/b' /srv
+    gives 'path_inside /a/bc /x:/a/b' /a/bc
+    gives 'path_inside "/a/b/d e" /a/b' "/srv/d e"
+    gives 'path_inside -x=/a/b/c /a/b' -x=/a/b/c
+}
+
+@test "environment options, clearing and restoring" {
+    gives 'env_options ""' clearpaths
+    gives 'env_options clear' clear,clearall,osgset,condorset,gwmsset
+    gives 'env_options osgset' osgset,condorset,gwmsset
+    gives 'env_options keepall' keepall
+    gives 'A="1 2"; B=; env_clear "A B C"; echo "[${A-unset}][${B-unset}][$GWMS_OLDENV_A]"; env_restore "A B C"
+        echo "[$A][${B-unset}][${C-unset}][${GWMS_OLDENV_A-unset}]"' $'[unset][unset][1 2]\n[1 2][][unset][unset]'
+}
+
+@test "what is preserved: 13 names of ours, 44 with the site's, those of the job; values are never evaluated" {
+    gives 'for n in $GWMS_SET $OSG_SET; do export $n=x; done; env_preserve gwmsset; echo $env_preserved' 13
+    gives 'for n in $(env | sed -n "s/^\(_CONDOR_[A-Za-z0-9_]*\)=.*/\1/p"); do unset $n; done; export _CONDOR_A=1 _CONDOR_B=2
+        for n in $GWMS_SET $OSG_SET; do export $n=x; done; env_preserve gwmsset,condorset; echo $env_preserved
+        env_preserve gwmsset,osgset; echo $env_preserved' $'15\n44'
+    printf 'Environment = "MINE='"'"'a b'"'"' APPTAINERENV_X=1 OTHER=2"\n' > "$BATS_TEST_TMPDIR/ad"
+    gives "export _CONDOR_JOB_AD=$BATS_TEST_TMPDIR/ad MINE='\$(id) \`id\`' APPTAINERENV_X=1
+        env_preserve condorset 2> /dev/null; printenv APPTAINERENV_MINE SINGULARITYENV_MINE; echo \${APPTAINERENV_X-gone}" \
+        $'$(id) `id`\n$(id) `id`\ngone'
+}
+
+@test "what VO and site agree on" {
+    . "$GLIDEIN/singularity_find.source"
+    local vo site n=0 want=(DISABLE DISABLE DISABLE DISABLE FAIL NEVER NEVER NEVER FAIL FAIL NEVER NEVER PREFERRED
+        REQUIRED REQUIRED NEVER PREFERRED PREFERRED REQUIRED REQUIRED FAIL REQUIRED REQUIRED REQUIRED REQUIRED)
+    for vo in DISABLE_GWMS NEVER OPTIONAL PREFERRED REQUIRED; do
+        for site in NEVER OPTIONAL PREFERRED REQUIRED REQUIRED_GWMS; do
+            [ "$(container_decision $vo $site)" = "${want[n]}" ] || {
+                echo "$vo $site"
+                return 1
+            }
+            n=$((n + 1))
+        done
+    done
+    [ "$(container_decision PREFERRED "")" = PREFERRED ]
+    [ "$(container_decision "" "")" = DISABLE ]
+    [ "$(container_decision Required OPTIONAL)" = FAIL ]
+}
+
+@test "where the runtime is looked for: override, SINGULARITY_BIN, PATH, CONDOR, OSG" {
+    local place
+    for place in over bin path condor/usr/libexec osg; do
+        mkdir -p "$home/$place"
+        cp "$MOCK" "$home/$place/apptainer"
+    done
+    cp "$MOCK" "$home/over/singularity"
+    gconfig_get() {
+        case $1 in
+        CONDOR_DIR) echo "$home/condor" ;;
+        SINGULARITY_BIN) echo "${bin_key-$home/bin}" ;;
+        OSG_SINGULARITY_BINARY) echo "$home/osg/apptainer" ;;
+        GLIDEIN_SINGULARITY_BINARY_OVERRIDE) echo "$home/none:$home/over" ;;
+        esac
+    }
+    . "$GLIDEIN/singularity_lib.sh"
+    . "$GLIDEIN/singularity_find.source"
+    local order="$home/over/singularity $home/over/apptainer $home/bin/apptainer $home/path/apptainer"
+    order+=" $home/condor/usr/libexec/apptainer $home/osg/apptainer"
+    [ "$(PATH=$home/path:$PATH runtime_candidates | tr '\n' ' ')" = "$order " ]
+    bin_key=CONDOR
+    [ "$(PATH=$home/path:$PATH runtime_candidates | sed -n 3p)" = "$home/condor/usr/libexec/apptainer" ]
+    bin_key=
+    [ "$(PATH=$home/path:$PATH runtime_candidates | sed -n 3p)" = "$home/osg/apptainer" ]
+    [ "$(mode_of '  0 0 4294967295')/$(mode_of '0 1000 1')/$(mode_of '1000 1000 1')" = privileged/fakeroot/unprivileged ]
+}
+
+@test "a pilot with a runtime says so in its slots, and asks for user namespaces where they are needed" {
+    containers
+    pilot_env+=(MOCK_NEEDS_USERNS=1)
+    pilot
+    [ "$status" = 0 ] || { tail -n 40 "$BATS_TEST_TMPDIR/err" && false; }
+    cd "$EVIDENCE"
+    grep -qx 'HAS_SINGULARITY = True' condor_config
+    grep -qx 'SINGULARITY_VERSION = "1.3.9-mock"' condor_config
+    grep -qx 'GWMS_SINGULARITY_MODE = "unprivileged"' condor_config
+    grep -q '^GLIDEIN_VARIABLES = .*HAS_SINGULARITY.*GLIDEIN_PROVIDES' condor_config
+    grep -qx 'GLIDEIN_PROVIDES = "singularity/unprivileged"' condor_config
+    grep -qx 'GWMS_CONTAINER_OPTIONS --pid --userns' glidein_config
+    # the tarball's HTCondor is a stub, so the wrapper starts containers
+    grep -qx 'GWMS_CONTAINER_LAUNCH wrapper' glidein_config
+    grep -q gwms_outside condor_job_wrapper.sh
+}
+
+@test "without a runtime a REQUIRED pilot fails and a PREFERRED one says that it has none" {
+    containers
+    pilot_env+=(MOCK_NO_VERSION=1)
+    pilot
+    [ "$status" = 1 ]
+    says out "no container runtime starts"
+    says out "apptainer(no version)"
+    words=()
+    mapfile -t words < "$STAGE/good/args"
+    containers PREFERRED
+    param GLIDEIN_SINGULARITY_REQUIRE PREFERRED
+    pilot
+    [ "$status" = 0 ]
+    grep -qx 'HAS_SINGULARITY = False' "$EVIDENCE/condor_config"
+}
+
+@test "policies that do not go together end the pilot" {
+    param GLIDEIN_Singularity_Use NEVER
+    param GLIDEIN_SINGULARITY_REQUIRE REQUIRED
+    pilot
+    [ "$status" = 1 ]
+    says out '<metric name="failure"'
+    says out VO_Config
+}
+
+@test "in native mode HTCondor starts containers: its configuration, and no wrapper of ours" {
+    containers
+    param GLIDEIN_Container_Launch native
+    param GLIDEIN_SINGULARITY_BINDPATH "/usr:/host_usr:ro"
+    pilot
+    [ "$status" = 0 ]
+    cd "$EVIDENCE"
+    grep -qx "SINGULARITY = $MOCK" condor_config.d/00-gwms-containers.conf
+    grep -q '^SINGULARITY_BIND_EXPR = "/usr:/host_usr:ro ' condor_config.d/00-gwms-containers.conf
+    grep -q '^START = (\$(START)) &&' condor_config.d/00-gwms-containers.conf
+    ! grep -q gwms_outside condor_job_wrapper.sh || false
+}
+
+@test "the job wrapper enters the container: directory, arguments, environment; nothing of the pilot stays behind" {
+    job_ad=('REQUIRED_OS = "rhel8, rhel9"') job_env=(X509_USER_PROXY="$BATS_TEST_TMPDIR/job/proxy" LD_PRELOAD= PYTHONPATH=/p)
+    mkdir -p "$BATS_TEST_TMPDIR/job"
+    echo p > "$BATS_TEST_TMPDIR/job/proxy"
+    wrapped sh -c 'echo "$PWD|$HOME|$1|$2|$X509_USER_PROXY|$_CONDOR_SCRATCH_DIR|${PYTHONPATH-none}|${TMPDIR-none}"' - \
+        "$BATS_TEST_TMPDIR/job/in put" "a  b"
+    [ "$status" = 0 ] || { echo "$output" && false; }
+    [ "$output" = "/srv|/srv|/srv/in put|a  b|/srv/proxy|/srv|none|none" ] || { echo "$output" && false; }
+    grep -q -- "exec --home $job:/srv --pwd /srv --ipc --contain --pid --bind .* $home/images/eight /bin/sh" "$EVIDENCE/runtime.log"
+    ! grep -q -- --nv "$EVIDENCE/runtime.log" || false
+    [ ! -e "$job/.gwms-user-job-wrapper.sh" ] && [ ! -e "$job/.gwms_aux" ]
+}
+
+@test "the job's own image is taken, with GPUs --nv, and its exit code is the wrapper's" {
+    gpus=1 job_env=()
+    mkdir -p "$home/own"
+    job_ad=("SingularityImage = \"$home/own\"" 'REQUIRED_OS = "rhel8"')
+    wrapped sh -c 'exit 7'
+    [ "$status" = 7 ] || { echo "$output" && false; }
+    grep -q -- "--nv .*$home/own /bin/sh" "$EVIDENCE/runtime.log"
+}
+
+@test "a clean environment keeps what it is asked to keep" {
+    job_ad=('Environment = "MINE=1"') job_env=(MINE=1 SITE_ONLY=2 OSG_SITE_NAME=here)
+    mkdir -p "$BATS_TEST_TMPDIR/top"
+    cat > "$BATS_TEST_TMPDIR/top/glidein_config" << EOF
+GWMS_SINGULARITY_STATUS REQUIRED
+GWMS_SINGULARITY_PATH $MOCK
+SINGULARITY_IMAGES_DICT default:$home/images/nine
+SINGULARITY_IMAGE_RESTRICTIONS any
+GLIDEIN_CONTAINER_ENV clear
+EOF
+    wrapped true
+    [ "$status" = 0 ] || { echo "$output" && false; }
+    grep -q -- --cleanenv "$EVIDENCE/runtime.log"
+    grep -qx APPTAINERENV_MINE=1 "$EVIDENCE/runtime.env"
+    grep -qx SINGULARITYENV_OSG_SITE_NAME=here "$EVIDENCE/runtime.env"
+    ! grep -q APPTAINERENV_SITE_ONLY "$EVIDENCE/runtime.env" || false
+}
+
+@test "no image: a REQUIRED job goes back with the reason, a PREFERRED one runs as it is" {
+    job_ad=('REQUIRED_OS = "suse15"') job_env=()
+    wrapped touch ran
+    [ "$status" = 1 ]
+    grep -q "no usable image for this job: REQUIRED_OS suse15" "$job/.error"
+    [ ! -e "$job/ran" ]
+    sed -i 's/ REQUIRED$/ PREFERRED/' "$top/glidein_config"
+    job_env=(PYTHONPATH=/p)
+    wrapped sh -c 'echo $PYTHONPATH > ran'
+    [ "$status" = 0 ] && [ "$(cat "$job/ran")" = /p ]
+    job_ad=("SingularityImage = \"/nonexistent\"")
+    wrapped touch never
+    [ "$status" = 1 ] && [ ! -e "$job/never" ]
+    job_ad=('CVMFSReposList = "no.such.repo"')
+    wrapped touch never
+    [ "$status" = 1 ] && grep -q CVMFSReposList "$job/.error"
+}
