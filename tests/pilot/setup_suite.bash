@@ -7,7 +7,7 @@ setup_suite() {
     export STAGE=$BATS_SUITE_TMPDIR/stage
     mkdir -p "$STAGE/good"
     cd "$REPO" || return 1
-    PORT=$(python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    PORT=$(python -c 'from glideinwms.demo.pool import free_port; print(free_port())')
     export PORT
     local vo=$here/vo
     python -m tests.support.pilotstage "$STAGE/good" "http://127.0.0.1:$PORT/good" \
