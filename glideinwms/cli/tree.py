@@ -14,6 +14,10 @@ class Verb:
 
 
 TREE: dict[str, tuple[str, dict[str, Verb] | Verb]] = {
+    "why": (
+        "Why nothing starts: what stands in the way, most important first.",
+        Verb("glideinwms.cli.why:why", "Why nothing starts."),
+    ),
     "factory": (
         "The Factory: what it submits, and why not more.",
         {

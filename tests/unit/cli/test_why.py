@@ -1,0 +1,177 @@
+"""`gwms why` on the status files of both daemons as they are, over HTCondor in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glideinwms.cli.main import main as gwms
+from glideinwms.cli.standing import findings
+from glideinwms.factory.policy import Limits
+from glideinwms.frontend.policy import Expression
+from glideinwms.lib import policyfile, status
+from glideinwms.lib.files import write_atomic
+from glideinwms.lib.jsondata import to_json
+from tests.scenario.pair import Pair
+
+Why = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Pair:
+    return Pair(tmp_path)
+
+
+@pytest.fixture
+def why(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Why:
+    def run(*words: str) -> tuple[int, str]:
+        dirs = ["--factory-work-dir", str(tmp_path / "factory"), "--frontend-work-dir", str(tmp_path / "frontend")]
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            gwms(["why", *dirs, *words])
+        out = capsys.readouterr()
+        return int(end.value.code or 0), out.out + out.err
+
+    monkeypatch.setenv("COLUMNS", "200")
+    return run
+
+
+def kinds(why: Why) -> list[tuple[str, str]]:
+    """(kind, daemon) of all that stands, in order."""
+    return [(f["kind"], f["daemon"]) for f in json.loads(why("--json")[1])["findings"] if f["stands"]]
+
+
+def write(pair: Pair, who: str, policy: Any) -> None:
+    write_atomic(pair.base / who / policyfile.NAME, json.dumps(to_json(policy)))
+    (pair.factory if who == "factory" else pair.frontend).reload()
+
+
+def test_when_jobs_become_pilots_all_flows(pair: Pair, why: Why) -> None:
+    pair.jobs.add(3, Wants="x")
+    for _ in range(6):
+        pair.turn()
+        pair.queue.set("JobStatus == 1", JobStatus=2, GridJobStatus="RUNNING")
+    code, text = why()
+    assert code == 0 and text.splitlines()[-1].startswith("all flows: factory cycle "), text
+    assert json.loads(why("--json")[1])["flows"] is True
+
+
+def test_no_jobs_is_no_fault_but_is_said(pair: Pair, why: Why) -> None:
+    pair.turn(3)
+    code, text = why()
+    assert code == 0 and "(frontend: group main: no idle jobs)" in text
+    assert "(factory: no Frontend asks for pilots)" in text
+
+
+def test_the_condition_that_rejects_is_named(pair: Pair, why: Why) -> None:
+    policy = pair.frontend.policy
+    law = Expression('glidein["attrs"]["GLIDEIN_Site"] == job["Wants"]', "frontend.xml:8: match@match_expr")
+    write(pair, "frontend", replace(policy, groups=(replace(policy.groups[0], match=(law,)),)))
+    pair.jobs.add(4, Wants="SiteZ")
+    pair.turn(3)
+    code, text = why()
+    assert code == 1 and kinds(why) == [("unmatched", "frontend")]
+    assert "4 of 4 idle jobs match no entry, first 4 with Wants='SiteZ'" in text
+    assert 'rejected by glidein["attrs"]["GLIDEIN_Site"] == job["Wants"] at 1 (frontend.xml:8' in text.replace("'", '"')
+
+
+def test_a_downtime_is_said_by_the_factory_and_to_the_frontend(pair: Pair, why: Why) -> None:
+    folder = pair.base / "factory"
+    with pytest.raises(SystemExit):
+        gwms(["downtime", "add", "--work-dir", str(folder), "--entry", "A", "--comment", "new disks"])
+    pair.jobs.add(4, Wants="x")
+    pair.turn(4)
+    code, text = why()
+    assert code == 1 and "factory: A: in downtime: new disks  [gwms downtime list]" in text
+    assert pair.queue.count() == 0
+
+
+def test_inputs_that_fail_come_with_age_and_cause_before_anything_else(pair: Pair, why: Why) -> None:
+    pair.jobs.add(4, Wants="x")
+    pair.turn(3)
+    pair.jobs.down = True
+    pair.queue.down = True
+    pair.turn(2)
+    code, text = why()
+    lines = text.splitlines()
+    assert code == 1 and {k for k, _ in kinds(why)[:2]} == {"input"}, text
+    assert any(x.startswith("frontend: schedd jobs@user.demo: held, ") and " old: " in x for x in lines), text
+    assert any(x.startswith("factory: schedd@factory: ") for x in lines), text
+    assert "factory: A: frozen: queue of schedd@factory is not known" in lines, text
+    causes = [x for x in lines if x.startswith("factory: ") and "Failed to fetch ads" in x]
+    assert len(causes) == 1, "the cause once, not at each entry"
+
+
+def test_a_refused_request_and_its_reason_are_seen_on_both_sides(pair: Pair, why: Why) -> None:
+    write(pair, "factory", replace(pair.factory.policy, frontends=()))
+    pair.jobs.add(4, Wants="x")
+    pair.turn(4)
+    code, text = why()
+    assert code == 1 and ("refused", "factory") in kinds(why), text
+    assert "factory: " in text and "refused, FrontendUnknown" in text
+
+
+def test_a_limit_that_lets_nothing_through_stands(tmp_path: Path, why: Why) -> None:
+    pair = Pair(tmp_path, limits=Limits(2, 2, 2))
+    pair.jobs.add(9, Wants="x")
+    for _ in range(6):
+        pair.turn()
+        pair.queue.set("JobStatus == 1", JobStatus=2, GridJobStatus="RUNNING")
+    code, text = why()
+    assert code == 1 and ("limit", "factory") in kinds(why), text
+    assert "factory: A: nothing submitted: GlideFactoryLimitTotalGlideinsPerEntry  [gwms factory explain A]" in text
+
+
+def test_held_pilots_are_counted(pair: Pair, why: Why) -> None:
+    pair.jobs.add(3, Wants="x")
+    pair.turn(3)
+    pair.queue.set("JobStatus == 1", JobStatus=5, HoldReasonCode=6, NumSystemHolds=1)
+    pair.factory.once()
+    code, text = why()
+    assert code == 1 and " held pilots  [gwms entry q A]" in text, text
+
+
+def test_a_policy_that_is_not_taken(pair: Pair, why: Why) -> None:
+    pair.turn()
+    (pair.base / "frontend/policy.json").write_text("{")
+    pair.frontend.reload()
+    pair.frontend.once()
+    code, text = why()
+    assert code == 1 and kinds(why)[0] == ("policy", "frontend")
+    assert "the new configuration was not taken, g1 is in force: " in text
+
+
+def test_a_daemon_that_is_not_there(pair: Pair, why: Why) -> None:
+    pair.turn()
+    (pair.base / "factory/state/daemon.lock").touch()
+    (pair.base / "frontend/state/status.json").unlink()
+    code, text = why()
+    assert code == 1 and kinds(why) == [("daemon", "factory"), ("daemon", "frontend")]
+    assert "factory: does not run; its last cycle ended " in text and "frontend: has never run in " in text
+
+
+def test_a_daemon_that_hangs_is_seen_by_its_clock(pair: Pair) -> None:
+    pair.turn()
+    found = status.read(pair.base / "factory/state/status.json")
+    late = found.cycle_ended + 3 * found.loop_delay + 301
+    assert findings(found, True, late)[0].text.startswith("has ended no cycle for ")
+    assert "has ended no cycle" not in " ".join(f.text for f in findings(found, True, late - 2))
+
+
+def test_where_nothing_lives_and_what_is_not_a_work_directory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("factory", "frontend"):
+        monkeypatch.setattr(f"glideinwms.cli.{module}.DEFAULT", tmp_path / module)
+    for words in ([], ["--factory-work-dir", str(tmp_path / "no")]):
+        with pytest.raises(SystemExit) as end:
+            gwms(["why", *words])
+        assert end.value.code == 1
+    err = capsys.readouterr().err
+    assert "no daemon lives here" in err and "is no directory" in err
+    assert len(err.splitlines()) == 2
