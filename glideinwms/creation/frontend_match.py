@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from glideinwms.creation.frontend_model import Frontend, Group, Match, MatchAttr
+from glideinwms.creation.never import never
 from glideinwms.creation.problems import Problems, did_you_mean
 from glideinwms.frontend.decide.pyexpr import conjuncts
 from glideinwms.frontend.policy import Expression
@@ -51,8 +52,8 @@ def law_of(frontend: Frontend, group: Group, singularity: str, problems: Problem
         {a.name for a in job_attrs},
         {a.name for a in factory_attrs} | SYSTEM | ({REQUIRE} if expression else set()),
     )
-    for m, subject in ((g, "match"), (p, f"group[{group.name}]/match")):
-        _check(m, subject, known, problems)
+    sound = [_check(m, what, known, problems) for m, what in ((g, "match"), (p, f"group[{group.name}]/match"))]
+    _warn_never((g, p), sound, group.name, problems)
     return Law(
         tuple(match),
         both(g.job.query_expr, p.job.query_expr),
@@ -105,13 +106,13 @@ def _singularity(use: str) -> tuple[str, str]:
     return "", ""
 
 
-def _check(match: Match, subject: str, known: tuple[set[str], set[str]], problems: Problems) -> None:
-    """The expression parses, and reads only what the match_attrs declare."""
+def _check(match: Match, subject: str, known: tuple[set[str], set[str]], problems: Problems) -> bool:
+    """The expression parses (else False), and reads only what the match_attrs declare."""
     try:
         found = conjuncts(match.match_expr, f"{match.where}: {subject}@match_expr")
     except ConfigError as error:
         problems.error(match.where, f"{subject}@match_expr", error.message, error.hint)
-        return
+        return False
     for part in found:
         seen: Mapping[str, set[str]] = {
             "job": set(part.reads.job or ()),
@@ -121,3 +122,16 @@ def _check(match: Match, subject: str, known: tuple[set[str], set[str]], problem
             for name in sorted(names - declared):
                 hint = did_you_mean(name, declared) or f"add it to match/{side}/match_attrs"
                 problems.warn(match.where, f"{subject}@match_expr", f"{side} attribute {name} is not declared", hint)
+    return True
+
+
+def _warn_never(matches: Sequence[Match], sound: Sequence[bool], group: str, problems: Problems) -> None:
+    """Say where no job can match: at the global part if that alone is to blame, else at the group's."""
+    texts = [m.match_expr if good else "True" for m, good in zip(matches, sound, strict=True)]
+    alone = list(never(texts[:1]))
+    hint = "no job matches any entry; give enabled=False if that is meant"
+    for why in alone:
+        problems.warn(matches[0].where, "match@match_expr", why, hint)
+    for why in never(texts):
+        if why not in alone:
+            problems.warn(matches[1].where, f"group[{group}]/match@match_expr", why, hint)
