@@ -1,7 +1,8 @@
 """`gwms`: one command, noun then verb. Only the module of the verb that is asked for is imported.
 
-Exit codes: 0 done; 1 it failed, and says why; 2 the command line is wrong; 3 the daemon is not running;
-4 the daemon did not take the new configuration in time; 130 interrupted.
+Exit codes: 0 done; 1 it failed, and says why, or the answer is no (`why`, `status`, `check`, `replay`, ...: see each
+verb's module); 2 the command line is wrong; 3 the daemon is not running; 4 the daemon did not take the new
+configuration in time; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -39,14 +40,15 @@ def stub(verb: Verb) -> Callable[[], None]:
 def build(chosen: Sequence[str], everything: bool = False) -> typer.Typer:
     """The command tree, with the real function of the chosen noun and verb (of all of them for shell completion)."""
     about_all = "GlideinWMS: one HTCondor pool out of many grid sites."
-    # values of variables may be secrets
-    app = typer.Typer(no_args_is_help=True, help=about_all, pretty_exceptions_show_locals=False)
+    # plain help: rich alone would cost more than all else that is loaded for it
+    plain: dict[str, Any] = {"no_args_is_help": True, "rich_markup_mode": None, "pretty_exceptions_enable": False}
+    app = typer.Typer(help=about_all, **plain)
     for noun, (about, verbs) in TREE.items():
         if isinstance(verbs, Verb):
             wanted = everything or chosen[:1] == [noun]
             app.command(noun, help=about)(load(verbs.target) if wanted else stub(verbs))
             continue
-        sub = typer.Typer(no_args_is_help=True, help=about)
+        sub = typer.Typer(help=about, **plain)
         for name, verb in verbs.items():
             wanted = everything or list(chosen[:2]) == [noun, name]
             sub.command(name, help=verb.help)(load(verb.target) if wanted else stub(verb))
@@ -64,6 +66,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         build(words, everything="_GWMS_COMPLETE" in os.environ)(args=args, prog_name="gwms")
     except GwmsError as error:
         print(f"gwms: {error}", file=sys.stderr)
+        sys.exit(FAILED)
+    except PermissionError as error:
+        print(f"gwms: {error.filename}: {error.strerror}; be root, or of the daemon's group", file=sys.stderr)
         sys.exit(FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -28,11 +29,12 @@ def test_every_verb_loads_and_has_help(words: str, verb: Verb) -> None:
     assert "Usage" in result.stdout
 
 
-def test_help_loads_no_room() -> None:
+def test_help_loads_no_room_and_nothing_that_paints() -> None:
     code = (
         "import sys\nfrom glideinwms.cli.main import main\n"
         "try: main(['--help'])\nexcept SystemExit: pass\n"
-        "print([m for m in sys.modules if m.startswith(('glideinwms.factory', 'glideinwms.creation', 'htcondor2'))])"
+        "rooms = ('glideinwms.factory', 'glideinwms.creation', 'htcondor2', 'rich')\n"
+        "print([m for m in sys.modules if m.startswith(rooms)])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip().endswith("[]")
@@ -50,3 +52,29 @@ def test_our_errors_are_one_line_and_exit_code_1(
         cli.main(["broken"])
     assert ended.value.code == cli.FAILED
     assert capsys.readouterr().err == "gwms: factory.xml:12: no such entry; did you mean Demo_A?\n"
+
+
+def test_what_may_not_be_read_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def shut() -> None:
+        raise PermissionError(13, "Permission denied", "/var/lib/gwms-factory/work-dir/state")
+
+    monkeypatch.setitem(TREE, "shut", ("Fails.", Verb("tests:shut", "Fails.")))
+    monkeypatch.setattr(cli, "load", lambda target: shut)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["shut"])
+    assert ended.value.code == cli.FAILED
+    said = "gwms: /var/lib/gwms-factory/work-dir/state: Permission denied; be root, or of the daemon's group\n"
+    assert capsys.readouterr().err == said
+
+
+def completions(*words: str) -> list[str]:
+    env = {**os.environ, "_GWMS_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(["gwms", *words]),
+           "COMP_CWORD": str(len(words))}  # fmt: skip
+    run = [sys.executable, "-m", "glideinwms.cli"]
+    return subprocess.run(run, env=env, capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_a_shell_completes_nouns_verbs_and_options() -> None:
+    assert completions("fact") == ["factory"]
+    assert set(completions("entry", "")) == {"list", "show", "q", "rm", "log"}
+    assert {"--work-dir", "--json"} <= set(completions("factory", "status", "--"))

@@ -34,3 +34,8 @@ def test_every_row_names_a_test_that_exists(where: str, cells: list[str]) -> Non
         path = ROOT / file if (ROOT / file).exists() else ROOT / "tests" / file
         assert path.exists(), f"{where}: {file} does not exist"
         assert not function or re.search(rf"\b{re.escape(function)}\b", path.read_text()), f"{where}: no {name}"
+
+
+def test_no_row_stands_twice() -> None:
+    names = [cells[0].lower() for _, cells in rows()]
+    assert not {n for n in names if names.count(n) > 1}
