@@ -206,6 +206,9 @@ def _verdict_lines(group: str, rows: Sequence[Verdict]) -> list[str]:
     for v in rows:
         if v.matches:
             continue
+        if v.returned:
+            out.append(f"  {v.entry}: {v.origin} returned {v.returned}")
+            continue
         why = v.conjunct or str(v.reason)
         seen = "; ".join(t for t in (render.values(v.job_values), render.values(v.entry_values), v.error) if t)
         out.append(f"  {v.entry}: {why}  ({v.origin or v.reason}): {seen}")

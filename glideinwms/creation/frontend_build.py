@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from glideinwms import __version__
-from glideinwms.creation import frontend_checks, nodes, own, source
+from glideinwms.creation import frontend_checks, frontend_policyfiles, nodes, own, source
 from glideinwms.creation.built import Built
 from glideinwms.creation.elements import load
 from glideinwms.creation.expand import Unexpandable, expand
 from glideinwms.creation.frontend_credentials import credentials_of
 from glideinwms.creation.frontend_match import law_of
 from glideinwms.creation.frontend_model import Frontend, Group, TotalRunning, TotalSlots
+from glideinwms.creation.frontend_policyfiles import Declared
 from glideinwms.creation.frontend_trees import group_tree, main_tree
 from glideinwms.creation.placement import Placed, Value, place_frontend
 from glideinwms.creation.problems import InvalidConfig, Problems, Where
@@ -57,18 +59,19 @@ def build_frontend(path: Path, problems: Problems, *, glidein: Path = GLIDEIN) -
     url = frontend.stage.web_base_url.rstrip("/") + sub
     blobs: dict[str, Blob] = {}
     shared = place_frontend(frontend.attrs, problems)
+    declared = frontend_policyfiles.tried(frontend, problems)
     groups, trees = [], []
     for group in frontend.groups:
         placed = _overlaid(frontend, group, shared, problems)
         tree = group_tree(group, placed, pilot, blobs, problems)
-        groups.append(_group(frontend, group, placed, tree, url, problems))
+        groups.append(_group(frontend, group, placed, tree, url, declared, problems))
         trees.append(tree)
     main = main_tree(frontend, _expanded(frontend, shared, problems), pilot, blobs, problems)
     problems.check()
     policy = _policy(frontend, options, groups, main, url, sub)
     return Built(
         "frontend", policy, (main, *trees), {}, _directories(policy), options.keep_generations,
-        (path, path.parent / own.NAME), tuple(map(Path, blobs)),
+        (path, path.parent / own.NAME), (*map(Path, blobs), *(d.path for d in declared.values())),
     )  # fmt: skip
 
 
@@ -109,9 +112,10 @@ def _word(name: str, value: Value, values: dict[str, Value], places: dict[str, W
 
 
 def _group(
-    frontend: Frontend, group: Group, placed: Placed, tree: Tree, url: str, problems: Problems
+    frontend: Frontend, group: Group, placed: Placed, tree: Tree, url: str, declared: Mapping[str, Declared],
+    problems: Problems,
 ) -> GroupPolicy:  # fmt: skip
-    law = law_of(frontend, group, str(placed.attrs.get(SINGULARITY, "")), problems)
+    law = law_of(frontend, group, str(placed.attrs.get(SINGULARITY, "")), declared, problems)
     g, p = frontend.security, group.security
     collectors = [*frontend.match.factory.collectors, *group.match.factory.collectors]
     schedds = [s.fullname for s in (*frontend.match.job.schedds, *group.match.job.schedds)]
@@ -123,6 +127,7 @@ def _group(
         security_name=p.security_name or g.security_name or frontend.frontend_name,
         stage=StageTriple(f"{url}/{tree.subdir}", tree.descript, tree.sign, tree.sign256),
         match=law.match,
+        policy_files=law.policy_files,
         job_query=law.job_query,
         factory_query=law.factory_query,
         start_expr=law.start_expr,
@@ -210,8 +215,8 @@ def _directories(policy: FrontendPolicy) -> dict[Path, int]:
     """Work and log areas; keys and tokens are private."""
     work = Path(policy.work_dir)
     return {
-        work: 0o755,
-        work / "state": 0o755,
-        Path(policy.log_dir): 0o755,
+        work: 0o750,
+        work / "state": 0o750,
+        Path(policy.log_dir): 0o750,
         Path(policy.tokens_dir): 0o700,
     }

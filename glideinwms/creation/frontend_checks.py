@@ -94,9 +94,6 @@ def _match(frontend: Frontend, group: Group, problems: Problems) -> None:
     for schedd in (*frontend.match.job.schedds, *group.match.job.schedds):
         if schedd.fullname != ALL and (wrong := nodes.fault(schedd.fullname, ranges=False, schedd=True)):
             problems.error(schedd.where, f"schedd[{schedd.fullname}]@fullname", wrong)
-    if frontend.match.policy_file or group.match.policy_file:
-        what = "policy files are not run by this version"
-        problems.error(group.where, f"{subject}@policy_file", what, "put its test into match_expr")
 
 
 def _singularity(frontend: Frontend, group: Group, problems: Problems) -> None:

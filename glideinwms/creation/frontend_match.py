@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from glideinwms.creation.frontend_model import Frontend, Group, Match, MatchAttr
+from glideinwms.creation.frontend_policyfiles import Declared
 from glideinwms.creation.never import never
 from glideinwms.creation.problems import Problems, did_you_mean
 from glideinwms.frontend.decide.pyexpr import conjuncts
@@ -34,15 +36,21 @@ class Law:
     start_expr: str
     job_attrs: tuple[PolicyAttr, ...]
     factory_attrs: tuple[PolicyAttr, ...]
+    policy_files: tuple[str, ...]
 
 
-def law_of(frontend: Frontend, group: Group, singularity: str, problems: Problems) -> Law:
-    """The merged law; `singularity` is the group's GLIDEIN_Singularity_Use."""
+def law_of(
+    frontend: Frontend, group: Group, singularity: str, declared: Mapping[str, Declared], problems: Problems
+) -> Law:
+    """The merged law; `singularity` is the group's GLIDEIN_Singularity_Use, `declared` what the policy files add."""
     g, p = frontend.match, group.match
-    job_attrs = merged(g.job.match_attrs, p.job.match_attrs, IMPLICIT_JOB, f"group[{group.name}]", problems)
-    factory_attrs = merged(
-        g.factory.match_attrs, p.factory.match_attrs, IMPLICIT_FACTORY, f"group[{group.name}]", problems
-    )
+    files = [declared[m.policy_file] for m in (g, p) if m.policy_file in declared]
+    files = list({f.path: f for f in files}.values())
+    subject = f"group[{group.name}]"
+    of_jobs = [*p.job.match_attrs, *(a for f in files for a in f.job_attrs)]
+    of_entries = [*p.factory.match_attrs, *(a for f in files for a in f.factory_attrs)]
+    job_attrs = merged(g.job.match_attrs, of_jobs, IMPLICIT_JOB, subject, problems)
+    factory_attrs = merged(g.factory.match_attrs, of_entries, IMPLICIT_FACTORY, subject, problems)
     query, expression = _singularity(singularity)
     exprs = [(g, "match"), (None, CORES), (p, f"group[{group.name}]/match")]
     match = [_expression(m, what) for m, what in exprs if m is None or m.match_expr.strip() not in ("", "True")]
@@ -56,11 +64,12 @@ def law_of(frontend: Frontend, group: Group, singularity: str, problems: Problem
     _warn_never((g, p), sound, group.name, problems)
     return Law(
         tuple(match),
-        both(g.job.query_expr, p.job.query_expr),
-        both(both(g.factory.query_expr, p.factory.query_expr), query),
+        functools.reduce(both, (p.job.query_expr, *(f.job_query for f in files)), g.job.query_expr),
+        functools.reduce(both, (p.factory.query_expr, *(f.factory_query for f in files), query), g.factory.query_expr),
         both(g.start_expr, p.start_expr),
         job_attrs,
         factory_attrs,
+        tuple(str(f.path) for f in files),
     )
 
 

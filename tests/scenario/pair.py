@@ -39,6 +39,7 @@ class Pair:
 
     base: Path
     limits: Limits = makes.ROOMY
+    policy_files: tuple[str, ...] = ()
     world: World = field(default_factory=lambda: World(Clock(float(int(time.time())))))
     wms: Collector = field(init=False)
     user: Collector = field(init=False)
@@ -85,7 +86,9 @@ class Pair:
         token = str(base / "ce.scitoken")
         pools = (build_frontend.WmsPool(WMS, FACTORY, FRONTEND),)
         credential = build_frontend.CredentialPolicy(token, "scitoken", "demo", "frontend", absfname=token)
-        group = build_frontend.group(schedds=("jobs@user.demo",), wms_pools=pools, credentials=(credential,))
+        group = build_frontend.group(
+            schedds=("jobs@user.demo",), wms_pools=pools, credentials=(credential,), policy_files=self.policy_files
+        )
         return build_frontend.policy(
             group, work_dir=str(base), passwords_dir=str(base / "passwords.d"), tokens_dir=str(base / "tokens.d"),
             user_collector=USER, pilot_collectors=USER,

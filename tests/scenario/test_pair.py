@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from glideinwms.cli.main import main as gwms
 from glideinwms.lib import audit, log, operator, status
 from glideinwms.lib.credentials.tokens import Signer, claims_of
 from glideinwms.lib.errors import CryptoError
@@ -49,6 +50,29 @@ def test_idle_jobs_become_pilots_and_no_more_than_are_wanted(pair: Pair) -> None
     assert len({job["GlideinSubmitId"] for job in pair.queue.jobs.values()}) > 1
     assert {ad["Name"] for ad in pair.wms.ads("glidefactory")} == {"A@inst@fact"}
     assert [ad["GlideClientName"] for ad in pair.user.ads("glideresource")] == ["fe.main"]
+
+
+def test_a_policy_file_decides_which_jobs_become_pilots(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "policy.py"
+    path.write_text(
+        "def match(job, glidein):\n    return job['Wants'] + glidein['attrs']['GLIDEIN_Site'][-1] == 'yesA'\n"
+    )
+    pair = Pair(tmp_path, policy_files=(str(path),))
+    pair.jobs.add(2, Wants="yes")
+    pair.jobs.add(9, Wants="no")
+    pair.turn(4)
+    no_errors(pair)
+    assert pair.wms.ads("glideclient")[0]["ReqMaxGlideins"] == 3 and 0 < pair.queue.count() <= 3
+    words = ["frontend", "explain", "--work-dir", str(pair.base / "frontend"), "--class", "RequestCpus=1", "--class"]
+    with pytest.raises(SystemExit, match=r"^1$"):
+        gwms([*words, "Wants=no"])
+    assert f"A@inst@fact: policy {path}:match returned False" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match=r"^0$"):
+        gwms([*words, "Wants=yes"])
+    path.write_text("def match(job, glidein):\n    return False\n")
+    pair.turn(1)
+    no_errors(pair)
+    assert pair.wms.ads("glideclient")[0]["ReqIdleGlideins"] == 0, "what is changed counts with the next cycle"
 
 
 def test_a_stop_withdraws_every_ad(pair: Pair) -> None:

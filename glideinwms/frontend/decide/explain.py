@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from glideinwms.frontend.decide.matching import law
+from glideinwms.frontend.decide.matching import law, must_be_true
 from glideinwms.frontend.decide.pyexpr import GLIDEIN_PARTS, Conjunct
 from glideinwms.frontend.decide.tables import Entry, GroupInput, Value
 from glideinwms.frontend.policy import GroupPolicy
@@ -16,7 +16,7 @@ from glideinwms.lib.reasons import Reason
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """One entry's answer to one class. Where it does not match: the first conjunct that says so, where that stands,
-    and the values it saw on both sides (or the error it met)."""
+    and the values it saw on both sides (or the error it met, or what a policy file `returned`)."""
 
     entry: str
     matches: bool
@@ -26,6 +26,7 @@ class Verdict:
     job_values: dict[str, Value | None] | None = None
     entry_values: dict[str, Value | None] | None = None
     error: str = ""
+    returned: str = ""
 
 
 def explain_class(inputs: GroupInput, group: GroupPolicy, job: Mapping[str, Value]) -> list[Verdict]:
@@ -40,14 +41,17 @@ def explain_entry(entry: Entry, group: GroupPolicy, conj: list[Conjunct], job: M
         return Verdict(entry.name, False, Reason.ENTRY_DOWNTIME)
     glidein: dict[str, Mapping[str, Any]] = {p: getattr(entry, p) for p in GLIDEIN_PARTS}
     for index, one in enumerate(conj):
-        error = ""
+        error = returned = ""
         try:
             result = one.test(job, glidein, group.attrs)
-            passed = result == True if index == len(conj) - 1 else bool(result)  # noqa: E712 - as deployed
+            passed = result == True if must_be_true(conj, index) else bool(result)  # noqa: E712 - as deployed
+            returned = repr(result)[:200] if one.seen else ""
         except Exception as failure:  # noqa: BLE001 - an expression that fails matches nothing (protocol 5.3)
             passed, error = False, f"{type(failure).__name__}: {failure}"
         if not passed:
             mine = {n: job.get(n) for n in one.reads.job or ()}
             theirs = {n: glidein[p].get(n) for p, n in one.reads.glidein or ()}
-            return Verdict(entry.name, False, Reason.REJECTED_BY_EXPRESSION, one.text, one.origin, mine, theirs, error)
+            return Verdict(
+                entry.name, False, Reason.REJECTED_BY_EXPRESSION, one.text, one.origin, mine, theirs, error, returned
+            )
     return Verdict(entry.name, True)

@@ -6,7 +6,7 @@ Each conjunct is evaluated once per distinct pair of the values that it names; r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from glideinwms.frontend.decide import policyfiles
@@ -20,7 +20,18 @@ Key = tuple[Any, ...]
 Values = Sequence[Value | None]
 Glidein = Mapping[str, Mapping[str, Any]]
 # values whose equality says all; True == 1 == 1.0, so others carry their type in a key
+# what of an entry changes seldom
+LASTING = ("attrs", "params")
 EXACT = (str, int, type(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Masks by job values; `before` are those of the last cycle, where `changed` entries are to be asked anew."""
+
+    masks: dict[Key, int]
+    before: Mapping[Key, int] = field(default_factory=dict)
+    changed: int = 0
 
 
 @dataclass(slots=True)
@@ -29,16 +40,21 @@ class MatchCache:
     per conjunct; dropping it changes nothing but speed."""
 
     limit: int = 200_000
-    known: dict[tuple[str, str, bool], tuple[Any, dict[Key, int]]] = field(default_factory=dict)
+    known: dict[tuple[str, str, bool], tuple[Any, list[Key], dict[Key, int]]] = field(default_factory=dict)
 
-    def masks(self, group: str, conjunct: Conjunct, last: bool, about: Any) -> dict[Key, int]:
-        """The table of a conjunct for these entries (`about`); a new one if they changed."""
+    def masks(self, group: str, conjunct: Conjunct, last: bool, about: Any, keys: list[Key]) -> Known:
+        """What a conjunct said. `about`: all that it sees beside jobs and entries; `keys`: what it sees of each entry.
+        Where some entries changed, what it said of the others stands."""
         name = (group, f"{conjunct.origin}|{conjunct.text}", last)
-        old = self.known.get(name)
-        if old is None or old[0] != about or len(old[1]) > self.limit:
-            old = (about, {})
-            self.known[name] = old
-        return old[1]
+        old_about, old_keys, masks = self.known.get(name, (None, [], {}))
+        if old_about == about and old_keys == keys and len(masks) <= self.limit:
+            return Known(masks)
+        found = Known({})
+        if old_about == about and len(old_keys) == len(keys):
+            changed = [i for i, (a, b) in enumerate(zip(old_keys, keys, strict=True)) if a != b]
+            found = Known({}, masks, sum(1 << i for i in changed))
+        self.known[name] = (about, keys, found.masks)
+        return found
 
 
 def law(group: GroupPolicy) -> list[Conjunct]:
@@ -100,17 +116,22 @@ def matcher(
     """Prepare matching. `blocked` are entries that match nothing (in downtime, where that is configured)."""
     glideins = [{p: getattr(e, p) for p in GLIDEIN_PARTS} for e in entries]
     everything = ((1 << len(entries)) - 1) & ~blocked
-    tables = [_table(c, glideins, group, cache, last=i == len(conj) - 1) for i, c in enumerate(conj)]
+    tables = [_table(c, glideins, group, cache, last=must_be_true(conj, i)) for i, c in enumerate(conj)]
     return Matcher(conj, tables, everything)
+
+
+def must_be_true(conj: Sequence[Conjunct], index: int) -> bool:
+    """Whether a conjunct must equal True, not only be true (protocol 5.3): the last one, and each policy file."""
+    return index == len(conj) - 1 or conj[index].seen is not None
 
 
 def _exact(value: Any) -> Any:
     return value if type(value) in EXACT else (type(value).__name__, str(value))
 
 
-def _entry_key(glidein: Glidein, reads: Reads) -> Key:
+def _entry_key(glidein: Glidein, reads: Reads, parts: Sequence[str] = GLIDEIN_PARTS) -> Key:
     if reads.glidein is None:
-        return tuple((p, tuple((n, _exact(v)) for n, v in sorted(glidein[p].items()))) for p in GLIDEIN_PARTS)
+        return tuple((p, tuple((n, _exact(v)) for n, v in sorted(glidein[p].items()))) for p in parts)
     return tuple(_exact(glidein[part].get(name, _ABSENT)) for part, name in reads.glidein)
 
 
@@ -126,34 +147,42 @@ def _reduced(glidein: Glidein, reads: Reads) -> Glidein:
 @dataclass(frozen=True, slots=True)
 class Table:
     """One conjunct over distinct entries: (glidein, bits), with its fast form where it has one (`quick`: parts of the
-    entry, bits; `slow`: entries whose parts fail)."""
+    entry, bits; `slow`: entries whose parts fail). `news`: the same over the entries that changed."""
 
     conjunct: Conjunct
     attrs: Mapping[str, Value]
     last: bool
-    known: dict[Key, int]
+    known: Known
     all: Sequence[tuple[Glidein, int]]
     quick: Sequence[tuple[Parts, int]] = ()
     slow: Sequence[tuple[Glidein, int]] = ()
     fast: Fast | None = None
+    news: Table | None = None
 
     def bind(self, names: Sequence[str]) -> Callable[[Values], int]:
         """Values of a class, in the order of `names`, -> the entries that pass."""
         reads = self.conjunct.reads.job
         wanted = sorted(set(names) if reads is None else set(reads) & set(names))
         where = [names.index(n) for n in wanted]
-        known, whole = self.known, reads is None or len(wanted) < len(reads)
+        known, whole = self.known.masks, reads is None or len(wanted) < len(reads)
 
         def look_up(values: Values) -> int:
             key: Key = tuple([v if type(v := values[i]) in EXACT else _exact(v) for i in where])
             key = (*wanted, *key) if whole else key
             mask = known.get(key)
             if mask is None:
-                known[key] = mask = self.passes({n: v for n, i in zip(wanted, where, strict=True)
-                                                 if (v := values[i]) is not None})  # fmt: skip
+                job = {n: v for n, i in zip(wanted, where, strict=True) if (v := values[i]) is not None}
+                known[key] = mask = self.anew(key, job)
             return mask
 
         return look_up
+
+    def anew(self, key: Key, job: Mapping[str, Value]) -> int:
+        """The mask of a class that this cycle has not met yet."""
+        before = self.known.before.get(key) if self.news else None
+        if before is None or self.news is None:
+            return self.passes(job)
+        return before & ~self.known.changed | self.news.passes(job)
 
     def passes(self, job: Mapping[str, Value]) -> int:
         """Evaluate anew."""
@@ -182,16 +211,34 @@ def _table(
     conjunct: Conjunct, glideins: Sequence[Glidein], group: GroupPolicy, cache: MatchCache, *, last: bool
 ) -> Table:
     reads, attrs = conjunct.reads, group.attrs
-    keys = [_entry_key(g, reads) for g in glideins]
+    keys = whole = [_entry_key(g, reads) for g in glideins]
+    about = (dict(attrs) if conjunct.attr_dict else None, conjunct.version, conjunct.seen and conjunct.seen.monitor)
+    if conjunct.seen and not conjunct.seen.monitor:
+        keys = [_entry_key(g, reads, LASTING) for g in glideins]
+    known = cache.masks(group.name, conjunct, last, about, keys)
+    table = _over(conjunct, attrs, last, known, _distinct(glideins, whole, reads, -1))
+    if not known.before:
+        return table
+    news = _distinct(glideins, whole, reads, known.changed)
+    return replace(table, news=_over(conjunct, attrs, last, known, news))
+
+
+def _distinct(glideins: Sequence[Glidein], keys: Sequence[Key], reads: Reads, among: int) -> list[tuple[Glidein, int]]:
+    """The entries of a mask that differ in what is read, each with the bits of those that equal it."""
     bits: dict[Key, int] = {}
     samples: dict[Key, Glidein] = {}
     for index, key in enumerate(keys):
+        if not among >> index & 1:
+            continue
         bits[key] = bits.get(key, 0) | 1 << index
         if key not in samples:
             samples[key] = _reduced(glideins[index], reads)
-    about = (keys, dict(attrs) if conjunct.attr_dict else None)
-    known = cache.masks(group.name, conjunct, last, about)
-    distinct = [(samples[k], b) for k, b in bits.items()]
+    return [(samples[k], b) for k, b in bits.items()]
+
+
+def _over(
+    conjunct: Conjunct, attrs: Mapping[str, Value], last: bool, known: Known, distinct: Sequence[tuple[Glidein, int]]
+) -> Table:
     if not conjunct.safe_text:
         return Table(conjunct, attrs, last, known, distinct)
     made, quick, slow = fast(conjunct.safe_text, last), [], []

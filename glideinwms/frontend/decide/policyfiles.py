@@ -11,11 +11,11 @@ import json
 import subprocess
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from glideinwms.frontend.decide.pyexpr import Conjunct, Reads
+from glideinwms.frontend.decide.pyexpr import Conjunct, Reads, Seen
 from glideinwms.lib import trusted
 from glideinwms.lib.errors import ConfigError
 
@@ -23,21 +23,61 @@ QUERIES = ("factory_query_expr", "job_query_expr")
 ATTRS = ("factory_match_attrs", "job_match_attrs")
 DECLARATIONS = (*QUERIES, *ATTRS)
 TRIAL_SECONDS = 10.0
+Test = Callable[[Mapping[str, Any], Mapping[str, Any], Any], Any]
 
 
 def conjunct(path: str) -> Conjunct:
     """The file's `match` as the last part of a match law; a ConfigError says why it is not taken."""
     found = trusted.check(Path(path))
-    test = _match(path, found.st_mtime_ns, found.st_ino)
-    return Conjunct("match(job, glidein)", f"policy {path}:match", Reads(None, None), test, attr_dict=False)
+    version = (found.st_mtime_ns, found.st_ino)
+    test, seen = _match(path, version)
+    name = f"policy {path}:match"
+    return Conjunct("match(job, glidein)", name, Reads(None, None), test, attr_dict=False, version=version, seen=seen)
 
 
 @functools.lru_cache(maxsize=100)
-def _match(path: str, mtime_ns: int, inode: int) -> Callable[[Mapping[str, Any], Mapping[str, Any], Any], Any]:
-    match = getattr(load(path), "match", None)
+def _match(path: str, version: tuple[int, ...]) -> tuple[Test, Seen]:
+    match, seen = getattr(load(path), "match", None), Seen()
     if match is None:
-        return lambda job, glidein, attr_dict: True
-    return lambda job, glidein, attr_dict: match(dict(job), glidein) == True  # noqa: E712 - as deployed
+        return lambda job, glidein, attr_dict: True, seen
+    # a copy of the job, since it is theirs to change; its answer must equal True, as deployed
+    return lambda job, glidein, attr_dict: match(dict(job), _Glidein(glidein, seen)), seen
+
+
+class _Glidein(dict[str, Any]):
+    """The entry as a policy file is given it; notes whether the monitoring values were looked at."""
+
+    def __init__(self, parts: Mapping[str, Any], seen: Seen) -> None:
+        super().__init__(parts)
+        self._seen = seen
+
+    def __getitem__(self, name: str) -> Any:
+        self._seen.monitor |= name == "monitor"
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self._seen.monitor |= name == "monitor"
+        return super().get(name, default)
+
+    def __iter__(self) -> Iterator[str]:
+        self._seen.monitor = True
+        return super().__iter__()
+
+    def keys(self) -> Any:
+        self._seen.monitor = True
+        return super().keys()
+
+    def values(self) -> Any:
+        self._seen.monitor = True
+        return super().values()
+
+    def items(self) -> Any:
+        self._seen.monitor = True
+        return super().items()
+
+    def copy(self) -> dict[str, Any]:
+        self._seen.monitor = True
+        return super().copy()
 
 
 def load(path: str) -> types.ModuleType:

@@ -41,10 +41,18 @@ class Reads:
     glidein: tuple[tuple[str, str], ...] | None
 
 
+@dataclass(slots=True)
+class Seen:
+    """What a policy file has looked at until now: the monitoring values, which change every cycle, or not."""
+
+    monitor: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Conjunct:
     """One factor of the match law, ready to run: `test(job, glidein, attr_dict)`. `safe_text`: the same with bounded
-    operations, empty if it is no Python; `attr_dict`: whether it looks at the Frontend's attributes."""
+    operations, empty if it is no Python; `attr_dict`: whether it looks at the Frontend's attributes; `version`: which
+    state of a policy file it is, `seen` what that has looked at."""
 
     text: str
     origin: str
@@ -52,6 +60,8 @@ class Conjunct:
     test: Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Any]
     safe_text: str = ""
     attr_dict: bool = True
+    version: tuple[int, ...] = ()
+    seen: Seen | None = None
 
 
 @functools.lru_cache(maxsize=1000)

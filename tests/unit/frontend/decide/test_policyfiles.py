@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,39 @@ def test_its_word_counts_and_is_asked_once(tmp_path: Path) -> None:
     assert len(count.read_text()) == 2, "once per (class, entry); a job without the attribute fails before"
     [_, verdict] = explain_class(snapshot().groups[0], group(policy_files=(path,)), {"Wants": "A"})
     assert verdict.origin == f"policy {path}:match" and not verdict.matches
+    assert verdict.returned == "False"
+
+
+def monitored(*idle: int) -> Snapshot:
+    [main, *_] = snapshot().groups
+    entries = [replace(e, monitor={"Idle": n}) for e, n in zip(main.entries, idle, strict=True)]
+    return Snapshot(0.0, (replace(main, entries=tuple(entries)),))
+
+
+@pytest.mark.parametrize("looks", [
+    'glidein["attrs"]["Site"]', 'glidein["monitor"]["Idle"]', 'dict(glidein)["monitor"]["Idle"]', "{**glidein}",
+    "list(glidein.items())", 'glidein.get("monitor")',
+])  # fmt: skip
+def test_it_is_asked_again_only_of_entries_whose_values_it_looks_at_have_changed(
+    tmp_path: Path, looks: str
+) -> None:  # fmt: skip
+    count = tmp_path / "count"
+    said = f"    open({str(count)!r}, 'a').write(glidein['attrs']['Site'])\n"
+    path = write(tmp_path, f"def match(job, glidein):\n    {looks}\n{said}    return True\n")
+    cache, seen = MatchCache(), [""]
+    # each cycle asks of two classes; what a file looks at is known after the first
+    for idle in [(1, 1), (2, 2), (2, 2), (2, 3)]:
+        decide(monitored(*idle), policy(group(policy_files=(path,))), 0.0, random.Random(1), cache)
+        seen.append(count.read_text())
+    new = [b[len(a) :] for a, b in itertools.pairwise(seen)]
+    assert new == ["AB" * 2, *(["", "", ""] if "attrs" in looks else ["AB" * 2, "", "B" * 2])]
+
+
+def test_a_changed_file_is_asked_anew(tmp_path: Path) -> None:
+    cache, text = MatchCache(), "def match(job, glidein):\n    return glidein['attrs']['Site'] == 'A'\n"
+    found = [[e.jobs["Idle"].count for e in run(write(tmp_path, t), cache)[0].entries]
+             for t in (text, text.replace("'A'", "'B'"))]  # fmt: skip
+    assert found == [[7, 0], [0, 7]]
 
 
 @pytest.mark.parametrize("mode", [0o664, 0o646])
