@@ -14,56 +14,16 @@ work_dir=${cfg[GLIDEIN_WORKSPACE_ORIG]}
 # shellcheck disable=SC1090
 . "${cfg[GLIDEIN_WORK_DIR]}/condor_config.source"
 # shellcheck disable=SC1090
+. "${cfg[GLIDEIN_WORK_DIR]}/condor_lifetime.source"
+# shellcheck disable=SC1090
+. "${cfg[GLIDEIN_WORK_DIR]}/condor_resources.source"
+# shellcheck disable=SC1090
 . "${cfg[GLIDEIN_WORK_DIR]}/job_stats.source"
 
 refuse() {
     echo "condor_startup.sh: $2" >&2
     "$error_gen" -error condor_startup.sh "$1" "$2"
     exit 1
-}
-
-is_number() {
-    [[ ${1:-} =~ ^[0-9]+$ ]]
-}
-
-# When to stop taking jobs and when to end, counted from the pilot's own start (pilot.md 1.18). Too short a life is
-# refused: a pilot that can run nothing is worse than none.
-update_interval=370 least_life=600
-set_lifetime() {
-    local walltime=${cfg[GLIDEIN_Max_Walltime]:-} graceful=${cfg[GLIDEIN_Graceful_Shutdown]:-120}
-    local job_time=${cfg[GLIDEIN_Job_Max_Time]:-129600} spread=${cfg[GLIDEIN_Retire_Time_Spread]:-} retire die life grace
-    startup_time=${cfg[GLIDEIN_STARTUP_TIME]:-$(printf '%(%s)T' -1)}
-    if is_number "$walltime"; then
-        grace=$((graceful + ${spread:-66} + update_interval))
-        if [ $((grace + job_time + least_life)) -gt "$walltime" ]; then
-            job_time=$((walltime - grace - least_life))
-            [ "$job_time" -ge 0 ] || refuse Config \
-                "GLIDEIN_Max_Walltime $walltime s is too short: at least $((grace + least_life)) s are needed"
-            echo "GLIDEIN_Job_Max_Time is lowered to $job_time s, to fit GLIDEIN_Max_Walltime $walltime s" >&2
-        fi
-        die=$((walltime - update_interval - graceful))
-        retire=$((die - job_time))
-    else
-        retire=${cfg[GLIDEIN_Retire_Time]:-21600}
-        die=$((retire + job_time))
-    fi
-    spread=${spread:-$((retire / 10))}
-    if [ "$spread" -gt 0 ]; then
-        local less=$((spread * (RANDOM % 100) / 100))
-        [ $((retire - less)) -lt "$least_life" ] || retire=$((retire - less)) die=$((die - less))
-    fi
-    to_die=$((startup_time + die))
-    to_retire=$((startup_time + retire))
-    session_life=$die
-    life=${cfg[GLIDEIN_CONDOR_TOKEN_EXPIRE]:-}
-    if is_number "$life" && [ $((life - 300)) -lt "$to_die" ]; then
-        to_die=$((life - 300))
-        [ "$to_retire" -le "$to_die" ] || to_retire=$to_die
-        session_life=$((to_die - startup_time))
-        [ "$((to_die - $(printf '%(%s)T' -1)))" -ge "$least_life" ] ||
-            refuse WN_Resource "the pilot's token ends in less than $((least_life + 300)) s"
-    fi
-    [ "$retire" -ge "$least_life" ] || refuse Config "the pilot would retire after $retire s, at least $least_life s are needed"
 }
 
 write_wrapper() {
@@ -103,29 +63,16 @@ write_condor_config() {
     # use_vars ran here, not in a subshell: what it found is known
     [ -z "$missing" ] || refuse Config "these variables have no value:$missing"
     [ -z "$wrong" ] || refuse Config "these variables have a value that does not fit their type:$wrong"
+    [ "${cfg[DEBUG_MODE]}" != 2 ] || cfg[GLIDEIN_CPUS]=1
     set_lifetime
+    gconfig_add_safe GLIDEIN_ToRetire "$to_retire"
+    gconfig_add_safe GLIDEIN_ToDie "$to_die"
     {
+        write_slots
         write_fixed
         cat "${cfg[GLIDEIN_condor_config_startd_cron_include]}"
-        write_slots
         write_policy
     } >> "$CONDOR_CONFIG"
-}
-
-# An outer HTCondor's environment would be read as configuration.
-clean_environment() {
-    local name
-    for name in $(compgen -e); do
-        case $name in
-        _CONDOR_ANCESTOR_*) ;;
-        _CONDOR_* | CONDOR_INHERIT | CONDOR_PRIVATE_INHERIT | BATCH_SYSTEM) unset "$name" ;;
-        esac
-    done
-    case ${cfg[GLIDEIN_Expose_X509]:-False} in
-    [Tt]rue) ;;
-    *) unset X509_USER_PROXY ;;
-    esac
-    unset IDTOKENS_FILE JOB_TOKENS
 }
 
 master=""
@@ -180,9 +127,9 @@ write_wrapper
 write_condor_config
 if [ "${cfg[DEBUG_MODE]}" != 0 ]; then
     echo "--- glidein_config ---" >&2
-    cat "$glidein_config" >&2
+    masked < "$glidein_config" >&2
     echo "--- condor_config ---" >&2
-    cat "$CONDOR_CONFIG" >&2
+    masked < "$CONDOR_CONFIG" >&2
 fi
 began=$(printf '%(%s)T' -1)
 [ "$killed" = True ] && exit 0

@@ -25,6 +25,19 @@ expiry() {
     [[ $(base64 -d 2> /dev/null <<< "$payload") =~ \"exp\":\ *([0-9]+) ]] && echo "${BASH_REMATCH[1]}"
 }
 
+# A token that replaced a shorter one gives the slots their time back, up to what was planned (condor_lifetime.source).
+move_end() {
+    local name planned
+    [ "${GLIDEIN_PERIODIC_SCRIPT:-}" = true ] && [ -n "$1" ] || return 0
+    for name in Retire Die; do
+        planned=$(gconfig_get "GLIDEIN_Planned_$name")
+        [ -n "$planned" ] || return 0
+        [ "$planned" -le $(($1 - 300)) ] || planned=$(($1 - 300))
+        echo "GLIDEIN_To$name = $planned"
+        [ "$name" != Die ] || echo "GLIDEIN_Expire = $planned"
+    done
+}
+
 mkdir -p "$tokens"
 token="" count=0
 for file in "$start_dir"/*.idtoken; do
@@ -44,6 +57,7 @@ if [ "$count" = 1 ]; then
         add_config_line_safe GLIDEIN_CONDOR_TOKEN "$token"
         add_config_line_safe GLIDEIN_CONDOR_TOKEN_ORIG "$start_dir/${token##*/}"
         add_config_line_safe GLIDEIN_CONDOR_TOKEN_EXPIRE "$ends"
+        move_end "$ends"
     fi
 else
     problem="there are $count files credential_*.idtoken, not one"

@@ -1,0 +1,32 @@
+#!/bin/bash
+# GLIDEIN_Java_Use: NEVER, OPTIONAL or REQUIRED. Where there is a Java, HTCondor is told of it.
+glidein_config=$1
+# shellcheck disable=SC1090
+. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
+error_gen=$(gconfig_get ERROR_GEN_PATH)
+# shellcheck disable=SC2034  # add_condor_vars_line writes there
+condor_vars_file=$(gconfig_get CONDOR_VARS_FILE)
+use=$(gconfig_get_toupper GLIDEIN_Java_Use)
+case ${use:-NEVER} in
+NEVER)
+    "$error_gen" -ok java_setup.sh java unwanted
+    exit 0
+    ;;
+OPTIONAL | REQUIRED) ;;
+*)
+    "$error_gen" -error java_setup.sh Config "GLIDEIN_Java_Use '$use' is none of NEVER, OPTIONAL, REQUIRED"
+    exit 1
+    ;;
+esac
+java=$(command -v java)
+if [ -z "$java" ] || ! "$java" -version > /dev/null 2>&1; then
+    if [ "$use" = REQUIRED ]; then
+        "$error_gen" -error java_setup.sh WN_Resource "Java is required, there is none in $PATH"
+        exit 1
+    fi
+    "$error_gen" -ok java_setup.sh java none
+    exit 0
+fi
+gconfig_add JAVA "$java"
+add_condor_vars_line JAVA C "-" "+" N N "-"
+"$error_gen" -ok java_setup.sh java "$java"
