@@ -1,0 +1,79 @@
+#!/bin/bash
+# CVMFS where the site has none and the entry asks for it (GLIDEIN_USE_CVMFSEXEC), by a cvmfsexec distribution
+# (pilot.md 5). GLIDEIN_CVMFS says what a failure means: required, preferred, optional, never, in any case.
+glidein_config=$1
+# shellcheck disable=SC1090
+. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
+error_gen=$(gconfig_get ERROR_GEN_PATH)
+# shellcheck disable=SC2034  # add_condor_vars_line reads it
+condor_vars_file=$(gconfig_get CONDOR_VARS_FILE)
+# shellcheck disable=SC1091
+. "$(gconfig_get GLIDEIN_WORK_DIR)/cvmfs_lib.sh"
+root=${CVMFS_MOUNT_DIR:-$(gconfig_get CVMFS_MOUNT_DIR)}
+root=${root:-/cvmfs}
+root=${root%/}
+mounted=()
+
+done_with() {
+    gconfig_add GLIDEIN_CVMFS_STATUS "$1"
+    "$error_gen" -ok cvmfs_setup.sh Cvmfs_status "$1" Cvmfs_reason "${2:-}"
+    exit 0
+}
+
+release_all() {
+    local n
+    for ((n = ${#mounted[@]} - 1; n >= 0; n--)); do
+        release_mount "${mounted[n]}"
+    done
+    gconfig_add GLIDEIN_CVMFS_MOUNTED ""
+}
+
+# A failure: half of the repositories are as good as none.
+failed() {
+    echo "CVMFS: $2" >&2
+    release_all
+    if [ "$policy" = required ]; then
+        "$error_gen" -error cvmfs_setup.sh "$1" "$2" Cvmfs_policy "$policy"
+        exit 1
+    fi
+    done_with absent "$2"
+}
+
+# mount_repo REPO: by the distribution; sets the place it is mounted at.
+mount_repo() {
+    timeout "${GLIDEIN_CVMFS_TIMEOUT:-120}" "$distribution/mountrepo" "$1" < /dev/null >&2 ||
+        failed WN_Resource "mountrepo $1 failed"
+    place=$(mount_of "$1")
+    [ -n "$place" ] || failed WN_Resource "mountrepo $1 mounted nothing"
+    mounted+=("$place")
+    gconfig_add GLIDEIN_CVMFS_MOUNTED "$(
+        IFS=:
+        echo "${mounted[*]}"
+    )"
+    timeout 60 ls "$place" > /dev/null || failed Network "$1 is mounted at $place but cannot be read"
+}
+
+namespaces=$(user_namespaces)
+gconfig_add HAS_UNPRIVILEGED_USER_NAMESPACES "$namespaces"
+add_condor_vars_line HAS_UNPRIVILEGED_USER_NAMESPACES S - + N Y +
+if ! policy=$(cvmfs_policy "$(gconfig_get GLIDEIN_CVMFS)"); then
+    "$error_gen" -error cvmfs_setup.sh Config \
+        "GLIDEIN_CVMFS $(gconfig_get GLIDEIN_CVMFS) is none of required, preferred, optional, never"
+    exit 1
+fi
+cvmfs_is_there "$root" && done_with native "$root"
+[ "$(gconfig_get GLIDEIN_USE_CVMFSEXEC)" = 1 ] || done_with absent "not asked for"
+missing=$(fuse_missing)
+echo "CVMFS: user namespaces $namespaces, fuse ${missing:-there}, policy $policy" >&2
+[ "$policy" != never ] || done_with absent "GLIDEIN_CVMFS is never; fuse: ${missing:-there}"
+[ -z "$missing" ] || failed WN_Resource "$missing"
+distribution=$(gconfig_get CVMFSEXEC_DIR)
+[ -x "$distribution/mountrepo" ] || failed Config "no cvmfsexec distribution came for this node (CVMFSEXEC_DIR ${distribution:-is not set})"
+source_name=$(gconfig_get CVMFS_SRC)
+repos=$(cvmfs_repos "${source_name:-osg}" "$(gconfig_get GLIDEIN_CVMFS_REPOS)") ||
+    failed Config "CVMFS_SRC $source_name is none of osg, egi, default"
+for repo in $repos; do
+    mount_repo "$repo"
+done
+[ "${place%/*}" = /cvmfs ] || gconfig_add CVMFS_MOUNT_DIR "${place%/*}"
+done_with mounted "${place%/*}"

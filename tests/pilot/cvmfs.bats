@@ -1,0 +1,140 @@
+# CVMFS: detection, mounting by a distribution, policies, a clean end (pilot.md 5). The distribution is a mock that mounts
+# a real FUSE file system, in a user and mount namespace of the pilot's own.
+
+load common
+
+GLIDEIN=$BATS_TEST_DIRNAME/../../glideinwms/glidein
+
+setup_file() {
+    local found status=0
+    found=$(cd "$REPO" && python -m tests.support.fuse) || status=$?
+    case $status in
+    0) read -r BINDFS BINDFS_LIBRARIES <<< "$found" ;;
+    3) export NO_FUSE="$found" ;;
+    *) return 1 ;;
+    esac
+    export BINDFS BINDFS_LIBRARIES
+}
+
+# wants POLICY: a pilot of an entry that asks for CVMFS.
+wants() {
+    [ -z "${NO_FUSE:-}" ] || skip "$NO_FUSE"
+    cp -r "$BATS_TEST_DIRNAME/mock/cvmfsexec" "$home/dist"
+    words+=(-param_GLIDEIN_USE_CVMFSEXEC 1 -param_CVMFSEXEC_DIR "$(sed 's/\./.dot,/g' <<< "$home/dist")" -param_CVMFS_SRC osg
+        -param_GLIDEIN_CVMFS "$1" -param_GLIDEIN_CVMFS_REPOS atlas.dot,cern.dot,ch.colon,cms.dot,cern.dot,ch)
+    pilot_env+=(BINDFS="$BINDFS" BINDFS_LIBRARIES="$BINDFS_LIBRARIES")
+}
+
+# The pilot as root of a namespace; what is still mounted at its end is in mounts.left.
+namespaced() {
+    status=0
+    # shellcheck disable=SC2016
+    (cd "$home" && exec env -i "${pilot_env[@]}" unshare -rm timeout 150 bash -c '
+        bash "$@"
+        status=$?
+        grep " fuse" /proc/mounts > "$EVIDENCE/mounts.left"
+        exit "$status"' - "$STAGE/good/glidein_startup.sh" "${words[@]}") \
+        > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/err" 3>&- || status=$?
+}
+
+none_left() {
+    ! grep -F "$home" "$EVIDENCE/mounts.left" || return 1
+    nothing_left
+}
+
+@test "policies in any case, and nothing else" {
+    . "$GLIDEIN/cvmfs_lib.sh"
+    [ "$(cvmfs_policy REQUIRED)/$(cvmfs_policy Preferred)/$(cvmfs_policy optional)/$(cvmfs_policy NEVER)" = \
+        required/preferred/optional/never ]
+    [ "$(cvmfs_policy "")" = required ]
+    ! cvmfs_policy sometimes
+}
+
+@test "repositories: the configuration's first, each once" {
+    . "$GLIDEIN/cvmfs_lib.sh"
+    [ "$(cvmfs_repos egi a.b:cms.cern.ch:a.b | tr '\n' ' ')" = \
+        "config-egi.egi.eu singularity.opensciencegrid.org cms.cern.ch config-osg.opensciencegrid.org a.b " ]
+    [ "$(cvmfs_repos default "" | head -n 1)" = cvmfs-config.cern.ch ]
+    ! cvmfs_repos mine ""
+}
+
+@test "a site's own CVMFS is seen, by its marker or its content" {
+    . "$GLIDEIN/cvmfs_lib.sh"
+    mkdir -p "$home/c/oasis.opensciencegrid.org"
+    ! cvmfs_is_there "$home/c"
+    touch "$home/c/oasis.opensciencegrid.org/.cvmfsdirtab"
+    cvmfs_is_there "$home/c"
+    rm "$home/c/oasis.opensciencegrid.org/.cvmfsdirtab"
+    touch "$home/c/oasis.opensciencegrid.org/x"
+    cvmfs_is_there "$home/c"
+}
+
+@test "mount points are read from the kernel, blanks in them too" {
+    . "$GLIDEIN/cvmfs_lib.sh"
+    printf '%s\n' 'cvmfs2 /a\040b/cvmfs/cms.cern.ch fuse rw 0 0' 'x /p/cms.cern.ch ext4 rw 0 0' \
+        'y /q/xcms.cern.ch fuse.cvmfs2 rw 0 0' > "$home/mounts"
+    CVMFS_MOUNTS=$home/mounts
+    [ "$(mount_of cms.cern.ch)" = "/a b/cvmfs/cms.cern.ch" ]
+    [ -z "$(mount_of cern.ch)" ]
+}
+
+@test "user namespaces and fuse of the node" {
+    . "$GLIDEIN/cvmfs_lib.sh"
+    echo 0 > "$home/most"
+    [ "$(CVMFS_MAX_NAMESPACES=$home/most user_namespaces)" = disabled ]
+    [ "$(CVMFS_MAX_NAMESPACES=$home/no user_namespaces)" = unavailable ]
+    echo x > "$home/most"
+    [ "$(CVMFS_MAX_NAMESPACES=$home/most user_namespaces)" = error ]
+    [[ $(CVMFS_FUSE_DEVICE=$home/no fuse_missing) == *"/dev/fuse is not there"* ]]
+}
+
+@test "asked for, it is mounted for the pilot's life, told to containers, and unmounted" {
+    wants REQUIRED
+    namespaced
+    [ "$status" = 0 ] || { tail -n 30 "$BATS_TEST_TMPDIR/err" && false; }
+    grep -qx "CVMFS_MOUNT_DIR $home/dist/cvmfs" "$EVIDENCE/glidein_config"
+    grep -qx "GLIDEIN_CVMFS_STATUS mounted" "$EVIDENCE/glidein_config"
+    [ "$(grep -c '^mount ' "$EVIDENCE/cvmfsexec.log")" = 4 ]
+    grep -q 'dist/cvmfs/atlas.cern.ch' "$EVIDENCE/glidein_config"
+    none_left
+}
+
+@test "a pilot that fails later unmounts too, also when umountrepo does not" {
+    wants required
+    words+=(-param_GLIDEIN_Singularity_Use NEVER -param_GLIDEIN_SINGULARITY_REQUIRE REQUIRED)
+    pilot_env+=(MOCK_UMOUNT_FAILS=1)
+    namespaced
+    [ "$status" = 1 ]
+    grep -q '^umount -a' "$EVIDENCE/cvmfsexec.log"
+    none_left
+}
+
+@test "a repository that cannot be mounted ends a REQUIRED pilot only, and half a mount is undone" {
+    wants Required
+    pilot_env+=(MOCK_MOUNT_FAILS=cms.cern.ch)
+    namespaced
+    [ "$status" = 1 ]
+    says out "mountrepo cms.cern.ch failed"
+    none_left
+    local policy
+    for policy in PREFERRED optional; do
+        option -param_GLIDEIN_CVMFS "$policy"
+        namespaced
+        [ "$status" = 0 ]
+        grep -qx "GLIDEIN_CVMFS_STATUS absent" "$EVIDENCE/glidein_config"
+        ! grep -q '^CVMFS_MOUNT_DIR' "$EVIDENCE/glidein_config" || false
+        none_left
+    done
+}
+
+@test "NEVER mounts nothing; an unknown policy is refused" {
+    wants Never
+    namespaced
+    [ "$status" = 0 ]
+    [ ! -e "$EVIDENCE/cvmfsexec.log" ]
+    grep -qx "GLIDEIN_CVMFS_STATUS absent" "$EVIDENCE/glidein_config"
+    option -param_GLIDEIN_CVMFS sometimes
+    namespaced
+    [ "$status" = 1 ] || { echo "status $status" && tail -n 20 "$BATS_TEST_TMPDIR/err" && false; }
+    says out "none of required, preferred, optional, never"
+}
