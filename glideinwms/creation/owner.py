@@ -10,12 +10,12 @@ from glideinwms.lib.errors import ConfigError, StateError
 
 
 def become_owner(path: Path) -> None:
-    """As root, go on as the owner of the file (user, groups, umask 022); as somebody else, refuse."""
+    """As root, go on as the owner of the file (user, groups, umask 027); as somebody else, refuse."""
     try:
         owner = path.stat().st_uid
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    os.umask(0o022)
+    os.umask(0o027)
     if owner == os.geteuid():
         return
     name = _name(owner)

@@ -19,7 +19,7 @@ from glideinwms.creation.plan import Plan, make_plan, policy_path, previous_poli
 from glideinwms.creation.problems import Problem, Problems, Where
 from glideinwms.lib import status
 from glideinwms.lib.errors import ConfigError, StateError
-from glideinwms.lib.files import hint_of, locked, write_atomic
+from glideinwms.lib.files import hint_of, locked, make_directory, write_atomic
 from glideinwms.lib.stage import generations, publish
 
 SIDES = ("factory", "frontend")
@@ -88,10 +88,8 @@ def reconfig(
 
 def _make_directories(built: Built) -> None:
     for directory, mode in {built.stage_dir: 0o755, **built.directories}.items():
-        if directory.is_dir():
-            continue
         try:
-            directory.mkdir(parents=True, mode=mode)
+            make_directory(directory, mode)
         except OSError as error:
             hint = hint_of(error) or "make it, and give it to the owner of the configuration"
             raise StateError(f"cannot be made: {error.strerror}", where=str(directory), hint=hint) from error
@@ -118,7 +116,7 @@ def _apply(built: Built, data: dict[str, Any]) -> int:
     written = publish.publish(built.stage_dir, built.trees)
     for name, blob in built.work_files.items():
         if not (work / name).exists():
-            (work / name).parent.mkdir(exist_ok=True)
+            make_directory((work / name).parent, 0o750)
             write_atomic(work / name, blob.read(), 0o755, fsync=True)
             written += 1
     generation = generations.Generation(
@@ -127,7 +125,7 @@ def _apply(built: Built, data: dict[str, Any]) -> int:
     )  # fmt: skip
     generations.save(work, generation)
     publish.sync_filesystem(work)
-    write_atomic(policy_path(work), text_of(data), 0o644, fsync=True)
+    write_atomic(policy_path(work), text_of(data), 0o640, fsync=True)
     return written + 2
 
 

@@ -56,7 +56,7 @@ def rollback(work: Path, name: str = "") -> str:
             raise StateError(f"there is no generation {name}", where=str(generations.directory(work)), hint=hint)
         if lost := missing(work, chosen):
             raise StateError(f"generation {name} lacks {', '.join(lost[:5])}", where=str(work), hint="reconfig instead")
-        write_atomic(policy_path(work), text_of(chosen.policy), 0o644, fsync=True)
+        write_atomic(policy_path(work), text_of(chosen.policy), 0o640, fsync=True)
     return name
 
 

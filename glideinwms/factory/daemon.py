@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Iterable
@@ -193,6 +194,7 @@ class FactoryDaemon:
 
 def run_daemon(work_dir: Path, once: bool = False) -> int:
     """Run the Factory of `work_dir` until SIGTERM, or one cycle; the exit code."""
+    os.umask(0o027)
     policy = load_policy(work_dir)
     log.setup("factory", Path(policy.log_dir))
     with ReaderPool() as pool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -218,6 +219,7 @@ class FrontendDaemon:
 
 def run_daemon(work_dir: Path, once: bool = False) -> int:
     """Run until SIGTERM, or one cycle; the exit code of lib.cycle.run. A GwmsError if the policy cannot be loaded."""
+    os.umask(0o027)
     policy = load_policy(work_dir)
     log.setup("frontend", Path(policy.log_dir) if policy.log_dir else None)
     with ReaderPool() as pool:

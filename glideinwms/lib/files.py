@@ -40,6 +40,20 @@ def write_atomic(path: Path, data: bytes | str, mode: int = 0o644, *, fsync: boo
         sync_directory(path.parent)
 
 
+def make_directory(path: Path, mode: int) -> None:
+    """Make a directory with exactly `mode`, whatever the umask, and parents that it lacks, which all may pass (0755).
+
+    One that is there stays as it is. OSError where it cannot be made.
+    """
+    if path.is_dir():
+        return
+    if not path.parent.is_dir():
+        make_directory(path.parent, 0o755)
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=mode)
+        path.chmod(mode)
+
+
 def sync_directory(path: Path) -> None:
     """Make renames in a directory durable."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from glideinwms.lib.errors import StageError
-from glideinwms.lib.files import hint_of
+from glideinwms.lib.files import hint_of, make_directory
 from glideinwms.lib.stage.blobs import Blob
 from glideinwms.lib.stage.tree import Tree
 
@@ -60,7 +60,7 @@ def write_all(
     for n, (path, blob) in enumerate(files, 1):
         try:
             if path.parent not in made:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_directory(path.parent, 0o755)
                 made.add(path.parent)
             if not shared or not _linked(first.get(blob.sha256), path):
                 _write(path, blob, path.parent / f"{stamp}.{n}.tmp")

@@ -45,6 +45,14 @@ def test_root_works_as_the_owner_of_the_file(folder: Path) -> None:
     assert len(made) > 40 and {p.stat().st_uid for p in made} == {nobody.pw_uid}
     stage = [p for p in (folder / "stage").rglob("*") if p.is_file()]
     assert {oct(p.stat().st_mode & 0o777) for p in stage} == {"0o644"}
+    modes = {
+        n: oct((folder / n).stat().st_mode & 0o777)
+        for n in ("stage", "stage/entry_Alpha", "work", "work/state", "work/policy.json")
+    }
+    private = dict.fromkeys(("work", "work/state"), "0o750")
+    assert modes == {"stage": "0o755", "stage/entry_Alpha": "0o755", **private, "work/policy.json": "0o640"}
+    others = [p for p in folder.rglob("*") if p.is_dir() and "stage" not in p.parts and p.stat().st_mode & 0o007]
+    assert {p.name for p in others} <= {"client", "proxies"}
     proxies = [p for p in (folder / "proxies").rglob("*") if p.is_dir()]
     assert proxies and {oct(p.stat().st_mode & 0o777) for p in proxies} == {"0o700"}
 
