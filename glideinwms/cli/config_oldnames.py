@@ -14,17 +14,17 @@ from glideinwms.cli.main import main as gwms
 
 # exit codes of a start-up script (LSB)
 BAD_ARGUMENTS, UNIMPLEMENTED = 2, 3
-UNITS = {"start": "start", "stop": "stop", "restart": "restart", "status": "status"}
+UNITS = {"start": "start", "stop": "stop", "restart": "restart", "reload": "reload", "status": "status"}
 XML = {"factory": FACTORY_XML, "frontend": FRONTEND_XML}
 
 
 def gwms_factory(argv: Sequence[str] | None = None) -> None:
-    """gwms-factory start|stop|restart|status|reconfig|upgrade|down|up|statusdown [XML] [OPTIONS]."""
+    """gwms-factory start|stop|restart|reload|status|reconfig|upgrade|down|up|statusdown [XML] [OPTIONS]."""
     _service("factory", sys.argv[1:] if argv is None else argv)
 
 
 def gwms_frontend(argv: Sequence[str] | None = None) -> None:
-    """gwms-frontend start|stop|restart|status|reconfig|upgrade|down|up [XML] [OPTIONS]."""
+    """gwms-frontend start|stop|restart|reload|status|reconfig|upgrade|down|up [XML] [OPTIONS]."""
     _service("frontend", sys.argv[1:] if argv is None else argv)
 
 
@@ -65,6 +65,8 @@ def _service(side: str, words: Sequence[str]) -> None:
 
         manage_factory_downtimes(["-cmd", "check" if verb == "statusdown" else verb, *rest])
     else:
-        known = "start stop restart status reconfig upgrade" + (" down up statusdown" if side == "factory" else "")
+        known = "start stop restart reload status reconfig upgrade" + (
+            " down up statusdown" if side == "factory" else ""
+        )
         print(f"{prog}: {verb or 'nothing'} is none of {known}; see gwms {side} --help", file=sys.stderr)
         sys.exit(BAD_ARGUMENTS if not verb else UNIMPLEMENTED)

@@ -119,6 +119,7 @@ class Demo:
             f"  CONDOR_CONFIG={user} condor_q            # the user's jobs",
             f"  CONDOR_CONFIG={user} condor_status       # the pool that pilots join",
             f"  CONDOR_CONFIG={wms} condor_q -all        # pilots in the WMS schedd",
+            f"  gwms why --factory-work-dir {grid.base}/factory/work --frontend-work-dir {grid.base}/frontend/work",
             f"  gwms factory status --work-dir {grid.base}/factory/work",
             f"  gwms frontend status --work-dir {grid.base}/frontend/work",
             f"  less {grid.base}/etc/factory.xml {grid.base}/etc/frontend.xml",

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from glideinwms.cli import why
 from glideinwms.demo import jobs, process, run
 from glideinwms.demo.chain import Chain
 from glideinwms.demo.grid import Grid
@@ -30,6 +31,25 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def stands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What `gwms why` says stands in the way when the main job has ended and both daemons run, one list per run."""
+    main_job, found = run.Demo.main_job, list[list[str]]()
+
+    def and_ask(demo: run.Demo, chain: Chain) -> bool:
+        done = main_job(demo, chain)
+        found.append(last := list[str]())
+        end = time.monotonic() + 60
+        while len(last) != 1 and time.monotonic() < end:
+            rows, _ = why.collect([(side, chain.work(side)) for side in ("factory", "frontend")], time.time())
+            last[:] = [f.line() for f in rows if f.stands]
+            time.sleep(0.2)
+        return done
+
+    monkeypatch.setattr(run.Demo, "main_job", and_ask)
+    return found
+
+
+@pytest.fixture
 def leaks(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Secrets out of their place when the main job has ended, one list per run."""
     main_job, found = run.Demo.main_job, list[list[str]]()
@@ -43,7 +63,9 @@ def leaks(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return found
 
 
-def test_demo_runs_every_job_that_can_run(condor: Condor, alone: Path, leaks: list[list[str]]) -> None:
+def test_demo_runs_every_job_that_can_run(
+    condor: Condor, alone: Path, leaks: list[list[str]], stands: list[list[str]]
+) -> None:
     out = io.StringIO()
     code = run.Demo(Console(file=out, width=160)).run()
     text = out.getvalue()
@@ -63,6 +85,8 @@ def test_demo_runs_every_job_that_can_run(condor: Condor, alone: Path, leaks: li
     assert "not seen" not in text
     assert not alone.exists() and run.known() is None
     assert len(leaks) == 1 and not leaks[0], "\n".join(leaks[0])
+    [said] = stands
+    assert len(said) == 1 and "idle jobs match no entry" in said[0] and "GLIDEIN_MaxMemMBs" in said[0], said
 
 
 def test_interrupted_demo_leaves_nothing(condor: Condor, alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
