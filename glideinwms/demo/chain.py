@@ -107,6 +107,7 @@ class Chain:
         return {
             "BASE": str(self.grid.base),
             "WEB": self.url,
+            "PILOT_ADDRESS": self.grid.address(next((c for c in CES if c in self.grid.pools), "")),
             "WMS_COLLECTOR": wms.collector,
             "WMS_SCHEDD": wms.schedd,
             "USER_COLLECTOR": user.collector,
@@ -118,7 +119,7 @@ class Chain:
     def gwms(self, side: str, *words: str, timeout: float = RECONFIG_TIMEOUT) -> str:
         """Run `gwms <words>` as the account and with the identity of a daemon; its output."""
         argv = (sys.executable, "-m", "glideinwms.cli", *words)
-        return self.grid.run_with(self.grid.client_config(IDENTITY[side], for_account=True), *argv, timeout=timeout)
+        return self.grid.run(IDENTITY[side], *argv, timeout=timeout)
 
     def reconfig(self, side: str) -> str:
         """Turn the XML file into work and stage area; what it says."""
@@ -130,7 +131,13 @@ class Chain:
         argv = [sys.executable, "-m", "glideinwms.cli", side, "run", "--work-dir", str(self.work(side))]
         log = self.grid.base / f"{side}.log"
         self.daemons[side] = process.spawn(
-            argv, env, self.grid.who, log, supervised=self.grid.supervised, cwd=self.home(side)
+            argv,
+            env,
+            self.grid.who,
+            log,
+            supervised=self.grid.supervised,
+            cwd=self.home(side),
+            enter=self.grid.enter(self.grid.home_of(IDENTITY[side]), self.grid.supervised),
         )
         (self.grid.base / f"{side}.pid").write_text(str(self.daemons[side].pid))
 

@@ -20,9 +20,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
-from glideinwms.demo import process
+from glideinwms.demo import netns, process
+from glideinwms.demo.netns import Network
 from glideinwms.demo.pki import Authority, Issuer, write_private
-from glideinwms.demo.pool import UP_DEADLINE, Pool, free_port, stop_masters
+from glideinwms.demo.pool import LOOPBACK, UP_DEADLINE, Pool, free_port, stop_masters
 from glideinwms.demo.poolconfig import CE, CLIENT, SPECS, places
 from glideinwms.demo.process import Account, account
 from glideinwms.lib.credentials.tokens import Signer
@@ -32,6 +33,8 @@ ISSUER = "https://issuer.demo/vo"
 PILOT_SUBJECT = "demo-pilots"
 DAY = 86400
 ALL = ("user", "wms", "ce_a", "ce_b")
+# which host a pool is on, where hosts are network namespaces; pilots run where their CE is
+HOSTS = {"user": "user", "wms": "wms", "wms2": "wms", "ce_a": "site", "ce_b": "site"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def pilot_hosts() -> tuple[str, ...]:
 @dataclass
 class Grid:
     """Pools in `base`. `names`: which of user, wms, wms2, ce_a, ce_b; `daemons`: fewer daemons for a pool; `ports`:
-    fixed instead of free ones."""
+    fixed instead of free ones; `netns`: hosts are network namespaces, root only."""
 
     base: Path
     prefix: Path
@@ -69,9 +72,11 @@ class Grid:
     options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ports: Mapping[str, int] = field(default_factory=dict)
     supervised: bool = True
+    netns: bool = False
     who: Account = field(default_factory=account)
     pools: dict[str, Pool] = field(default_factory=dict, init=False)
     issuer: Issuer = field(default_factory=lambda: Issuer.make(ISSUER), init=False, repr=False)
+    network: Network | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         for name in self.names:
@@ -87,6 +92,24 @@ class Grid:
         """Certificate of the authority that signed the CEs' certificates."""
         return self.base / "ca.pem"
 
+    def address(self, pool: str = "") -> str:
+        """Address of a pool's host; of the host that this process is on without a pool."""
+        if self.network is None:
+            return LOOPBACK
+        return self.network.address(HOSTS[pool]) if pool else self.network.hub
+
+    def enter(self, pool: str, supervised: bool = False) -> tuple[str, ...]:
+        """Words before a command that runs it on a pool's host; none on loopback."""
+        return self.network.enter(HOSTS[pool], self.who, supervised) if self.network else ()
+
+    def _make_network(self) -> None:
+        hosts = tuple(dict.fromkeys(HOSTS[n] for n in self.names))
+        self.network = Network(hosts, {p.spec.host: HOSTS[n] for n, p in self.pools.items()})
+        self.network.note(self.base)
+        self.network.create()
+        for name, pool in self.pools.items():
+            pool.address, pool.enter = self.address(name), self.enter(name, self.supervised)
+
     def __getitem__(self, name: str) -> Pool:
         return self.pools[name]
 
@@ -94,6 +117,8 @@ class Grid:
         """Write everything on disk; start nothing."""
         self.base.mkdir(parents=True, exist_ok=True)
         self.who.own(self.base)
+        if self.netns and self.network is None:
+            self._make_network()
         now = datetime.datetime.now(datetime.UTC)
         authority = Authority.make(now)
         self.ca.write_bytes(authority.pem)
@@ -172,7 +197,10 @@ class Grid:
                 write_private(home / "tokens.d" / pool, self.idtoken(pool, name))
         own = self.pools.get(known.home) or next(iter(self.pools.values()))
         text = places(self.prefix, home) + CLIENT.format(
-            collector=own.collector, schedd=own.schedd, trust=own.trust_domain
+            collector=own.collector,
+            schedd=own.schedd,
+            trust=own.trust_domain,
+            address=self.address(own.spec.name if for_account else ""),
         )
         (home / "condor_config").write_text(text)
         if for_account:
@@ -190,18 +218,25 @@ class Grid:
 
     def run(self, identity: str, *argv: str, timeout: float = 30) -> str:
         """Run a tool with an identity; its output. Raises DemoError with stderr."""
-        return self.run_with(self.client_config(identity, for_account=True), *argv, timeout=timeout)
+        config = self.client_config(identity, for_account=True)
+        return self.run_with(config, *argv, timeout=timeout, on=self.home_of(identity))
 
-    def run_with(self, config: Path, *argv: str, timeout: float = 30) -> str:
-        """Run a tool with a condor_config, as the grid's account; its output. Raises DemoError with stderr."""
+    def home_of(self, identity: str) -> str:
+        """The pool on whose host an identity is at home."""
+        return home if (home := IDENTITIES[identity].home) in self.pools else next(iter(self.pools))
+
+    def run_with(self, config: Path, *argv: str, timeout: float = 30, on: str = "") -> str:
+        """Run a tool with a condor_config, as the grid's account, on a pool's host; its output. Raises DemoError with
+        stderr."""
+        words, drop = process.command(argv, self.who, self.enter(on) if on else ())
         done = subprocess.run(  # type: ignore[call-overload]
-            argv,
+            words,
             env=self.env_with(config),
             cwd=config.parent,
             text=True,
             capture_output=True,
             timeout=timeout,
-            **self.who.drop,
+            **drop,
         )
         if done.returncode:
             words = (done.stderr or done.stdout).strip()
@@ -213,6 +248,7 @@ class Grid:
         port = self.ports.get("web") or free_port()
         log = self.base / "web.log"
         argv = [sys.executable, "-m", "glideinwms.demo.web", "--port", str(port)]
+        argv += ["--address", self.address()]
         argv += [f"--map={url}={path}" for url, path in mounts.items()]
         server = process.spawn(
             argv, process.clean_env(self.base), self.who, log, supervised=self.supervised, cwd=self.base
@@ -221,10 +257,12 @@ class Grid:
         end = time.monotonic() + 10
         while time.monotonic() < end and server.poll() is None:
             with socket.socket() as s:
-                if s.connect_ex(("127.0.0.1", port)) == 0:
-                    return f"http://127.0.0.1:{port}"
+                if s.connect_ex((self.address(), port)) == 0:
+                    return f"http://{self.address()}:{port}"
             time.sleep(0.05)
-        raise DemoError("the stage web server did not start", where=f"127.0.0.1:{port}", hint=log.read_text()[-500:])
+        raise DemoError(
+            "the stage web server did not start", where=f"{self.address()}:{port}", hint=log.read_text()[-500:]
+        )
 
     def collect_logs(self, into: Path) -> None:
         """Copy every log to a directory."""
@@ -239,4 +277,6 @@ class Grid:
 def down(base: Path) -> int:
     """End the grid in `base`, whoever started it; returns how many processes had to be killed one by one."""
     stop_masters(sorted(base.glob("*/master.pid")))
-    return process.sweep(base)
+    killed = process.sweep(base)
+    netns.remove_noted(base)
+    return killed

@@ -20,6 +20,7 @@ from glideinwms.demo.poolconfig import PoolSpec, pool_text
 from glideinwms.demo.process import Account
 from glideinwms.lib.errors import DemoError
 
+LOOPBACK = "127.0.0.1"
 UP_DEADLINE, DOWN_PATIENCE = 45.0, 3.0
 # below Linux's ephemeral range, so that no outgoing connection takes the port first
 PORTS = range(20000, 32000)
@@ -63,6 +64,9 @@ class Pool:
     port: int
     ca: Path
     supervised: bool = True
+    address: str = LOOPBACK
+    # words before a command that run it on this pool's host, where that is a network namespace
+    enter: tuple[str, ...] = ()
     master: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -88,7 +92,7 @@ class Pool:
     @property
     def collector(self) -> str:
         """Collector address, host:port."""
-        return f"127.0.0.1:{self.port}"
+        return f"{self.address}:{self.port}"
 
     @property
     def schedd(self) -> str:
@@ -98,7 +102,7 @@ class Pool:
     @property
     def gatekeeper(self) -> str:
         """What an entry's gatekeeper says of this CE; the pool by a name, since its certificate is checked."""
-        return f"{self.schedd} localhost:{self.port}"
+        return f"{self.schedd} {self.spec.host if self.enter else 'localhost'}:{self.port}"
 
     @property
     def signing_key(self) -> Path:
@@ -119,7 +123,7 @@ class Pool:
         if not self.signing_key.exists():
             write_private(self.signing_key, secrets.token_bytes(64))
         hosts = ", ".join(f"*@{h}" for h in pilot_hosts)
-        text = pool_text(self.spec, self.prefix, self.base, self.port, self.ca, hosts)
+        text = pool_text(self.spec, self.prefix, self.base, self.collector, self.ca, hosts)
         self.config.write_text(text)
         mapfile = self.home / "etc/mapfile"
         if not mapfile.exists():
@@ -133,8 +137,9 @@ class Pool:
 
     def tool(self, *argv: str, timeout: float = 30) -> str:
         """Run an HTCondor tool as the pool's administrator; its output. Raises DemoError with stderr."""
+        words, drop = process.command(argv, self.who, self.enter)
         done = subprocess.run(  # type: ignore[call-overload]
-            argv, env=self.env(), cwd=self.home, text=True, capture_output=True, timeout=timeout, **self.who.drop
+            words, env=self.env(), cwd=self.home, text=True, capture_output=True, timeout=timeout, **drop
         )
         if done.returncode:
             raise DemoError(f"{argv[0]} ended with {done.returncode}: {done.stderr.strip()}", where=self.spec.name)
@@ -142,7 +147,7 @@ class Pool:
 
     def start(self) -> None:
         """Start the master; do not wait."""
-        if not port_free(self.port):
+        if not self.enter and not port_free(self.port):
             raise DemoError(
                 f"port {self.port} is in use",
                 where=f"pool {self.spec.name}",
@@ -150,7 +155,9 @@ class Pool:
             )
         argv = [str(self.prefix / "sbin/condor_master"), "-f"]
         log = self.log_dir / "master.out"
-        self.master = process.spawn(argv, self.env(), self.who, log, supervised=self.supervised, cwd=self.home)
+        self.master = process.spawn(
+            argv, self.env(), self.who, log, supervised=self.supervised, cwd=self.home, enter=self.enter
+        )
         self.pid_file.write_text(str(self.master.pid))
 
     def missing(self) -> set[str]:

@@ -65,12 +65,12 @@ C_GAHP_LOG = $(LOCAL_DIR)/log/CGAHPLog.$(USERNAME)
 C_GAHP_WORKER_THREAD_LOG = $(LOCAL_DIR)/log/CGAHPWorkerLog.$(USERNAME)
 GRIDMANAGER_LOG = $(LOG)/GridmanagerLog.$(USERNAME)
 
-NETWORK_INTERFACE = 127.0.0.1
+NETWORK_INTERFACE = {address}
 BIND_ALL_INTERFACES = False
 ENABLE_IPV6 = False
 NETWORK_HOSTNAME = {host}
-CONDOR_HOST = 127.0.0.1
-COLLECTOR_HOST = 127.0.0.1:{port}
+CONDOR_HOST = {address}
+COLLECTOR_HOST = {address}:{port}
 SHARED_PORT_PORT = {port}
 UID_DOMAIN = {host}
 FILESYSTEM_DOMAIN = {host}
@@ -155,7 +155,7 @@ EXECUTE = $(LOCAL_DIR)
 LOCK = $(LOCAL_DIR)
 RUN = $(LOCAL_DIR)
 ENABLE_IPV6 = False
-NETWORK_INTERFACE = 127.0.0.1
+NETWORK_INTERFACE = {address}
 BIND_ALL_INTERFACES = False
 COLLECTOR_HOST = {collector}
 SCHEDD_HOST = {schedd}
@@ -204,10 +204,11 @@ def places(prefix: Path, home: Path) -> str:
     return (SYSTEM_PLACES if prefix == Path("/usr") else PLACES).format(prefix=prefix, home=home)
 
 
-def pool_text(spec: PoolSpec, prefix: Path, base: Path, port: int, ca: Path, pilot_hosts: str) -> str:
-    """The whole condor_config of a pool."""
+def pool_text(spec: PoolSpec, prefix: Path, base: Path, collector: str, ca: Path, pilot_hosts: str) -> str:
+    """The whole condor_config of a pool. `collector`: address:port, of all its daemons."""
     home = base / spec.name
-    values = {"base": base, "host": spec.host, "name": spec.name, "port": port, "ca": ca, "pilot_hosts": pilot_hosts}
-    body = (POOL + INTERVALS + spec.role).format(**values, cpus=spec.cpus, memory=spec.memory)
+    address, _, port = collector.rpartition(":")
+    values = {"base": base, "host": spec.host, "name": spec.name, "address": address, "port": port, "ca": ca}
+    body = (POOL + INTERVALS + spec.role).format(**values, pilot_hosts=pilot_hosts, cpus=spec.cpus, memory=spec.memory)
     extra = "".join(f"{k} = {v}\n" for k, v in spec.options.items())
     return f"{places(prefix, home)}{body}DAEMON_LIST = MASTER, {', '.join(spec.daemons)}\n{extra}"

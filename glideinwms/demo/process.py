@@ -52,6 +52,13 @@ def account() -> Account:
     return Account(entry.pw_uid, entry.pw_gid, entry.pw_name)
 
 
+def command(
+    argv: Sequence[str], who: Account, enter: Sequence[str] = ()
+) -> tuple[list[str], dict[str, int | list[int]]]:
+    """(argv, arguments for `subprocess`) that run a command as an account; `enter` are words that do it elsewhere."""
+    return ([*enter, *argv], {}) if enter else (list(argv), who.drop)
+
+
 def clean_env(base: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment without an outer HTCondor's overrides, marked as this grid's."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("_CONDOR_") and k != "CONDOR_CONFIG"}
@@ -72,13 +79,16 @@ def spawn(
     *,
     supervised: bool = True,
     cwd: Path | None = None,
+    enter: Sequence[str] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start a process in its own session, output appended to `log`. `supervised`: SIGQUIT reaches it when we die."""
+    """Start a process in its own session, output appended to `log`. `supervised`: SIGQUIT reaches it when we die
+    (`enter`, see `command`, then does that as well)."""
     me = os.getpid()
+    words, drop = command(argv, who, enter)
     with log.open("ab") as out:
         who.own(log)
         return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
-            list(argv),
+            words,
             env=dict(env),
             cwd=cwd or log.parent,
             stdin=subprocess.DEVNULL,
@@ -87,7 +97,7 @@ def spawn(
             start_new_session=True,
             # after the change of user, which would clear the death signal
             preexec_fn=(lambda: _die_with(me, signal.SIGQUIT)) if supervised else None,
-            **who.drop,
+            **drop,
         )
 
 

@@ -22,8 +22,8 @@ def locate(mounts: Mapping[str, Path], url_path: str) -> Path:
     return Path(NOWHERE)
 
 
-def server(mounts: Mapping[str, Path], port: int = 0) -> ThreadingHTTPServer:
-    """A server on 127.0.0.1; call `serve_forever`. `mounts`: URL prefix -> directory."""
+def server(mounts: Mapping[str, Path], port: int = 0, address: str = "127.0.0.1") -> ThreadingHTTPServer:
+    """A server on one address; call `serve_forever`. `mounts`: URL prefix -> directory."""
     fixed = {url: path.resolve() for url, path in mounts.items()}
 
     class Handler(SimpleHTTPRequestHandler):
@@ -43,18 +43,19 @@ def server(mounts: Mapping[str, Path], port: int = 0) -> ThreadingHTTPServer:
     class Server(ThreadingHTTPServer):
         daemon_threads = True
 
-    return Server(("127.0.0.1", port), Handler)
+    return Server((address, port), Handler)
 
 
 def main() -> None:
     """`python -m glideinwms.demo.web --port N --map /factory=DIR ...`"""
     parser = argparse.ArgumentParser(prog="glideinwms.demo.web")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--map", action="append", default=[])
     options = parser.parse_args()
     mounts = {url: Path(path) for url, _, path in (m.partition("=") for m in options.map)}
     try:
-        server(mounts, options.port).serve_forever()
+        server(mounts, options.port, options.address).serve_forever()
     except KeyboardInterrupt:
         sys.exit(0)
 

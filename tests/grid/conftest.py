@@ -14,10 +14,14 @@ from glideinwms.demo.portable import Condor
 
 
 class MakeChain(Protocol):
-    """`make_chain()`: everything is up, both daemons have ended a cycle; `pools` are those to start at once."""
+    """`make_chain()`: everything is up, both daemons have ended a cycle; `pools` are those to start at once;
+    `netns`: every host in a network namespace of its own."""
 
     def __call__(
-        self, pools: Sequence[str] | None = None, options: Mapping[str, Mapping[str, str]] | None = None
+        self,
+        pools: Sequence[str] | None = None,
+        options: Mapping[str, Mapping[str, str]] | None = None,
+        netns: bool = False,
     ) -> Chain: ...
 
 
@@ -28,8 +32,12 @@ def make_chain(
     """Starts chains, each in its own directory; all are ended whatever happens."""
     chains: list[Chain] = []
 
-    def make(pools: Sequence[str] | None = None, options: Mapping[str, Mapping[str, str]] | None = None) -> Chain:
-        chain = Chain(Grid(run_dir / f"c{len(chains)}", condor.prefix, options=options or {}), condor)
+    def make(
+        pools: Sequence[str] | None = None,
+        options: Mapping[str, Mapping[str, str]] | None = None,
+        netns: bool = False,
+    ) -> Chain:
+        chain = Chain(Grid(run_dir / f"c{len(chains)}", condor.prefix, options=options or {}, netns=netns), condor)
         chains.append(chain)
         keep_logs(chain.collect_logs)
         chain.up(pools)
