@@ -311,3 +311,23 @@ EOF
     wrapped touch never
     [ "$status" = 1 ] && grep -q CVMFSReposList "$job/.error"
 }
+
+@test "wrappers: the deployed default one gives way to ours, a VO's own launcher is left alone" {
+    local config=$BATS_TEST_TMPDIR/config file
+    mkdir -p "$home/main" "$home/work/condor_config.d"
+    cp "$GLIDEIN"/{singularity_*,add_config_line.source,error_gen.sh} "$home/main/"
+    chmod +x "$home/main/error_gen.sh"
+    echo 'run_through singularity_lib' > "$home/default_singularity_wrapper.sh"
+    echo 'exec apptainer exec /img "$@"' > "$home/own.sh"
+    echo 'export A=1' > "$home/plain.sh"
+    for file in "default_singularity_wrapper.sh wrapper" "own.sh vo"; do
+        printf '%s\n' "$home/plain.sh" "$home/${file% *}" > "$home/list"
+        printf '%s\n' "ADD_CONFIG_LINE_SOURCE $home/main/add_config_line.source" "ERROR_GEN_PATH $home/main/error_gen.sh" \
+            "GLIDEIN_WORK_DIR $home/main" "GLIDEIN_WORKSPACE_ORIG $home/work" "WRAPPER_LIST $home/list" \
+            "GWMS_SINGULARITY_STATUS REQUIRED" > "$config"
+        (cd "$home" && "$home/main/singularity_launch.sh" "$config" main)
+        grep -qx "GWMS_CONTAINER_LAUNCH ${file#* }" "$config"
+        grep -qx "$home/plain.sh" "$home/list"
+    done
+    [ "$(cat "$home/list")" = "$home/plain.sh"$'\n'"$home/own.sh" ]
+}
