@@ -331,3 +331,25 @@ EOF
     done
     [ "$(cat "$home/list")" = "$home/plain.sh"$'\n'"$home/own.sh" ]
 }
+
+@test "a set-up script of type run:singularity runs inside, with the pilot's directory, and its exit code counts" {
+    local config=$home/glidein_config
+    mkdir -p "$home/main" "$home/tmp" "$home/image"
+    cp "$GLIDEIN"/{singularity_lib.sh,add_config_line.source,error_gen.sh} "$home/main/"
+    chmod +x "$home/main/error_gen.sh"
+    printf '%s\n' "ADD_CONFIG_LINE_SOURCE $home/main/add_config_line.source" "ERROR_GEN_PATH $home/main/error_gen.sh" \
+        "GLIDEIN_WORK_DIR $home/main" "GLIDEIN_WORKSPACE_ORIG $home" "TMP_DIR $home/tmp" "GWMS_SINGULARITY_STATUS REQUIRED" \
+        "GWMS_SINGULARITY_PATH $MOCK" "SINGULARITY_IMAGES_DICT default:$home/image" "GWMS_CONTAINER_OPTIONS --pid" > "$config"
+    printf '%s\n' '#!/bin/sh' 'echo "$1 $2 $GWMS_SINGULARITY_REEXEC" > ran' 'exit 3' > "$home/script"
+    chmod +x "$home/script"
+    cd "$home"
+    "$GLIDEIN/singularity_wrapper.sh" glidein_config main
+    grep -q '<status>OK</status>' otrb_output.xml
+    run "$GLIDEIN/singularity_wrapper.sh" "$home/script" glidein_config main
+    [ "$status" = 3 ] || { echo "$output" && false; }
+    [ "$(cat ran)" = "glidein_config main 1" ]
+    grep -q -- "--pid --bind .*$home:/srv/.gwms_base,$home .*$home/image $home/script glidein_config main" "$EVIDENCE/runtime.log"
+    sed -i '/SINGULARITY_IMAGES_DICT/d' "$config"
+    run "$GLIDEIN/singularity_wrapper.sh" "$home/script" glidein_config main
+    [ "$status" = 1 ]
+}
