@@ -1,0 +1,62 @@
+# Several pilots on one node (pilot.md 1.14), with stub masters.
+# shellcheck shell=bash
+
+load common
+
+# with_params NAME VALUE ...: more parameters on the command line.
+with_params() {
+    while [ $# -gt 0 ]; do
+        words+=("-param_$1" "$2")
+        shift 2
+    done
+}
+
+uuids() {
+    sed -n "s/^glidein_uuid *= '\(.*\)'/\1/p" "$BATS_TEST_TMPDIR/out" | sort -u
+}
+
+@test "a parent of two: each has its own directory and credential, the exit code is 0, nothing is left" {
+    with_params GLIDEIN_MULTIGLIDEIN 2
+    pilot
+    [ "$status" = 0 ]
+    [ "$(uuids | wc -l)" = 3 ]
+    [ "$(grep -c '=== Condor ended ' "$BATS_TEST_TMPDIR/out")" = 2 ]
+    [ "$(grep -c ' with code 0 after ' "$BATS_TEST_TMPDIR/out")" = 2 ]
+    [ -s "$home/glidein_dir1/credential_a.idtoken" ]
+    [ -s "$home/glidein_dir2/credential_a.idtoken" ]
+    [ -z "$(ls -d "$home"/glide_* "$home"/glidein_dir*/glide_* "$home"/tmp/glide_* 2> /dev/null)" ]
+}
+
+@test "the option does the same, children that fail do not change the parent's exit code" {
+    words+=(-multiglidein 2)
+    pilot_env+=(STUB_MASTER_STATUS=44)
+    pilot
+    [ "$status" = 0 ]
+    [ "$(grep -c ' with code 44 after ' "$BATS_TEST_TMPDIR/out")" = 2 ]
+    nothing_left
+}
+
+@test "a launcher starts each child" {
+    printf '#!/bin/sh\necho "launched $3 $4"\nexec "$@"\n' > "$home/launch.sh"
+    chmod +x "$home/launch.sh"
+    with_params GLIDEIN_MULTIGLIDEIN 2 GLIDEIN_MULTIGLIDEIN_LAUNCHER ./launch.sh
+    pilot
+    [ "$status" = 0 ]
+    [ "$(grep -c '^launched ' "$BATS_TEST_TMPDIR/out")" = 2 ]
+}
+
+@test "TERM of the parent ends the children" {
+    with_params GLIDEIN_MULTIGLIDEIN 2
+    pilot_env+=(STUB_MASTER_TIME=300)
+    (cd "$home" && exec env -i "${pilot_env[@]}" bash "$STAGE/good/glidein_startup.sh" "${words[@]}") \
+        > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
+    local pid=$! n
+    for ((n = 0; n < 300; n++)); do
+        [ "$(grep -c '=== Condor starting ' "$BATS_TEST_TMPDIR/out")" = 2 ] && break
+        sleep 0.1
+    done
+    kill -TERM "$pid"
+    wait "$pid"
+    [ "$(grep -c 'stub got QUIT' "$BATS_TEST_TMPDIR/err")" = 2 ]
+    [ -z "$(ls -d "$home"/glide_* "$home"/glidein_dir*/glide_* "$home"/tmp/glide_* 2> /dev/null)" ]
+}
