@@ -7,9 +7,9 @@ no entry of any group takes the job.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -19,17 +19,19 @@ from glideinwms.cli.output import Json
 from glideinwms.frontend import recorded
 from glideinwms.frontend.decide.explain import Verdict, explain_class
 from glideinwms.frontend.decide.plan import EntryPlan, GroupPlan, Plan
-from glideinwms.frontend.decide.tables import EntrySlots, Value
+from glideinwms.frontend.decide.tables import GroupInput, Value
 from glideinwms.frontend.policy import FrontendPolicy
-from glideinwms.lib import policyfile, status
-from glideinwms.lib.errors import GwmsError, StateError
+from glideinwms.lib import policyfile
+from glideinwms.lib.errors import StateError
 from glideinwms.lib.jsondata import to_json
 from glideinwms.lib.records import Ring
 
 WorkDir = Annotated[Path, typer.Option("--work-dir", envvar="GWMS_FRONTEND_DIR", help="The Frontend's work directory.")]
 Cycle = Annotated[int | None, typer.Option("--cycle", help="A recorded cycle; the newest by default.")]
 SnapshotFile = Annotated[str, typer.Option("--snapshot", help="A recorded cycle's file, or `last`.")]
-Config = Annotated[Path | None, typer.Option("--config", exists=True, help="Decide with this policy.json.")]
+Config = Annotated[
+    Path | None, typer.Option("--config", exists=True, help="Decide with this policy.json or frontend.xml.")
+]
 Class = Annotated[list[str] | None, typer.Option("--class", help="ATTRIBUTE=VALUE of a class of jobs; repeat.")]
 
 
@@ -42,7 +44,22 @@ def _record(work_dir: Path, cycle: int | None, snapshot: str) -> recorded.Record
 def _policy(work_dir: Path, kept: recorded.Record, config: Path | None) -> FrontendPolicy:
     """The given policy, else the one the cycle obeyed, else the one in force."""
     copy = policyfile.kept(work_dir / "state", kept.generation)
-    return recorded.load_policy(config or (copy if copy.exists() else work_dir / policyfile.NAME))
+    return _configured(config or (copy if copy.exists() else work_dir / policyfile.NAME))
+
+
+def _configured(path: Path) -> FrontendPolicy:
+    """A policy, or what a configuration would become; InvalidConfig if a reconfig would refuse that."""
+    if path.suffix != ".xml":
+        return recorded.load_policy(path)
+    from glideinwms.creation.built import named
+    from glideinwms.creation.problems import Problems
+    from glideinwms.creation.reconfig import build
+
+    problems = Problems()
+    built, _ = named(build(path, "frontend", problems))
+    for problem in problems.warnings:
+        print(f"gwms: {problem}", file=sys.stderr)
+    return cast(FrontendPolicy, built.policy)
 
 
 def _plan(kept: recorded.Record, policy: FrontendPolicy, anew: bool) -> Plan:
@@ -56,7 +73,7 @@ def plan(
     """What a cycle decided for each entry; with --config, how requests would change."""
     kept = _record(work_dir, cycle, snapshot)
     if config is not None:
-        _changes(kept, recorded.load_policy(config), as_json)
+        _changes(kept, _configured(config), as_json)
     found = kept.plan if kept.plan.groups else recorded.replay(kept, _policy(work_dir, kept, None))
     shown = [g for g in found.groups if group in ("", g.name)]
     if as_json:
@@ -119,33 +136,21 @@ def explain(
     if of_class:
         job("", of_class, work_dir, cycle, snapshot, config, group, "", as_json)
     kept = _record(work_dir, cycle, snapshot)
-    made, told, wanted = (
-        _plan(kept, _policy(work_dir, kept, config), config is not None),
-        _told(work_dir),
-        set(entries or ()),
-    )
+    made, wanted = _plan(kept, _policy(work_dir, kept, config), config is not None), set(entries or ())
     rows = [(g, e) for g in made.groups if group in ("", g.name) for e in g.entries
             if not wanted or {e.entry, e.entry.split("@")[0]} & wanted]  # fmt: skip
     if not rows:
         raise StateError("no such entry in this cycle", where="explain", hint="see gwms frontend plan")
+    given = {g.name: g for g in kept.snapshot.groups}
     if as_json:
-        output.print_json([{"group": g.name, "entry": e, "factory": told.get((g.name, e.entry), {})} for g, e in rows])
+        shown = [{"group": g.name, "entry": e, "factory": given[g.name].told.get(e.entry, {})} for g, e in rows]
+        output.print_json(shown)
         return
-    slots = {g.name: g.slots for g in kept.snapshot.groups}
     for g, e in rows:
-        print("\n".join(entry_lines(g, e, slots.get(g.name, {}).get(e.entry), told.get((g.name, e.entry), {}))))
+        print("\n".join(entry_lines(g, e, given[g.name])))
 
 
-def _told(work_dir: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """What the Factories said of our requests in the newest cycle."""
-    try:
-        groups = status.read(work_dir / "state/status.json").summary.get("groups", {})
-    except GwmsError:
-        return {}
-    return {(n, e["entry"]): e.get("factory", {}) for n, g in groups.items() for e in g["entries"]}
-
-
-def entry_lines(g: GroupPlan, e: EntryPlan, slots: EntrySlots | None, told: Mapping[str, Any]) -> list[str]:
+def entry_lines(g: GroupPlan, e: EntryPlan, given: GroupInput) -> list[str]:
     """One (group, entry): jobs, clauses that rejected, request with its clips, credentials, Factory, pilots."""
     idle = e.jobs["Idle"]
     out = [
@@ -159,8 +164,9 @@ def entry_lines(g: GroupPlan, e: EntryPlan, slots: EntrySlots | None, told: Mapp
         *(f"    {render.clip(c)}" for c in e.clips),
         *(f"  credential {s.credential}: {s.idle} idle, at most {s.max_glideins}" for s in e.shares),
         *(f"  left out {r.where}: {render.refusal(r)}" for r in e.refusals),
-        *(f"  the Factory says {k}: {v}" for k, v in told.items()),
+        *(f"  the Factory says {k}: {v}" for k, v in given.told.get(e.entry, {}).items()),
     ]
+    slots = given.slots.get(e.entry)
     c = slots.counts if slots else None
     out.append(f"  pilots: {c.total} slots, {c.running} running, {c.idle} idle, {c.failed} failed" if c
                else "  pilots: none has joined the pool")  # fmt: skip
@@ -180,7 +186,7 @@ def job(
     if not name and not of_class:
         raise StateError("neither a job nor a class is given", where="job explain", hint="give an ID, or --class A=v")
     attrs = look_up(name, names, policy, schedd) if name else dict(map(_pair, of_class or ()))
-    made, told = _plan(kept, policy, config is not None), _told(work_dir)
+    made = _plan(kept, policy, config is not None)
     inputs, plans = {g.name: g for g in kept.snapshot.groups}, {g.name: g for g in made.groups}
     verdicts = {
         g.name: explain_class(inputs[g.name], g, attrs)
@@ -197,7 +203,7 @@ def job(
         for n, rows in verdicts.items():
             print("\n".join(_verdict_lines(n, rows)))
             for e in fits[n]:
-                print("\n".join(entry_lines(plans[n], e, inputs[n].slots.get(e.entry), told.get((n, e.entry), {}))))
+                print("\n".join(entry_lines(plans[n], e, inputs[n])))
     sys.exit(0 if any(fits.values()) else 1)
 
 

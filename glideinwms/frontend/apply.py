@@ -174,10 +174,6 @@ class GroupAds:
             for request, monitor in value.get("clients", {}).get(client, ()):
                 yield wms.node, request, monitor
 
-    def told(self) -> dict[str, dict[str, Any]]:
-        """What the Factories say, by request name."""
-        return {request: monitor for _, request, monitor in self._clients()}
-
 
 @dataclass(slots=True)
 class Courier:

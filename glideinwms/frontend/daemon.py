@@ -48,7 +48,6 @@ class FrontendDaemon:
     standing: ha.Standing = field(default_factory=lambda: ha.Standing(False))
     actions: dict[str, str] = field(default_factory=dict)
     wallets: dict[str, Wallet] = field(default_factory=dict)
-    told: dict[str, dict[str, Any]] = field(default_factory=dict)
     seen: dict[str, GroupInput] = field(default_factory=dict)
     times: dict[str, float] = field(default_factory=dict)
     cache: MatchCache = field(default_factory=MatchCache)
@@ -139,7 +138,6 @@ class FrontendDaemon:
             self._tell(courier, b.group.name, b.resources(self.memory.sequence), policy)
         courier.send([apply.monitor_batch(policy, plan, self.times, ha.mode(policy), self.memory.sequence)])
         self._keep_audit(now)
-        self.told = {b.group.name: b.told() for b in builders}
         problems = {b.group.name: tuple(b.problems) for b in builders if b.problems}
         return Report(courier.sent, tuple(courier.failed), problems, requested, tuple(sorted(silent)))
 
@@ -183,7 +181,7 @@ class FrontendDaemon:
     def summary(self, snapshot: Snapshot, plan: Plan, report: Report) -> dict[str, Any]:
         """What status.json shows; one line per group in the log."""
         seen = self.standing.seen
-        shown = summary(snapshot, plan, report, self.told)
+        shown = summary(snapshot, plan, report)
         shown["ha"] = {"working": self.standing.working, "seen": seen.value if seen else ""}
         for name, g in shown["groups"].items():
             log.get("group").info(

@@ -102,7 +102,19 @@ def group_input(
         held=tuple(doubt.held),
         unknown=tuple(doubt.unknown),
         unusable_credentials=dict(wallet.unusable),
+        told=told_of(inputs, group, client),
     )
+
+
+def told_of(inputs: Inputs, group: GroupPolicy, client: str) -> dict[str, dict[str, Any]]:
+    """The words of the glidefactoryclient ads about a client's requests (decision 51), by request name."""
+    found: dict[str, dict[str, Any]] = {}
+    for wms in group.wms_pools:
+        given = inputs.pools.get(pool_key(wms.node, wms.factory_identity))
+        for request, monitor in ((given and given.reading.value) or {}).get("clients", {}).get(client, ()):
+            if said := {k: v for k, v in monitor.items() if k.startswith("Status_")}:
+                found[request] = said
+    return found
 
 
 def job_tables(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from glideinwms.frontend.apply import Report
@@ -13,24 +12,19 @@ from glideinwms.lib.jsondata import to_json
 UNMATCHED_SHOWN = 5
 
 
-def summary(
-    snapshot: Snapshot, plan: Plan, report: Report, told: Mapping[str, Mapping[str, Mapping[str, Any]]]
-) -> dict[str, Any]:  # fmt: skip
-    """{"downtime", "slots", "sent", "failed", "groups": {name: see `group`}}. `told`: what the Factories say of
-    the requests, group -> request name -> monitor items."""
+def summary(snapshot: Snapshot, plan: Plan, report: Report) -> dict[str, Any]:
+    """{"downtime", "slots", "sent", "failed", "groups": {name: see `group`}}."""
     inputs = {g.name: g for g in snapshot.groups}
     return {
         "downtime": snapshot.downtime,
         "slots": {"total": snapshot.frontend_total, "idle": snapshot.frontend_idle, "pool_total": snapshot.pool_total},
         "sent": dict(report.sent),
         "failed": list(report.failed),
-        "groups": {g.name: group(inputs[g.name], g, report, told.get(g.name, {})) for g in plan.groups},
+        "groups": {g.name: group(inputs[g.name], g, report) for g in plan.groups},
     }
 
 
-def group(
-    given: GroupInput, plan: GroupPlan, report: Report, told: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:  # fmt: skip
+def group(given: GroupInput, plan: GroupPlan, report: Report) -> dict[str, Any]:
     """{"jobs": {idle, idle_600, idle_3600, running, unmatched}, "slots": {total, idle}, "request": {idle, max},
     "unmatched": [largest classes], "entries": [see `entry`], "down": entries with slots only, "schedds": overloaded,
     "frozen", "held", "silent", "problems"}."""
@@ -44,7 +38,7 @@ def group(
         "slots": {"total": given.total, "idle": given.idle},
         "request": {"idle": sum(e.idle for e in plan.entries), "max": sum(e.max_glideins for e in plan.entries)},
         "unmatched": [_unmatched(plan, i) for i in range(min(UNMATCHED_SHOWN, len(plan.unmatched)))],
-        "entries": [entry(e, given, told.get(e.entry, {})) for e in plan.entries],
+        "entries": [entry(e, given) for e in plan.entries],
         "down": sorted(set(given.slots) - known),
         "schedds": {t.schedd: t.why for t in given.jobs if not t.good},
         "estimated": [t.schedd for t in given.jobs if t.estimated],
@@ -65,7 +59,7 @@ def _unmatched(plan: GroupPlan, index: int) -> dict[str, Any]:
     return {"schedd": one.schedd, "idle": one.idle, "values": to_json(one.values), "rejected_by": why}
 
 
-def entry(plan: EntryPlan, given: GroupInput, told: Mapping[str, Any]) -> dict[str, Any]:
+def entry(plan: EntryPlan, given: GroupInput) -> dict[str, Any]:
     """{"entry", "pool", "idle", "max", "removal", "jobs": straight idle matches, "share": in glideins, "running",
     "slots", "clips", "refusals", "credentials", "requested": whether an ad is sent, "factory": what it says}."""
     slots = given.slots.get(plan.entry)
@@ -85,5 +79,5 @@ def entry(plan: EntryPlan, given: GroupInput, told: Mapping[str, Any]) -> dict[s
         "refusals": to_json(plan.refusals),
         "credentials": [{"name": s.credential, "idle": s.idle, "max": s.max_glideins} for s in plan.shares],
         "requested": plan.advertise and bool(plan.shares),
-        "factory": {k: v for k, v in told.items() if k.startswith("Status_")},
+        "factory": given.told.get(plan.entry, {}),
     }

@@ -95,7 +95,8 @@ class Published:
 @dataclass(frozen=True, slots=True)
 class GroupInput:
     """Everything one group's decision needs. `held` names inputs that are older than this cycle, `unknown` those past
-    their age; `action` is an operator's removal word (protocol 5.1) or empty."""
+    their age; `action` is an operator's removal word (protocol 5.1) or empty; `told` is what the Factories say of the
+    group's requests, by request name: it decides nothing, and explains much."""
 
     name: str
     jobs: tuple[JobTable, ...] = ()
@@ -111,6 +112,7 @@ class GroupInput:
     held: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     unusable_credentials: dict[str, str] = field(default_factory=dict)
+    told: dict[str, dict[str, Value]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
