@@ -132,7 +132,7 @@ def replay(
     work_dir: WorkDir = DEFAULT,
     cycle: Cycle = None,
     all_cycles: Annotated[bool, typer.Option("--all", help="Every cycle that is kept.")] = False,
-    policy: Annotated[Path | None, typer.Option("--policy", help="Decide with this policy.json instead.")] = None,
+    policy: Annotated[Path | None, typer.Option("--config", "--policy", help="Decide with this policy.json.")] = None,
     as_json: Json = False,
 ) -> None:
     """Decide recorded cycles anew, and compare."""

@@ -1,8 +1,12 @@
 """`gwms version`."""
 
 from glideinwms import __version__
+from glideinwms.cli.output import Json, print_json
 
 
-def version() -> None:
+def version(as_json: Json = False) -> None:
     """Print the version of this program."""
-    print(f"GlideinWMS {__version__}")
+    if as_json:
+        print_json({"version": __version__})
+    else:
+        print(f"GlideinWMS {__version__}")

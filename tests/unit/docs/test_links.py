@@ -65,6 +65,15 @@ def test_every_command_exists_with_its_options(page: Path) -> None:
         assert set(options) <= known, f"{page.name}: {sorted(set(options) - known)} of: {text}"
 
 
+@EACH
+def test_every_module_and_path_that_is_named_exists(page: Path) -> None:
+    files = {str(p.relative_to(ROOT)) for top in ("glideinwms", "tests", "benchmarks") for p in (ROOT / top).rglob("*")}
+    named = re.findall(r"`([\w./-]+\.(?:py|bats|source|sh))`", page.read_text())
+    assert not [n for n in named if not any(f"/{f}".endswith(f"/{n}") for f in files)], page.name
+    paths = re.findall(r"`((?:tests|etc|scripts|benchmarks|glideinwms)/[\w./-]*)`", page.read_text())
+    assert not [n for n in paths if not (ROOT / n).exists()], page.name
+
+
 def test_commands_are_found_at_all() -> None:
     assert len({(noun, *verbs) for page in PAGES for noun, verbs, _, _ in commands(page)}) > 20
 
