@@ -113,6 +113,8 @@ def _check_moved(built: Built, path: Path) -> None:
 
 def _apply(built: Built, data: dict[str, Any]) -> int:
     work = built.work_dir
+    make_directory(generations.directory(work), 0o750)
+    plain = generations.keep_plain(work, built.trees)
     written = publish.publish(built.stage_dir, built.trees)
     for name, blob in built.work_files.items():
         if not (work / name).exists():
@@ -121,7 +123,7 @@ def _apply(built: Built, data: dict[str, Any]) -> int:
             written += 1
     generation = generations.Generation(
         built.policy.generation, time.time(), data, generations.file_names(built.trees),
-        tuple(built.work_files),
+        tuple(built.work_files), plain,
     )  # fmt: skip
     generations.save(work, generation)
     publish.sync_filesystem(work)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from glideinwms.creation.plan import policy_path, previous_policy, text_of
 from glideinwms.lib import status
 from glideinwms.lib.errors import StateError
-from glideinwms.lib.files import locked, write_atomic
+from glideinwms.lib.files import locked, make_directory, write_atomic
 from glideinwms.lib.stage import generations
 from glideinwms.lib.stage.generations import Generation
 
@@ -33,10 +34,35 @@ def listed(work: Path) -> list[Kept]:
 
 
 def missing(work: Path, generation: Generation) -> tuple[str, ...]:
-    """The files of a generation that are gone from the stage or work area."""
+    """The files of a generation that are gone from the stage or work area, or cannot be restored there."""
     stage = Path(generation.policy["stage_dir"])
     lost = [n for n in generation.files if not (stage / n).exists()]
+    lost += [n for n, s in _replaced(stage, generation).items() if not generations.plain_copy(work, s).exists()]
     return (*lost, *(n for n in generation.work_files if not (work / n).exists()))
+
+
+def _replaced(stage: Path, generation: Generation) -> dict[str, str]:
+    """Its plainly named files (name -> SHA-256) that hold something else by now."""
+    return {n: s for n, s in generation.plain.items() if _sum(stage / n) != s}
+
+
+def _sum(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def _restore(work: Path, generation: Generation) -> None:
+    """Put its plainly named files back in their places, as a reconfig does: before the pointer names it."""
+    stage = Path(generation.policy["stage_dir"])
+    for name, sha256 in _replaced(stage, generation).items():
+        copy = generations.plain_copy(work, sha256)
+        if _sum(copy) != sha256:
+            raise StateError(f"is not what {name} held", where=str(copy), hint="reconfig instead")
+        make_directory((stage / name).parent, 0o755)
+        write_atomic(stage / name, copy.read_bytes(), 0o644, fsync=True)
 
 
 def rollback(work: Path, name: str = "") -> str:
@@ -56,6 +82,7 @@ def rollback(work: Path, name: str = "") -> str:
             raise StateError(f"there is no generation {name}", where=str(generations.directory(work)), hint=hint)
         if lost := missing(work, chosen):
             raise StateError(f"generation {name} lacks {', '.join(lost[:5])}", where=str(work), hint="reconfig instead")
+        _restore(work, chosen)
         write_atomic(policy_path(work), text_of(chosen.policy), 0o640, fsync=True)
     return name
 

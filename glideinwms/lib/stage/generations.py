@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from glideinwms.lib.errors import StateError
-from glideinwms.lib.files import read_text, write_atomic
+from glideinwms.lib.files import make_directory, read_text, write_atomic
+from glideinwms.lib.stage.blobs import Blob
 from glideinwms.lib.stage.tree import Tree
 
 SCHEMA = 1
@@ -19,18 +20,41 @@ KEEP_SECONDS = 14 * 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One published configuration; `files` are stage-relative immutable names, `work_files` those of the work area."""
+    """One published configuration; `files` are stage-relative immutable names, `work_files` those of the work area,
+    `plain` the files that are replaced in their place: stage-relative name -> SHA-256 of what they held."""
 
     name: str
     made: float
     policy: dict[str, Any]
     files: tuple[str, ...]
     work_files: tuple[str, ...] = ()
+    plain: dict[str, str] = field(default_factory=dict)
 
 
 def file_names(trees: Iterable[Tree]) -> tuple[str, ...]:
     """Stage-relative names of all immutable files."""
     return tuple(f"{t.subdir}/{n}" if t.subdir else n for t in trees for n in t.files)
+
+
+def plain_names(trees: Iterable[Tree]) -> dict[str, Blob]:
+    """Stage-relative names of all files that are replaced in their place."""
+    return {f"{t.subdir}/{n}" if t.subdir else n: b for t in trees for n, b in t.plain.items()}
+
+
+def plain_copy(work_dir: Path, sha256: str) -> Path:
+    """Where the content of such a file is kept, once for all generations."""
+    return directory(work_dir) / "plain" / sha256
+
+
+def keep_plain(work_dir: Path, trees: Iterable[Tree]) -> dict[str, str]:
+    """Keep the content of the plainly named files, before they are replaced; what a manifest says of them."""
+    found = plain_names(trees)
+    for blob in found.values():
+        copy = plain_copy(work_dir, blob.sha256)
+        if not copy.exists():
+            make_directory(copy.parent, 0o750)
+            write_atomic(copy, blob.read(), 0o640)
+    return {name: blob.sha256 for name, blob in found.items()}
 
 
 def directory(work_dir: Path) -> Path:
@@ -40,7 +64,7 @@ def directory(work_dir: Path) -> Path:
 
 def save(work_dir: Path, generation: Generation) -> Path:
     """Write a manifest; written once, before the pointer."""
-    directory(work_dir).mkdir(mode=0o750, parents=True, exist_ok=True)
+    make_directory(directory(work_dir), 0o750)
     path = directory(work_dir) / f"{generation.name}.json"
     data = {
         "schema": SCHEMA,
@@ -48,6 +72,7 @@ def save(work_dir: Path, generation: Generation) -> Path:
         "made": generation.made,
         "files": generation.files,
         "work_files": generation.work_files,
+        "plain": generation.plain,
         "policy": generation.policy,
     }
     write_atomic(path, json.dumps(data, separators=(",", ":")), 0o640)
@@ -59,9 +84,10 @@ def load(path: Path) -> Generation:
     try:
         data = json.loads(read_text(path))
         return Generation(
-            data["name"], float(data["made"]), data["policy"], tuple(data["files"]), tuple(data["work_files"])
-        )
-    except (ValueError, KeyError, TypeError) as error:
+            data["name"], float(data["made"]), data["policy"], tuple(data["files"]), tuple(data["work_files"]),
+            dict(data.get("plain", {})),
+        )  # fmt: skip
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StateError(f"is not a generation manifest: {error}", where=str(path)) from error
 
 
@@ -98,6 +124,9 @@ def prune(
             if name not in held_work and "/" not in name:
                 _unlink(work_dir / name, [], name)
         (directory(work_dir) / f"{generation.name}.json").unlink(missing_ok=True)
+    for sha256 in {s for g in old for s in g.plain.values()} - {s for g in kept for s in g.plain.values()}:
+        if "/" not in sha256:
+            plain_copy(work_dir, sha256).unlink(missing_ok=True)
     return gone
 
 

@@ -24,7 +24,9 @@ from glideinwms.creation.reconfig import build, reconfig
 from glideinwms.lib.errors import ConfigError, GwmsError, StateError
 from glideinwms.lib.files import locked
 from glideinwms.lib.stage import generations, publish
+from glideinwms.lib.stage.blobs import of_bytes
 from glideinwms.lib.stage.formats import read_list, read_pairs, read_sums
+from glideinwms.lib.stage.tree import Tree
 from tests.support.configs import place
 
 # calls that change something in a reconfig of the minimal file, roughly
@@ -205,6 +207,46 @@ def test_a_generation_that_lost_a_file_is_not_gone_back_to(tmp_path: Path) -> No
         with pytest.raises(StateError, match=lost):
             rollback.rollback(tmp_path / "work")
     assert reconfig(path, "factory").written or lost not in generations.all_of(tmp_path / "work")[1].files
+
+
+def test_plainly_named_files_come_back_too(tmp_path: Path) -> None:
+    script = tmp_path / "site.cfg"
+    script.write_text("one")
+    path = place(tmp_path, "factory.minimal.xml")
+    listing = f'<files><file absfname="{script}" const="False"/></files>'
+    path.write_text(path.read_text().replace("<entries>", f"{listing}<entries>", 1))
+    first = reconfig(path, "factory").plan.generation
+    script.write_text("two")
+    path.write_text(path.read_text().replace('"86400"', '"3600"'))
+    second = reconfig(path, "factory").plan.generation
+    work, staged = tmp_path / "work", tmp_path / "stage" / "site.cfg"
+    assert staged.read_text() == "two" and first != second
+    assert rollback.rollback(work) == first
+    assert staged.read_text() == "one" and whole(work) == first
+    assert rollback.rollback(work, second) == second and staged.read_text() == "two"
+    kept = {p.name: p for p in (work / "generations" / "plain").iterdir()}
+    [one] = [p for p in kept.values() if p.read_bytes() == b"one"]
+    one.write_text("broken")
+    with pytest.raises(StateError, match=r"is not what site\.cfg held"):
+        rollback.rollback(work, first)
+    one.unlink()
+    with pytest.raises(StateError, match=r"lacks site\.cfg"):
+        rollback.rollback(work, first)
+    assert staged.read_text() == "two" and whole(work) == second
+
+
+def test_what_plain_files_held_goes_with_the_last_generation(tmp_path: Path) -> None:
+    work, stage = tmp_path / "work", tmp_path / "stage"
+    work.mkdir()
+    stage.mkdir()
+    for n, content in enumerate((b"one", b"two", b"two")):
+        tree = Tree("", "d", "s", "t", plain={"site.cfg": of_bytes(content)})
+        plain = generations.keep_plain(work, [tree])
+        generations.save(work, generations.Generation(f"g{n}", float(n), {}, (), (), plain))
+    assert len(list((work / "generations" / "plain").iterdir())) == 2
+    generations.prune(stage, work, current="g2", named=(), now=100.0, keep=10.0)
+    [left] = (work / "generations" / "plain").iterdir()
+    assert left.read_bytes() == b"two"
 
 
 def test_back_to_the_deployed_program(tmp_path: Path) -> None:
