@@ -2,12 +2,15 @@
 # Merges a tree's constants into glidein_config, in one pass. Runs in every pilot, also of other versions.
 glidein_config=$1
 tree=$2
-# shellcheck disable=SC1090
-. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
-# shellcheck disable=SC1090
-. "$(gconfig_get GET_ID_SELECTORS_SOURCE "$glidein_config")"
-error_gen=$(gconfig_get ERROR_GEN_PATH "$glidein_config")
-consts=$(gconfig_get "$(get_prefix "$tree")CONSTS_FILE" "$glidein_config")
+# Its own reading of the configuration: other versions' helpers start processes for each key.
+declare -A cfg=([main]="" [entry]=ENTRY_ [client]=GLIDECLIENT_ [client_group]=GLIDECLIENT_GROUP_)
+while read -r key value; do
+    case $key in
+    ERROR_GEN_PATH | *CONSTS_FILE) cfg[$key]=$value ;;
+    esac
+done < "$glidein_config"
+error_gen=${cfg[ERROR_GEN_PATH]}
+consts=${cfg[${cfg[$tree]}CONSTS_FILE]:-}
 if [ ! -r "$consts" ]; then
     "$error_gen" -error cat_consts.sh Corruption "the constants of $tree cannot be read: $consts"
     exit 1

@@ -1,46 +1,57 @@
 #!/bin/bash
 # Which of the HTCondor tarballs that the Factory offers fits this node: sets its CONDOR_PLATFORM_... to 1.
+# shellcheck disable=SC1090,SC2154,SC2329  # choices calls by name, gconfig_get_to sets variables by name
+
 glidein_config=$1
-# shellcheck disable=SC1090
-. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
-error_gen=$(gconfig_get ERROR_GEN_PATH)
+while read -r key path; do [ "$key" = ADD_CONFIG_LINE_SOURCE ] && . "$path" && break; done < "$glidein_config"
+gconfig_get_to error_gen ERROR_GEN_PATH
 
-# shellcheck disable=SC2329  # choices calls them by name
 node_os() {
-    local id="" version=""
-    if [ -r /etc/os-release ]; then
-        id=$(. /etc/os-release && echo "${ID:-}")
-        version=$(. /etc/os-release && echo "${VERSION_ID%%.*}")
-    fi
+    local key value id="" version=""
+    while IFS='=' read -r key value; do
+        value=${value//\"/}
+        case $key in
+        ID) id=$value ;;
+        VERSION_ID) version=${value%%.*} ;;
+        esac
+    done < /etc/os-release
     case $id in
-    rhel | centos | almalinux | rocky | scientific | ol) echo "rhel$version" ;;
-    *) echo "$id$version" ;;
+    rhel | centos | almalinux | rocky | scientific | ol) auto=rhel$version ;;
+    *) auto=$id$version ;;
     esac
 }
 
-# shellcheck disable=SC2329
 node_arch() {
-    case $(uname -m) in
-    x86_64) echo x86_64,x86 ;;
-    i?86) echo x86 ;;
-    *) uname -m ;;
+    read -r auto < <(exec uname -m)
+    case $auto in
+    x86_64) auto=x86_64,x86 ;;
+    i?86) auto=x86 ;;
     esac
 }
 
-# A comma separated list, with auto replaced by what the node is; default always comes last.
+# choices KEY FUNCTION: `chosen`, a comma separated list, where auto is what the node is; default is always there.
 choices() {
-    local list
-    list=$(gconfig_get "$1")
-    list=${list:-default}
-    [ "$list" = auto ] && list=$($2),default
-    echo "${list//,/ }"
+    local auto=""
+    gconfig_get_to chosen "$1"
+    if [ "$chosen" = auto ]; then
+        "$2" 2> /dev/null
+        chosen=$auto,default
+    fi
+    chosen=${chosen:-default}
+    chosen=${chosen//,/ }
 }
 
-for version in $(choices CONDOR_VERSION echo); do
-    for os in $(choices CONDOR_OS node_os); do
-        for arch in $(choices CONDOR_ARCH node_arch); do
+choices CONDOR_VERSION true
+versions=$chosen
+choices CONDOR_OS node_os
+systems=$chosen
+choices CONDOR_ARCH node_arch
+for version in $versions; do
+    for os in $systems; do
+        for arch in $chosen; do
             platform=$version-$os-$arch
-            if [ -n "$(gconfig_get "CONDOR_PLATFORM_$platform")" ]; then
+            gconfig_get_to found "CONDOR_PLATFORM_$platform"
+            if [ -n "$found" ]; then
                 gconfig_add "CONDOR_PLATFORM_$platform" 1
                 "$error_gen" -ok condor_platform_select.sh Condor_platform "$platform"
                 exit 0
@@ -48,7 +59,10 @@ for version in $(choices CONDOR_VERSION echo); do
         done
     done
 done
-offered=$(grep -o '^CONDOR_PLATFORM_[^ ]*' "$glidein_config" | sed 's/CONDOR_PLATFORM_//' | tr '\n' ' ')
+offered=""
+while read -r key _; do
+    [[ $key != CONDOR_PLATFORM_* ]] || offered+=" ${key#CONDOR_PLATFORM_}"
+done < "$glidein_config"
 "$error_gen" -error condor_platform_select.sh Config \
-    "no HTCondor for version $(gconfig_get CONDOR_VERSION), os $(gconfig_get CONDOR_OS), arch $(gconfig_get CONDOR_ARCH); offered: $offered"
+    "no HTCondor for version $versions, os $systems, arch $chosen; offered:$offered"
 exit 1

@@ -1,9 +1,10 @@
 #!/bin/bash
 # GLIDEIN_CPUS as a number: given, or what the batch system's slot has (auto, slot, -1), or the node (node, 0).
+# shellcheck disable=SC1090,SC2154  # gconfig_get_to sets variables by name
+
 glidein_config=$1
-# shellcheck disable=SC1090
-. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
-error_gen=$(gconfig_get ERROR_GEN_PATH)
+while read -r key path; do [ "$key" = ADD_CONFIG_LINE_SOURCE ] && . "$path" && break; done < "$glidein_config"
+gconfig_get_to error_gen ERROR_GEN_PATH
 
 slot_cpus() {
     local found=""
@@ -21,7 +22,7 @@ slot_cpus() {
     echo "${found:-$(nproc)}"
 }
 
-wanted=$(gconfig_get GLIDEIN_CPUS)
+gconfig_get_to wanted GLIDEIN_CPUS
 case ${wanted,,} in
 "") cpus=1 ;;
 auto | slot | -1) cpus=$(slot_cpus) ;;
@@ -32,7 +33,7 @@ node | 0) cpus=$(nproc --all) ;;
     ;;
 *) cpus=$wanted ;;
 esac
-factor=$(gconfig_get GLIDEIN_OVERLOAD_CPUS)
+gconfig_get_to factor GLIDEIN_OVERLOAD_CPUS
 if gconfig_get_bool GLIDEIN_OVERLOAD_ENABLED && [ -n "$factor" ]; then
     cpus=$(awk -v n="$cpus" -v f="$factor" 'BEGIN { n = int(n * f + 0.5); print n < 1 ? 1 : n }')
 fi

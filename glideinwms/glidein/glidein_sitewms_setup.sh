@@ -1,11 +1,12 @@
 #!/bin/bash
 # Which batch system runs the pilot, and under which id: published, so that a site finds its job.
+# shellcheck disable=SC1090,SC2154  # gconfig_get_to sets variables by name
+
 glidein_config=$1
-# shellcheck disable=SC1090
-. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
-error_gen=$(gconfig_get ERROR_GEN_PATH)
+while read -r key path; do [ "$key" = ADD_CONFIG_LINE_SOURCE ] && . "$path" && break; done < "$glidein_config"
+gconfig_get_to error_gen ERROR_GEN_PATH
 # shellcheck disable=SC2034  # add_condor_vars_line writes there
-condor_vars_file=$(gconfig_get CONDOR_VARS_FILE)
+gconfig_get_to condor_vars_file CONDOR_VARS_FILE
 kind=Unknown slot=Unknown job=Unknown queue=Unknown
 
 ad_value() {

@@ -9,7 +9,7 @@ IFS=$' \t\n'
 umask 0022
 # `&` in a replacement is a plain character, as it was before bash 5.2
 shopt -u patsub_replacement 2> /dev/null
-startup_time=$(printf '%(%s)T' -1)
+printf -v startup_time '%(%s)T' -1
 start_dir=$PWD
 startup_script=$0
 [[ $startup_script == /* ]] || startup_script=$PWD/$startup_script
@@ -123,13 +123,18 @@ remove_directories() {
 
 # Before there is a configuration there is little to say, but the slow death is the same.
 early_failure() {
+    local now
     echo "$1" >&2
     sleep "$hold_down" &
     child=$!
     wait "$child"
     child=""
+    printf -v now '%(%s)T' -1
+    printf '=== Glidein ending %(%a %b %e %H:%M:%S %Z %Y)T (%s) with code 1 after %s ===\n\n' \
+        "$now" "$now" "$((now - startup_time))"
     echo "=== XML description of glidein activity ==="
     printf '<?xml version="1.0"?>\n<OSGTestResult id="glidein_startup.sh" version="4.3.1">\n  <result>\n    <status>ERROR</status>\n'
+    printf '    <metric name="TestID" ts="%(%Y-%m-%dT%H:%M:%S+00:00)T" uri="local">glidein_startup.sh</metric>\n' -1
     printf '    <metric name="failure" ts="%(%Y-%m-%dT%H:%M:%S+00:00)T" uri="local">WN_RESOURCE</metric>\n  </result>\n' -1
     printf '  <detail>%s</detail>\n</OSGTestResult>\n' "$1"
     echo "=== End XML description of glidein activity ==="
@@ -164,12 +169,15 @@ banner() {
         "client_descript_group_fname =${opt[group_descript]}" "client_sign_group_id        =${opt[group_sign]}"; do
         echo "${row%%=*}= '${row#*=}'"
     done
-    printf '\nRunning on %s\nSystem: %s\nAs: %s\nPID: %s\n\n' "$(uname -n)" "$(uname -a)" "$(id)" "$$"
+    printf '\nRunning on %s\nSystem: %s\nAs: %s\nPID: %s\n\n' "$node_name" "$(uname -a)" "$(id)" "$$"
 }
 
-# Where a process number means something: this node, and this container on it. Directories may be shared more widely.
-pid_space() {
-    printf '%s/%s' "$(uname -n)" "$(readlink /proc/self/ns/pid 2> /dev/null)"
+# The node, and where a process number means something: on it, in this container. Directories may be shared more widely.
+look_around() {
+    # shellcheck disable=SC2034  # the results say it
+    read -r node_name node_arch < <(exec uname -nm)
+    node_user=$(id -un 2> /dev/null || id -u)
+    pid_space=$node_name/$(readlink /proc/self/ns/pid 2> /dev/null)
 }
 
 # Where the pilot works (the values of -dir).
@@ -195,15 +203,23 @@ choose_directory() {
     esac
     [ -n "$base_dir" ] && [ -d "$base_dir" ] || early_failure "work directory '${opt[work_dir]}' does not exist on this node"
     work_top=$(mktemp -d "$base_dir/glide_XXXXXX") || early_failure "cannot make a directory in $base_dir"
-    local_tmp=$(mktemp -d "${GLIDEIN_TMP:-/tmp}/glide_$(id -un 2> /dev/null || id -u)_XXXXXX" 2> /dev/null) ||
+    local_tmp=$(mktemp -d "${GLIDEIN_TMP:-/tmp}/glide_${node_user}_XXXXXX" 2> /dev/null) ||
         local_tmp=$(mktemp -d "$work_top/local_XXXXXX") || early_failure "there is no writable temporary directory"
-    echo "$$ $GLIDEIN_UUID $(pid_space)" | tee "$work_top/.owner" > "$local_tmp/.owner"
+    echo "$$ $GLIDEIN_UUID $pid_space" > "$work_top/.owner"
+    echo "$$ $GLIDEIN_UUID $pid_space" > "$local_tmp/.owner"
+}
+
+free_space() {
+    local free
+    read -r _ _ _ free _ < <(df -Pk "$1" 2> /dev/null | tail -n 1)
+    printf '%s kB are free there' "${free:-?}"
 }
 
 unpack_payload() {
     local found
     found=$(grep -an -m1 '^#EOF$' "$startup_script") || early_failure "$startup_script has nothing behind #EOF"
-    tail -n "+$((${found%%:*} + 1))" "$startup_script" | tar -xzf - || early_failure "$startup_script is damaged"
+    tail -n "+$((${found%%:*} + 1))" "$startup_script" | tar -xzf - || early_failure \
+        "cannot unpack $startup_script into $PWD: it is damaged, or the disk is full ($(free_space .))"
     local name
     for name in add_config_line get_id_selectors logging_utils b64uuencode glidein_paths glidein_config \
         glidein_fetch glidein_lists glidein_results glidein_ending; do
@@ -215,12 +231,13 @@ unpack_payload() {
 
 new_uuid
 export GLIDEIN_UUID GLIDEIN_Name=${opt[glidein_name]}
+look_around
 banner
 if [ "$debug_mode" != 0 ]; then
     # tokens and the like may be in the environment: names only
     printf 'Environment: ' >&2
-    compgen -e | tr '\n' ' ' >&2
-    echo >&2
+    mapfile -t names < <(compgen -e)
+    echo "${names[*]}" >&2
 fi
 if [ -n "${OSG_GRID:-}" ] && [ -r "$OSG_GRID/setup.sh" ]; then
     # shellcheck disable=SC1091

@@ -1,10 +1,11 @@
 #!/bin/bash
 # Runs a periodic script as a startd cron job: its stdout goes into the slot's ad, its outcome into glidein_config.
 #   script_wrapper.sh CONFIG TREE JOB SCRIPT PREFIX      (at setup, called with CONFIG and TREE only: says it is there)
+# shellcheck disable=SC1090,SC2154  # gconfig_get_to sets variables by name
+
 glidein_config=$1
-# shellcheck disable=SC1090
-. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
-error_gen=$(gconfig_get ERROR_GEN_PATH)
+while read -r key path; do [ "$key" = ADD_CONFIG_LINE_SOURCE ] && . "$path" && break; done < "$glidein_config"
+gconfig_get_to error_gen ERROR_GEN_PATH
 if [ $# -le 2 ]; then
     "$error_gen" -ok script_wrapper.sh
     exit 0
@@ -15,12 +16,12 @@ export GLIDEIN_PERIODIC_SCRIPT=true
 work=$(mktemp -d "$(gconfig_get GLIDEIN_WORKSPACE_ORIG)/tmp/ps_XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-began=$(printf '%(%s)T' -1)
+printf -v began '%(%s)T' -1
 "$script" "$glidein_config" "$tree" < /dev/null
 status=$?
-ended=$(printf '%(%s)T' -1)
+printf -v ended '%(%s)T' -1
 
-failing=$(gconfig_get GLIDEIN_PS_FAILING_LIST)
+gconfig_get_to failing GLIDEIN_PS_FAILING_LIST
 failing=,$failing,
 failing=${failing//,$job,/,}
 [ "$status" = 0 ] || failing+=$job,

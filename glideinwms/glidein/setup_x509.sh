@@ -1,12 +1,13 @@
 #!/bin/bash
 # Credentials of the pilot: tokens from the start directory, an X.509 proxy where there is one. Runs again while jobs
 # run, so that what the batch system renews is taken over.
+# shellcheck disable=SC1090,SC2154  # gconfig_get_to sets variables by name
+
 glidein_config=$1
-# shellcheck disable=SC1090
-. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
-error_gen=$(gconfig_get ERROR_GEN_PATH)
-start_dir=$(gconfig_get GLIDEIN_START_DIR_ORIG)
-work_dir=$(gconfig_get GLIDEIN_WORKSPACE_ORIG)
+while read -r key path; do [ "$key" = ADD_CONFIG_LINE_SOURCE ] && . "$path" && break; done < "$glidein_config"
+gconfig_get_to error_gen ERROR_GEN_PATH
+gconfig_get_to start_dir GLIDEIN_START_DIR_ORIG
+gconfig_get_to work_dir GLIDEIN_WORKSPACE_ORIG
 tokens=$work_dir/cred.d/idtokens
 problem=""
 umask 077
@@ -17,12 +18,15 @@ take() {
     cp "$1" "$2.new" && chmod "$3" "$2.new" && mv -f "$2.new" "$2"
 }
 
-# The `exp` claim of a token, empty without one.
+# The `exp` claim of a token in `ends`, empty without one.
 expiry() {
     local payload
-    payload=$(cut -d . -f 2 "$1" | tr -d '\n' | tr -- '-_' '+/')
+    ends=""
+    IFS=. read -r _ payload _ < "$1"
+    payload=${payload//-/+}
+    payload=${payload//_//}
     while [ $((${#payload} % 4)) != 0 ]; do payload+="="; done
-    [[ $(base64 -d 2> /dev/null <<< "$payload") =~ \"exp\":\ *([0-9]+) ]] && echo "${BASH_REMATCH[1]}"
+    [[ $(base64 -d 2> /dev/null <<< "$payload") =~ \"exp\":\ *([0-9]+) ]] && ends=${BASH_REMATCH[1]}
 }
 
 # A token that replaced a shorter one gives the slots their time back, up to what was planned (condor_lifetime.source).
@@ -30,7 +34,7 @@ move_end() {
     local name planned
     [ "${GLIDEIN_PERIODIC_SCRIPT:-}" = true ] && [ -n "$1" ] || return 0
     for name in Retire Die; do
-        planned=$(gconfig_get "GLIDEIN_Planned_$name")
+        gconfig_get_to planned "GLIDEIN_Planned_$name"
         [ -n "$planned" ] || return 0
         [ "$planned" -le $(($1 - 300)) ] || planned=$(($1 - 300))
         echo "GLIDEIN_To$name = $planned"
@@ -38,7 +42,18 @@ move_end() {
     done
 }
 
-mkdir -p "$tokens"
+# keep KEY VALUE: in the configuration, under its lock where other scripts run beside.
+keep() {
+    local old
+    gconfig_get_to old "$1"
+    if [ -z "${GLIDEIN_PERIODIC_SCRIPT:-}" ]; then
+        add_config_line "$1" "$2"
+    elif [ "$old" != "$2" ]; then
+        add_config_line_safe "$1" "$2"
+    fi
+}
+
+[ -d "$tokens" ] || mkdir -p "$tokens"
 token="" count=0
 for file in "$start_dir"/*.idtoken; do
     [ -s "$file" ] || continue
@@ -49,14 +64,15 @@ for file in "$start_dir"/*.idtoken; do
     fi
 done
 if [ "$count" = 1 ]; then
-    ends=$(expiry "$token")
-    if [ -n "$ends" ] && [ "$ends" -le "$(printf '%(%s)T' -1)" ]; then
+    expiry "$token"
+    printf -v now '%(%s)T' -1
+    if [ -n "$ends" ] && [ "$ends" -le "$now" ]; then
         problem="the pilot's token has expired"
         token=""
     else
-        add_config_line_safe GLIDEIN_CONDOR_TOKEN "$token"
-        add_config_line_safe GLIDEIN_CONDOR_TOKEN_ORIG "$start_dir/${token##*/}"
-        add_config_line_safe GLIDEIN_CONDOR_TOKEN_EXPIRE "$ends"
+        keep GLIDEIN_CONDOR_TOKEN "$token"
+        keep GLIDEIN_CONDOR_TOKEN_ORIG "$start_dir/${token##*/}"
+        keep GLIDEIN_CONDOR_TOKEN_EXPIRE "$ends"
         move_end "$ends"
     fi
 else
@@ -69,9 +85,9 @@ if [ -n "${X509_USER_PROXY:-}" ] && [ -s "$X509_USER_PROXY" ]; then
     proxy=$work_dir/cred.d/myproxy
     take "$X509_USER_PROXY" "$proxy" 0400
     if openssl x509 -in "$proxy" -noout -checkend 60 > /dev/null 2>&1; then
-        add_config_line_safe X509_USER_PROXY "$proxy"
+        keep X509_USER_PROXY "$proxy"
         ends=$(openssl x509 -in "$proxy" -noout -enddate | cut -d = -f 2)
-        add_config_line_safe X509_EXPIRE "$(date -d "$ends" +%s)"
+        keep X509_EXPIRE "$(date -d "$ends" +%s)"
     else
         problem+="; the proxy is expired or no certificate"
         proxy=""
@@ -82,11 +98,13 @@ if [ -z "$token" ] && [ -z "$proxy" ]; then
     exit 1
 fi
 
-domain=$(gconfig_get TRUST_DOMAIN)
+gconfig_get_to domain TRUST_DOMAIN
 if [ -z "$domain" ]; then
-    collectors=$(gconfig_get GLIDEIN_Collector)
-    [ -n "$collectors" ] || collectors=$(gconfig_get CCB_ADDRESS)
-    read -r domain _ <<< "${collectors//,/ }"
-    add_config_line_safe TRUST_DOMAIN "${domain/\$RANDOM_INTEGER(*)/RANDOM}"
+    gconfig_get_to collectors GLIDEIN_Collector
+    [ -n "$collectors" ] || gconfig_get_to collectors CCB_ADDRESS
+    collectors=${collectors//,/ }
+    read -ra words <<< "$collectors"
+    domain=${words[0]:-}
+    keep TRUST_DOMAIN "${domain/\$RANDOM_INTEGER(*)/RANDOM}"
 fi
 "$error_gen" -ok setup_x509.sh idtoken "${token:-unavailable}" trust_domain "$domain" proxy "${proxy:-unavailable}"

@@ -1,14 +1,17 @@
 #!/bin/bash
 # Whether the node has what every pilot needs: disk and a writable temporary directory.
-glidein_config=$1
-# shellcheck disable=SC1090
-. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
-error_gen=$(gconfig_get ERROR_GEN_PATH)
-here=$(gconfig_get GLIDEIN_WORKSPACE_ORIG)
-local_tmp=$(gconfig_get GLIDEIN_LOCAL_TMP_DIR)
+# shellcheck disable=SC1090,SC2154  # gconfig_get_to sets variables by name
 
+glidein_config=$1
+while read -r key path; do [ "$key" = ADD_CONFIG_LINE_SOURCE ] && . "$path" && break; done < "$glidein_config"
+gconfig_get_to error_gen ERROR_GEN_PATH
+gconfig_get_to here GLIDEIN_WORKSPACE_ORIG
+gconfig_get_to local_tmp GLIDEIN_LOCAL_TMP_DIR
+
+# `free`: kB that a directory has left.
 free_kb() {
-    df -kP "$1" 2> /dev/null | awk 'NR == 2 { print $4 }'
+    { read -r _ && read -r _ _ _ free _; } < <(exec df -kP "$1" 2> /dev/null)
+    free=${free:-0}
 }
 
 refuse() {
@@ -16,14 +19,16 @@ refuse() {
     exit 1
 }
 
-least=$(gconfig_get MIN_DISK_GBS "$glidein_config" -i)
-free=$(free_kb "$here")
-if [ -n "$least" ] && [ "${free:-0}" -lt $((${least%%.*} * 1024 * 1024)) ]; then
-    refuse "$here has $((${free:-0} / 1024 / 1024)) GB free, MIN_DISK_GBS asks for $least" disk_kb "${free:-0}"
+gconfig_get_to least MIN_DISK_GBS "$glidein_config" -i
+free_kb "$here"
+free_here=$free
+if [ -n "$least" ] && [ "$free_here" -lt $((${least%%.*} * 1024 * 1024)) ]; then
+    refuse "$here has $((free_here / 1024 / 1024)) GB free, MIN_DISK_GBS asks for $least" disk_kb "$free_here"
 fi
-[ "$(free_kb "$local_tmp")" -ge 10240 ] || refuse "$local_tmp has less than 10 MB free"
+free_kb "$local_tmp"
+[ "$free" -ge 10240 ] || refuse "$local_tmp has less than 10 MB free"
 if ! : > "$local_tmp/.probe"; then
     refuse "$local_tmp is not writable"
 fi
 rm -f "$local_tmp/.probe"
-"$error_gen" -ok validate_node.sh disk_kb "${free:-0}"
+"$error_gen" -ok validate_node.sh disk_kb "$free_here"
