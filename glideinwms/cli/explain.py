@@ -7,13 +7,13 @@ no entry of any group takes the job.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 
-from glideinwms.cli import output, render
+from glideinwms.cli import output
 from glideinwms.cli.frontend import DEFAULT, Group
 from glideinwms.cli.output import Json
 from glideinwms.frontend import recorded
@@ -82,7 +82,7 @@ def plan(
     print(f"cycle {kept.cycle} of {output.clock(kept.began)}, policy {kept.generation}")
     rows = [
         [g.name, e.entry, e.jobs["Idle"].count, e.jobs["Idle"].prop_mc, e.idle, e.max_glideins, e.removal,
-         "; ".join([*map(render.clip, e.clips), *map(render.refusal, e.refusals)])]
+         "; ".join([*map(str, e.clips), *map(str, e.refusals)])]
         for g in shown for e in g.entries
     ]  # fmt: skip
     output.table(["GROUP", "ENTRY", "JOBS", "SHARE", "IDLE", "MAX", "REMOVE", "WHY"], rows)
@@ -161,9 +161,9 @@ def entry_lines(g: GroupPlan, e: EntryPlan, given: GroupInput) -> list[str]:
             for k, n in e.rejected.items()
         ),
         f"  request: {e.idle} idle pilots, at most {e.max_glideins}, remove {e.removal}",
-        *(f"    {render.clip(c)}" for c in e.clips),
+        *(f"    {c}" for c in e.clips),
         *(f"  credential {s.credential}: {s.idle} idle, at most {s.max_glideins}" for s in e.shares),
-        *(f"  left out {r.where}: {render.refusal(r)}" for r in e.refusals),
+        *(f"  left out {r.where}: {r}" for r in e.refusals),
         *(f"  the Factory says {k}: {v}" for k, v in given.told.get(e.entry, {}).items()),
     ]
     slots = given.slots.get(e.entry)
@@ -199,7 +199,7 @@ def job(
         shown = {n: {"entries": rows, "plan": fits[n]} for n, rows in verdicts.items()}
         output.print_json({"job": attrs, "groups": shown})
     else:
-        print(f"job with {render.values(attrs)}")
+        print(f"job with {_values(attrs)}")
         for n, rows in verdicts.items():
             print("\n".join(_verdict_lines(n, rows)))
             for e in fits[n]:
@@ -216,9 +216,14 @@ def _verdict_lines(group: str, rows: Sequence[Verdict]) -> list[str]:
             out.append(f"  {v.entry}: {v.origin} returned {v.returned}")
             continue
         why = v.conjunct or str(v.reason)
-        seen = "; ".join(t for t in (render.values(v.job_values), render.values(v.entry_values), v.error) if t)
+        seen = "; ".join(t for t in (_values(v.job_values), _values(v.entry_values), v.error) if t)
         out.append(f"  {v.entry}: {why}  ({v.origin or v.reason}): {seen}")
     return out
+
+
+def _values(found: Mapping[str, Any] | None) -> str:
+    """`A='x', B undefined`."""
+    return ", ".join(f"{n} undefined" if v is None else f"{n}={v!r}" for n, v in (found or {}).items())
 
 
 def _pair(text: str) -> tuple[str, Value]:

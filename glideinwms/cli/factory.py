@@ -82,7 +82,6 @@ def _why(entry: dict[str, Any]) -> str:
 
 def plan(work_dir: WorkDir = DEFAULT, cycle: Cycle = None, as_json: Json = False) -> None:
     """What a cycle decided for each request."""
-    from glideinwms.factory import explain as words
     from glideinwms.factory import recorded
 
     record = recorded.read(work_dir / "state", cycle)
@@ -94,7 +93,7 @@ def plan(work_dir: WorkDir = DEFAULT, cycle: Cycle = None, as_json: Json = False
     for entry in record.plan.entries:
         for row in entry.requests:
             gone = sum(min(r.cap, r.n + len(r.ids)) for r in row.removals)
-            why = words.refusal_text(row.refusal) if row.refusal else "; ".join(map(words.clip_text, row.clips))
+            why = str(row.refusal) if row.refusal else "; ".join(map(str, row.clips))
             rows.append(
                 [entry.entry, row.client, row.credential, row.idle, row.effective_idle, row.own.idle, row.own.running,
                  row.submitted, gone, why]
@@ -138,6 +137,7 @@ def replay(
     """Decide recorded cycles anew, and compare."""
     from glideinwms.factory import recorded
     from glideinwms.factory.daemon import load_policy_file
+    from glideinwms.lib import policyfile
     from glideinwms.lib.records import Ring
 
     state = work_dir / "state"
@@ -145,7 +145,7 @@ def replay(
     out: dict[int, Any] = {}
     for number in numbers:
         record = recorded.read(state, number)
-        loaded = load_policy_file(policy or recorded.kept_policy(state, record.generation))
+        loaded = load_policy_file(policy or policyfile.kept(state, record.generation))
         out[record.cycle] = recorded.differences(record.plan, recorded.replay(record, loaded))
     if as_json:
         output.print_json(out)

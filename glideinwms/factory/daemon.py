@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from glideinwms.factory import collect, recorded, summary, words
+from glideinwms.factory import collect, summary, words
 from glideinwms.factory.advertise import Advertiser
 from glideinwms.factory.apply import Applier, Report
 from glideinwms.factory.cleanup import Cleaner, LastUse
@@ -78,7 +78,7 @@ class FactoryDaemon:
             made = keys_at_start(self.work_dir, policy.old_key_grace, policy.key_length, self.started)
             self.keys = [KnownKey(k.private, k.public) for k in made]
             self.collector.keys = {k.public.key_id: k for k in self.keys}
-        recorded.keep_policy(self.work_dir / "policy.json", policy.generation, self.state)
+        policyfile.keep(self.work_dir / policyfile.NAME, policy.generation, self.state)
         return policy
 
     def collect(self, policy: FactoryPolicy, now: float) -> Snapshot:

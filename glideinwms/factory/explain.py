@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 from glideinwms.factory.plan import EntryPlan, Plan, RequestPlan
 from glideinwms.factory.snapshot import Request
-from glideinwms.lib.reasons import Clip, Refusal
 
 
 def entry_lines(plan: EntryPlan) -> list[str]:
@@ -38,8 +37,8 @@ def request_lines(row: RequestPlan, request: Request | None) -> list[str]:
         f"running, {row.own.held} held"
     )
     if row.refusal is not None:
-        return [*out, f"    refused: {refusal_text(row.refusal)}"]
-    out += [f"    {clip_text(clip)}" for clip in row.clips]
+        return [*out, f"    refused: {row.refusal}"]
+    out += [f"    {clip}" for clip in row.clips]
     for placement in row.placements:
         out.append(f"    submits {placement.n} through {placement.file}")
     for removal in row.removals:
@@ -55,19 +54,6 @@ def request_lines(row: RequestPlan, request: Request | None) -> list[str]:
     return out
 
 
-def clip_text(clip: Clip) -> str:
-    """`50 -> 12 by Limit (88 of 100)`."""
-    text = f"{clip.before:g} -> {clip.after:g} by {clip.reason}"
-    if clip.limit is not None:
-        text += f" ({clip.count:g} of {clip.limit:g})" if clip.count is not None else f" (at most {clip.limit:g})"
-    return f"{text}: {clip.detail}" if clip.detail else text
-
-
-def refusal_text(refusal: Refusal) -> str:
-    """`Code: text`."""
-    return f"{refusal.reason}: {refusal.text}" if refusal.text else str(refusal.reason)
-
-
 def explain(plan: Plan, requests: Mapping[str, Request], entries: Iterable[str], client: str = "") -> list[str]:
     """The entries named (none: all), with the requests of one client or of all, then what reached no entry."""
     wanted = set(entries)
@@ -80,4 +66,4 @@ def explain(plan: Plan, requests: Mapping[str, Request], entries: Iterable[str],
             if not client or line.client == client:
                 out += request_lines(line, requests.get(line.request))
     lost = [r for r in plan.refusals if not wanted or any(w in r.where for w in wanted)]
-    return out + [f"left out: {r.where}: {refusal_text(r)}" for r in lost]
+    return out + [f"left out: {r.where}: {r}" for r in lost]

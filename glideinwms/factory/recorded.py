@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,6 @@ from glideinwms.factory.snapshot import Snapshot
 from glideinwms.lib import records
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.jsondata import from_json, to_json
-
-KEPT_POLICIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +65,3 @@ def differences(old: Plan, new: Plan) -> dict[str, tuple[EntryPlan | None, Entry
     return {
         n: (before.get(n), after.get(n)) for n in names if to_json(before.get(n)) != to_json(after.get(n))
     }  # fmt: skip
-
-
-def keep_policy(path: Path, generation: str, state: Path) -> None:
-    """Keep a copy of the policy in force, so that its cycles can be replayed; the oldest copies go."""
-    folder = state / "policies"
-    folder.mkdir(exist_ok=True, mode=0o750)
-    kept = folder / f"{generation or 'none'}.json"
-    if not kept.exists():
-        shutil.copyfile(path, kept)
-    for old in sorted(folder.glob("*.json"), key=lambda p: p.stat().st_mtime)[:-KEPT_POLICIES]:
-        old.unlink(missing_ok=True)
-
-
-def kept_policy(state: Path, generation: str) -> Path:
-    """Where that copy is."""
-    return state / "policies" / f"{generation or 'none'}.json"

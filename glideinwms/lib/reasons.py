@@ -115,6 +115,13 @@ class Clip:
     limit: float | None = None
     detail: str = ""
 
+    def __str__(self) -> str:
+        """`50 -> 12 by Limit (88 of 100)`."""
+        text = f"{self.before:g} -> {self.after:g} by {self.reason}"
+        if self.limit is not None:
+            text += f" ({self.count:g} of {self.limit:g})" if self.count is not None else f" (at most {self.limit:g})"
+        return f"{text}: {self.detail}" if self.detail else text
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -123,3 +130,7 @@ class Refusal:
     reason: Reason
     where: str
     text: str = ""
+
+    def __str__(self) -> str:
+        """`Code: text`."""
+        return f"{self.reason}: {self.text}" if self.text else str(self.reason)
