@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glideinwms.cli import config_plan
+from glideinwms.cli.output import Json
 
 if TYPE_CHECKING:
     from glideinwms.creation.problems import Problem
@@ -18,7 +19,6 @@ FACTORY_XML = Path("/etc/gwms-factory/glideinWMS.xml")
 FRONTEND_XML = Path("/etc/gwms-frontend/frontend.xml")
 Xml = Annotated[Path, typer.Argument(help="The configuration file.")]
 XmlOption = Annotated[Path | None, typer.Option("--xml", help="The same, as an option.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 Force = Annotated[bool, typer.Option("--force-delete", help="Let entries be removed.")]
 NoReload = Annotated[bool, typer.Option("--no-reload", help="Do not tell the running daemon.")]
 

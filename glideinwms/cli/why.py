@@ -15,7 +15,7 @@ import typer
 from glideinwms.cli import factory, frontend, output
 from glideinwms.cli.output import Json
 from glideinwms.cli.standing import Finding, Rank, findings
-from glideinwms.lib import status
+from glideinwms.lib import policyfile, status
 from glideinwms.lib.errors import StateError
 
 LINES = 20
@@ -68,8 +68,9 @@ def collect(dirs: list[tuple[str, Path]], now: float) -> tuple[list[Finding], li
         if not work.is_dir():
             raise StateError("is no directory", where=str(work), hint=f"is this the {who}'s work directory?")
         if not path.exists():
-            text = f"has never run in {work}"
-            found.append(Finding(Rank.DAEMON, who, text, see=f"gwms {who} reconfig, then gwms {who} run"))
+            ready = (work / policyfile.NAME).exists()
+            text = f"has never run in {work}" + ("" if ready else ", which holds no configuration")
+            found.append(Finding(Rank.DAEMON, who, text, see=f"gwms {who} {'run' if ready else 'reconfig'}"))
             continue
         told = status.read(path)
         if told.daemon != who:

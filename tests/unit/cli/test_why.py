@@ -13,7 +13,7 @@ import pytest
 from glideinwms.cli.main import main as gwms
 from glideinwms.cli.standing import findings
 from glideinwms.factory.policy import Limits
-from glideinwms.frontend.policy import Expression
+from glideinwms.frontend.policy import Expression, MaxCurb
 from glideinwms.lib import policyfile, status
 from glideinwms.lib.files import write_atomic
 from glideinwms.lib.jsondata import to_json
@@ -127,6 +127,18 @@ def test_a_limit_that_lets_nothing_through_stands(tmp_path: Path, why: Why) -> N
     assert "factory: A: nothing submitted: GlideFactoryLimitTotalGlideinsPerEntry  [gwms factory explain A]" in text
 
 
+def test_a_limit_of_the_frontend_is_named_with_its_numbers(pair: Pair, why: Why) -> None:
+    policy = pair.frontend.policy
+    full = replace(policy.groups[0].limits, running_total=MaxCurb(0, 0))
+    write(pair, "frontend", replace(policy, groups=(replace(policy.groups[0], limits=full),)))
+    pair.jobs.add(9, Wants="x")
+    pair.turn(3)
+    code, text = why()
+    assert code == 1 and kinds(why) == [("limit", "frontend")], text
+    said = "frontend: group main at A@inst@fact: asks for nothing: TotalGlideinsPerGroup (0 of 0)"
+    assert f"{said}  [gwms frontend explain A@inst@fact]" in text
+
+
 def test_held_pilots_are_counted(pair: Pair, why: Why) -> None:
     pair.jobs.add(3, Wants="x")
     pair.turn(3)
@@ -153,6 +165,9 @@ def test_a_daemon_that_is_not_there(pair: Pair, why: Why) -> None:
     code, text = why()
     assert code == 1 and kinds(why) == [("daemon", "factory"), ("daemon", "frontend")]
     assert "factory: does not run; its last cycle ended " in text and "frontend: has never run in " in text
+    assert "[gwms frontend run]" in text
+    (pair.base / "frontend/policy.json").unlink()
+    assert "which holds no configuration  [gwms frontend reconfig]" in why()[1]
 
 
 def test_a_daemon_that_hangs_is_seen_by_its_clock(pair: Pair) -> None:
