@@ -30,6 +30,15 @@ def run(
     sys.exit(code)
 
 
+def status() -> None:
+    """What of the demo is up, and how to look around. Exit code 0: all of it is up; 1: not."""
+    from glideinwms.demo.run import status as look
+
+    lines, whole = look()
+    print("\n".join(lines))
+    sys.exit(0 if whole else 1)
+
+
 def down() -> None:
     """End a demo that was left up."""
     from glideinwms.demo.run import down as end

@@ -91,6 +91,7 @@ TREE: dict[str, tuple[str, dict[str, Verb] | Verb]] = {
         "A whole grid on this machine.",
         {
             "run": Verb("glideinwms.cli.demo:run", "From nothing to finished jobs (`gwms demo` alone does this)."),
+            "status": Verb("glideinwms.cli.demo:status", "What of it is up, and how to look around."),
             "down": Verb("glideinwms.cli.demo:down", "End a demo that was left up."),
         },
     ),

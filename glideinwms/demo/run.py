@@ -25,6 +25,8 @@ from glideinwms.lib.files import write_atomic
 
 JOBS_DEADLINE, RETIRE_DEADLINE, INTERVAL = 300.0, 120.0, 0.5
 JOB_SECONDS = 3
+LOOKERS = ("alice@user.demo", "factory@wms.demo")
+NOT_UP = "no demo is up; gwms demo --keep starts one and leaves it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,25 @@ class Kept:
     """A demo that was left up."""
 
     base: Path
+    prefix: Path
+
+
+def how_to_look(kept: Kept) -> list[str]:
+    """Commands to look around in a demo that is up, and the one that ends it."""
+    user, wms = (kept.base / "clients" / identity / "condor_config" for identity in LOOKERS)
+    factory, frontend = (kept.base / side / "work" for side in ("factory", "frontend"))
+    return [
+        f"  export PATH={kept.prefix}/bin:$PATH",
+        f"  CONDOR_CONFIG={user} condor_q            # the user's jobs",
+        f"  CONDOR_CONFIG={user} condor_status       # the pool that pilots join",
+        f"  CONDOR_CONFIG={wms} condor_q -all        # pilots in the WMS schedd",
+        f"  gwms why --factory-work-dir {factory} --frontend-work-dir {frontend}",
+        f"  gwms factory status --work-dir {factory}",
+        f"  gwms frontend status --work-dir {frontend}",
+        f"  less {kept.base}/etc/factory.xml {kept.base}/etc/frontend.xml",
+        "and end it with",
+        "  gwms demo down",
+    ]
 
 
 @dataclass
@@ -53,7 +74,7 @@ class Demo:
             chain = Chain(grid, condor, say=self.say)
             kept = False
             try:
-                remember(grid.base)
+                remember(grid.base, grid.prefix)
                 chain.up()
                 failed = self.main_job(chain)
                 kept = self.keep
@@ -112,21 +133,9 @@ class Demo:
 
     def explain_keep(self, grid: Grid) -> None:
         """How to look around in what was left up."""
-        user, wms = grid.client_config("alice@user.demo"), grid.client_config("factory@wms.demo")
-        lines = [
-            "everything stays up; look around with",
-            f"  export PATH={grid.prefix}/bin:$PATH",
-            f"  CONDOR_CONFIG={user} condor_q            # the user's jobs",
-            f"  CONDOR_CONFIG={user} condor_status       # the pool that pilots join",
-            f"  CONDOR_CONFIG={wms} condor_q -all        # pilots in the WMS schedd",
-            f"  gwms why --factory-work-dir {grid.base}/factory/work --frontend-work-dir {grid.base}/frontend/work",
-            f"  gwms factory status --work-dir {grid.base}/factory/work",
-            f"  gwms frontend status --work-dir {grid.base}/frontend/work",
-            f"  less {grid.base}/etc/factory.xml {grid.base}/etc/frontend.xml",
-            "and end it with",
-            "  gwms demo down",
-        ]
-        for text in lines:
+        for identity in LOOKERS:
+            grid.client_config(identity)
+        for text in ("everything stays up; look around with", *how_to_look(Kept(grid.base, grid.prefix))):
             self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -144,16 +153,17 @@ def memory() -> Path:
     return default_cache() / "demo" / "up.json"
 
 
-def remember(base: Path) -> None:
+def remember(base: Path, prefix: Path) -> None:
     """Note the grid's directory, so that `gwms demo down` finds it whatever becomes of us."""
-    write_atomic(memory(), json.dumps({"base": str(base), "pid": os.getpid()}))
+    write_atomic(memory(), json.dumps({"base": str(base), "prefix": str(prefix), "pid": os.getpid()}))
 
 
 def known() -> Kept | None:
     """The demo that was started and not ended."""
     try:
-        return Kept(Path(json.loads(memory().read_text())["base"]))
-    except (OSError, ValueError, KeyError):
+        note = json.loads(memory().read_text())
+        return Kept(Path(note["base"]), Path(note["prefix"]))
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -179,6 +189,26 @@ def end(chain: Chain) -> None:
         chain.stop(side)
     chain.down()
     clear(chain.grid.base)
+
+
+def status() -> tuple[list[str], bool]:
+    """(lines on what is up and how to look around, whether all of a demo is up)."""
+    kept = known()
+    if kept is None:
+        return [NOT_UP], False
+    found = set(process.belonging(kept.base))
+    files = {p.parent.name: p for p in sorted(kept.base.glob("*/master.pid"))}
+    files |= {name: kept.base / f"{name}.pid" for name in ("web", "factory", "frontend")}
+    up = {name: _pid_in(path, found) for name, path in files.items()}
+    lines = [f"the demo in {kept.base}"]
+    lines += [f"  {name:<9} {f'up, pid {pid}' if pid else 'down'}" for name, pid in up.items()]
+    lines.append(f"  {len(found)} processes, pilots and jobs among them")
+    return [*lines, "look around with", *how_to_look(kept)], all(up.values()) and set(grids.ALL) <= set(up)
+
+
+def _pid_in(path: Path, pids: set[int]) -> int:
+    text = path.read_text().strip() if path.exists() else ""
+    return int(text) if text.isdigit() and int(text) in pids else 0
 
 
 def down() -> str:

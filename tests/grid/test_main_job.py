@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -113,6 +115,16 @@ def test_kept_demo_is_refused_twice_and_ended_by_down(
     base = Path(json.loads(alone.read_text())["base"])
     try:
         assert "gwms demo down" in out.getvalue()
+        lines, whole = run.status()
+        assert whole, lines
+        names = ("ce_a", "ce_b", "user", "wms", "web", "factory", "frontend")
+        assert [line.split()[:2] for line in lines[1:8]] == [[name, "up,"] for name in names]
+        os.kill(int((base / "web.pid").read_text()), signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while run.status()[1]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert any(line.split() == ["web", "down"] for line in run.status()[0])
         with pytest.raises(run.DemoError, match="a demo is up already"):
             run.Demo(Console(file=io.StringIO())).run()
         config = Grid(base, condor.prefix).base / "clients/alice@user.demo/condor_config"
@@ -124,6 +136,7 @@ def test_kept_demo_is_refused_twice_and_ended_by_down(
         said = run.down()
     assert "is down" in said and not base.exists()
     deadline = time.monotonic() + 10
+    assert run.status() == ([run.NOT_UP], False)
     while list(process.belonging(base)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not list(process.belonging(base))
