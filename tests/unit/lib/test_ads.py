@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 import classad2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glideinwms.lib.ads import ALL, GlideClient, GlideFactory, GlideFactoryGlobal, WireAd, long_form, parse_long_form
@@ -27,6 +27,8 @@ TEXT = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), max_size=30)
 VALUE = st.one_of(
     TEXT, st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False, width=32)
 )
+# seven kinds go through the same code
+EACH = 25
 PEM = st.lists(st.text("ABCab+/= -", min_size=1), min_size=1).map(lambda lines: "\n".join(lines) + "\n")
 OF_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     str: TEXT,
@@ -63,6 +65,7 @@ def ads_of(kind: type[WireAd]) -> st.SearchStrategy[WireAd]:
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda k: k.KIND.my_type)
 def test_what_is_written_is_read_back(kind: type[WireAd]) -> None:
+    @settings(max_examples=EACH)
     @given(ads_of(kind))
     def check(ad: WireAd) -> None:
         sent = ad.to_ad()
@@ -75,6 +78,7 @@ def test_what_is_written_is_read_back(kind: type[WireAd]) -> None:
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda k: k.KIND.my_type)
 def test_an_ad_survives_long_form_and_the_collectors_stamps(kind: type[WireAd]) -> None:
+    @settings(max_examples=EACH)
     @given(ads_of(kind))
     def check(ad: WireAd) -> None:
         text = long_form([ad.to_ad()])
