@@ -79,7 +79,9 @@ class File(Element):
     period: Count = opt(0, "Run again every so many seconds; 0 = once.")
     prefix: str = opt("GLIDEIN_PS_", "Prefix of what a periodic script publishes; NOPREFIX = none.")
     type: str = opt("", "regular, run, run:singularity, source, config, config:condor, wrapper, untar.")
-    time: str = opt("", "When it runs; read and ignored, as in the deployed program.")
+    time: str = opt(
+        "", "When it runs: setup, periodic:SECONDS, cleanup (executables), prejob (sources); separated by commas."
+    )
     after_entry: Bool | None = opt(None, "After the entry's scripts (default: Frontend True, Factory False).")
     after_group: Bool = opt(False, "After the group's scripts (Frontend global files only).")
     untar_options: UntarOptions = opt(UntarOptions(), "How to unpack.")

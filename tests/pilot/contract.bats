@@ -57,6 +57,17 @@ a.c [x" ]
     grep -q 'STARTD_CRON_GLIDEIN_PS_[0-9]*_PREFIX = VO_' condor_config
 }
 
+@test "a file runs or is sourced at the points that its time says" {
+    pilot
+    # at the end only: a run at set-up would have found GLIDEIN_INITIALIZED 0
+    [ "$(cat "$EVIDENCE/at_end")" = "1
+0002_client_before_job.sh
+client.setup_prejob.sh
+yes" ]
+    ! grep -q "Executing .*at_end.sh" "$BATS_TEST_TMPDIR/out"
+    says err "client:at_end."
+}
+
 @test "a failing script ends the pilot with its result, category and text" {
     pilot_env+=(VO_FAIL=1)
     pilot

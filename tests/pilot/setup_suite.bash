@@ -18,6 +18,8 @@ setup_suite() {
             <file absfname='$vo/regular.txt'/><file absfname='$vo/wrapper.sh' wrapper='True'/>
             <file absfname='$vo/extra.conf' type='config:condor'/>
             <file absfname='$vo/periodic.sh' executable='True' period='600' prefix='VO_'/>
+            <file absfname='$vo/at_end.sh' executable='True' time='cleanup'/>
+            <file absfname='$vo/before_job' type='source' time='prejob'/>
             <file absfname='$vo/fresh.txt' const='False'/>" \
         --group-files "<file absfname='$vo/group.sh' executable='True'/>" > "$STAGE/log" 2>&1 ||
         {

@@ -19,7 +19,10 @@ SUM = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})  (\S+)")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a file list (protocol 6.4); `period` in seconds, 0 = once."""
+    """One line of a file list (protocol 6.4); `period` in seconds, 0 = once.
+
+    `points`: when the pilot runs or sources it; an eighth field where it is not setup, which deployed pilots pass over.
+    """
 
     outfile: str
     infile: str
@@ -28,6 +31,7 @@ class Row:
     prefix: str = "GLIDEIN_PS_"
     condition: str = "TRUE"
     config_out: str = "FALSE"
+    points: str = "setup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,10 @@ def write_list(rows: Iterable[Row], name: str = "file_list.lst") -> str:
     """A file list; every field is one word."""
     out = [f"# File: {name}\n#\n", LIST_HEAD]
     for row in rows:
-        fields = (row.outfile, row.infile, row.kind, str(row.period), row.prefix, row.condition, row.config_out)
-        if " ".join(fields).split() != list(fields):
+        fields = [row.outfile, row.infile, row.kind, str(row.period), row.prefix, row.condition, row.config_out]
+        if row.points != "setup":
+            fields.append(row.points)
+        if " ".join(fields).split() != fields:
             wrong = next(f for f in fields if f.split() != [f])
             raise StageError(f"{wrong!r} must be one word without blanks", where=f"{name}: {row.outfile}")
         if row.kind not in KINDS:
@@ -78,7 +84,7 @@ def read_list(text: str, name: str = "file_list.lst") -> list[Row]:
             f = [*f[:3], "0", "GLIDEIN_PS_", *f[4:]]
         if len(f) < 7 or not f[3].isdigit():
             raise StageError("not seven fields", where=f"{name}:{n}")
-        rows.append(Row(f[0], f[1], f[2], int(f[3]), f[4], f[5], f[6]))
+        rows.append(Row(f[0], f[1], f[2], int(f[3]), f[4], f[5], f[6], *f[7:8]))
     return rows
 
 

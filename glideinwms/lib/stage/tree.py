@@ -28,6 +28,7 @@ class Item:
     prefix: str = "GLIDEIN_PS_"
     condition: str = "TRUE"
     config_out: str = "FALSE"
+    points: str = "setup"
     stage_stem: str = ""
     once: bool = False
 
@@ -75,7 +76,9 @@ def build(subdir: str, lists: Mapping[str, Sequence[Item]], ids: Mapping[str, st
 
 
 def _row(item: Item) -> Row:
-    return Row(item.outfile, item.infile, item.kind, item.period, item.prefix, item.condition, item.config_out)
+    return Row(
+        item.outfile, item.infile, item.kind, item.period, item.prefix, item.condition, item.config_out, item.points
+    )  # fmt: skip
 
 
 def _sign(subdir: str, files: dict[str, Blob], lists: Mapping[str, str], ids: Mapping[str, str]) -> Tree:
