@@ -45,7 +45,7 @@ def small_disk() -> Iterator[SmallDisk]:
     ("size", "words"),
     [
         pytest.param("64k", r"cannot unpack \S*glidein_startup.sh into {home}/glide_\w+: .*disk is full", id="pilot"),
-        pytest.param("4m", r"cannot write {home}/glide_\w+/main/condor_bin_0.\w+.tgz: is the disk full\?", id="fetch"),
+        pytest.param("4m", r"cannot write {home}/glide_\w+/main/condor_bin_\S+.tgz: is the disk full\?", id="fetch"),
         pytest.param("40m", r"cannot unpack condor_bin_\S+.tgz into {home}/glide_\w+/main/\w+: .*full\?", id="unpack"),
     ],
 )
