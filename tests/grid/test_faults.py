@@ -93,7 +93,6 @@ def test_a_stage_file_changed_after_signing_is_refused_by_name(make_chain: MakeC
     assert changed.name in text and "Condor starting" not in text
 
 
-@pytest.mark.slow
 def test_malformed_and_lying_requests_stop_no_other(make_chain: MakeChain) -> None:
     chain = make_chain()
     head = 'MyType = "DaemonMaster"\nGlideinMyType = "glideclient"\nMyAddress = "<127.0.0.1:0>"\n'
