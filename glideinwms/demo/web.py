@@ -42,6 +42,8 @@ def server(mounts: Mapping[str, Path], port: int = 0, address: str = "127.0.0.1"
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
+        # a pilot opens two dozen connections at once: what does not fit is asked for again a second later
+        request_queue_size = 128
 
     return Server((address, port), Handler)
 
