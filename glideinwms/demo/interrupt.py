@@ -32,3 +32,20 @@ def interruptible() -> contextlib.AbstractContextManager[None]:
 def uninterrupted() -> contextlib.AbstractContextManager[None]:
     """Signals that ask us to end are ignored in the block: it is what they asked for."""
     return _handled(signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Signals that ask us to end wait until the block is over: in the hooks of a fork Python would drop them."""
+    old = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, old)
+
+
+def release() -> None:
+    """In a child that was forked in `held`: those signals end it."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

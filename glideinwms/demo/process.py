@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from glideinwms.demo import interrupt
+
 MARK = "GWMS_GRID"
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -65,10 +67,12 @@ def clean_env(base: Path, extra: Mapping[str, str] | None = None) -> dict[str, s
     return {**kept, MARK: str(base), "LC_ALL": "C", **(extra or {})}
 
 
-def _die_with(parent: int, sig: int) -> None:
-    _libc.prctl(PR_SET_PDEATHSIG, sig, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
+def _begin(parent: int, sig: int) -> None:
+    interrupt.release()
+    if sig:
+        _libc.prctl(PR_SET_PDEATHSIG, sig, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 def spawn(
@@ -85,7 +89,7 @@ def spawn(
     (`enter`, see `command`, then does that as well)."""
     me = os.getpid()
     words, drop = command(argv, who, enter)
-    with log.open("ab") as out:
+    with log.open("ab") as out, interrupt.held():
         who.own(log)
         return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
             words,
@@ -96,7 +100,7 @@ def spawn(
             stderr=out,
             start_new_session=True,
             # after the change of user, which would clear the death signal
-            preexec_fn=(lambda: _die_with(me, signal.SIGQUIT)) if supervised else None,
+            preexec_fn=lambda: _begin(me, signal.SIGQUIT if supervised else 0),
             **drop,
         )
 
