@@ -49,7 +49,6 @@ def outputs(chain: Chain) -> str:
     return "\n".join(p.read_text(errors="replace") for p in found if p.exists())
 
 
-@pytest.mark.slow
 def test_a_ce_that_is_down_at_the_start_holds_up_only_its_own_jobs(make_chain: MakeChain) -> None:
     chain = make_chain(pools=("user", "wms", "ce_a"))
     watch = submitted(chain, ALPHA, BETA)
@@ -62,7 +61,6 @@ def test_a_ce_that_is_down_at_the_start_holds_up_only_its_own_jobs(make_chain: M
     assert {jobs.output_of(chain.grid, j.id)["site"] for j in watch.look(0).jobs} == {"SiteA", "SiteB"}
 
 
-@pytest.mark.slow
 def test_a_user_schedd_that_dies_and_hangs_on_the_way_loses_nothing(make_chain: MakeChain) -> None:
     chain = make_chain()
     watch = submitted(chain, ALPHA, BETA)
@@ -81,16 +79,15 @@ def test_a_user_schedd_that_dies_and_hangs_on_the_way_loses_nothing(make_chain: 
     until(watch, watch.done, "all jobs are done")
 
 
-@pytest.mark.slow
 def test_a_stage_file_changed_after_signing_is_refused_by_name(make_chain: MakeChain) -> None:
     chain = make_chain()
     changed = sorted((chain.home("factory") / "stage").glob("validate_node.*.sh"))[0]
     changed.write_text(changed.read_text() + "\n# not what was signed\n")
     watch = submitted(chain, ALPHA)
-    until(watch, lambda w: "validate_node" in outputs(chain) and "Corruption" in outputs(chain), "the pilot says so")
+    refused = f"{changed.name} does not have its signed sum, refused"
+    until(watch, lambda _: refused in outputs(chain), "the pilot says so")
     assert watch.look(time.time()).slots == 0
-    text = outputs(chain)
-    assert changed.name in text and "Condor starting" not in text
+    assert "Condor starting" not in outputs(chain)
 
 
 def test_malformed_and_lying_requests_stop_no_other(make_chain: MakeChain) -> None:

@@ -94,9 +94,9 @@ def assert_nothing_left(cache: Path) -> None:
 
 MOMENTS = [
     pytest.param("starting the pools", signal.SIGINT, id="pools"),
-    pytest.param("reconfig of the frontend", signal.SIGTERM, id="reconfig", marks=pytest.mark.slow),
-    pytest.param("starting the frontend", signal.SIGINT, id="daemons", marks=pytest.mark.slow),
-    pytest.param("jobs submitted", signal.SIGHUP, id="jobs", marks=pytest.mark.slow),
+    pytest.param("reconfig of the frontend", signal.SIGTERM, id="reconfig"),
+    pytest.param("starting the frontend", signal.SIGINT, id="daemons"),
+    pytest.param("jobs submitted", signal.SIGHUP, id="jobs"),
     pytest.param("1 running", signal.SIGINT, id="running", marks=pytest.mark.slow),
 ]
 
