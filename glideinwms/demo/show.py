@@ -93,10 +93,10 @@ def where_table(rows: Sequence[tuple[Job, dict[str, str]]]) -> Table:
 
 
 def phases_table(phases: dict[str, float], began: float) -> Table:
-    """When each phase was reached, from the submission of the jobs."""
+    """When each phase was reached, from the submission of the jobs; whole seconds, which is what event logs have."""
     table = Table("phase", "after submission")
     for name in PHASES:
-        table.add_row(name, f"{phases[name] - began:.1f} s" if name in phases else "not seen")
+        table.add_row(name, f"{int(phases[name]) - int(began)} s" if name in phases else "not seen")
     return table
 
 
