@@ -84,10 +84,28 @@ stop_master() {
     [ -z "$master" ] || kill -QUIT "$master" 2> /dev/null
 }
 
+# condor_master asks DAEMON_SHUTDOWN only with its next word to the collectors: as soon as it has noted that the startd
+# ended by itself (99), it is told to end. Nothing is asked for meanwhile.
+watch=""
+watch_startd() {
+    trap startd_ended CHLD
+    tail -n +1 -F -s 5 --pid="$master" "$work_dir/log/MasterLog" 2> /dev/null |
+        grep -qm 1 'The STARTD (pid [0-9]*) exited with status 99 ' &
+    watch=$!
+}
+
+# shellcheck disable=SC2329  # the trap calls it
+startd_ended() {
+    [ -n "$watch" ] && ! kill -0 "$watch" 2> /dev/null || return 0
+    wait "$watch" && kill -QUIT "$master" 2> /dev/null
+    watch=""
+}
+
 run_master() {
     local pid_file=$work_dir/condor_master2.pid status=0
     "${cfg[CONDOR_DIR]}/sbin/condor_master" -f -pidfile "$pid_file" < /dev/null &
     master=$!
+    watch_startd
     wait "$master"
     status=$?
     # a signal ends only the waiting; a master that does not listen is killed
@@ -103,6 +121,10 @@ run_master() {
             wait "$master"
         fi
     done
+    trap - CHLD
+    # the trap may have cut the waiting short (128 + CHLD)
+    [ "$status" != 145 ] || { wait "$master" && status=0 || status=$?; }
+    [ -z "$watch" ] || kill "$watch" 2> /dev/null
     [ "$status" = 99 ] && status=0
     [ "$killed" = True ] && status=0
     return "$status"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -69,3 +70,18 @@ def test_the_main_shell_killed_its_reaper_cleans_up(rig: Rig) -> None:
     rig.wait_end()
     until("nothing left", lambda: not rig.left(home), 20)
     until("the job idle again", lambda: rig.job_status(job) == "1", 30)
+
+
+def test_retired_the_pilot_ends_with_its_startd(rig: Rig) -> None:
+    retire = int(time.time()) + 20
+    # the master says its next word to collectors long after
+    config = rig.grid.base / "retire.conf"
+    config.write_text(f"GLIDEIN_ToRetire = {retire}\nMASTER_UPDATE_INTERVAL = 300\n")
+    rig.stage(entry_files=f'<file absfname="{config}" type="config:condor"/>')
+    home = rig.start(lifetime=400000)
+    until("the slot", lambda: rig.slots("true", "Name"))
+    until("no slot", lambda: not rig.slots("true", "Name"))
+    assert time.time() >= retire
+    assert rig.wait_end(20) == 0
+    assert '<metric name="AutoShutdown" ts=' in (home / "log").read_text(errors="replace")
+    assert rig.left(home) == []
