@@ -16,9 +16,9 @@ rng, who = random.Random(1), process.account()
 with interruptible():
     for _ in range(100):
         timer = threading.Timer(rng.uniform(0.001, 0.01), os.killpg, (os.getpgrp(), signal.SIGINT))
-        timer.start()
         end, children = time.monotonic() + 5, []
         try:
+            timer.start()
             while time.monotonic() < end:
                 children.append(process.spawn(["true"], {}, who, Path(sys.argv[1])))
         except KeyboardInterrupt:
