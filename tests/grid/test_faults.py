@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -12,9 +11,10 @@ from glideinwms.demo import jobs
 from glideinwms.demo.chain import Chain
 from glideinwms.demo.jobs import JobClass
 from glideinwms.demo.pool import Pool
-from glideinwms.demo.watch import Look, Watch
+from glideinwms.demo.watch import Watch
 from glideinwms.lib.errors import DemoError
 from tests.grid.conftest import MakeChain
+from tests.grid.waiting import until
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
 ALPHA = JobClass("only SiteA", 2, "analysis", 1, 400, "SiteA", ("Alpha",))
@@ -24,15 +24,6 @@ BETA = JobClass("only SiteB", 2, "analysis", 1, 400, "SiteB", ("Beta",))
 def submitted(chain: Chain, *classes: JobClass) -> Watch:
     """A watch of freshly submitted jobs."""
     return Watch(chain, jobs.submit(chain.grid, 1, classes), time.time(), classes)
-
-
-def until(watch: Watch, true: Callable[[Look], bool], what: str, deadline: float = 180) -> Look:
-    """Look until a state is reached."""
-    end = time.monotonic() + deadline
-    while not true(look := watch.look(time.time())):
-        assert time.monotonic() < end, f"not in {deadline:.0f} s: {what}: {look}"
-        time.sleep(0.2)
-    return look
 
 
 def running(pool: Pool, old: int) -> bool:
