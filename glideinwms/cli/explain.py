@@ -1,6 +1,6 @@
-"""`gwms frontend plan|explain|replay` and `gwms job explain`: the production decision on what a cycle recorded.
+"""`gwms frontend plan|explain` and `gwms job explain`: the production decision on what a cycle recorded.
 
-Exit codes beside the common ones: `replay` and `plan --config` 1 if something is decided otherwise; `job explain` 1 if
+Exit codes beside the common ones: `plan --config` 1 if something is decided otherwise; `job explain` 1 if
 no entry of any group takes the job.
 """
 
@@ -9,29 +9,25 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
 from glideinwms.cli import output
-from glideinwms.cli.frontend import DEFAULT, Group
+from glideinwms.cli.factory import Cycle
+from glideinwms.cli.frontend import DEFAULT as FRONTEND
+from glideinwms.cli.frontend import Group
 from glideinwms.cli.output import Json
+from glideinwms.cli.recorded import Config, FrontendDir, configured, obeyed
 from glideinwms.frontend import recorded
 from glideinwms.frontend.decide.explain import Verdict, explain_class
 from glideinwms.frontend.decide.plan import EntryPlan, GroupPlan, Plan
 from glideinwms.frontend.decide.tables import GroupInput, Value
 from glideinwms.frontend.policy import FrontendPolicy
-from glideinwms.lib import policyfile
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.jsondata import to_json
-from glideinwms.lib.records import Ring
 
-WorkDir = Annotated[Path, typer.Option("--work-dir", envvar="GWMS_FRONTEND_DIR", help="The Frontend's work directory.")]
-Cycle = Annotated[int | None, typer.Option("--cycle", help="A recorded cycle; the newest by default.")]
 SnapshotFile = Annotated[str, typer.Option("--snapshot", help="A recorded cycle's file, or `last`.")]
-Config = Annotated[
-    Path | None, typer.Option("--config", exists=True, help="Decide with this policy.json or frontend.xml.")
-]
 Class = Annotated[list[str] | None, typer.Option("--class", help="ATTRIBUTE=VALUE of a class of jobs; repeat.")]
 
 
@@ -43,23 +39,7 @@ def _record(work_dir: Path, cycle: int | None, snapshot: str) -> recorded.Record
 
 def _policy(work_dir: Path, kept: recorded.Record, config: Path | None) -> FrontendPolicy:
     """The given policy, else the one the cycle obeyed, else the one in force."""
-    copy = policyfile.kept(work_dir / "state", kept.generation)
-    return _configured(config or (copy if copy.exists() else work_dir / policyfile.NAME))
-
-
-def _configured(path: Path) -> FrontendPolicy:
-    """A policy, or what a configuration would become; InvalidConfig if a reconfig would refuse that."""
-    if path.suffix != ".xml":
-        return recorded.load_policy(path)
-    from glideinwms.creation.built import named
-    from glideinwms.creation.problems import Problems
-    from glideinwms.creation.reconfig import build
-
-    problems = Problems()
-    built, _ = named(build(path, "frontend", problems))
-    for problem in problems.warnings:
-        print(f"gwms: {problem}", file=sys.stderr)
-    return cast(FrontendPolicy, built.policy)
+    return configured(config or obeyed(work_dir, kept.generation), "frontend", recorded.load_policy)
 
 
 def _plan(kept: recorded.Record, policy: FrontendPolicy, anew: bool) -> Plan:
@@ -67,13 +47,13 @@ def _plan(kept: recorded.Record, policy: FrontendPolicy, anew: bool) -> Plan:
 
 
 def plan(
-    work_dir: WorkDir = DEFAULT, cycle: Cycle = None, snapshot: SnapshotFile = "", config: Config = None,
+    work_dir: FrontendDir = FRONTEND, cycle: Cycle = None, snapshot: SnapshotFile = "", config: Config = None,
     group: Group = "", as_json: Json = False,
 ) -> None:  # fmt: skip
     """What a cycle decided for each entry; with --config, how requests would change."""
     kept = _record(work_dir, cycle, snapshot)
     if config is not None:
-        _changes(kept, _configured(config), as_json)
+        _changes(kept, configured(config, "frontend", recorded.load_policy), as_json)
     found = kept.plan if kept.plan.groups else recorded.replay(kept, _policy(work_dir, kept, None))
     shown = [g for g in found.groups if group in ("", g.name)]
     if as_json:
@@ -105,31 +85,9 @@ def _changes(kept: recorded.Record, policy: FrontendPolicy, as_json: bool) -> No
     sys.exit(1 if found or any(g.problems for g in new.groups) else 0)
 
 
-def replay(
-    directory: Annotated[Path | None, typer.Argument(help="A directory of recorded cycles.")] = None,
-    work_dir: WorkDir = DEFAULT, config: Config = None, as_json: Json = False,
-) -> None:  # fmt: skip
-    """Decide recorded cycles anew, and compare."""
-    folder = directory or work_dir / "state/cycles"
-    if not folder.is_dir() or not (paths := Ring(folder).paths()):
-        raise StateError("no cycle is recorded there", where=str(folder), hint="give a state/cycles directory")
-    base = folder.parent.parent if directory else work_dir
-    found: dict[int, Any] = {}
-    for path in paths:
-        kept = recorded.read_file(path)
-        found[kept.cycle] = recorded.differences(kept.plan, recorded.replay(kept, _policy(base, kept, config)))
-    if as_json:
-        output.print_json(found)
-    else:
-        for number, groups in found.items():
-            names = [f"{g}/{e}" for g, entries in groups.items() for e in entries]
-            print(f"cycle {number}: {f'{len(names)} entries differ: ' + ', '.join(names) if names else 'same plan'}")
-    sys.exit(1 if any(found.values()) else 0)
-
-
 def explain(
     entries: Annotated[list[str] | None, typer.Argument(help="Entries or request names; all by default.")] = None,
-    work_dir: WorkDir = DEFAULT, cycle: Cycle = None, snapshot: SnapshotFile = "", config: Config = None,
+    work_dir: FrontendDir = FRONTEND, cycle: Cycle = None, snapshot: SnapshotFile = "", config: Config = None,
     group: Group = "", of_class: Class = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Why entries are asked for what they are, step by step; with --class, for jobs with these attributes."""
@@ -175,7 +133,7 @@ def entry_lines(g: GroupPlan, e: EntryPlan, given: GroupInput) -> list[str]:
 
 def job(
     name: Annotated[str, typer.Argument(metavar="[ID]", help="ClusterId.ProcId, asked of the schedds.")] = "",
-    of_class: Class = None, work_dir: WorkDir = DEFAULT, cycle: Cycle = None, snapshot: SnapshotFile = "",
+    of_class: Class = None, work_dir: FrontendDir = FRONTEND, cycle: Cycle = None, snapshot: SnapshotFile = "",
     config: Config = None, group: Group = "",
     schedd: Annotated[str, typer.Option("--schedd", help="Only this schedd.")] = "", as_json: Json = False,
 ) -> None:  # fmt: skip

@@ -1,7 +1,7 @@
 """`gwms factory ...`: run the daemon, look at what it does, speak to it.
 
 Exit codes beside the common ones: `status` 1 if the last cycle failed or a policy was not taken, 3 if the daemon is
-not running; `replay` 1 if today's code decides otherwise; `approve` 1 if refused, 3 if nobody answers.
+not running; `approve` 1 if refused, 3 if nobody answers.
 """
 
 from __future__ import annotations
@@ -125,34 +125,6 @@ def explain(
         output.print_json({"cycle": record.cycle, "entries": rows, "refusals": record.plan.refusals})
         return
     print("\n".join(words.explain(record.plan, requests, entries or [], client)))
-
-
-def replay(
-    work_dir: WorkDir = DEFAULT,
-    cycle: Cycle = None,
-    all_cycles: Annotated[bool, typer.Option("--all", help="Every cycle that is kept.")] = False,
-    policy: Annotated[Path | None, typer.Option("--config", "--policy", help="Decide with this policy.json.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Decide recorded cycles anew, and compare."""
-    from glideinwms.factory import recorded
-    from glideinwms.factory.daemon import load_policy_file
-    from glideinwms.lib import policyfile
-    from glideinwms.lib.records import Ring
-
-    state = work_dir / "state"
-    numbers = [int(p.name[:8]) for p in Ring(state / "cycles").paths()] if all_cycles else [cycle]
-    out: dict[int, Any] = {}
-    for number in numbers:
-        record = recorded.read(state, number)
-        loaded = load_policy_file(policy or policyfile.kept(state, record.generation))
-        out[record.cycle] = recorded.differences(record.plan, recorded.replay(record, loaded))
-    if as_json:
-        output.print_json(out)
-    else:
-        for number, rows in out.items():
-            print(f"cycle {number}: {'same plan' if not rows else f'{len(rows)} entries differ: ' + ', '.join(rows)}")
-    sys.exit(1 if any(out.values()) else 0)
 
 
 def approve(

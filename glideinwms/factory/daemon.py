@@ -36,12 +36,7 @@ from glideinwms.lib.records import Ring
 
 def load_policy(work_dir: Path) -> FactoryPolicy:
     """`<work_dir>/policy.json`; an error of ours says what is wrong with it."""
-    return load_policy_file(work_dir / policyfile.NAME)
-
-
-def load_policy_file(path: Path) -> FactoryPolicy:
-    """A policy file, wherever it is."""
-    return policyfile.load(FactoryPolicy, path, SCHEMA, "factory")
+    return policyfile.load(FactoryPolicy, work_dir / policyfile.NAME, SCHEMA, "factory")
 
 
 class FactoryDaemon:

@@ -3,59 +3,39 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from glideinwms.factory.decide import decide
 from glideinwms.factory.plan import EntryPlan, Plan
-from glideinwms.factory.policy import FactoryPolicy
+from glideinwms.factory.policy import SCHEMA, FactoryPolicy
 from glideinwms.factory.snapshot import Snapshot
-from glideinwms.lib import records
-from glideinwms.lib.errors import StateError
-from glideinwms.lib.jsondata import from_json, to_json
+from glideinwms.lib import policyfile, records
+from glideinwms.lib.jsondata import to_json
 
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One cycle as it was: its inputs, its seed, what was decided."""
-
-    cycle: int
-    began: float
-    seed: int
-    generation: str
-    snapshot: Snapshot
-    plan: Plan
+Record = records.Record[Snapshot, Plan]
+NOTHING = Plan(())
 
 
 def read(state: Path, cycle: int | None = None) -> Record:
     """The record of a cycle, the newest by default; a StateError if it is not kept any more."""
     folder = state / "cycles"
-    if cycle is None:
-        data = records.newest(folder)
-    else:
-        path = folder / f"{cycle:08d}.json.gz"
-        if not path.exists():
-            raise StateError(f"cycle {cycle} is not kept", where=str(folder), hint="see the file names there")
-        data = records.load(path)
-    return _record(data, str(folder))
+    data = records.newest(folder) if cycle is None else records.of_cycle(folder, cycle)
+    return records.parse(data, str(folder), Snapshot, NOTHING)
 
 
-def _record(data: dict[str, Any], where: str) -> Record:
-    number = int(data["cycle"])
-    return Record(
-        number,
-        float(data["began"]),
-        int(data["seed"]),
-        str(data["generation"]),
-        from_json(Snapshot, data["snapshot"], where=f"{where} cycle {number} snapshot", ignore_unknown=True),
-        from_json(Plan, data["plan"], where=f"{where} cycle {number} plan", ignore_unknown=True),
-    )
+def read_file(path: Path) -> Record:
+    """A record's file, or a snapshot as plain JSON; a StateError says what is wrong with it."""
+    return records.parse(records.load(path), str(path), Snapshot, NOTHING)
 
 
-def replay(record: Record, policy: FactoryPolicy) -> Plan:
+def load_policy(path: Path) -> FactoryPolicy:
+    """A policy in any file."""
+    return policyfile.load(FactoryPolicy, path, SCHEMA, "factory")
+
+
+def replay(kept: Record, policy: FactoryPolicy) -> Plan:
     """What today's code decides on the recorded inputs."""
-    return decide(record.snapshot, policy, record.began, random.Random(record.seed))
+    return decide(kept.snapshot, policy, kept.began, random.Random(kept.seed))
 
 
 def differences(old: Plan, new: Plan) -> dict[str, tuple[EntryPlan | None, EntryPlan | None]]:

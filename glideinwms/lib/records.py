@@ -5,14 +5,29 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import write_atomic
-from glideinwms.lib.jsondata import to_json
+from glideinwms.lib.jsondata import from_json, to_json
 
 NAME = re.compile(r"^(\d{8})\.json\.gz$")
+S = TypeVar("S")
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Record(Generic[S, P]):
+    """One cycle as it was: its inputs, its seed, what was decided."""
+
+    cycle: int
+    began: float
+    seed: int
+    generation: str
+    snapshot: S
+    plan: P
 
 
 class Ring:
@@ -52,11 +67,14 @@ class Ring:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """One record, as plain data."""
+    """One record, or a bare snapshot as JSON, as plain data; a StateError says what is wrong with it."""
     try:
-        data: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
+        content = path.read_bytes()
+        data = json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)
     except (OSError, ValueError, EOFError) as error:
         raise StateError(f"cannot be read: {error}", where=str(path)) from error
+    if not isinstance(data, dict):
+        raise StateError("is no snapshot", where=str(path), hint="give a file of state/cycles")
     return data
 
 
@@ -66,3 +84,29 @@ def newest(directory: Path) -> dict[str, Any]:
     if not found:
         raise StateError("no cycle has been recorded", where=str(directory), hint="is the daemon running?")
     return load(found[-1])
+
+
+def of_cycle(directory: Path, cycle: int) -> dict[str, Any]:
+    """A ring's record of a cycle; a StateError if it is not kept any more."""
+    path = directory / f"{cycle:08d}.json.gz"
+    if not path.exists():
+        raise StateError(f"cycle {cycle} is not kept", where=str(directory), hint="see the file names there")
+    return load(path)
+
+
+def parse(data: dict[str, Any], where: str, snapshot: type[S], nothing: P) -> Record[S, P]:
+    """From plain data. A bare snapshot's plan is `nothing`, an empty one, and its numbers are 0."""
+    if "snapshot" not in data:
+        data = {"snapshot": data, "began": data.get("now", 0.0)}
+    try:
+        plan = data.get("plan")
+        return Record(
+            int(data.get("cycle", 0)),
+            float(data["began"]),
+            int(data.get("seed", 0)),
+            str(data.get("generation", "")),
+            from_json(snapshot, data["snapshot"], where=f"{where} snapshot", ignore_unknown=True),
+            nothing if plan is None else from_json(type(nothing), plan, where=f"{where} plan", ignore_unknown=True),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise StateError(f"is no record of a cycle: {error!r}", where=where) from error

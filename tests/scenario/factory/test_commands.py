@@ -89,10 +89,10 @@ def test_replay_finds_the_same_plan_and_a_changed_policy(scene: Scene, gwms: She
     scene.write(generation="g2", entries=(entry(limits=Limits(100, 3, 100)),))
     scene.runner.reload()
     scene.cycle()
-    code, out, _ = gwms("factory", "replay", "--all")
+    code, out, _ = gwms("factory", "replay")
     assert code == 0 and out.count("same plan") == 4
     changed = str(scene.base / "work/state/policies/g2.json")
-    code, out, _ = gwms("factory", "replay", "--cycle", "1", "--policy", changed)
+    code, out, _ = gwms("factory", "replay", "--cycle", "1", "--config", changed)
     assert code == 1 and "A" in out
     assert gwms("factory", "replay", "--cycle", "77")[0] == 1
 

@@ -1,0 +1,109 @@
+"""`gwms factory|frontend replay`, and what other verbs need of recorded cycles: options, and the policy to decide with.
+
+Exit code beside the common ones: `replay` 1 if something is decided otherwise.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, cast
+
+import typer
+
+from glideinwms.cli import output
+from glideinwms.cli.factory import DEFAULT as FACTORY
+from glideinwms.cli.frontend import DEFAULT as FRONTEND
+from glideinwms.cli.output import Json
+from glideinwms.lib import policyfile
+from glideinwms.lib.errors import StateError
+from glideinwms.lib.records import Record, Ring
+
+FactoryDir = Annotated[
+    Path, typer.Option("--work-dir", envvar="GWMS_FACTORY_DIR", help="The Factory's work directory.")
+]
+FrontendDir = Annotated[
+    Path, typer.Option("--work-dir", envvar="GWMS_FRONTEND_DIR", help="The Frontend's work directory.")
+]
+Directory = Annotated[Path | None, typer.Argument(help="A directory of recorded cycles.")]
+OneCycle = Annotated[int | None, typer.Option("--cycle", help="Only this cycle; all that are kept by default.")]
+Config = Annotated[
+    Path | None, typer.Option("--config", exists=True, help="Decide with this policy.json or XML configuration.")
+]
+P = TypeVar("P")
+
+
+def configured(path: Path, side: str, load: Callable[[Path], P]) -> P:
+    """A policy, or what a configuration would become; InvalidConfig if a reconfig would refuse that."""
+    if path.suffix != ".xml":
+        return load(path)
+    from glideinwms.creation.built import named
+    from glideinwms.creation.problems import Problems
+    from glideinwms.creation.reconfig import build
+
+    problems = Problems()
+    built, _ = named(build(path, side, problems))
+    for problem in problems.warnings:
+        print(f"gwms: {problem}", file=sys.stderr)
+    return cast(P, built.policy)
+
+
+def obeyed(work_dir: Path, generation: str) -> Path:
+    """The file of the policy that a cycle obeyed, else of the one in force."""
+    copy = policyfile.kept(work_dir / "state", generation)
+    return copy if copy.exists() else work_dir / policyfile.NAME
+
+
+def _replay(
+    room: Any, side: str, base: Path, folder: Path, cycle: int | None, config: Path | None
+) -> dict[int, dict[str, Any]]:
+    """Differences of each cycle in a folder; `room`: factory.recorded or frontend.recorded."""
+    if not folder.is_dir() or not (paths := Ring(folder).paths()):
+        raise StateError("no cycle is recorded there", where=str(folder), hint="give a state/cycles directory")
+    if cycle is not None:
+        paths = [folder / f"{cycle:08d}.json.gz"]
+    given = configured(config, side, room.load_policy) if config else None
+    found = {}
+    for path in paths:
+        kept: Record[Any, Any] = room.read_file(path)
+        policy = given or room.load_policy(obeyed(base, kept.generation))
+        found[kept.cycle] = room.differences(kept.plan, room.replay(kept, policy))
+    return found
+
+
+def _tell(found: dict[int, dict[str, Any]], names: Callable[[dict[str, Any]], Iterable[str]], as_json: bool) -> None:
+    if as_json:
+        output.print_json(found)
+    else:
+        for number, rows in found.items():
+            differ = list(names(rows))
+            print(f"cycle {number}: {f'{len(differ)} entries differ: ' + ', '.join(differ) if differ else 'same plan'}")
+    sys.exit(1 if any(found.values()) else 0)
+
+
+def factory(
+    directory: Directory = None, work_dir: FactoryDir = FACTORY, cycle: OneCycle = None,
+    config: Config = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Decide recorded cycles anew, and compare."""
+    from glideinwms.factory import recorded
+
+    base, folder = _places(directory, work_dir)
+    _tell(_replay(recorded, "factory", base, folder, cycle, config), list, as_json)
+
+
+def frontend(
+    directory: Directory = None, work_dir: FrontendDir = FRONTEND, cycle: OneCycle = None,
+    config: Config = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Decide recorded cycles anew, and compare."""
+    from glideinwms.frontend import recorded
+
+    base, folder = _places(directory, work_dir)
+    found = _replay(recorded, "frontend", base, folder, cycle, config)
+    _tell(found, lambda groups: [f"{g}/{e}" for g, entries in groups.items() for e in entries], as_json)
+
+
+def _places(directory: Path | None, work_dir: Path) -> tuple[Path, Path]:
+    return (directory.parent.parent, directory) if directory else (work_dir, work_dir / "state/cycles")
