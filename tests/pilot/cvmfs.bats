@@ -37,6 +37,41 @@ namespaced() {
         > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/err" 3>&- || status=$?
 }
 
+# killed WHAT: the same, but once HTCondor runs, its main shell (`shell`) or all of it (`all`) is killed; after `all`, a
+# second pilot comes. The last 30 s are for what cleans up.
+killed() {
+    # shellcheck disable=SC2016
+    (cd "$home" && exec env -i "${pilot_env[@]}" WHAT="$1" STUB_MASTER_TIME=300 unshare -rm timeout 150 bash -c '
+        bash "$@" &
+        pilot=$!
+        for ((n = 0; n < 600; n++)); do
+            [ ! -s "$EVIDENCE/condor_config" ] || break
+            sleep 0.1
+        done
+        uuid=$(sed -n "s/^GLIDEIN_UUID //p" "$EVIDENCE/glidein_config")
+        kill -KILL "$pilot"
+        while [ "$WHAT" = all ]; do
+            found=$(env -u GLIDEIN_UUID grep -lzxF "GLIDEIN_UUID=$uuid" /proc/[0-9]*/environ 2> /dev/null)
+            [ -n "$found" ] || break
+            for pid in $found; do
+                pid=${pid#/proc/}
+                kill -KILL "${pid%/environ}"
+            done
+        done
+        cp /proc/mounts "$EVIDENCE/mounts.killed"
+        if [ "$WHAT" = all ]; then
+            STUB_MASTER_TIME=0.1 bash "$@" -param_GLIDEIN_CVMFS never
+        else
+            for ((n = 0; n < 300; n++)); do
+                compgen -G "glide_*" > /dev/null || compgen -G "tmp/glide_*" > /dev/null || break
+                sleep 0.1
+            done
+        fi
+        grep " fuse" /proc/mounts > "$EVIDENCE/mounts.left"
+        true' - "$STAGE/good/glidein_startup.sh" "${words[@]}") \
+        > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/err" 3>&-
+}
+
 none_left() {
     ! grep -F "$home" "$EVIDENCE/mounts.left" || return 1
     nothing_left
@@ -137,4 +172,43 @@ none_left() {
     namespaced
     [ "$status" = 1 ] || { echo "status $status" && tail -n 20 "$BATS_TEST_TMPDIR/err" && false; }
     says out "none of required, preferred, optional, never"
+}
+
+@test "KILL of the main shell: the reaper unmounts and removes" {
+    wants required
+    killed shell
+    grep -q "$home/dist/cvmfs/cms.cern.ch fuse" "$EVIDENCE/mounts.killed"
+    none_left
+}
+
+@test "KILL of everything: the next pilot unmounts and removes" {
+    wants required
+    killed all
+    grep -q "$home/dist/cvmfs/cms.cern.ch fuse" "$EVIDENCE/mounts.killed"
+    none_left
+}
+
+@test "nothing beyond a mount is ever removed" {
+    unshare -rm true || skip "no user namespaces"
+    local tree="$home/a tree"
+    mkdir -p "$tree/deep/mount" "$home/precious"
+    touch "$home/precious/file"
+    # shellcheck disable=SC2016
+    run unshare -rm bash -c '
+        . "$1/add_config_line.source"
+        . "$1/glidein_ending.source"
+        mount --bind "$2" "$3/deep/mount"
+        mount --bind "$2" "$3/deep/mount"
+        fusermount() { false; }
+        fusermount3() { false; }
+        umount() { false; }
+        remove_tree "$3" && exit 1
+        [ -e "$3/deep/mount/file" ] || exit 2
+        unset -f umount
+        exec 9< "$3/deep/mount/file"
+        remove_tree "$3"' - "$GLIDEIN" "$home/precious" "$tree"
+    [ "$status" = 0 ] || { echo "$status $output" && false; }
+    [[ $output == *"a tree stays: "*"deep/mount cannot be unmounted"* ]]
+    [ -e "$home/precious/file" ]
+    [ ! -e "$tree" ]
 }

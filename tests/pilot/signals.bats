@@ -27,8 +27,51 @@ finish() {
 processes_left() {
     local uuid
     uuid=$(sed -n "s/^glidein_uuid *= '\(.*\)'/\1/p" "$BATS_TEST_TMPDIR/out")
-    [ -n "$uuid" ]
+    # before it has one it has no processes but itself
+    [ -n "$uuid" ] || return 0
     grep -lzxF "GLIDEIN_UUID=$uuid" /proc/[0-9]*/environ 2> /dev/null || true
+}
+
+@test "TERM at any moment of the start: nothing is left" {
+    pilot_env+=(STUB_MASTER_TIME=300)
+    local after
+    for after in 0.02 0.05 0.09 0.15 0.25 0.4 0.6 0.8 1.1; do
+        begin
+        sleep "$after"
+        kill -TERM "$pid"
+        finish
+        case $status in
+        0 | 143) ;;
+        *) echo "after $after s: exit code $status" && tail -n 20 "$BATS_TEST_TMPDIR/err" && false ;;
+        esac
+        nothing_left
+        until_there '[ -z "$(processes_left)" ]'
+    done
+}
+
+@test "TERM while files are downloaded" {
+    # accepts, and never answers
+    python -c 'import socket, sys, time
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+s.listen(50)
+print(s.getsockname()[1], flush=True)
+time.sleep(60)' > "$home/port" 3>&- &
+    local server=$!
+    until_there '[ -s "$home/port" ]'
+    option -web "http://127.0.0.1:$(cat "$home/port")/factory/stage"
+    pilot_env+=(GLIDEIN_FETCH_PATIENCE=300)
+    begin
+    until_there 'grep -q "^Downloading files" "$BATS_TEST_TMPDIR/out"'
+    sleep 0.3
+    SECONDS=0
+    kill -TERM "$pid"
+    finish
+    kill "$server"
+    [ "$status" = 143 ]
+    [ "$SECONDS" -lt 10 ]
+    nothing_left
+    until_there '[ -z "$(processes_left)" ]'
 }
 
 @test "TERM in a script of the validation" {

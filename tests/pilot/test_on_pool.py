@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -72,16 +74,55 @@ def test_the_main_shell_killed_its_reaper_cleans_up(rig: Rig) -> None:
     until("the job idle again", lambda: rig.job_status(job) == "1", 30)
 
 
-def test_retired_the_pilot_ends_with_its_startd(rig: Rig) -> None:
+@pytest.mark.slow
+def test_killed_with_everything_the_next_pilot_cleans_up_and_runs_the_job(rig: Rig) -> None:
+    rig.stage()
+    home = rig.start()
+    job = rig.submit(300, "job_lease_duration = 20\n")
+    until("the job running", lambda: rig.job_status(job) == "2" and rig.busy())
+    (first,) = home.glob("glide_*")
+    os.kill(rig.pilots[-1].pid, signal.SIGKILL)
+    while found := rig.processes(home):
+        for pid in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    rig.wait_end()
+    assert first.is_dir()
+    assert rig.start(where=home) == home
+    until("the first directory removed", lambda: not first.exists())
+    (second,) = until("the second directory", lambda: list(home.glob("glide_*")))
+    until("the job on the second pilot", lambda: list(second.glob("execute/dir_*/trace.out")), 120)
+    os.kill(rig.pilots[-1].pid, signal.SIGTERM)
+    assert rig.wait_end() == 0
+    assert rig.left(home) == []
+
+
+@pytest.mark.slow
+def test_terminated_while_it_retires_it_gives_the_job_back(rig: Rig) -> None:
     retire = int(time.time()) + 20
-    # the master says its next word to collectors long after
     config = rig.grid.base / "retire.conf"
-    config.write_text(f"GLIDEIN_ToRetire = {retire}\nMASTER_UPDATE_INTERVAL = 300\n")
+    config.write_text(f"GLIDEIN_ToRetire = {retire}\n")
     rig.stage(entry_files=f'<file absfname="{config}" type="config:condor"/>')
     home = rig.start(lifetime=400000)
-    until("the slot", lambda: rig.slots("true", "Name"))
-    until("no slot", lambda: not rig.slots("true", "Name"))
-    assert time.time() >= retire
-    assert rig.wait_end(20) == 0
-    assert '<metric name="AutoShutdown" ts=' in (home / "log").read_text(errors="replace")
+    job = rig.submit(300)
+    until("the job running", lambda: rig.job_status(job) == "2" and rig.busy())
+    until(
+        "the slot retiring", lambda: time.time() > retire and rig.slots("PartitionableSlot && Start =?= False", "Name")
+    )
+    assert rig.busy()
+    os.kill(rig.pilots[-1].pid, signal.SIGTERM)
+    assert rig.wait_end() == 0
+    assert rig.left(home) == []
+    until("the job idle again", lambda: rig.job_status(job) == "1", 15)
+
+
+def test_retired_the_pilot_ends_with_its_startd(rig: Rig) -> None:
+    # the master says its next word to collectors long after
+    config = rig.grid.base / "retire.conf"
+    config.write_text(f"GLIDEIN_ToRetire = {int(time.time()) + 10}\nMASTER_UPDATE_INTERVAL = 300\n")
+    rig.stage(entry_files=f'<file absfname="{config}" type="config:condor"/>')
+    home = rig.start(lifetime=400000)
+    assert rig.wait_end() == 0
+    log = (home / "log").read_text(errors="replace")
+    assert re.search(r'<metric name="AutoShutdown" [^>]*>True<', log)
     assert rig.left(home) == []

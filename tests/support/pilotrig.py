@@ -82,11 +82,15 @@ class Rig:
         return self.grid.idtoken("user", identity, ("READ", "ADVERTISE_STARTD", "ADVERTISE_MASTER"), lifetime)
 
     def start(
-        self, env: Mapping[str, str] | None = None, lifetime: int = 86400, words: list[str] | None = None
+        self,
+        env: Mapping[str, str] | None = None,
+        lifetime: int = 86400,
+        words: list[str] | None = None,
+        where: Path | None = None,
     ) -> Path:
-        """A pilot; its directory, with `log` (stdout and stderr)."""
-        home = self.grid.base / f"pilot{len(self.pilots)}"
-        (home / "tmp").mkdir(parents=True)
+        """A pilot; its directory, with `log` (stdout and stderr). `where`: that of an earlier one."""
+        home = where or self.grid.base / f"pilot{len(self.pilots)}"
+        (home / "tmp").mkdir(parents=True, exist_ok=True)
         (home / "credential_a.idtoken").write_text(self.token(lifetime))
         (home / "credential_a.idtoken").chmod(0o600)
         self.grid.who.own(home)
@@ -131,19 +135,24 @@ class Rig:
         """Exit code of the last pilot."""
         return self.pilots[-1].wait(deadline)
 
-    def left(self, home: Path) -> list[str]:
-        """What a pilot left behind: directories and processes."""
+    def processes(self, home: Path) -> dict[int, str]:
+        """What runs with a pilot's UUID in its environment: command lines by process."""
         log = (home / "log").read_text(errors="replace")
         uuid = re.search(r"glidein_uuid *= '([^']+)'", log)
         assert uuid, log[-2000:]
         mark = f"GLIDEIN_UUID={uuid[1]}".encode()
-        found = [str(p) for p in (*home.glob("glide_*"), *(home / "tmp").glob("glide_*"))]
+        found = {}
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit():
                 continue
             try:
                 if mark in (entry / "environ").read_bytes().split(b"\0") and process.alive(int(entry.name)):
-                    found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                    found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             except OSError:
                 continue
         return found
+
+    def left(self, home: Path) -> list[str]:
+        """What a pilot left behind: directories and processes."""
+        directories = (*home.glob("glide_*"), *(home / "tmp").glob("glide_*"))
+        return [*map(str, directories), *self.processes(home).values()]
