@@ -18,6 +18,8 @@ from glideinwms.lib.reasons import Reason
 
 HELD_REASONS = (Reason.HELD_UNRECOVERABLE, Reason.HELD_FORCEX, Reason.EXCESS_RUNNING)
 STATUS_OF = {Reason.STALE_IDLE: states.IDLE, Reason.STALE_RUNNING: states.RUN}
+# named pilots beyond the cap, for those that the schedd refuses; an expression that names thousands is too deep for it
+SPARE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +49,23 @@ class Deed:
 def pick_and_act(
     schedd: ScheddAddress, action: str, picks: Sequence[tuple[str, int]], cap: int, reason: str, force: bool = False
 ) -> tuple[list[list[str]], int]:
-    """Find ids for each (constraint, limit), in all at most `cap`, act on them; the ids of each pick, and on how many
-    the schedd acted. `force`: what was removed is then taken out of the queue without waiting for the site (RemoveX).
+    """Find ids for each (constraint, limit) and act on them until `cap` acts have succeeded: what the schedd refuses
+    leaves its place to the next (4.6, A5). The ids tried of each pick, and on how many the schedd acted. `force`: what
+    was removed is then taken out of the queue without waiting for the site; the schedd does that to removed jobs only.
     """
     found: list[list[str]] = []
+    done = 0
     for constraint, limit in picks:
-        taken = {i for ids in found for i in ids}
-        room = min(limit, cap - len(taken))
-        ids = fold.read_ids(schedd, constraint, limit) if room > 0 else []
-        found.append([i for i in ids if i not in taken][:room])
-    ids = [i for part in found for i in part]
-    done = htc.act(schedd, action, ids, reason)
+        before = {i for ids in found for i in ids}
+        waiting = [i for i in fold.read_ids(schedd, constraint, limit) if i not in before] if done < cap else []
+        tried: list[str] = []
+        while done < cap and len(tried) < len(waiting):
+            ids = waiting[len(tried) : len(tried) + cap - done]
+            done += htc.act(schedd, action, ids, reason)
+            tried += ids
+        found.append(tried)
     if force:
-        htc.act(schedd, "RemoveX", ids, reason)
+        htc.act(schedd, "RemoveX", [i for tried in found for i in tried], reason)
     return found, done
 
 
@@ -105,19 +111,20 @@ def removal(policy: FactoryPolicy, schedd: str, entry: str, row: RequestPlan | N
     picks = []
     if plan.states and plan.n > 0:
         running = RUNNING in plan.states
-        picks.append(Pick(f"{base} && {state_constraint(plan.states)}", min(plan.n, plan.cap), running))
+        picks.append(Pick(f"{base} && {state_constraint(plan.states)}", plan.n, running))
     if plan.ids and plan.cap > 0:
         status = states.HELD if plan.reason in HELD_REASONS else STATUS_OF[plan.reason]
-        ids = plan.ids[: plan.cap]
-        picks.append(Pick(f"{base} && JobStatus == {status} && {ids_constraint(ids)}", len(ids)))
+        picks.append(_named(f"{base} && JobStatus == {status}", plan.ids, plan.cap))
     return Deed(schedd, entry, row.request if row else "", "Remove", tuple(picks), plan.cap, plan.reason, plan.force)
 
 
 def release(policy: FactoryPolicy, schedd: str, entry: str, row: RequestPlan | None, plan: Release) -> Deed:
     """A planned release as a deed."""
     base = request_constraint(policy, row) if row else entry_constraint(policy, entry)
-    ids = plan.ids[: plan.cap]
-    pick = Pick(f"{base} && JobStatus == {states.HELD} && {ids_constraint(ids)}", len(ids))
-    return Deed(
-        schedd, entry, row.request if row else "", "Release", (pick,) if ids else (), plan.cap, Reason.HELD_RECOVERABLE
-    )
+    pick = _named(f"{base} && JobStatus == {states.HELD}", plan.ids, plan.cap)
+    return Deed(schedd, entry, row.request if row else "", "Release", (pick,), plan.cap, Reason.HELD_RECOVERABLE)
+
+
+def _named(base: str, ids: Sequence[str], cap: int) -> Pick:
+    some = ids[: cap + SPARE]
+    return Pick(f"{base} && {ids_constraint(some)}", len(some))

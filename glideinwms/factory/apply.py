@@ -100,6 +100,10 @@ class Applier:
             except GwmsError as error:
                 report.refusals.append(Refusal(Reason.SUBMIT_FAILED, row.entry, str(error)))
         self._submit(batches, report, gone)
+        served = {s.entry for s in report.submitted if not s.error}
+        for row in (r for r in plan.entries if r.unless_submitted and not r.frozen and r.entry not in served):
+            for deed in sanitising(policy, row):
+                self._do(deed, report, gone, now)
         return report
 
     def _batches(
@@ -138,7 +142,7 @@ class Applier:
                     "remove_forced" if deed.force else deed.action.lower(), cycle=self.cycle, entry=deed.entry,
                     request=deed.request, n=done, ids=ids, reasons=[deed.reason],
                 )  # fmt: skip
-            n = sum(len(part) for part, pick in zip(parts, deed.picks, strict=True) if pick.running)
+            n = sum(min(len(part), done) for part, pick in zip(parts, deed.picks, strict=True) if pick.running)
         if n:
             report.taken.append(Taken(now, deed.entry, deed.request, n))
 
@@ -210,10 +214,15 @@ def reasons(row: RequestPlan) -> list[Reason]:
 
 
 def deeds(policy: FactoryPolicy, plan: EntryPlan) -> list[Deed]:
-    """Every removal and release of an entry, requests first."""
+    """Removals and releases of an entry that come before its submissions, those of requests first."""
     out: list[Deed] = []
-    rows: list[tuple[RequestPlan | None, RequestPlan | EntryPlan]] = [*((r, r) for r in plan.requests), (None, plan)]
-    for request, row in rows:
-        out += [act.removal(policy, plan.schedd, plan.entry, request, r) for r in row.removals]
-        out += [act.release(policy, plan.schedd, plan.entry, request, r) for r in row.releases]
-    return out
+    for row in plan.requests:
+        out += [act.removal(policy, plan.schedd, plan.entry, row, r) for r in row.removals]
+        out += [act.release(policy, plan.schedd, plan.entry, row, r) for r in row.releases]
+    return out if plan.unless_submitted else out + sanitising(policy, plan)
+
+
+def sanitising(policy: FactoryPolicy, plan: EntryPlan) -> list[Deed]:
+    """The removals and releases at an entry's end."""
+    removals = [act.removal(policy, plan.schedd, plan.entry, None, r) for r in plan.removals]
+    return removals + [act.release(policy, plan.schedd, plan.entry, None, r) for r in plan.releases]

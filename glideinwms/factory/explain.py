@@ -21,9 +21,10 @@ def entry_lines(plan: EntryPlan) -> list[str]:
     if plan.in_downtime:
         out.append(f"  in downtime: {plan.downtime_comment or '(no comment)'}; nothing is submitted")
     out += [f"  limit reached: {name}: {text}" for name, text in sorted(plan.limits.items())]
+    clean = "clean-up if no submission succeeds" if plan.unless_submitted else "clean-up"
     for removal in plan.removals:
-        out.append(f"  clean-up: at most {removal.cap} of {len(removal.ids)} removed, {removal.reason}")
-    out += [f"  clean-up: at most {r.cap} of {len(r.ids)} held pilots released" for r in plan.releases]
+        out.append(f"  {clean}: at most {removal.cap} of {len(removal.ids)} removed, {removal.reason}")
+    out += [f"  {clean}: at most {r.cap} of {len(r.ids)} held pilots released" for r in plan.releases]
     return out
 
 

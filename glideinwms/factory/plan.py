@@ -96,7 +96,9 @@ class RequestPlan:
 
 @dataclass(frozen=True, slots=True)
 class EntryPlan:
-    """One entry: its state, what is done for each request, and the sanitising at the end."""
+    """One entry: its state, what is done for each request, and the sanitising at the end (`removals`, `releases`).
+
+    `unless_submitted`: the sanitising is done only if no submission of the entry succeeds (4.3, A1)."""
 
     entry: str
     schedd: str
@@ -109,6 +111,7 @@ class EntryPlan:
     requests: tuple[RequestPlan, ...] = ()
     removals: tuple[Removal, ...] = ()
     releases: tuple[Release, ...] = ()
+    unless_submitted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

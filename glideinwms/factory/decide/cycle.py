@@ -64,7 +64,8 @@ class EntryCycle:
     def plan(self) -> EntryPlan:
         """Everything for this entry."""
         rows = self.requests()
-        end = self.sanitise() if all(r.work == 0 for r in rows) and not self.given.frozen else None
+        idle = all(r.work == 0 or r.placements for r in rows)
+        end = self.sanitise() if idle and not self.given.frozen else None
         passes = 2 if self.strict else 1
         clients: dict[str, list[PilotGroup]] = defaultdict(list)
         for group in self.given.queue.groups:
@@ -73,6 +74,7 @@ class EntryCycle:
             self.entry.name, self.entry.schedd_name, self.counts, {c: count(g) for c, g in clients.items()},
             self.limits, self.given.down is not None, self.given.down or "", self.given.frozen, tuple(rows),
             end.removals * passes if end else (), end.releases * passes if end else (),
+            any(r.placements for r in rows),
         )  # fmt: skip
 
     def sanitise(self, pilots: Sequence[Pilot] | None = None) -> Sanitised:

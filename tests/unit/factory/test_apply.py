@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from glideinwms.factory.apply import Applier, Report
+from glideinwms.factory.apply import ACT, Applier, Report
 from glideinwms.factory.collect import ScheddMemory
 from glideinwms.factory.orders import sizes
-from glideinwms.factory.plan import EntryPlan, Placement, Plan, RequestPlan
+from glideinwms.factory.plan import EntryPlan, Placement, Plan, Release, RequestPlan
 from glideinwms.lib.audit import Audit
 from glideinwms.lib.errors import CondorError, GwmsError, OutcomeUnknown, Unreachable
 from glideinwms.lib.htc import ScheddAddress
@@ -43,8 +43,12 @@ class FakePool:
     clock: Clock
     fails: dict[int, GwmsError] = field(default_factory=dict)
     seen: list[tuple[float, str, str, int]] = field(default_factory=list)
+    acts: list[tuple[str, int]] = field(default_factory=list)
 
     def one(self, call: Call) -> Answer:
+        if call.function == ACT:
+            self.acts.append((call.args["action"], call.args["cap"]))
+            return Answer(call, ([["9.0"]], 1), None, 1.0, 2.0)
         self.seen.append(
             (self.clock(), call.endpoint, call.args["description"]["My.GlideinClient"], call.args["count"])
         )
@@ -80,7 +84,15 @@ class Bench:
             placed = (Placement("job.condor", n),)
             rows[name].append(RequestPlan(f"{name}/{client}", name, client, "fe:frontend", "C", n, placements=placed))
             requests[f"{name}/{client}"] = request(name=f"{name}/{client}", entry=name, client=client)
-        plan = Plan(tuple(EntryPlan(e.name, e.schedd_name, requests=tuple(rows[e.name])) for e in self.entries))
+        plan = Plan(
+            tuple(
+                EntryPlan(
+                    e.name, e.schedd_name, requests=tuple(rows[e.name]), releases=(Release(("9.0",), 7),),
+                    unless_submitted=True,
+                )
+                for e in self.entries if rows[e.name]
+            )
+        )  # fmt: skip
         return self.applier.run(plan, self.policy, requests, 0.0, random.Random(1))
 
 
@@ -129,3 +141,20 @@ def test_every_cluster_has_its_own_id_and_line(tmp_path: Path) -> None:
     lines: list[dict[str, Any]] = [json.loads(t) for t in (tmp_path / "audit.jsonl").read_text().splitlines()]
     assert {line["submit_id"] for line in lines} == ids
     assert [line["n"] for line in lines] == [10, 10, 5]
+
+
+@pytest.mark.parametrize(
+    ("fails", "acts"),
+    [
+        ({}, []),
+        ({2: CondorError("-3")}, []),
+        ({1: CondorError("-3")}, [("Release", 7)]),
+        ({1: Unreachable("gone")}, []),
+    ],
+)
+def test_held_pilots_are_looked_after_where_nothing_could_be_submitted(
+    fails: dict[int, GwmsError], acts: list[tuple[str, int]], tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path, fails=fails)
+    bench.run(("A", "a", 20))
+    assert bench.pool.acts == acts
