@@ -80,7 +80,9 @@ class File(Element):
     prefix: str = opt("GLIDEIN_PS_", "Prefix of what a periodic script publishes; NOPREFIX = none.")
     type: str = opt("", "regular, run, run:singularity, source, config, config:condor, wrapper, untar.")
     time: str = opt(
-        "", "When it runs: setup, periodic:SECONDS, cleanup (executables), prejob (sources); separated by commas."
+        "",
+        "When it runs or is sourced: setup, setup:QeQg (Q: b, a, n or o: before or after entry and group), prejob, "
+        "postjob, periodic:SECONDS, cleanup; separated by commas.",
     )
     after_entry: Bool | None = opt(None, "After the entry's scripts (default: Frontend True, Factory False).")
     after_group: Bool = opt(False, "After the group's scripts (Frontend global files only).")

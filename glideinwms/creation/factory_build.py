@@ -13,6 +13,7 @@ from glideinwms.creation.elements import load
 from glideinwms.creation.factory_entry import Shared, name_of, resolve, subs_of
 from glideinwms.creation.factory_model import Entry, EntrySet, Factory
 from glideinwms.creation.placement import place_factory
+from glideinwms.creation.points import after_all
 from glideinwms.creation.problems import InvalidConfig, Problems
 from glideinwms.creation.stagefiles import GLIDEIN, Pilot, Tables, expanded, gridmap, load_pilot, user_items
 from glideinwms.factory.policy import SCHEMA, EntryPolicy, FactoryPolicy, FrontendTrust, Retention, StageTriple
@@ -97,8 +98,9 @@ def _main_tree(factory: Factory, shared: Shared, problems: Problems, cache: Path
     condor = (
         [] if problems.errors else tarballs.items(factory.condor_tarballs, cache, shared.blobs, tables, shared.packed)
     )
-    before = user_items([f for f in factory.files if not f.after_entry], tables, shared.blobs, problems)
-    after = user_items([f for f in factory.files if f.after_entry], tables, shared.blobs, problems)
+    late = [after_all(f, problems) for f in factory.files]
+    before = user_items([f for f, x in zip(factory.files, late, strict=True) if not x], tables, shared.blobs, problems)
+    after = user_items([f for f, x in zip(factory.files, late, strict=True) if x], tables, shared.blobs, problems)
     dns = {c.DN: f"fcollector{n}" for n, c in enumerate(factory.monitoring_collectors)}
     constants = [*tables.items(), gridmap(dns)]
     generated = {"constants": constants, "condor_tarballs": condor}

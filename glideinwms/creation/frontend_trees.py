@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from glideinwms.creation.common_model import File
 from glideinwms.creation.frontend_model import Frontend, Group
 from glideinwms.creation.placement import Placed
+from glideinwms.creation.points import side
 from glideinwms.creation.problems import Problems
 from glideinwms.creation.stagefiles import Pilot, Tables, blacklist, expanded, gridmap, user_items
 from glideinwms.lib.stage.blobs import Blob
@@ -58,11 +59,12 @@ def _more(pilot: Pilot, tree: str) -> list[Item]:
 def _user_lists(
     files: Iterable[File], tables: Tables, blobs: dict[str, Blob], problems: Problems
 ) -> Mapping[str, list[Item]]:
-    """The operator's files by list: after_entry is True unless it is said (config 5)."""
+    """The operator's files by list: after the entry's and before the group's unless it is said (config 5)."""
     listed: dict[str, list[File]] = {PRE: [], FILES: [], AFTER_PRE: [], AFTER: []}
     for file in files:
-        late = file.after_entry is not False
-        name = (AFTER if late else AFTER_PRE) if file.after_group else (FILES if late else PRE)
+        place = side(file, problems)
+        late = place.after_entry is not False
+        name = (AFTER if late else AFTER_PRE) if place.after_group else (FILES if late else PRE)
         listed[name].append(file)
     return {
         name: user_items(found, tables, blobs, problems, preentry=name in (PRE, AFTER_PRE))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from glideinwms.creation.common_model import File
+from glideinwms.creation.points import RUN, when
 from glideinwms.creation.problems import Problems
 from glideinwms.lib.errors import StageError
 from glideinwms.lib.stage.blobs import Blob, of_bytes, of_file
@@ -187,10 +188,10 @@ def _user_item(
     elif re.search(r"[\s/]", name):
         problems.error(file.where, f"{subject}@relfname", f"{name!r} may not contain blanks or slashes")
     kind = _kind(file, problems, subject)
-    points, period = _times(file, kind, problems, subject)
-    if kind == "exec:s" and preentry:
+    acts = when(file, kind, problems)
+    if kind == "exec:s" and preentry and "setup" in acts.points.split(","):
         problems.error(file.where, f"{subject}@type", "run:singularity is not possible before the entry's files")
-    if period and kind not in ("exec", "exec:s"):
+    if acts.period and kind not in RUN:
         problems.error(file.where, f"{subject}@period", "only an executable can run periodically")
     blob = blobs.get(file.absfname)
     if blob is None:
@@ -204,28 +205,7 @@ def _user_item(
     if kind == "untar":
         tables.untar[name] = options.dir or name.partition(".")[0]
         return Item(name, blob, kind, 0, file.prefix, options.cond_attr or "TRUE", options.absdir_outattr or "FALSE")
-    return Item(name, blob, kind, period, file.prefix or "NOPREFIX", points=points)
-
-
-def _times(file: File, kind: str, problems: Problems, subject: str) -> tuple[str, int]:
-    """When it runs, for the list's eighth field, and the period in seconds (pilot.md 1.16)."""
-    points, period = list[str](), file.period
-    possible = {"setup"}
-    if kind in ("exec", "exec:s"):
-        possible.add("cleanup")
-    elif file.type == "source":
-        possible.add("prejob")
-    for time in file.time.split(",") if file.time else []:
-        word, _, rest = time.partition(":")
-        if word == "periodic" and kind in ("exec", "exec:s") and (rest.isdigit() or (not rest and file.period)):
-            period = int(rest or file.period)
-            points.append("setup")
-        elif word in possible and time in (word, f"cleanup:{rest}"):
-            points.append(word)
-        else:
-            what = f"{time!r} has no effect for a file of kind {kind}, as in the deployed program"
-            problems.notice(file.where, f"{subject}@time", what)
-    return ",".join(dict.fromkeys(points)) or "setup", period
+    return Item(name, blob, kind, acts.period, file.prefix or "NOPREFIX", points=acts.points)
 
 
 def _kind(file: File, problems: Problems, subject: str) -> str:

@@ -37,10 +37,8 @@ write_wrapper() {
             echo
         done < "${cfg[WRAPPER_LIST]}"
         # inside a container the pilot's directory is elsewhere
-        echo "for GWMS_PREJOB in \"\${GWMS_DIR:-$work_dir/.gwms.d}\"/exec/prejob/*.sh; do"
-        # shellcheck disable=SC2016
-        echo '    [ -r "$GWMS_PREJOB" ] && . "$GWMS_PREJOB"'
-        echo "done"
+        echo "gwms_d=\${GWMS_DIR:-$work_dir/.gwms.d}"
+        cat "${cfg[GLIDEIN_WORK_DIR]}/job_points.sh"
         # shellcheck disable=SC2016
         echo "exec ${cfg[GLIDEIN_WRAPPER_EXEC]:-\"\$@\"}"
         # shellcheck disable=SC2016

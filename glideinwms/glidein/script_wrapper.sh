@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs a periodic script as a startd cron job: its stdout goes into the slot's ad, its outcome into glidein_config.
-#   script_wrapper.sh CONFIG TREE JOB SCRIPT PREFIX      (at setup, called with CONFIG and TREE only: says it is there)
+#   script_wrapper.sh CONFIG TREE JOB SCRIPT PREFIX [KIND]  (at setup, called with CONFIG and TREE only: says it is there)
 # shellcheck disable=SC1090,SC2154  # gconfig_get_to sets variables by name
 
 glidein_config=$1
@@ -12,35 +12,56 @@ if [ $# -le 2 ]; then
 fi
 tree=$2 job=$3 script=$4 prefix=""
 [ "$5" = NOPREFIX ] && prefix=GLIDEIN_PS_
-export GLIDEIN_PERIODIC_SCRIPT=true
-work=$(mktemp -d "$(gconfig_get GLIDEIN_WORKSPACE_ORIG)/tmp/ps_XXXXXX") || exit 1
+command=("$script" "$glidein_config" "$tree")
+gconfig_get_to main_dir GLIDEIN_WORK_DIR
+[ "${6:-exec}" != exec:s ] || command=("$main_dir/singularity_wrapper.sh" "${command[@]}")
+gconfig_get_to work_dir GLIDEIN_WORKSPACE_ORIG
+export GLIDEIN_PERIODIC_SCRIPT=true start_dir=$work_dir
+work=$(mktemp -d "$work_dir/tmp/ps_XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 printf -v began '%(%s)T' -1
-"$script" "$glidein_config" "$tree" < /dev/null
+"${command[@]}" < /dev/null
 status=$?
 printf -v ended '%(%s)T' -1
 
-gconfig_get_to failing GLIDEIN_PS_FAILING_LIST
-failing=,$failing,
-failing=${failing//,$job,/,}
-[ "$status" = 0 ] || failing+=$job,
-failing=${failing#,}
-failing=${failing%,}
-ok=True
-[ -z "$failing" ] || ok=False
-set_keys() {
-    add_config_line_safe GLIDEIN_PS_FAILING_LIST "$failing"
-    add_config_line_safe GLIDEIN_PS_OK "$ok"
-    add_config_line_safe GLIDEIN_PS_LAST "$script"
-    add_config_line_safe GLIDEIN_PS_LAST_END "$ended"
+# listed KEY ADD: the names of jobs in a key, with this one or without it, in `list`.
+listed() {
+    gconfig_get_to list "$1"
+    list=,$list,
+    list=${list//,$job,/,}
+    [ -z "$2" ] || list+=$job,
+    list=${list#,}
+    list=${list%,}
 }
-set_keys
+
+# The script's own words, as far as they are one line.
+reason() {
+    local text=""
+    [ ! -s otrb_output.xml ] || IFS= read -r -d '' text < otrb_output.xml
+    [[ $text == *"<detail>"* ]] || text=""
+    text=${text#*<detail>}
+    read -r text <<< "${text%%</detail>*}"
+    text=${text//[\\\"[:cntrl:]]/ }
+    reason="exit code $status after $((ended - began)) s${text:+: ${text:0:500}}"
+}
+
+ok=True
+listed GLIDEIN_PS_FAILING_LIST "${status#0}"
+[ -z "$list" ] || ok=False
+add_config_line_safe GLIDEIN_PS_FAILING_LIST "$list"
+add_config_line_safe GLIDEIN_PS_OK "$ok"
+add_config_line_safe GLIDEIN_PS_LAST "$script"
+add_config_line_safe GLIDEIN_PS_LAST_END "$ended"
 printf '%s\n' "${prefix}OK = $ok" "${prefix}LAST = \"$script\"" "${prefix}LAST_END = $ended"
 if [ "$status" != 0 ]; then
+    reason
+    listed GLIDEIN_PS_FAILED_LIST add
+    add_config_line_safe GLIDEIN_PS_FAILED_LIST "$list"
     add_config_line_safe GLIDEIN_PS_FAILED_LAST "$script"
+    add_config_line_safe GLIDEIN_PS_FAILED_LAST_REASON "$reason"
     add_config_line_safe GLIDEIN_PS_FAILED_LAST_END "$ended"
-    printf '%s\n' "${prefix}FAILED_LAST = \"$script\"" "${prefix}FAILED_LAST_REASON = \"exit code $status after $((ended - began)) s\"" \
+    printf '%s\n' "${prefix}FAILED_LAST = \"$script\"" "${prefix}FAILED_LAST_REASON = \"$reason\"" \
         "${prefix}FAILED_LAST_END = $ended"
 fi
 echo "-"

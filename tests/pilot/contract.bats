@@ -51,7 +51,7 @@ a.c [x" ]
     pilot
     cd "$EVIDENCE"
     grep -qx 'VO_KNOB = 5' condor_config.d/extra.conf
-    grep -q "^for GWMS_PREJOB in .*$home/glide_....../.gwms.d}\"/exec/prejob/\*.sh; do" condor_job_wrapper.sh || false
+    grep -q "^gwms_d=.*$home/glide_....../.gwms.d}$" condor_job_wrapper.sh
     [ "$(VO_WRAPPED='' sh condor_job_wrapper.sh env | grep -c '^VO_WRAPPED=yes$')" = 1 ]
     grep -q 'STARTD_CRON_GLIDEIN_PS_[0-9]*_PERIOD = 600s' condor_config
     grep -q 'STARTD_CRON_GLIDEIN_PS_[0-9]*_PREFIX = VO_' condor_config
@@ -60,12 +60,51 @@ a.c [x" ]
 @test "a file runs or is sourced at the points that its time says" {
     pilot
     # at the end only: a run at set-up would have found GLIDEIN_INITIALIZED 0
-    [ "$(cat "$EVIDENCE/at_end")" = "1
+    [ "$(cat "$EVIDENCE/at_end")" = "1 client
 0002_client_before_job.sh
+0005_client_contained.sh
+0005_client_contained.sh.ignore
 client.setup_prejob.sh
 yes" ]
+    # in its own shell: the exit of the one before ends only that
+    [ "$(cat "$EVIDENCE/sourced_at_end")" = "client" ]
     ! grep -q "Executing .*at_end.sh" "$BATS_TEST_TMPDIR/out"
     says err "client:at_end."
+}
+
+@test "what is sourced at set-up hands on what it exports, and nothing else" {
+    pilot
+    [ "$(cat "$EVIDENCE/sourced")" = "client/0 glidein_config client ok" ]
+    # seen by a later script of the same list
+    [ "$(cat "$EVIDENCE/group.env")" = "a 'b' \$c two
+lines unset" ]
+    pilot_env+=(VO_FAIL_SOURCE=7)
+    pilot
+    [ "$status" = 1 ]
+    says err "client/sourced.sh failed with exit code 7"
+    nothing_left
+}
+
+@test "before jobs: sources and executables in the order of the lists; one for containers goes through the wrapper" {
+    local top=$BATS_TEST_TMPDIR/top shell
+    mkdir -p "$top/.gwms.d/exec/prejob" "$top/job"
+    cd "$top/.gwms.d/exec/prejob"
+    echo 'export SEEN="$SEEN ${0##*/}:$2:$PWD"; cd /' > 0001_client_group_a.sh
+    printf '#!/bin/sh\necho "$1 $2" > "$EVIDENCE/ran"\ncat\nexit 4\n' > 0002_main_b
+    echo 'echo never' > 0003_main_c
+    echo 'exit 1' > 0004_main_d.sh.ignore
+    echo 'SEEN="$SEEN last"' > client.setup_prejob.sh
+    chmod +x 0002_main_b
+    cd "$top/job"
+    for shell in dash bash "bash --posix"; do
+        run $shell -c "gwms_d='$top/.gwms.d'; . '$REPO/glideinwms/glidein/job_points.sh'; echo \"\$SEEN \$* \$PWD\"; cat" \
+            job argument <<< input
+        [ "$status" = 0 ]
+        [[ ${lines[0]} == *0002_main_b\ ended\ with\ exit\ code\ 4 ]]
+        [ "${lines[1]}" = " job:client_group:$top/job last argument $top/job" ]
+        [ "${lines[2]}" = input ]
+        [ "$(cat "$EVIDENCE/ran")" = "$top/glidein_config main" ]
+    done
 }
 
 @test "a failing script ends the pilot with its result, category and text" {

@@ -20,6 +20,9 @@ setup_suite() {
             <file absfname='$vo/periodic.sh' executable='True' period='600' prefix='VO_'/>
             <file absfname='$vo/at_end.sh' executable='True' time='cleanup'/>
             <file absfname='$vo/before_job' type='source' time='prejob'/>
+            <file absfname='$vo/exits' type='source' time='cleanup'/>
+            <file absfname='$vo/sourced.sh' type='source' time='setup,cleanup'/>
+            <file absfname='$vo/contained.sh' executable='True' type='run:singularity' time='prejob'/>
             <file absfname='$vo/fresh.txt' const='False'/>" \
         --group-files "<file absfname='$vo/group.sh' executable='True'/>" > "$STAGE/log" 2>&1 ||
         {
