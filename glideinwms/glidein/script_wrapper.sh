@@ -25,29 +25,33 @@ printf -v began '%(%s)T' -1
 status=$?
 printf -v ended '%(%s)T' -1
 
-# listed KEY ADD: the names of jobs in a key, with this one or without it, in `list`.
+# listed KEY ADD: the names of jobs in a key, with this one or without it, in `list`; `was`: whether it was there.
 listed() {
     gconfig_get_to list "$1"
-    list=,$list,
+    list=,${list:+$list,}
+    [[ $list == *,$job,* ]] && was=yes || was=""
     list=${list//,$job,/,}
     [ -z "$2" ] || list+=$job,
     list=${list#,}
     list=${list%,}
 }
 
-# The script's own words, as far as they are one line.
+# The first line of the script's own words.
 reason() {
     local text=""
     [ ! -s otrb_output.xml ] || IFS= read -r -d '' text < otrb_output.xml
     [[ $text == *"<detail>"* ]] || text=""
     text=${text#*<detail>}
-    read -r text <<< "${text%%</detail>*}"
+    text=${text%%</detail>*}
+    text=${text#"${text%%[![:space:]]*}"}
+    text=${text%%$'\n'*}
     text=${text//[\\\"[:cntrl:]]/ }
     reason="exit code $status after $((ended - began)) s${text:+: ${text:0:500}}"
 }
 
 ok=True
 listed GLIDEIN_PS_FAILING_LIST "${status#0}"
+failed_before=$was
 [ -z "$list" ] || ok=False
 add_config_line_safe GLIDEIN_PS_FAILING_LIST "$list"
 add_config_line_safe GLIDEIN_PS_OK "$ok"
@@ -56,6 +60,11 @@ add_config_line_safe GLIDEIN_PS_LAST_END "$ended"
 printf '%s\n' "${prefix}OK = $ok" "${prefix}LAST = \"$script\"" "${prefix}LAST_END = $ended"
 if [ "$status" != 0 ]; then
     reason
+    # once for a row of failures: a pilot lives for days
+    if [ -z "$failed_before" ]; then
+        "$main_dir/error_augment.sh" -process "$status" "$tree/${script##*/}" "$work" "$script $glidein_config" "$began" "$ended"
+        "$main_dir/error_augment.sh" -concat "$work_dir/otr_outlist.list"
+    fi
     listed GLIDEIN_PS_FAILED_LIST add
     add_config_line_safe GLIDEIN_PS_FAILED_LIST "$list"
     add_config_line_safe GLIDEIN_PS_FAILED_LAST "$script"

@@ -65,6 +65,7 @@ a.c [x" ]
 0005_client_contained.sh
 0005_client_contained.sh.ignore
 client.setup_prejob.sh
+vo_dropped.sh
 yes" ]
     # in its own shell: the exit of the one before ends only that
     [ "$(cat "$EVIDENCE/sourced_at_end")" = "client" ]

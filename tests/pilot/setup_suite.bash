@@ -10,6 +10,9 @@ setup_suite() {
     PORT=$(python -c 'from glideinwms.demo.pool import free_port; print(free_port())')
     export PORT
     local vo=$here/vo
+    mkdir -p "$STAGE/tools/share"
+    echo 4.2 > "$STAGE/tools/share/version"
+    tar -czf "$STAGE/tools.tar.gz" -C "$STAGE/tools" share
     python -m tests.support.pilotstage "$STAGE/good" "http://127.0.0.1:$PORT/good" \
         --entry-attr GLIDEIN_Site=SiteA --entry-attr GLIDEIN_CPUS=2 --client-attr VO_Const="a b  'c' [d] \$(id)" \
         --param VO_Param='x:y; (z) "q" %&' \
@@ -23,8 +26,12 @@ setup_suite() {
             <file absfname='$vo/exits' type='source' time='cleanup'/>
             <file absfname='$vo/sourced.sh' type='source' time='setup,cleanup'/>
             <file absfname='$vo/contained.sh' executable='True' type='run:singularity' time='prejob'/>
+            <file absfname='$STAGE/tools.tar.gz' untar='True'><untar_options absdir_outattr='VO_TOOLS_DIR'/></file>
             <file absfname='$vo/fresh.txt' const='False'/>" \
-        --group-files "<file absfname='$vo/group.sh' executable='True'/>" > "$STAGE/log" 2>&1 ||
+        --group-files "<file absfname='$vo/group.sh' executable='True'/>
+            <file absfname='$vo/software.sh' executable='True'/>
+            <file absfname='$vo/everything.sh' executable='True'/>
+            <file absfname='$vo/in_python.py' executable='True'/>" > "$STAGE/log" 2>&1 ||
         {
             cat "$STAGE/log" >&2
             return 1

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""Reading and writing glidein_config from Python: `KEY value` lines, the last of a key counts (pilot.md 1.7, 1.11).
+
+For Python 2.7 and 3, as nodes have them. A module with gconfig_get, gconfig_add, gconfig_add_safe, status_report and
+add_condor_config_var, and a command: gconfig.py [-f FILE] COMMAND, by default for the file in the environment variable
+glidein_config. Commands: get KEY, add KEY VALUE, add_safe KEY VALUE, add_config_line KEY VALUE,
+add_condor_config_var NAME [TYPE DEFAULT CONDOR_NAME REQUIRED PUBLISH JOB_NAME].
+"""
+
+import errno
+import io
+import os
+import re
+import sys
+import time
+
+MYPY = False
+if MYPY:  # types are for the checker only: old nodes lack the module
+    from typing import Dict, List, Optional, Tuple
+
+LOCK_PATIENCE = 300
+STALE_AFTER = 60
+
+
+def _file(config=None):
+    # type: (Optional[str]) -> str
+    found = config or os.environ.get("glidein_config", "")
+    if not found:
+        raise ValueError("there is no glidein_config: give the file, or set the environment variable")
+    return found
+
+
+def _read(path):
+    # type: (str) -> List[str]
+    with io.open(path, encoding="utf-8", errors="surrogateescape" if sys.version_info[0] > 2 else "replace") as f:
+        return f.read().split("\n")
+
+
+def _is(line, key):
+    # type: (str, str) -> bool
+    return line == key or line.startswith((key + " ", key + "\t"))
+
+
+def gconfig_get(key, config=None, default=""):
+    # type: (str, Optional[str], str) -> str
+    """The last value of a key; `default` where there is none, or where the file may not be read."""
+    try:
+        lines = _read(_file(config))
+    except IOError as error:
+        if error.errno == errno.EACCES:
+            return default
+        raise
+    for line in reversed(lines):
+        if _is(line, key):
+            return line[len(key) + 1 :]
+    return default
+
+
+def gconfig_get_bool(key, config=None):
+    # type: (str, Optional[str]) -> bool
+    """True for TRUE, T, YES, Y in any case and for positive integers."""
+    value = gconfig_get(key, config).strip().upper()
+    return value in ("TRUE", "T", "YES", "Y") or (value.isdigit() and int(value) > 0)
+
+
+def _replace(path, key, line):
+    # type: (str, str, str) -> None
+    """One line for the key: written beside the file and renamed, or appended where the key is new."""
+    lines = [old for old in _read(path) if old] if os.path.exists(path) else []
+    kept = [old for old in lines if not _is(old, key)]
+    temporary = "%s.%d.tmp" % (path, os.getpid())
+    data = "\n".join(kept + [line, ""])
+    with io.open(temporary, "wb") as f:
+        f.write(data.encode("utf-8", "surrogateescape") if sys.version_info[0] > 2 else data.encode("utf-8"))
+    os.rename(temporary, path)
+
+
+def _log(path, word, key, value):
+    # type: (str, str, str, str) -> None
+    with io.open(path + ".history", "ab") as f:
+        f.write(("%s%d %s %s" % (word, os.getpid(), key, value))[:4096].encode("utf-8", "replace") + b"\n")
+
+
+def _one_line(*words):
+    # type: (str) -> None
+    for word in words:
+        if "\n" in word or "\r" in word:
+            raise ValueError("%r may not contain a newline: glidein_config holds one value a line" % word)
+
+
+def gconfig_add(key, value, config=None):
+    # type: (str, str, Optional[str]) -> None
+    """Set a key."""
+    path = _file(config)
+    _one_line(key, value)
+    _log(path, "REG", key, value)
+    _replace(path, key, "%s %s" % (key, value))
+
+
+def gconfig_add_safe(key, value, config=None):
+    # type: (str, str, Optional[str]) -> None
+    """Set a key under the lock that the shell functions use, for scripts that run beside others."""
+    path = _file(config)
+    locked = _lock(path)
+    try:
+        _one_line(key, value)
+        _log(path, "DUPSAF", key, value)
+        _log(path, "REG", key, value)
+        _replace(path, key, "%s %s" % (key, value))
+    finally:
+        if locked:
+            _unlock(path)
+
+
+add_config_line = gconfig_add
+add_config_line_safe = gconfig_add_safe
+
+
+def _alive(pid):
+    # type: (str) -> bool
+    try:
+        os.kill(int(pid), 0)
+    except ValueError:
+        return False
+    except OSError as error:
+        return error.errno == errno.EPERM
+    return True
+
+
+def _lock(path):
+    # type: (str) -> bool
+    """A symbolic link is made atomically on NFS too; the lock of a process that has gone is broken after a minute."""
+    began, seen = time.time(), ("", time.time())
+    while time.time() < began + LOCK_PATIENCE:
+        try:
+            os.symlink(str(os.getpid()), path + ".lock")
+        except OSError:
+            try:
+                owner = os.readlink(path + ".lock")
+            except OSError:
+                continue
+            if owner != seen[0]:
+                seen = (owner, time.time())
+            if not _alive(owner) and time.time() > seen[1] + STALE_AFTER:
+                _unlock(path)
+            time.sleep(0.2)
+            continue
+        with io.open(path + ".pid", "wb") as f:
+            f.write(b"%d\n" % os.getpid())
+        return True
+    return False
+
+
+def _unlock(path):
+    # type: (str) -> None
+    for name in (path + ".lock", path + ".pid"):
+        if os.path.lexists(name):
+            os.remove(name)
+
+
+def add_condor_config_var(
+    name, kind="S", default="-", condor_name="+", required="N", publish="N", job="-", config=None
+):
+    # type: (str, str, str, str, str, str, str, Optional[str]) -> None
+    """A line of the file that says what becomes HTCondor configuration (pilot.md 1.10)."""
+    path = gconfig_get("CONDOR_VARS_FILE", config)
+    if not path:
+        raise ValueError("glidein_config has no CONDOR_VARS_FILE")
+    fields = (name, kind, default, condor_name, required, publish, job)
+    if any(not re.match(r"^\S+$", field) for field in fields) or kind not in ("I", "S", "C"):
+        raise ValueError("each of %s is one word, the type I, S or C" % (fields,))
+    _replace(path, name, "\t".join(fields))
+
+
+def _escape(text):
+    # type: (str) -> str
+    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def status_report(test_id, ok=True, failure="", detail="", metrics=None, path="otrb_output.xml"):
+    # type: (str, bool, str, str, Optional[Dict[str, str]], str) -> None
+    """The script's result, in the current directory: what error_gen.sh writes. `failure` is its type, as Config."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+    rows = [] if ok else [("failure", failure or "Unknown")]  # type: List[Tuple[str, str]]
+    rows += list((metrics or {}).items())
+    row = '    <metric name="%s" ts="%s" uri="local">%s</metric>'
+    text = ['<?xml version="1.0"?>', '<OSGTestResult id="%s" version="4.3.1">' % _escape(test_id), "  <result>"]
+    text += ["    <status>%s</status>" % ("OK" if ok else "ERROR")]
+    text += [row % (_escape(name), now, _escape(value)) for name, value in rows] + ["  </result>"]
+    if not ok:
+        text += ["  <detail>", "     " + _escape(detail), "  </detail>"]
+    with io.open(path, "wb") as f:
+        f.write("\n".join(text + ["</OSGTestResult>", ""]).encode("utf-8"))
+
+
+def main(words):
+    # type: (List[str]) -> int
+    config = None
+    if len(words) > 1 and words[0] == "-f":
+        config, words = words[1], words[2:]
+    commands = {"add": gconfig_add, "add_safe": gconfig_add_safe, "add_config_line": gconfig_add}
+    try:
+        if words[:1] == ["get"] and len(words) in (2, 3):
+            print(gconfig_get(words[1], words[2] if len(words) == 3 else config))
+        elif words[:1] == ["add_condor_config_var"] and len(words) > 1:
+            add_condor_config_var(*(words[1:8] + ["S", "-", "+", "N", "N", "-"][len(words) - 2 :] + [config or ""]))
+        elif words and words[0] in commands and len(words) > 2:
+            commands[words[0]](words[1], " ".join(words[2:]), config)
+        else:
+            sys.stderr.write(__doc__)
+            return 2
+    except (ValueError, IOError, OSError) as error:
+        sys.stderr.write("gconfig.py: %s\n" % error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
