@@ -10,6 +10,8 @@ gwms_prejob() {
     *) gwms_id=main ;;
     esac
     set -- "${gwms_d%/*}/glidein_config" "$gwms_id"
+    # in a container there is a copy
+    [ -r "$1" ] || set -- "$gwms_d/glidein_config" "$gwms_id"
     if [ -x "$gwms_script" ]; then
         "$gwms_script" "$@" < /dev/null >&2 || echo "$gwms_script ended with exit code $?" >&2
     else

@@ -73,10 +73,14 @@ gwms_fallback() {
     gwms_error "$1"
 }
 
-# What the container needs in the job's directory.
+# What the container needs in the job's directory. Scripts before the job find configuration and helpers, without secrets.
 gwms_equip() {
     mkdir -p .gwms_aux && cp "$gwms_top/main/singularity_lib.sh" .gwms_aux/ && cp "$0" .gwms-user-job-wrapper.sh &&
-        cp -r "$gwms_top/.gwms.d" . && chmod -R u+w .gwms.d
+        cp -r "$gwms_top/.gwms.d" . && chmod -R u+w .gwms.d || return 1
+    # shellcheck disable=SC2046
+    cp $(sed -n 's/^[A-Z0-9_]*_SOURCE //p' "$gwms_top/glidein_config") .gwms.d/lib/
+    sed -e '/^[^ ]*\(TOKEN\|PASSW\|SECRET\|PRIVATE\)/Id' -e 's|^\([A-Z0-9_]*_SOURCE\) .*/|\1 /srv/.gwms.d/lib/|' \
+        "$gwms_top/glidein_config" > .gwms.d/glidein_config
 }
 
 # paths_inside: the names of the job's directory in the environment, as the container sees them.
