@@ -51,6 +51,7 @@ PILOT = """+GlideinFactory = "factory"
 +GlideinSecurityClass = "frontend"
 +GlideinCredentialIdentifier = "ABCDEFGH"
 +GlideinEntrySubmitFile = "entry_{entry}/job.condor"
++GlideinCountKey = "factory|inst|{entry}|{fe}.main|{fe}:frontend|frontend|ABCDEFGH|entry_{entry}/job.condor"
 {grid}queue {n}
 """
 

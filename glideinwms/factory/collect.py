@@ -41,12 +41,14 @@ class Unknown:
 @dataclass(slots=True)
 class ScheddMemory:
     """What the daemon remembers of a schedd between cycles: never pilots, only where it is and what is pending. One
-    that did not answer is `lost`: it is looked for again, and asked where it was until it is found."""
+    that did not answer is `lost`: it is looked for again, and asked where it was until it is found. `stale_at`: when
+    no pilot was found to be stale; `unkeyed_at`: when jobs without a count key were seen. Both hold for STALE_EVERY."""
 
     address: ScheddAddress | None = None
     lost: bool = False
     touched: float = 0.0
     stale_at: float = 0.0
+    unkeyed_at: float = 0.0
     unknown: list[Unknown] = field(default_factory=list)
 
 
@@ -120,7 +122,8 @@ class Collector:
             Call(
                 name, "glideinwms.factory.fold:read_queue",
                 {"schedd": memory.address, "factory": policy.factory_name, "glidein": policy.glidein_name,
-                 "min_age": age, "files": files, "stale": now - memory.stale_at >= STALE_EVERY}, JOB_DEADLINE,
+                 "min_age": age, "files": files, "stale": now - memory.stale_at >= STALE_EVERY,
+                 "keyed": now - memory.unkeyed_at >= STALE_EVERY}, JOB_DEADLINE,
             )
             for name in names if (memory := self.schedds[name]).address
         ]  # fmt: skip
@@ -154,6 +157,8 @@ class Collector:
         if answer.call.args["stale"] and all(row.get("JobStatus") == 5 for row in answer.value["exceptions"]):
             # ages of days need no look each cycle; where one was found the next cycle looks again
             memory.stale_at = now
+        if answer.call.args["keyed"] and answer.value["method"] != "keyed":
+            memory.unkeyed_at = now
         if answer.began <= memory.touched:
             return ScheddState(name, reading, "the reading began before our last act there ended")
         self._settle(memory, answer, now)

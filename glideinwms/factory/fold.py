@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from glideinwms.factory import countkey
 from glideinwms.lib import htc
 from glideinwms.lib.htc import ScheddAddress, quoted
 
@@ -43,26 +44,53 @@ def read_requests(collector: str, glidein: str, factory: str) -> dict[str, list[
 
 
 def read_queue(
-    schedd: ScheddAddress, factory: str, glidein: str, min_age: int, files: bool = True, stale: bool = True
+    schedd: ScheddAddress, factory: str, glidein: str, min_age: int, files: bool = True, stale: bool = True,
+    keyed: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
     """`groups`: counted rows of all our pilots; `exceptions`: those held or longer than `min_age` s in their state;
-    `method`: how the counts were had. Without `files` submit files are not told apart: each grouped column costs;
-    without `stale` only held ones are exceptions, and not asked for where no group is held.
-    Grouped counts must agree with the schedd's own summary (decision 2)."""
+    `method`: how the counts were had: by the one attribute that holds all (`keyed`), by the attributes themselves where
+    jobs without it are in the queue, by slices. Without `files` submit files need not be told apart: each grouped
+    column costs; without `stale` only held ones are exceptions, and not asked for where no group is held."""
     ours = f"(GlideinFactory =?= {quoted(factory)} && GlideinName =?= {quoted(glidein)})"
     counted = f"{ours} && (GlideinCredentialIdentifier =!= UNDEFINED)"
-    total = int(htc.summary_jobs(schedd, counted).get("Jobs", 0))
-    columns = [n for n in GROUPING if files or n != "GlideinEntrySubmitFile"]
-    rows = htc.group_jobs(schedd, counted, ["GlideinFactory", "GlideinName", *columns]) if total else []
-    method = "grouped"
-    if abs(sum(int(r.get("JobCount", 0)) for r in rows) - total) > max(SLACK_JOBS, SLACK_SHARE * total):
-        rows, method = by_slices(schedd, counted, total), "sliced"
+    rows = by_key(schedd, factory, glidein) if keyed else None
+    method = "keyed"
+    if rows is None:
+        rows, method = by_columns(schedd, counted, [n for n in GROUPING if files or n != "GlideinEntrySubmitFile"])
     # most pilots fail the first half, which is evaluated first
     odd = f"(JobStatus == 5 || (time() - EnteredCurrentStatus) > {min_age})" if stale else "JobStatus == 5"
     exceptions: list[dict[str, Any]] = []
     if stale or any(r.get("JobStatus") == 5 for r in rows):
         exceptions = htc.query_jobs(schedd, f"{odd} && {counted}", EXCEPTION)
     return {"groups": rows, "exceptions": exceptions, "method": method}
+
+
+def by_key(schedd: ScheddAddress, factory: str, glidein: str) -> list[dict[str, Any]] | None:
+    """Rows by GlideinCountKey over the whole queue; None if any job there has none."""
+    total = int(htc.summary_jobs(schedd, "true").get("Jobs", 0))
+    rows = htc.group_jobs(schedd, "true", [countkey.NAME, "JobStatus", "GridJobStatus"]) if total else []
+    if not _agree(rows, total):
+        return None
+    found = []
+    for row in rows:
+        fields = countkey.fields_of(row.pop(countkey.NAME, None))
+        if fields is None:
+            return None
+        if (fields["GlideinFactory"], fields["GlideinName"]) == (factory, glidein):
+            found.append({**fields, **row})
+    return found
+
+
+def by_columns(schedd: ScheddAddress, counted: str, columns: list[str]) -> tuple[list[dict[str, Any]], str]:
+    """Rows by the attributes themselves, and the method that gave them."""
+    total = int(htc.summary_jobs(schedd, counted).get("Jobs", 0))
+    rows = htc.group_jobs(schedd, counted, ["GlideinFactory", "GlideinName", *columns]) if total else []
+    return (rows, "grouped") if _agree(rows, total) else (by_slices(schedd, counted, total), "sliced")
+
+
+def _agree(rows: list[dict[str, Any]], total: int) -> bool:
+    """Whether grouped counts are those of the schedd's summary, but for what came or went meanwhile (decision 2)."""
+    return abs(sum(int(r.get("JobCount", 0)) for r in rows) - total) <= max(SLACK_JOBS, SLACK_SHARE * total)
 
 
 def by_slices(schedd: ScheddAddress, constraint: str, total: int, size: int = SLICE) -> list[dict[str, Any]]:

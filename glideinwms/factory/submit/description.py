@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from glideinwms.factory import countkey
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy, SubEntry
 from glideinwms.factory.snapshot import Request
 from glideinwms.factory.submit import cloud
@@ -189,6 +190,7 @@ def _attributes(order: Order) -> Description:
         "GlideinStageGeneration": p.generation,
         "fename": r.username,
     }
+    text[countkey.NAME] = countkey.key_of(text)
     if proxy_url := order.sub.proxy_url or e.proxy_url:
         text["GlideinProxyURL"] = proxy_url
     if (token := r.files.get("scitoken")) and order.gridtype not in cloud.KINDS:

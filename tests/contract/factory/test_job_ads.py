@@ -59,6 +59,7 @@ def common(base: Path) -> dict[str, str]:
         "GlideinSecurityClass": "frontend", "GlideinWebBase": "http://f/stage", "GlideinLogNr": "20261124",
         "GlideinWorkDir": ".", "GlideinSlotsLayout": "fixed", "GlideinSubmitId": "uuid",
         "GlideinStageGeneration": "g1", "fename": "feuser", "WhenToTransferOutput": "ON_EXIT",
+        "GlideinCountKey": "fact|inst|A|fe.main|fe:frontend|frontend|TOKENIDX|entry_A/job.condor",
     }  # fmt: skip
     bare = {
         "JobUniverse": "9", "JobNotification": "0", "StreamOut": "false", "StreamErr": "false", "Owner": "undefined",

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from glideinwms.demo.grid import Grid
-from glideinwms.factory import act
+from glideinwms.factory import act, countkey
 from glideinwms.factory.collect import queue_of
 from glideinwms.factory.decide.states import count
 from glideinwms.factory.plan import QUEUED, RUNNING, WAIT
-from glideinwms.lib.htc import ScheddAddress
+from glideinwms.lib.htc import ScheddAddress, quoted
 from glideinwms.lib.readers import Call, ReaderPool
 
 pytestmark = pytest.mark.condor
@@ -44,8 +44,8 @@ class Queue:
         assert isinstance(made, list)
         return int(made[0][0])
 
-    def read(self, min_age: int = 100) -> dict[str, object]:
-        found = self.ask("glideinwms.factory.fold:read_queue", factory="f", glidein="i", min_age=min_age)
+    def read(self, min_age: int = 100, **more: object) -> dict[str, object]:
+        found = self.ask("glideinwms.factory.fold:read_queue", factory="f", glidein="i", min_age=min_age, **more)
         assert isinstance(found, dict)
         return found
 
@@ -74,6 +74,29 @@ def test_counts_and_exceptions(queue: Queue) -> None:
     assert count(seen.groups).held == 50
     assert len(seen.exceptions) == 50 and all(p.hold_code is not None and p.timed for p in seen.exceptions)
     assert {p.submit_file for p in seen.exceptions} == {"job.condor"}
+
+
+def test_counts_by_key(queue: Queue) -> None:
+    """The same rows as by the attributes, for text of any kind; another Factory's jobs are left out."""
+    odd = 'CN=Jo "x" |%41'
+    for entry, more in (("A", {}), ("B", {"GlideinCredentialIdentifier": odd}), ("C", {"GlideinFactory": "another"})):
+        fields = {
+            "GlideinFactory": "f", "GlideinName": "i", "GlideinEntryName": entry, "GlideinClient": "fe.main",
+            "GlideinFrontendName": "fe:frontend", "GlideinSecurityClass": "frontend",
+            "GlideinCredentialIdentifier": "CRED", "GlideinEntrySubmitFile": "entry_A/job.condor", **more,
+        }  # fmt: skip
+        text = {**fields, countkey.NAME: countkey.key_of(fields)}
+        queue.put(11, **{f"My.{k}": quoted(v) for k, v in text.items()})
+    found = queue.read()
+    assert found["method"] == "keyed"
+    seen = queue_of(found).groups
+    assert {(g.entry, g.credential, g.count) for g in seen} == {("A", "CRED", 11), ("B", odd, 11)}
+    columns = queue_of(queue.read(keyed=False))
+    assert sorted(map(str, columns.groups)) == sorted(map(str, seen))
+    queue.put(30)
+    again = queue.read()
+    assert again["method"] == "grouped", "pilots without a key are in the queue"
+    assert sum(g.count for g in queue_of(again).groups) == 52
 
 
 def test_slices_count_the_same(queue: Queue) -> None:
