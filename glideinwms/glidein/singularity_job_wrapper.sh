@@ -77,8 +77,7 @@ gwms_fallback() {
 gwms_equip() {
     mkdir -p .gwms_aux && cp "$gwms_top/main/singularity_lib.sh" .gwms_aux/ && cp "$0" .gwms-user-job-wrapper.sh &&
         cp -r "$gwms_top/.gwms.d" . && chmod -R u+w .gwms.d || return 1
-    # shellcheck disable=SC2046
-    cp $(sed -n 's/^[A-Z0-9_]*_SOURCE //p' "$gwms_top/glidein_config") .gwms.d/lib/
+    sed -n 's/^[A-Z0-9_]*_SOURCE //p' "$gwms_top/glidein_config" | while read -r argument; do cp "$argument" .gwms.d/lib/; done
     sed -e '/^[^ ]*\(TOKEN\|PASSW\|SECRET\|PRIVATE\)/Id' -e 's|^\([A-Z0-9_]*_SOURCE\) .*/|\1 /srv/.gwms.d/lib/|' \
         "$gwms_top/glidein_config" > .gwms.d/glidein_config
 }

@@ -89,6 +89,7 @@ lines unset" ]
 @test "before jobs: sources and executables in the order of the lists; one for containers goes through the wrapper" {
     local top=$BATS_TEST_TMPDIR/top shell
     mkdir -p "$top/.gwms.d/exec/prejob" "$top/job"
+    : > "$top/glidein_config"
     cd "$top/.gwms.d/exec/prejob"
     echo 'export SEEN="$SEEN ${0##*/}:$2:$PWD"; cd /' > 0001_client_group_a.sh
     printf '#!/bin/sh\necho "$1 $2" > "$EVIDENCE/ran"\ncat\nexit 4\n' > 0002_main_b
