@@ -134,8 +134,9 @@ def _entry(name: str, row: dict[str, Any], refused: set[str]) -> Iterator[Findin
     for code in row.get("reasons", {}):
         if code in refused or code in TOLD_APART:
             continue
-        if code == Reason.ENTRY_THROTTLED:
-            text = "throttled: too many of its last pilots failed"
+        if code in (Reason.ENTRY_THROTTLED, Reason.CLIENT_THROTTLED):
+            whose = "its last pilots" if code == Reason.ENTRY_THROTTLED else "the last pilots of a Frontend's group"
+            text = f"throttled: too many of {whose} failed"
             yield Finding(Rank.ENTRY, "factory", text, (name,), f"gwms pilot report {name}")
         elif code not in FLOWS:
             what = "nothing submitted" if short else "less submitted"

@@ -16,7 +16,7 @@ from glideinwms.creation.placement import place_factory
 from glideinwms.creation.points import after_all
 from glideinwms.creation.problems import InvalidConfig, Problems
 from glideinwms.creation.stagefiles import GLIDEIN, Pilot, Tables, expanded, gridmap, load_pilot, user_items
-from glideinwms.factory.policy import SCHEMA, EntryPolicy, FactoryPolicy, FrontendTrust, Retention, StageTriple
+from glideinwms.factory.policy import SCHEMA, EntryPolicy, FactoryPolicy, FrontendTrust, Guard, Retention, StageTriple
 from glideinwms.lib.stage.blobs import Blob
 from glideinwms.lib.stage.tree import Tree, build
 
@@ -155,6 +155,7 @@ def _policy(
         advertise_tcp=factory.advertise_with_tcp,
         pilot_accounting=factory.advertise_pilot_accounting,
         recoverable_exitcodes=factory.recoverable_exitcodes,
+        guard=Guard(options.guard_pilots, options.guard_least, options.guard_share, options.guard_window),
         key_length=security.key_length,
         old_key_grace=security.reuse_oldkey_onstartup_gracetime,
         remove_old_cred_age=security.remove_old_cred_age * 86400.0,

@@ -1,17 +1,15 @@
-"""Whether an entry's recent pilots did their work, and how many it may get if not: the black-hole guard. Pure."""
+"""Whether recent pilots did their work, and how many may follow if not: the black-hole guard of an entry, and of each
+client there. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from glideinwms.factory.policy import Guard
 from glideinwms.factory.snapshot import Health
 
-WINDOW = 4 * 3600.0
-LAST = 20
-ENOUGH = 5
-FAILING = 0.5
 SHORT = 60
 
 
@@ -24,22 +22,42 @@ class Outcome:
     cause: str = ""
 
 
-def judge(entry: str, outcomes: Iterable[Outcome], max_submit: int, now: float) -> Health:
-    """The last pilots of each client in the window. An entry is as good as its best client, so that one Frontend's
-    broken script does not stop the others; with half of them failing it gets less, down to one a cycle, which is also
-    how it recovers: good pilots replace bad ones among the last."""
+def judge(
+    entry: str, outcomes: Iterable[Outcome], max_submit: int, now: float, guard: Guard | None = None
+) -> tuple[Health, ...]:
+    """The entry first, then each client that fares worse there and fails.
+
+    The last pilots of each client in the window count. An entry is as good as its best client, so that one Frontend's
+    broken script does not stop the others; that Frontend alone gets less. With half of the pilots failing fewer follow,
+    down to one a cycle, which is also how an entry recovers: good pilots replace bad ones among the last."""
+    guard = guard or Guard()
     last: dict[str, list[Outcome]] = defaultdict(list)
     for o in sorted(outcomes, key=lambda o: -o.ended):
-        if now - o.ended < WINDOW and len(last[o.client]) < LAST:
+        if now - o.ended < guard.window and len(last[o.client]) < guard.pilots:
             last[o.client].append(o)
     everyone = [o for found in last.values() for o in found]
-    causes = Counter(o.cause for o in everyone if o.cause)
+    judged = {client: found for client, found in last.items() if len(found) >= guard.least}
+    best = min(map(_share, judged.values()), default=_share(everyone))
+    rows = [_health(entry, "", everyone, best, max_submit, guard)]
+    for client, found in sorted(judged.items()):
+        if _share(found) > best:
+            rows.append(_health(entry, client, found, _share(found), max_submit, guard))
+    return (rows[0], *(r for r in rows[1:] if r.cap is not None))
+
+
+def _share(outcomes: Sequence[Outcome]) -> float:
+    return sum(1 for o in outcomes if o.cause) / len(outcomes) if outcomes else 0.0
+
+
+def _health(
+    entry: str, client: str, seen: Sequence[Outcome], share: float, max_submit: int, guard: Guard
+) -> Health:  # fmt: skip
+    causes = Counter(o.cause for o in seen if o.cause)
     failed = sum(causes.values())
-    groups = [found for found in last.values() if len(found) >= ENOUGH] or [everyone]
-    share = min(sum(1 for o in g if o.cause) / len(g) for g in groups) if everyone else 0.0
-    if len(everyone) < ENOUGH or share < FAILING:
-        return Health(entry, len(everyone), failed)
+    if len(seen) < guard.least or share < guard.share or not failed:
+        return Health(entry, len(seen), failed, client=client)
     cap = max(1, int(max_submit * (1 - share) ** 2))
     [(worst, n)] = causes.most_common(1)
-    text = f"{failed} of the last {len(everyone)} pilots failed, {n} with: {worst}"
-    return Health(entry, len(everyone), failed, cap, text)
+    whose = f" of {client}" if client else ""
+    text = f"{failed} of the last {len(seen)} pilots{whose} failed, {n} with: {worst}"
+    return Health(entry, len(seen), failed, cap, text, client)

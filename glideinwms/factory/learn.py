@@ -16,7 +16,7 @@ from pathlib import Path
 
 from glideinwms.factory.eventlog import ABORTED, EXECUTE, SUBMIT, TERMINATED, Clock, Event, Position, read_new
 from glideinwms.factory.finished import Finished, described
-from glideinwms.factory.health import LAST, WINDOW, judge
+from glideinwms.factory.health import judge
 from glideinwms.factory.learndb import LearnDb
 from glideinwms.factory.pilotlog import facts, tail
 from glideinwms.factory.policy import FactoryPolicy
@@ -55,7 +55,7 @@ class Learner:
         self.live, self.over = self.db.logs()
         self.sizes: dict[str, tuple[int, int]] = {}
         self.scanned: dict[str, int] = {}
-        self.known: dict[str, Health] = {}
+        self.known: dict[str, tuple[Health, ...]] = {}
         self.changed: set[str] = set()
         self.first, self.tidied = True, 0.0
         self.log = log.get("learn")
@@ -76,7 +76,7 @@ class Learner:
             self.live, self.over = self.db.logs()
             self.sizes.clear()
             self.scanned.clear()
-        return tuple(self.known[e.name] for e in policy.entries if e.name in self.known)
+        return tuple(h for e in policy.entries for h in self.known.get(e.name, ()))
 
     def followed(self) -> set[str]:
         """Logs that are still needed: no clean-up may take them."""
@@ -168,18 +168,20 @@ class Learner:
 
     def _judge(self, policy: FactoryPolicy, now: float) -> None:
         """Entries where a pilot ended, and those throttled, whose evidence grows old."""
-        names = {n for n, h in self.known.items() if h.cap is not None} | self.changed
+        guard = policy.guard
+        names = {n for n, found in self.known.items() if _throttled(found)} | self.changed
         if self.first:
-            names |= set(self.db.entries(now - WINDOW))
+            names |= set(self.db.entries(now - guard.window))
         self.first, self.changed = False, set()
         for entry in (e for e in policy.entries if e.name in names):
-            was = self.known.get(entry.name)
-            outcomes = self.db.outcomes(entry.name, now - WINDOW, LAST * 20)
-            found = self.known[entry.name] = judge(entry.name, outcomes, entry.submit_max_per_cycle, now)
-            if (found.cap is None) != (was is None or was.cap is None):
-                self.log.warning(
-                    "entry throttled" if found.cap else "entry recovered", entry=entry.name, why=found.text
-                )
+            was = _throttled(self.known.get(entry.name, ()))
+            outcomes = self.db.outcomes(entry.name, now - guard.window, guard.pilots * 20)
+            self.known[entry.name] = judge(entry.name, outcomes, entry.submit_max_per_cycle, now, guard)
+            found = _throttled(self.known[entry.name])
+            for client in found.keys() - was.keys():
+                self.log.warning("entry throttled", entry=entry.name, client=client, why=found[client])
+            for client in was.keys() - found.keys():
+                self.log.warning("entry recovered", entry=entry.name, client=client)
 
     def _tidy(self, now: float) -> None:
         """Forget what is over: pilots of long ago, logs that are gone, quiet logs without pilots."""
@@ -197,6 +199,11 @@ class Learner:
                 self.db.over(number)
                 self.over.add(path)
                 del self.live[path], self.sizes[path]
+
+
+def _throttled(health: Iterable[Health]) -> dict[str, str]:
+    """Client ("": the whole entry) -> why it gets less."""
+    return {h.client: h.text for h in health if h.cap is not None}
 
 
 def _directories(base: Path, glidein: str) -> Iterator[os.DirEntry[str]]:

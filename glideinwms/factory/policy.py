@@ -107,6 +107,17 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class Guard:
+    """The black-hole guard: of a client's last `pilots` at an entry that ended within `window` seconds, `least` tell
+    something; with a `share` of them failing fewer are submitted. No pilots: no guard."""
+
+    pilots: int = 20
+    least: int = 5
+    share: float = 0.5
+    window: float = 4 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
 class FactoryPolicy:
     """Everything the daemon needs that is not in HTCondor's configuration. Paths absolute, times in seconds."""
 
@@ -143,3 +154,4 @@ class FactoryPolicy:
     restart_attempts: int = 3
     restart_interval: int = 1800
     keep_generations: float = 14 * 86400.0
+    guard: Guard = field(default_factory=Guard)

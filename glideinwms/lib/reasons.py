@@ -61,6 +61,7 @@ class Reason(StrEnum):
     FACTORY_DOWNTIME = "FactoryDowntime"
     CLASS_DOWNTIME = "SecurityClassDowntime"
     ENTRY_THROTTLED = "EntryFailing"
+    CLIENT_THROTTLED = "ClientFailing"
 
     # A request that is refused (protocol 2.4, 3.5, 4.3)
     BAD_NAME = "UnsafeName"

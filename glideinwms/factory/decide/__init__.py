@@ -9,7 +9,7 @@ from glideinwms.factory.decide.cycle import EntryCycle, EntryInput
 from glideinwms.factory.decide.sanitise import recoverable_codes
 from glideinwms.factory.plan import Plan
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
-from glideinwms.factory.snapshot import Pilot, PilotGroup, Queue, Request, Snapshot
+from glideinwms.factory.snapshot import Health, Pilot, PilotGroup, Queue, Request, Snapshot
 from glideinwms.lib import downtimes
 from glideinwms.lib.reasons import Reason, Refusal
 
@@ -60,7 +60,9 @@ class _Table:
                 self.pilots[pilot.entry].append(pilot)
         for request in snapshot.requests.value or ():
             self.requests[request.entry].append(request)
-        self.health = {h.entry: h for h in snapshot.health}
+        self.health: dict[str, list[Health]] = defaultdict(list)
+        for health in snapshot.health:
+            self.health[health.entry].append(health)
 
     def of(self, entry: EntryPolicy, now: float) -> EntryInput:
         lines = self.snapshot.downtimes
@@ -75,7 +77,7 @@ class _Table:
             frozenset(k for k, f, c in split if downtimes.class_down(lines, now, entry.name, f, c)),
             self.codes,
             self.snapshot.rail,
-            self.health.get(entry.name),
+            self.health[entry.name],
             frozen=self._frozen(entry),
         )
 

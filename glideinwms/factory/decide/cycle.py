@@ -35,7 +35,7 @@ class EntryInput:
     class_down: frozenset[str] = frozenset()
     codes: Codes = field(default_factory=dict)
     rail: Rail = field(default_factory=Rail)
-    health: Health | None = None
+    health: Sequence[Health] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
     frozen: str = ""
 
@@ -58,7 +58,8 @@ class EntryCycle:
         self.counts = count(given.queue.groups)
         self.limits = self.totals.triggered(strict=strict)
         self.rail = RunningRail(self.entry.name, self.counts.running, given.rail, now)
-        self.throttle = given.health.cap if given.health else None
+        self.throttled = {h.client: h for h in given.health}
+        self.caps = {h.client: h.cap for h in given.health if h.cap is not None}
         self.leaked_down = False
 
     def plan(self) -> EntryPlan:
@@ -139,18 +140,20 @@ class EntryCycle:
 
     def _submit(self, row: RequestPlan, request: Request, key: str, need: int) -> RequestPlan:
         clips = list(row.clips)
-        if self.throttle is not None and need > self.throttle:
-            text = self.given.health.text if self.given.health else ""
-            clips.append(Clip(Reason.ENTRY_THROTTLED, need, self.throttle, None, self.throttle, text))
-            need = self.throttle
+        guards = [name for name in ("", request.client) if name in self.caps]
+        for name in guards:
+            cap, reason = self.caps[name], Reason.CLIENT_THROTTLED if name else Reason.ENTRY_THROTTLED
+            if need > cap:
+                clips.append(Clip(reason, need, cap, None, cap, self.throttled[name].text))
+                need = cap
         placements = self._deal(request, need)
         placed = sum(p.n for p in placements)
         if placed < need:
             clips.append(Clip(Reason.FACTORY_TOTAL_PER_ENTRY, need, placed, detail="no CE of the entry set has room"))
         if not self.strict:
             self.totals.add(key, placed)
-            if self.throttle is not None:
-                self.throttle -= placed
+            for name in guards:
+                self.caps[name] -= placed
         work = need if self.strict else placed
         return replace(row, planned=need, placements=placements, clips=tuple(clips), work=work)
 

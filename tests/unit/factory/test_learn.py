@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from glideinwms.factory import learn, pilotlog
-from glideinwms.factory.health import ENOUGH, WINDOW, Outcome, judge
+from glideinwms.factory.health import Outcome, judge
 from glideinwms.factory.learn import KEEP, OUTPUT_WAIT, QUIET, TIDY, Learner, Place
+from glideinwms.factory.policy import Guard
 from tests.support import golden
 from tests.unit.factory.makes import entry, policy
 
 NOW = 1_800_000_000.0
+GUARD = Guard()
 GOOD, BAD = golden.text("pilot-output/job.4711.0.out"), golden.text("pilot-output/job.4711.1.out")
 TEXT = {
     0: "Job submitted from host: <10.0.0.1:9618>",
@@ -129,7 +131,7 @@ def test_old_evidence_does_not_throttle_for_ever(base: Path) -> None:
     for i in range(10):
         site.pilot(100 + i, NOW - 100, BAD)
     assert mine.update(p, NOW)[0].cap == 1
-    assert mine.update(p, NOW + WINDOW)[0].cap is None
+    assert mine.update(p, NOW + GUARD.window)[0].cap is None
 
 
 def test_removed_pilots_and_lost_outputs_are_no_failures(base: Path) -> None:
@@ -142,18 +144,35 @@ def test_removed_pilots_and_lost_outputs_are_no_failures(base: Path) -> None:
     assert [h.cap for h in mine.update(p, NOW)] in ([], [None])
 
 
+BAD_CLIENT = [Outcome("fe.bad", NOW - i, "validation failed in client/x.sh") for i in range(20)]
+GOOD_CLIENT = [Outcome("fe.good", NOW - i) for i in range(GUARD.least)]
+
+
+def caps(outcomes: list[Outcome], guard: Guard = GUARD) -> dict[str, int | None]:
+    return {h.client: h.cap for h in judge("A", outcomes, 100, NOW, guard)}
+
+
 def test_one_frontends_broken_script_does_not_stop_the_others() -> None:
-    bad = [Outcome("fe.bad", NOW - i, "validation failed in client/x.sh") for i in range(20)]
-    good = [Outcome("fe.good", NOW - i) for i in range(ENOUGH)]
-    assert judge("A", bad, 100, NOW).cap == 1
-    assert judge("A", bad + good, 100, NOW).cap is None
-    assert judge("A", bad[: ENOUGH - 1], 100, NOW).cap is None, "too few to tell"
+    assert caps(BAD_CLIENT) == {"": 1}
+    assert caps(BAD_CLIENT + GOOD_CLIENT) == {"": None, "fe.bad": 1}
+    assert "of fe.bad failed, 20 with: validation" in judge("A", BAD_CLIENT + GOOD_CLIENT, 100, NOW)[1].text
+    assert caps(BAD_CLIENT[: GUARD.least - 1]) == {"": None}, "too few to tell"
+    half = [Outcome("fe.half", NOW - i, "x" if i % 2 else "") for i in range(20)]
+    assert caps(BAD_CLIENT + half) == {"": 25, "fe.bad": 1}
+
+
+def test_the_guard_is_as_configured() -> None:
+    assert caps(BAD_CLIENT, Guard(pilots=0)) == {"": None}
+    assert caps(BAD_CLIENT[:4], Guard(least=4)) == {"": 1}
+    assert caps([replace(o, ended=NOW - 50) for o in BAD_CLIENT], Guard(window=40)) == {"": None}
+    third = [Outcome("c", NOW - i, "" if i % 3 else "x") for i in range(18)]
+    assert caps(third) == {"": None} and caps(third, Guard(share=0.3)) == {"": 44}
 
 
 @pytest.mark.parametrize("share", range(0, 21))
 def test_the_more_fail_the_fewer_are_sent_but_always_one(share: int) -> None:
     def cap(n: int) -> float:
-        found = judge("A", [Outcome("c", NOW, "x" if i < n else "") for i in range(20)], 100, NOW).cap
+        found = caps([Outcome("c", NOW, "x" if i < n else "") for i in range(20)])[""]
         return float("inf") if found is None else found
 
     assert 1 <= cap(share) <= (cap(share - 1) if share else float("inf"))
