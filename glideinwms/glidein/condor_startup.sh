@@ -47,6 +47,14 @@ write_wrapper() {
     chmod 0755 "$work_dir/condor_job_wrapper.sh"
 }
 
+# HTCondor looks for what sshd needs (condor_ssh_to_job) in the directory of its other libraries; some distributions have it
+# one above.
+join_libraries() {
+    local lib=${cfg[CONDOR_DIR]}/lib
+    [ -d "$lib/condor" ] && [ -e "$lib/libgetpwnam.so" ] && [ ! -e "$lib/condor/libgetpwnam.so" ] || return 0
+    ln -s ../libgetpwnam.so "$lib/condor/"
+}
+
 # Order group, client, entry, main: a later line of HTCondor's configuration replaces an earlier one.
 write_condor_config() {
     local vars methods=IDTOKENS missing="" wrong=""
@@ -143,6 +151,7 @@ print_logs() {
 trap '' HUP
 trap stop_master TERM INT QUIT
 clean_environment
+join_libraries
 write_wrapper
 write_condor_config
 if [ "${cfg[DEBUG_MODE]}" != 0 ]; then

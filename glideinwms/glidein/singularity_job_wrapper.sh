@@ -1,5 +1,5 @@
-# Starts the job inside a container, for pilots where HTCondor does not: part of the job wrapper. Outside it prepares
-# the job's directory and replaces itself by the runtime, which runs the whole wrapper again inside, at /srv.
+# The way into the container: part of the job wrapper. Outside it prepares the job's directory and replaces itself by the
+# runtime, which runs the whole wrapper again inside, at /srv. Where HTCondor starts containers, its command is completed.
 # shellcheck shell=dash
 
 # gwms_error TEXT: HTCondor puts the job back; the slot waits so as not to eat the queue.
@@ -92,12 +92,42 @@ paths_inside() {
     done
 }
 
-gwms_enter() {
-    local options clear binds nv="" argument count=$# more
+# gwms_pass NAME VALUE: into the container's environment, a clean one too.
+gwms_pass() {
+    export "$1=$2" "SINGULARITYENV_$1=$2" "APPTAINERENV_$1=$2"
+}
+
+# gwms_prepare: the environment as GLIDEIN_CONTAINER_ENV says; sets gwms_clean to --cleanenv where it is to be empty.
+gwms_prepare() {
+    local options name
     options=$(env_options "$(gwms_config GLIDEIN_CONTAINER_ENV)")
-    clear=$(gwms_config GLIDEIN_CONTAINER_ENV_CLEARLIST | tr , ' ')
-    more="$(gwms_config GWMS_CONTAINER_OPTIONS) $(gwms_config GLIDEIN_SINGULARITY_OPTS)"
-    case ,$options, in *,clearpaths,* | *,clearall,*) clear="PATH LD_LIBRARY_PATH PYTHONPATH LD_PRELOAD $clear" ;; esac
+    gwms_cleared=$(gwms_config GLIDEIN_CONTAINER_ENV_CLEARLIST | tr , ' ')
+    case ,$options, in
+    *,clearpaths,* | *,clearall,*) gwms_cleared="PATH LD_LIBRARY_PATH PYTHONPATH LD_PRELOAD $gwms_cleared" ;;
+    esac
+    export GWMS_SUBDIR=.gwms.d GWMS_AUX_SUBDIR=.gwms_aux
+    export APPTAINER_WORKDIR="$gwms_top/tmp/singularity-work.$$" SINGULARITY_WORKDIR="$gwms_top/tmp/singularity-work.$$"
+    mkdir -p "$APPTAINER_WORKDIR"
+    gwms_clean=""
+    case " $gwms_options $options " in
+    *--cleanenv* | *clearall*)
+        gwms_clean=--cleanenv
+        [ "$gwms_launch" != native ] || env_unpass
+        env_preserve "$options"
+        ;;
+    esac
+    GWMS_OUTSIDE=$(outside_aliases)
+    gwms_pass GWMS_OUTSIDE "$GWMS_OUTSIDE"
+    gwms_pass GWMS_SINGULARITY_REEXEC 1
+    env_clear "$gwms_cleared"
+    [ "$gwms_launch" != native ] || for name in $gwms_cleared; do
+        unset "SINGULARITYENV_$name" "APPTAINERENV_$name"
+    done
+    export PATH=/usr/bin:/bin
+}
+
+gwms_enter() {
+    local binds nv="" argument count=$#
     case $(ad_value "$_CONDOR_MACHINE_AD" GPUs)/$(ad_value "$_CONDOR_JOB_AD" GPU_USE) in
     [1-9]*/* | */1) nv=--nv ;;
     esac
@@ -108,22 +138,7 @@ gwms_enter() {
     [ -z "$nv" ] || binds=$binds,/etc/OpenCL/vendors
     binds=$(binds_of "$(gwms_config GLIDEIN_SINGULARITY_BINDPATH)" "$(gwms_config GLIDEIN_SINGULARITY_BINDPATH_DEFAULT)" \
         "$GWMS_BINDS_DEFAULT" "$binds")
-    GWMS_OUTSIDE=$(outside_aliases)
-    export GWMS_SINGULARITY_REEXEC=1 GWMS_OUTSIDE GWMS_SUBDIR=.gwms.d GWMS_AUX_SUBDIR=.gwms_aux
-    export APPTAINER_WORKDIR="$gwms_top/tmp/singularity-work.$$" SINGULARITY_WORKDIR="$gwms_top/tmp/singularity-work.$$"
-    mkdir -p "$APPTAINER_WORKDIR"
-    case " $more $options " in
-    *--cleanenv* | *clearall*)
-        more="$more --cleanenv"
-        env_preserve "$options"
-        for argument in GWMS_SINGULARITY_REEXEC GWMS_OUTSIDE; do
-            eval "export SINGULARITYENV_$argument=\"\$$argument\" APPTAINERENV_$argument=\"\$$argument\""
-        done
-        ;;
-    esac
-    gwms_cleared=$clear
-    env_clear "$clear"
-    export PATH=/usr/bin:/bin
+    gwms_prepare
     while [ "$count" -gt 0 ]; do
         argument=$(path_inside "$1" "$GWMS_OUTSIDE")
         shift
@@ -132,20 +147,74 @@ gwms_enter() {
     done
     # shellcheck disable=SC2046,SC2086
     exec "$gwms_runtime" $(gwms_config GLIDEIN_SINGULARITY_GLOBAL_OPTS) exec --home "$PWD:/srv" --pwd /srv --ipc --contain \
-        $more $nv ${binds:+--bind "$binds"} "$GWMS_SINGULARITY_IMAGE" /bin/sh /srv/.gwms-user-job-wrapper.sh "$@"
+        $gwms_options $gwms_clean $nv ${binds:+--bind "$binds"} "$GWMS_SINGULARITY_IMAGE" /bin/sh /srv/.gwms-user-job-wrapper.sh "$@"
+}
+
+# gwms_complete RUNTIME WORDS...: HTCondor's command, with the wrapper in front of the job. The image comes behind the
+# second --pwd, which our configuration has as the last of its own words, and what HTCondor may add for GPUs.
+gwms_complete() {
+    local word state=0 count=$#
+    while [ "$count" -gt 0 ]; do
+        word=$1 count=$((count - 1))
+        shift
+        case $state/$word in
+        0/--pwd) state=1 ;;
+        1/--pwd) state=2 ;;
+        2/*) state=3 ;;
+        3/-*) ;;
+        3/*)
+            gwms_pass GWMS_SINGULARITY_IMAGE_HUMAN "$word"
+            word=$(cvmfs_resolve "$word")
+            gwms_pass GWMS_SINGULARITY_IMAGE "$word"
+            # shellcheck disable=SC2086
+            set -- "$@" --home "$PWD:/srv" $gwms_clean "$word" /bin/sh
+            word=/srv/.gwms-user-job-wrapper.sh state=4
+            ;;
+        4/*)
+            # the job's program, as HTCondor calls it inside
+            state=5
+            ;;
+        5/*) word=$(path_inside "$word" "$GWMS_OUTSIDE") ;;
+        esac
+        set -- "$@" "$word"
+    done
+    word=$1
+    shift
+    # shellcheck disable=SC2046
+    set -- "$word" $(gwms_config GLIDEIN_SINGULARITY_GLOBAL_OPTS) "$@"
+    [ "$state" -ge 4 ] || gwms_error "the command of HTCondor for the container is not understood: $*"
+    exec "$@"
+}
+
+# HTCondor starts the container, if the job has one.
+gwms_native() {
+    [ "$1" = "$gwms_runtime" ] || return 0
+    gwms_own=$(ad_value "$_CONDOR_JOB_AD" SingularityImage)
+    if [ -n "$gwms_own" ] && ! is_uri "$gwms_own" && ! image_check "$gwms_own" any; then
+        gwms_error "there is no usable image for this job: $gwms_own"
+    fi
+    gwms_equip || gwms_error "the job's directory cannot be prepared for a container"
+    gwms_prepare
+    gwms_complete "$@"
 }
 
 # Outside: into the container, or a reason why not.
 gwms_outside() {
+    # a session of condor_ssh_to_job finds its own way in
+    case $* in *"/.condor_ssh_to_job_"*/sshd_config) return 0 ;; esac
     gwms_top=${0%/*}
     gwms_decision=$(gwms_config GWMS_SINGULARITY_STATUS)
     gwms_runtime=$(gwms_config GWMS_SINGULARITY_PATH)
+    gwms_options="$(gwms_config GWMS_CONTAINER_OPTIONS) $(gwms_config GLIDEIN_SINGULARITY_OPTS)"
+    gwms_launch=$(gwms_config GWMS_CONTAINER_LAUNCH)
     gwms_cleared=""
     # shellcheck disable=SC1091
     . "$gwms_top/main/singularity_lib.sh"
     CVMFS_MOUNT_DIR=${CVMFS_MOUNT_DIR:-$(gwms_config CVMFS_MOUNT_DIR)}
     gwms_hold_cvmfs "$(ad_value "$_CONDOR_JOB_AD" CVMFSReposList)" || gwms_error "CVMFS of CVMFSReposList cannot be read on this node"
-    if ! gwms_image; then
+    if [ "$gwms_launch" = native ]; then
+        gwms_native "$@"
+    elif ! gwms_image; then
         gwms_fallback "there is no usable image for this job: ${gwms_own:-REQUIRED_OS $(ad_value "$_CONDOR_JOB_AD" REQUIRED_OS)}"
     elif ! [ -x "$gwms_runtime" ]; then
         gwms_fallback "there is no container runtime ${gwms_runtime:-on this node}"

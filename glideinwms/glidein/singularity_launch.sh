@@ -41,7 +41,7 @@ sort_wrappers() {
         fi
     done < "${cfg[WRAPPER_LIST]}"
     : > "${cfg[WRAPPER_LIST]}"
-    [ "$1" != wrapper ] || echo "$main_dir/singularity_job_wrapper.sh" >> "${cfg[WRAPPER_LIST]}"
+    case $1 in native | wrapper) echo "$main_dir/singularity_job_wrapper.sh" >> "${cfg[WRAPPER_LIST]}" ;; esac
     [ ${#kept[@]} = 0 ] || printf '%s\n' "${kept[@]}" >> "${cfg[WRAPPER_LIST]}"
 }
 
@@ -65,7 +65,14 @@ if [ -n "$vo_starts" ] && [ "$launch" != none ]; then
     launch=vo
     sort_wrappers "$launch"
 fi
-[ "$launch" != native ] || write_native "$decision" > "$work_dir/condor_config.d/00-gwms-containers.conf"
+case $launch in
+native | wrapper)
+    {
+        [ "$launch" = wrapper ] || write_native "$decision"
+        write_ssh
+    } > "$work_dir/condor_config.d/00-gwms-containers.conf"
+    ;;
+esac
 gconfig_add GWMS_CONTAINER_LAUNCH "$launch"
 echo "Containers: started by $launch" >&2
 "$error_gen" -ok singularity_launch.sh Container_launch "$launch"

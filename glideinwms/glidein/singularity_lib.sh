@@ -287,6 +287,14 @@ job_env_names() {
     sed -n 's/^Environment *= *"\(.*\)"$/ \1/p' "$_CONDOR_JOB_AD" | grep -o " [A-Za-z_][A-Za-z0-9_]*=" | tr -d ' ='
 }
 
+# env_unpass: nothing is handed into a container any more, what it was meant to be stays in the environment here.
+env_unpass() {
+    local name
+    for name in $(env | sed -n 's/^\(SINGULARITY\|APPTAINER\)ENV_\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1ENV_\2/p'); do
+        eval "[ -n \"\${${name#*ENV_}+x}\" ] || export ${name#*ENV_}=\"\$$name\"; unset $name"
+    done
+}
+
 # env_preserve OPTIONS: hand variables into a container that starts with a clean environment; sets env_preserved.
 env_preserve() {
     local name names="" value

@@ -241,7 +241,7 @@ EOF
     says out VO_Config
 }
 
-@test "in native mode HTCondor starts containers: its configuration, and no wrapper of ours" {
+@test "in native mode HTCondor starts containers: its configuration, and the wrapper completes its command" {
     containers
     param GLIDEIN_Container_Launch native
     param GLIDEIN_SINGULARITY_BINDPATH "/usr:/host_usr:ro"
@@ -249,9 +249,64 @@ EOF
     [ "$status" = 0 ]
     cd "$EVIDENCE"
     grep -qx "SINGULARITY = $MOCK" condor_config.d/00-gwms-containers.conf
-    grep -q '^SINGULARITY_BIND_EXPR = "/usr:/host_usr:ro ' condor_config.d/00-gwms-containers.conf
+    grep -q '^SINGULARITY_BIND_EXPR = .*"/usr:/host_usr:ro ' condor_config.d/00-gwms-containers.conf
     grep -q '^START = (\$(START)) &&' condor_config.d/00-gwms-containers.conf
-    ! grep -q gwms_outside condor_job_wrapper.sh || false
+    grep -qx 'SINGULARITY_USE_PID_NAMESPACES = True' condor_config.d/00-gwms-containers.conf
+    grep -q gwms_outside condor_job_wrapper.sh
+}
+
+# native COMMAND...: the same where HTCondor starts containers, in its words.
+native() {
+    mkdir -p "$BATS_TEST_TMPDIR/top"
+    printf '%s\n' "GWMS_CONTAINER_LAUNCH native" "GWMS_SINGULARITY_STATUS REQUIRED" "GWMS_SINGULARITY_PATH $MOCK" \
+        "GLIDEIN_SINGULARITY_GLOBAL_OPTS --debug" "${config[@]}" > "$BATS_TEST_TMPDIR/top/glidein_config"
+    local scratch=$BATS_TEST_TMPDIR/job
+    wrapped "$MOCK" -s exec -W "$scratch" --pwd /srv -B "$scratch:/srv" --home "$scratch" -C --pwd /srv "${gpu[@]}" \
+        "$home/images/nine" "$@"
+}
+
+@test "HTCondor's command for a container: the wrapper runs inside it, with its rules" {
+    local config=() gpu=(--nv)
+    job_ad=('Environment = "MINE=1"') job_env=(SINGULARITYENV_PATH=/none SINGULARITYENV_GLIDEIN_Site=S MINE=1 LD_PRELOAD=)
+    native sh -c 'echo "$PWD|$HOME|$1|${2}|$GLIDEIN_Site|$PATH"' --pwd "$BATS_TEST_TMPDIR/job/in put" "a  b"
+    [ "$status" = 0 ] || { echo "$output" && false; }
+    [ "$output" = "/srv|/srv|/srv/in put|a  b||/usr/bin:/bin:/srv/.gwms.d/bin" ] || { echo "$output" && false; }
+    grep -q -- "^--debug -s exec -W .* -C --pwd /srv --nv --home $job:/srv $home/images/nine /bin/sh /srv/.gwms-user-job-wrapper.sh sh -c" \
+        "$EVIDENCE/runtime.log"
+    grep -qx SINGULARITYENV_GLIDEIN_Site=S "$EVIDENCE/runtime.env"
+    ! grep -q '^[A-Z]*ENV_PATH=' "$EVIDENCE/runtime.env" || false
+    [ ! -e "$job/.gwms-user-job-wrapper.sh" ] && [ ! -e "$job/.gwms_aux" ]
+    config=("GLIDEIN_CONTAINER_ENV clear") gpu=()
+    native true
+    [ "$status" = 0 ] || { echo "$output" && false; }
+    grep -q -- "--home $job:/srv --cleanenv $home" "$EVIDENCE/runtime.log"
+    grep -qx APPTAINERENV_MINE=1 "$EVIDENCE/runtime.env"
+    ! grep -q ENV_GLIDEIN_Site "$EVIDENCE/runtime.env" || false
+}
+
+@test "HTCondor's command: what cannot work goes back with the reason, what is no container is left alone" {
+    local config=() gpu=()
+    job_ad=('SingularityImage = "/nonexistent"') job_env=()
+    native touch never
+    [ "$status" = 1 ] && grep -q "no usable image for this job: /nonexistent" "$job/.error"
+    job_ad=('CVMFSReposList = "no.such.repo"')
+    native touch never
+    [ "$status" = 1 ] && grep -q CVMFSReposList "$job/.error"
+    job_ad=()
+    wrapped "$MOCK" exec image touch never
+    [ "$status" = 1 ] && grep -q "is not understood" "$job/.error"
+    [ ! -e "$job/never" ]
+    wrapped sh -c 'touch ran; pwd'
+    [ "$output" = "$job" ] && [ -e "$job/ran" ]
+}
+
+@test "the sshd of condor_ssh_to_job stays outside" {
+    job_ad=() job_env=()
+    mkdir -p "$BATS_TEST_TMPDIR/job/.condor_ssh_to_job_1"
+    printf '#!/bin/sh\necho "sshd $* in $PWD"\n' > "$home/sshd"
+    chmod +x "$home/sshd"
+    wrapped "$home/sshd" -i -f "$BATS_TEST_TMPDIR/job/.condor_ssh_to_job_1/sshd_config"
+    [ "$output" = "sshd -i -f $job/.condor_ssh_to_job_1/sshd_config in $job" ] || { echo "$output" && false; }
 }
 
 @test "the job wrapper enters the container: directory, arguments, environment; nothing of the pilot stays behind" {
