@@ -26,9 +26,9 @@ def runtime() -> Path:
 
 @pytest.fixture
 def images(rig: Rig, runtime: Path) -> tuple[Path, Path]:
-    """Two directory images; their /etc/image says `one` and `two`."""
+    """Two directory images; their /etc/image says `one` and `two`, their /bin/sh is busybox's and dash."""
     made = [apptainer.busybox_image(runtime, rig.grid.base / f"image-{n}", n) for n in ("one", "two")]
-    return made[0], made[1]
+    return made[0], apptainer.with_dash(made[1])
 
 
 def start(rig: Rig, runtime: Path, image: Path, files: str = "", **attrs: str) -> Path:

@@ -95,3 +95,15 @@ def busybox_image(apptainer: Path, image: Path, mark: str) -> Path:
     for name in ("passwd", "group", "resolv.conf", "hosts", "localtime"):
         (image / "etc" / name).touch()
     return image
+
+
+def with_dash(image: Path) -> Path:
+    """The image, its /bin/sh the host's dash instead, with the libraries that this needs."""
+    libraries = subprocess.run(["ldd", "/bin/dash"], capture_output=True, text=True, check=True).stdout
+    for word in (w for w in libraries.split() if w.startswith("/")):
+        target = image / word.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(word, target)
+    (image / "bin/sh").unlink()
+    shutil.copy2("/bin/dash", image / "bin/sh")
+    return image
