@@ -138,6 +138,27 @@ def rm(
     say(work_dir, "remove", args, as_json)
 
 
+def stats(
+    entry: Annotated[list[str] | None, typer.Argument(metavar="[ENTRY]...", help="All by default.")] = None,
+    work_dir: WorkDir = DEFAULT,
+    hours: Annotated[float, typer.Option("--hours", help="Cycles of so lately, as far as they are kept.")] = 2.0,
+    sort: Annotated[str, typer.Option("--sort", help="By this column, the largest first; by name by default.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Averages over the recorded cycles: what was asked of each entry, what waited, ran, was held."""
+    from glideinwms.factory import queuestats, recorded
+
+    kept = recorded.plans(work_dir / "state", time.time() - 3600 * hours)
+    rows = [r for r in queuestats.table(kept) if not entry or r.entry in entry]
+    rows = output.sorted_by(rows, sort, queuestats.COLUMNS)
+    if as_json:
+        output.print_json(rows)
+        return
+    output.table([c.upper() for c in queuestats.COLUMNS], [
+        [r.entry, r.cycles, *(round(getattr(r, c), 1) for c in queuestats.COLUMNS[2:-1]), r.submitted] for r in rows
+    ])  # fmt: skip
+
+
 def log(
     entry: Name,
     work_dir: WorkDir = DEFAULT,

@@ -1,4 +1,4 @@
-"""Commands under the names that Factory operators know: manageFactoryDowntimes, entry_q, entry_rm, entry_ls.
+"""Commands under the names that Factory operators know: manageFactoryDowntimes, entry_q, entry_rm.
 
 The options are the deployed ones, with one dash; the work is done by `gwms downtime` and `gwms entry`.
 """
@@ -15,7 +15,8 @@ from glideinwms.cli.main import main as gwms
 DIR = os.environ.get("GWMS_FACTORY_DIR", "/var/lib/gwms-factory/work-dir")
 
 
-def _parser(prog: str, about: str) -> argparse.ArgumentParser:
+def old_parser(prog: str, about: str) -> argparse.ArgumentParser:
+    """A parser that knows -dir."""
     parser = argparse.ArgumentParser(prog=prog, description=about)
     parser.add_argument("-dir", dest="dir", default=DIR, help="the Factory's work directory")
     return parser
@@ -24,7 +25,7 @@ def _parser(prog: str, about: str) -> argparse.ArgumentParser:
 def manage_factory_downtimes(argv: Sequence[str] | None = None) -> None:
     """manageFactoryDowntimes -cmd add|down|up|check|vacuum [-entry E] [-frontend F] [-security C] [-start T] [-end T]
     [-delay [HHh][MMm][SSs]] [-comment TEXT]."""
-    parser = _parser("manageFactoryDowntimes", "Downtimes of a Factory (see gwms downtime).")
+    parser = old_parser("manageFactoryDowntimes", "Downtimes of a Factory (see gwms downtime).")
     parser.add_argument("-cmd", required=True, choices=("add", "down", "up", "check", "vacuum"))
     for name, default in (("entry", ""), ("frontend", "All"), ("security", "All"), ("start", "now"), ("end", "none")):
         parser.add_argument(f"-{name}", default=default)
@@ -58,7 +59,7 @@ def delay(text: str) -> int:
 
 def entry_q(argv: Sequence[str] | None = None) -> None:
     """entry_q ENTRY: the entry's pilots in the queue; -l lists entries, -printschedd the entry's schedd."""
-    parser = _parser("entry_q", "Pilots of an entry in the queue (see gwms entry q).")
+    parser = old_parser("entry_q", "Pilots of an entry in the queue (see gwms entry q).")
     parser.add_argument("entry", nargs="?", default="")
     parser.add_argument("-l", dest="list", action="store_true", help="list entries")
     parser.add_argument("-printschedd", action="store_true", help="print the entry's schedd only")
@@ -80,16 +81,8 @@ def entry_q(argv: Sequence[str] | None = None) -> None:
 
 def entry_rm(argv: Sequence[str] | None = None) -> None:
     """entry_rm ENTRY: remove all pilots of an entry, whatever their state."""
-    parser = _parser("entry_rm", "Remove every pilot of an entry (see gwms entry rm).")
+    parser = old_parser("entry_rm", "Remove every pilot of an entry (see gwms entry rm).")
     parser.add_argument("entry")
     a = parser.parse_args(argv)
     states = [w for s in ("wait", "queued", "running", "held") for w in ("--state", s)]
     gwms(["entry", "rm", a.entry, *states, "--work-dir", a.dir])
-
-
-def entry_ls(argv: Sequence[str] | None = None) -> None:
-    """entry_ls ENTRY: the entry's log files."""
-    parser = _parser("entry_ls", "Log files of an entry (see gwms entry log).")
-    parser.add_argument("entry")
-    a = parser.parse_args(argv)
-    gwms(["entry", "log", a.entry, "--lines", "0", "--work-dir", a.dir])

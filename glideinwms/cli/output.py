@@ -33,6 +33,13 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         print("  ".join(cells).rstrip())
 
 
+def sorted_by(rows: Sequence[Any], column: str, columns: Sequence[str]) -> list[Any]:
+    """Rows by one of their fields, the largest first; as they are without one."""
+    if column and column not in columns:
+        fail(f"there is no column {column}; one of {', '.join(columns)}")
+    return sorted(rows, key=lambda r: getattr(r, column), reverse=True) if column else list(rows)
+
+
 def ago(seconds: float) -> str:
     """An age for people: 42s, 7m, 3h, 5d."""
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):

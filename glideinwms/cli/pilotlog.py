@@ -104,12 +104,19 @@ def report(
     entry: Annotated[str, typer.Argument(metavar="[ENTRY]")] = "",
     work_dir: WorkDir = DEFAULT,
     hours: Annotated[float, typer.Option("--hours", help="Pilots that ended so lately.")] = 24.0,
+    client: Annotated[str, typer.Option("--client", help="Only of this Frontend, or ClientName.")] = "",
+    by: Annotated[str, typer.Option("--by", help="entry, client, or both: what a row is.")] = "both",
+    sort: Annotated[str, typer.Option("--sort", help="By this column, the largest first; by name by default.")] = "",
     as_json: Json = False,
 ) -> None:
     """What finished pilots did, by entry and Frontend: failures and their causes, jobs, where the time went."""
     from glideinwms.factory import report as reports
 
-    rows = reports.table(reports.read(work_dir / "state", time.time() - 3600 * hours, entry))
+    if by not in reports.BY:
+        output.fail(f"--by {by}: one of {', '.join(reports.BY)}")
+    pilots = reports.read(work_dir / "state", time.time() - 3600 * hours, entry)
+    mine = [p for p in pilots if client in ("", p.client, p.client.partition(".")[0])]
+    rows = output.sorted_by(reports.table(mine, by), sort, reports.SORTABLE)
     if as_json:
         output.print_json(rows)
         return
@@ -130,7 +137,7 @@ def _cat(prog: str, argv: Sequence[str] | None, name: str = "") -> None:
     a = parser.parse_args(argv)
     missing = False
     for file in a.file:
-        found = _sections(Path(file))
+        found = sections_of(Path(file))
         wanted = name or a.name
         chosen = [t for n, t in found.items() if _is(n, wanted, monitor=a.monitor)]
         missing |= not chosen
@@ -145,7 +152,8 @@ def _is(name: str, wanted: str, *, monitor: bool) -> bool:
     return name == wanted or name.startswith(f"{wanted}.")
 
 
-def _sections(path: Path) -> dict[str, str]:
+def sections_of(path: Path) -> dict[str, str]:
+    """The logs packed into a file, by name; ends the program if there is no such file."""
     from glideinwms.factory.pilotlog import MOST, sections, tail
 
     text = tail(path, MOST)
@@ -184,7 +192,7 @@ def cat_logs(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="cat_logs", description="All logs packed into a pilot's stderr.")
     parser.add_argument("file", nargs="+")
     for file in parser.parse_args(argv).file:
-        for name, text in _sections(Path(file)).items():
+        for name, text in sections_of(Path(file)).items():
             print(f"======== {name} ========\n{text}", end="")
 
 

@@ -44,12 +44,14 @@ TREE: dict[str, tuple[str, dict[str, Verb] | Verb]] = {
             "q": Verb("glideinwms.cli.entry:q", "The entry's pilots in the queue."),
             "rm": Verb("glideinwms.cli.entry:rm", "Remove pilots of an entry."),
             "log": Verb("glideinwms.cli.entry:log", "The entry's log files."),
+            "stats": Verb("glideinwms.cli.entry:stats", "What was asked, waited, ran: averages over recorded cycles."),
         },
     ),
     "pilot": (
         "Finished pilots: what they did and left.",
         {
             "log": Verb("glideinwms.cli.pilotlog:log", "How a pilot ended, and the logs in its output."),
+            "list": Verb("glideinwms.cli.pilots:list_", "Finished pilots by entry and day, and their files."),
             "report": Verb("glideinwms.cli.pilotlog:report", "What finished pilots did, by entry and Frontend."),
         },
     ),

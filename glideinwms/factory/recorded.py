@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 from glideinwms.factory.decide import decide
@@ -10,6 +11,7 @@ from glideinwms.factory.plan import EntryPlan, Plan
 from glideinwms.factory.policy import SCHEMA, FactoryPolicy
 from glideinwms.factory.snapshot import Snapshot
 from glideinwms.lib import policyfile, records
+from glideinwms.lib.errors import StateError
 from glideinwms.lib.jsondata import to_json
 
 Record = records.Record[Snapshot, Plan]
@@ -21,6 +23,18 @@ def read(state: Path, cycle: int | None = None) -> Record:
     folder = state / "cycles"
     data = records.newest(folder) if cycle is None else records.of_cycle(folder, cycle)
     return records.parse(data, str(folder), Snapshot, NOTHING)
+
+
+def plans(state: Path, since: float = 0.0) -> Iterator[Plan]:
+    """The plans of the cycles that began later and are still kept, oldest first; those that cannot be read are left
+    out."""
+    for path in sorted((state / "cycles").glob("*.json.gz")):
+        try:
+            kept = read_file(path)
+        except StateError:
+            continue
+        if kept.began >= since:
+            yield kept.plan
 
 
 def read_file(path: Path) -> Record:

@@ -46,11 +46,15 @@ def read(state: Path, since: float, entry: str = "") -> list[Finished]:
     return [pilot_of(row) for row in rows]
 
 
-def table(pilots: Iterable[Finished]) -> list[Row]:
-    """One row per entry and client."""
+BY = ("both", "entry", "client")
+SORTABLE = ("entry", "client", "pilots", "removed", "failed", "jobs", "lifetime")
+
+
+def table(pilots: Iterable[Finished], by: str = "both") -> list[Row]:
+    """One row per entry and client, or per one of them (`by`); what is not told apart is ""."""
     groups: dict[tuple[str, str], list[Finished]] = defaultdict(list)
     for pilot in pilots:
-        groups[pilot.entry, pilot.client].append(pilot)
+        groups[pilot.entry if by != "client" else "", pilot.client if by != "entry" else ""].append(pilot)
     return [_row(*key, found) for key, found in sorted(groups.items())]
 
 

@@ -1,0 +1,146 @@
+"""Commands about finished pilots under the names that Factory operators know: entry_ls, find_logs, find_StartdLogs,
+gwms-logcat, analyze_entries, analyze_frontends, analyze_queues.
+
+The work is done by `gwms pilot` and `gwms entry stats`. Files of logs and what was learned take the place of RRDs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from glideinwms.cli import output
+from glideinwms.cli.main import main as gwms
+from glideinwms.cli.oldnames import old_parser
+from glideinwms.cli.pilotlog import sections_of
+from glideinwms.lib.names import file_safe
+
+
+def _given(**options: str | float | None) -> list[str]:
+    """`--name value` of those that were given."""
+    return [word for name, value in options.items() if value not in (None, "") for word in (f"--{name}", str(value))]
+
+
+def entry_ls(argv: Sequence[str] | None = None) -> None:
+    """entry_ls [-o] [-t] [-e HOUR] [-E HOUR] [-d SECONDS] [-D SECONDS] ENTRY [USER [DATE]]: logs of finished pilots."""
+    parser = old_parser("entry_ls", "Logs of an entry's finished pilots (see gwms pilot list).")
+    parser.add_argument("entry")
+    parser.add_argument("user", nargs="?", default="", help="user name of the Factory; all by default")
+    parser.add_argument("date", nargs="?", default="", help="YYYYMMDD; today by default")
+    parser.add_argument("-o", action="store_true", help="names of stdout files, not of stderr")
+    parser.add_argument("-t", action="store_true", help="with end, client, duration and jobs of each")
+    parser.add_argument("-e", type=float, metavar="HOUR", help="ended not before this hour of the day")
+    parser.add_argument("-E", type=float, metavar="HOUR", help="ended not after it")
+    parser.add_argument("-d", type=float, metavar="SECONDS", help="lived at least so long")
+    parser.add_argument("-D", type=float, metavar="SECONDS", help="lived at most so long")
+    parser.add_argument("-f", action="store_true", help="only those in which HTCondor never started")
+    parser.add_argument("-json", action="store_true")
+    a = parser.parse_args(argv)
+    words = [a.entry, *_given(user=a.user, date=a.date, after=a.e, before=a.E, longer=a.d, shorter=a.D)]
+    words += ["--failed"] * a.f
+    words += ["--json"] if a.json else [] if a.t else ["--files", "out" if a.o else "err"]
+    gwms(["pilot", "list", *words, "--work-dir", a.dir])
+
+
+def find_logs(argv: Sequence[str] | None = None) -> None:
+    """find_logs [-log NAME] ENTRY [DATE]: stderr files of pilots that left such a log."""
+    _find("find_logs", argv, "")
+
+
+def find_startd_logs(argv: Sequence[str] | None = None) -> None:
+    """find_StartdLogs ENTRY [DATE]: stderr files that hold a StartdLog."""
+    _find("find_StartdLogs", argv, "StartdLog")
+
+
+def _find(prog: str, argv: Sequence[str] | None, log: str) -> None:
+    parser = old_parser(prog, "Stderr files of an entry's finished pilots (see gwms pilot list).")
+    parser.add_argument("entry")
+    parser.add_argument("date", nargs="?", default="", help="YYYYMMDD; today by default")
+    parser.add_argument("-days", type=int, metavar="N", help="so many days, the last of which is DATE")
+    if not log:
+        parser.add_argument("-log", default="", metavar="NAME", help="only those that hold this log")
+    parser.add_argument("-json", action="store_true")
+    a = parser.parse_args(argv)
+    words = [a.entry, *_given(date=a.date, days=a.days, log=log or a.log)]
+    gwms(["pilot", "list", *words, *(["--json"] if a.json else ["--files", "err"]), "--work-dir", a.dir])
+
+
+def gwms_logcat(argv: Sequence[str] | None = None) -> None:
+    """gwms-logcat [-l | -a] [-i ID | -f FILE] [-c DIR] [-json] ENTRY [LOG...]: logs packed into a pilot's stderr."""
+    parser = old_parser("gwms-logcat", "Logs packed into a pilot's stderr (see gwms pilot log).")
+    parser.add_argument("-l", action="store_true", help="only the names of the logs")
+    parser.add_argument("-a", action="store_true", help="every log")
+    parser.add_argument(
+        "-i", default="", metavar="ID", help="of this pilot, CLUSTER.PROC; the last that ended by default"
+    )
+    parser.add_argument("-f", type=Path, metavar="FILE", help="of this stderr file")
+    parser.add_argument("-c", type=Path, metavar="DIR", help="write each log to a file there")
+    parser.add_argument("-json", action="store_true")
+    parser.add_argument("entry", nargs="?", default="")
+    parser.add_argument("log", nargs="*", help="StartdLog by default")
+    a = parser.parse_args(argv)
+    if a.f is None and not a.entry:
+        parser.error("which entry? or -f FILE")
+    if a.f is not None:
+        a.log = [a.entry, *a.log] if a.entry else a.log
+    file = a.f or _stderr_of(Path(a.dir), a.entry, a.i)
+    found = sections_of(file)
+    names = [n for n in found if a.a or a.l or any(n == w or n.startswith(f"{w}.") for w in a.log or ["StartdLog"])]
+    if not names:
+        output.fail(f"{file} has no {' or '.join(a.log or ['StartdLog'])}; it has: {', '.join(found) or 'nothing'}")
+    if a.json:
+        output.print_json({"file": str(file), "logs": names if a.l else {n: found[n] for n in names}})
+        return
+    for name in names:
+        if a.c is not None:
+            a.c.mkdir(parents=True, exist_ok=True)
+            target = a.c / f"{file.stem}.{file_safe(name)}"
+            target.write_text(found[name])
+            print(target)
+        else:
+            print(name if a.l else f"======== {name} ========\n{found[name]}".removesuffix("\n"))
+
+
+def _stderr_of(work_dir: Path, entry: str, pilot: str) -> Path:
+    """The stderr file of a pilot of an entry, or of the one whose file changed last."""
+    from glideinwms.factory.daemon import load_policy
+    from glideinwms.factory.listing import entry_of, log_files
+
+    policy = load_policy(work_dir)
+    files = [p for p in log_files(policy, entry_of(policy, entry)) if p.suffix == ".err" and p.stat().st_size]
+    found = next((p for p in files if pilot in ("", p.stem.removeprefix("job."))), None)
+    if found is None:
+        output.fail(f"no pilot {pilot} of {entry} has left a stderr file".replace("  ", " "))
+    assert found is not None
+    return found
+
+
+def analyze_entries(argv: Sequence[str] | None = None) -> None:
+    """analyze_entries [-x HOURS] [-f FRONTEND] [-s COLUMN] [-json]: what finished pilots did, by entry."""
+    _analyze("analyze_entries", argv, "entry")
+
+
+def analyze_frontends(argv: Sequence[str] | None = None) -> None:
+    """analyze_frontends [-x HOURS] [-f FRONTEND] [-s COLUMN] [-json]: the same by Frontend."""
+    _analyze("analyze_frontends", argv, "client")
+
+
+def _analyze(prog: str, argv: Sequence[str] | None, by: str) -> None:
+    parser = old_parser(prog, "What finished pilots did (see gwms pilot report).")
+    parser.add_argument("-x", type=float, default=24.0, metavar="HOURS", help="ended so lately; at most 168")
+    parser.add_argument("-f", default="", metavar="FRONTEND", help="only of this Frontend, or ClientName")
+    parser.add_argument("-s", default="", metavar="COLUMN", help="sort by pilots, removed, failed, jobs or lifetime")
+    parser.add_argument("-json", action="store_true")
+    a = parser.parse_args(argv)
+    words = ["--by", by, *_given(hours=a.x, client=a.f, sort=a.s), *["--json"] * a.json]
+    gwms(["pilot", "report", *words, "--work-dir", a.dir])
+
+
+def analyze_queues(argv: Sequence[str] | None = None) -> None:
+    """analyze_queues [-x HOURS] [-s COLUMN] [-json]: what was asked of entries, waited and ran, by cycle."""
+    parser = old_parser("analyze_queues", "Averages over the recorded cycles (see gwms entry stats).")
+    parser.add_argument("-x", type=float, default=2.0, metavar="HOURS", help="cycles of so lately, as far as kept")
+    parser.add_argument("-s", default="", metavar="COLUMN", help="sort by asked, wait, idle, running, held, submitted")
+    parser.add_argument("-json", action="store_true")
+    a = parser.parse_args(argv)
+    gwms(["entry", "stats", *_given(hours=a.x, sort=a.s), *["--json"] * a.json, "--work-dir", a.dir])

@@ -1,0 +1,51 @@
+"""`gwms pilot list`: finished pilots and the files they left; also called entry_ls, find_logs, find_StartdLogs."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from glideinwms.cli import output
+from glideinwms.cli.factory import DEFAULT, WorkDir
+from glideinwms.cli.output import Json
+
+
+def list_(
+    entry: Annotated[list[str] | None, typer.Argument(metavar="[ENTRY]...", help="All by default.")] = None,
+    work_dir: WorkDir = DEFAULT,
+    date: Annotated[str, typer.Option("--date", help="The day on which they ended, YYYYMMDD; today by default.")] = "",
+    days: Annotated[int, typer.Option("--days", min=1, help="So many days, the last of which is --date.")] = 1,
+    user: Annotated[str, typer.Option("--user", help="Only of this user name of the Factory.")] = "",
+    client: Annotated[str, typer.Option("--client", help="Only of this Frontend, or ClientName.")] = "",
+    after: Annotated[float, typer.Option("--after", help="Ended not before this hour of the day.")] = 0.0,
+    before: Annotated[float, typer.Option("--before", help="Ended not after this hour of the day.")] = 24.0,
+    longer: Annotated[float, typer.Option("--longer", help="Lived at least so many seconds.")] = 0.0,
+    shorter: Annotated[float, typer.Option("--shorter", help="Lived at most so many seconds.")] = float("inf"),
+    failed: Annotated[bool, typer.Option("--failed", help="Only those in which HTCondor never started.")] = False,
+    log: Annotated[str, typer.Option("--log", help="Only those that left this log: StartdLog, StarterLog ...")] = "",
+    files: Annotated[str, typer.Option("--files", help="Print only the names of these files: out or err.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Finished pilots by entry and day, and the files they left."""
+    from glideinwms.factory import completedlog
+    from glideinwms.factory.daemon import load_policy
+    from glideinwms.factory.listing import entry_of
+
+    if files not in ("", "out", "err"):
+        output.fail(f"--files {files}: one of out, err")
+    policy = load_policy(work_dir)
+    names = [entry_of(policy, name).name for name in entry or []]
+    wanted = completedlog.Wanted(user, client, after, before, longer, shorter, failed, log)
+    found = completedlog.read(policy, names, completedlog.dates(date or time.strftime("%Y%m%d"), days), wanted)
+    if as_json:
+        output.print_json(found)
+    elif files:
+        print("".join(f"{getattr(p, files)}\n" for p in found), end="")
+    else:
+        output.table(["ENDED", "ENTRY", "ID", "CLIENT", "USER", "SECONDS", "JOBS", "HTCONDOR", "STDERR"], [
+            [output.clock(p.ended), p.entry, p.id, p.client, p.username, p.duration, p.jobs,
+             "started" if p.condor_started else "never", p.err]
+            for p in found
+        ])  # fmt: skip
