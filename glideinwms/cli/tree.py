@@ -53,6 +53,7 @@ TREE: dict[str, tuple[str, dict[str, Verb] | Verb]] = {
             "log": Verb("glideinwms.cli.pilotlog:log", "How a pilot ended, and the logs in its output."),
             "list": Verb("glideinwms.cli.pilots:list_", "Finished pilots by entry and day, and their files."),
             "report": Verb("glideinwms.cli.pilotlog:report", "What finished pilots did, by entry and Frontend."),
+            "run": Verb("glideinwms.cli.pilotrun:run", "Start one pilot by hand, on this machine or by a script."),
         },
     ),
     "downtime": (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from glideinwms.creation.frontend_build import build_frontend
 from glideinwms.creation.problems import Problems
 from glideinwms.factory.snapshot import Request, Web
 from glideinwms.factory.submit.arguments import arguments
+from glideinwms.lib.jsondata import to_json
 from glideinwms.lib.stage import publish
 
 STUB_MASTER = rb"""#!/bin/sh
@@ -127,6 +129,9 @@ class Setup:
         frontend = build_frontend(self.out / "frontend.xml", Problems())
         for built in (factory, frontend):
             publish.publish(built.stage_dir, built.trees)
+            work = Path(built.policy.work_dir)  # type: ignore[union-attr]
+            work.mkdir(parents=True, exist_ok=True)
+            (work / "policy.json").write_text(json.dumps(to_json(built.policy)))
         startup = next(iter(factory.work_files.values()))
         (self.out / "glidein_startup.sh").write_bytes(startup.read())
         (self.out / "glidein_startup.sh").chmod(0o755)
