@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from glideinwms.factory.finished import cause_of
+from glideinwms.factory.pilotlog import facts
 from tests.support.pilotrig import Rig, until
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
@@ -119,6 +121,11 @@ def test_without_anybody_to_tell_nothing_is_told(rig: Rig) -> None:
     home = rig.start({"GLIDEIN_HOLD_DOWN": "4"})
     assert rig.wait_end() == 1
     assert failed(rig, "Name") == [] and not (Path(home) / "advertise_config").exists()
+    # what its Factory learns of it from stdout
+    found = facts((home / "log").read_text(errors="replace"))
+    assert (found.code, found.script, found.failure, found.condor_started) == (1, "entry/my.sh", "WN_Resource", False)
+    assert cause_of(found) == "validation failed in entry/my.sh (WN_Resource)"
+    assert found.lifetime is not None and found.lifetime >= 4
 
 
 def test_a_node_on_which_jobs_end_at_once_takes_no_more(rig: Rig) -> None:
