@@ -8,10 +8,18 @@ error_gen=$(gconfig_get ERROR_GEN_PATH)
 # shellcheck disable=SC2034  # add_condor_vars_line writes there
 condor_vars_file=$(gconfig_get CONDOR_VARS_FILE)
 
+fetch() {
+    if command -v curl > /dev/null; then
+        curl -sf --max-time 20 "$1"
+    else
+        wget -q -T 20 -t 1 -O - "$1"
+    fi
+}
+
 # names PLACE: the features there; a web server lists them as links.
 names() {
     case $1 in
-    http://* | https://*) curl -sf --max-time 20 "${1%/}/" | grep -oE 'href="[A-Za-z0-9_]+"' | cut -d '"' -f 2 ;;
+    http://* | https://*) fetch "${1%/}/" | grep -oE 'href="[A-Za-z0-9_]+"' | cut -d '"' -f 2 ;;
     *) ls -1 "$1" 2> /dev/null ;;
     esac
 }
@@ -19,7 +27,7 @@ names() {
 value_of() {
     local value=""
     case $1 in
-    http://* | https://*) value=$(curl -sf --max-time 20 "${1%/}/$2") ;;
+    http://* | https://*) value=$(fetch "${1%/}/$2") ;;
     *) [ ! -f "$1/$2" ] || read -r value < "$1/$2" || [ -n "$value" ] ;;
     esac
     printf '%s' "$value"

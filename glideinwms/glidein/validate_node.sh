@@ -1,5 +1,6 @@
 #!/bin/bash
-# Whether the node has what every pilot needs: disk and a writable temporary directory.
+# Whether the node has what every pilot needs: disk (MIN_DISK_GBS; what the quota leaves too, with CHECK_QUOTA 1) and a
+# writable temporary directory.
 # shellcheck disable=SC1090,SC2154  # gconfig_get_to sets variables by name
 
 glidein_config=$1
@@ -8,10 +9,21 @@ gconfig_get_to error_gen ERROR_GEN_PATH
 gconfig_get_to here GLIDEIN_WORKSPACE_ORIG
 gconfig_get_to local_tmp GLIDEIN_LOCAL_TMP_DIR
 
-# `free`: kB that a directory has left.
+# `free`: kB that a directory has left; `device`: where it lies.
 free_kb() {
-    { read -r _ && read -r _ _ _ free _; } < <(exec df -kP "$1" 2> /dev/null)
+    { read -r _ && read -r device _ _ free _; } < <(exec df -kP "$1" 2> /dev/null)
     free=${free:-0}
+}
+
+# `left`: kB that the quota leaves on a device; empty without a quota there.
+quota_kb() {
+    local name used soft hard
+    left=""
+    while read -r name used soft hard _; do
+        [ "$name" = "$1" ] && [[ ${used%\*} =~ ^[0-9]+$ && $soft =~ ^[0-9]+$ && $hard =~ ^[0-9]+$ ]] || continue
+        [ "$hard" -gt 0 ] || hard=$soft
+        [ "$hard" -gt 0 ] && left=$((hard > ${used%\*} ? hard - ${used%\*} : 0))
+    done < <(exec quota -w 2> /dev/null)
 }
 
 refuse() {
@@ -20,8 +32,16 @@ refuse() {
 }
 
 gconfig_get_to least MIN_DISK_GBS "$glidein_config" -i
+gconfig_get_to check_quota CHECK_QUOTA "$glidein_config" -i
+[[ ${least:-0} =~ ^[0-9]+(\.[0-9]*)?$ ]] || {
+    "$error_gen" -error validate_node.sh Config "MIN_DISK_GBS '$least' is not a number of GB"
+    exit 1
+}
 free_kb "$here"
 free_here=$free
+if [ "$check_quota" = 1 ] && quota_kb "$device" && [ -n "$left" ] && [ "$left" -lt "$free_here" ]; then
+    free_here=$left
+fi
 if [ -n "$least" ] && [ "$free_here" -lt $((${least%%.*} * 1024 * 1024)) ]; then
     refuse "$here has $((free_here / 1024 / 1024)) GB free, MIN_DISK_GBS asks for $least" disk_kb "$free_here"
 fi
