@@ -123,15 +123,19 @@ time.sleep(60)' > "$home/port" 3>&- &
     pilot_env+=(STUB_MASTER_TIME=300)
     begin
     until_there '[ -s "$EVIDENCE/condor_config" ]'
-    local file
-    until_there '
+    # all at once, so that none has time to clear up after another
+    local signal file
+    for signal in STOP KILL; do
+        kill -"$signal" "$pid"
         for file in $(processes_left); do
             file=${file#/proc/}
-            kill -KILL "${file%%/*}" 2> /dev/null
+            kill -"$signal" "${file%%/*}" 2> /dev/null || true
         done
-        [ -z "$(processes_left)" ]'
+    done
+    until_there '[ -z "$(processes_left)" ]'
     finish
-    ! nothing_left
+    run nothing_left
+    [ "$status" = 1 ]
     pilot_env+=(STUB_MASTER_TIME=0.1)
     pilot
     [ "$status" = 0 ]
