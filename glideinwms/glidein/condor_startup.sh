@@ -107,11 +107,25 @@ startd_ended() {
     watch=""
 }
 
+# check_startd: in check mode no jobs come; the pilot ends as soon as the pool has its startd, or after 500 s without.
+check_startd() {
+    local ask=${cfg[CONDOR_DIR]}/bin/condor_status until=$((SECONDS + 500))
+    while sleep 2 && kill -0 "$master" 2> /dev/null && [ "$SECONDS" -lt "$until" ]; do
+        [ -s "$work_dir/log/.startd_address" ] || continue
+        [ ! -x "$ask" ] || [ -n "$("$ask" -constraint "regexp(\"$daemon_name\", Name)" -af Name 2> /dev/null)" ] || continue
+        echo "=== Check mode: the startd is up ==="
+        : > "$work_dir/.checked"
+        break
+    done
+    kill -QUIT "$master" 2> /dev/null
+}
+
 run_master() {
     local pid_file=$work_dir/condor_master2.pid status=0
     "${cfg[CONDOR_DIR]}/sbin/condor_master" -f -pidfile "$pid_file" < /dev/null &
     master=$!
     watch_startd
+    [ "${cfg[DEBUG_MODE]}" != 2 ] || check_startd &
     wait "$master"
     status=$?
     # a signal ends only the waiting; a master that does not listen is killed
@@ -133,6 +147,7 @@ run_master() {
     [ -z "$watch" ] || kill "$watch" 2> /dev/null
     [ "$status" = 99 ] && status=0
     [ "$killed" = True ] && status=0
+    [ "${cfg[DEBUG_MODE]}" != 2 ] || [ -e "$work_dir/.checked" ] || status=1
     return "$status"
 }
 

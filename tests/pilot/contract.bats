@@ -141,6 +141,15 @@ lines unset" ]
     python -c 'import sys; from lxml import etree; etree.fromstring(sys.stdin.read().encode())' <<< "$xml"
 }
 
+@test "check mode: a master without a startd in the pool is a failure" {
+    option -v check
+    pilot
+    [ "$status" = 1 ]
+    grep -q '^START = .*&& False' "$EVIDENCE/condor_config"
+    grep -q '^NUM_CPUS = 1$' "$EVIDENCE/condor_config"
+    nothing_left
+}
+
 @test "unknown options and missing ones are refused" {
     words=(-nonsense 1)
     pilot

@@ -45,6 +45,19 @@ uuids() {
     [ "$(grep -c '^launched ' "$BATS_TEST_TMPDIR/out")" = 2 ]
 }
 
+@test "one command launches all" {
+    # three tasks, as srun would have
+    printf '#!/bin/sh\necho "tasks of $2 $3"\nfor n in 1 2 3; do bash "$@" & done\nwait\nexit 5\n' > "$home/launch.sh"
+    chmod +x "$home/launch.sh"
+    with_params GLIDEIN_MULTIGLIDEIN 2 GLIDEIN_MULTIGLIDEIN_LAUNCHALL ./launch.sh
+    pilot
+    [ "$status" = 0 ]
+    [ "$(grep '^tasks of ' "$BATS_TEST_TMPDIR/out")" = "tasks of -multirestart 0" ]
+    [ "$(grep -c '=== Condor ended ' "$BATS_TEST_TMPDIR/out")" = 3 ]
+    [ ! -e "$home/glidein_dir1" ]
+    nothing_left
+}
+
 @test "TERM of the parent ends the children" {
     with_params GLIDEIN_MULTIGLIDEIN 2
     pilot_env+=(STUB_MASTER_TIME=300)

@@ -138,3 +138,13 @@ def test_a_node_on_which_jobs_end_at_once_takes_no_more(rig: Rig) -> None:
     late = rig.submit(0)
     assert not rig.slots("PartitionableSlot && Start", "Name")
     assert rig.job_status(late) == "1"
+
+
+def test_check_mode_ends_when_the_pool_has_the_startd(rig: Rig) -> None:
+    rig.stage()
+    at = rig.words.index("-v") + 1
+    home = rig.start(words=[*rig.words[:at], "check", *rig.words[at + 1 :]])
+    until("the slot", lambda: rig.slots("Start =?= False && Cpus == 1", "Name"))
+    assert rig.wait_end() == 0
+    assert "=== Check mode: the startd is up ===" in (home / "log").read_text(errors="replace")
+    assert rig.left(home) == []
