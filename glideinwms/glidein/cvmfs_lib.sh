@@ -64,11 +64,31 @@ user_namespaces() {
     fi
 }
 
-# fuse_missing: what an ordinary user lacks for a FUSE mount; nothing when all is there.
+has_fusermount() {
+    fusermount3 -V > /dev/null 2>&1 || fusermount -V > /dev/null 2>&1
+}
+
+# cvmfs_mode WANTED NAMESPACES: 1 mounts for all processes (mountrepo); 2 and 3 are cvmfsexec, which mounts in namespaces of
+# its own, with fusermount and without. 1 for anything else.
+cvmfs_mode() {
+    case ${1:-auto} in
+    1 | 2 | 3) echo "$1" ;;
+    auto)
+        if [ "$(id -u)" = 0 ] || has_fusermount || [ "$2" != enabled ]; then
+            echo 1
+        else
+            echo 3
+        fi
+        ;;
+    *) return 1 ;;
+    esac
+}
+
+# fuse_missing MODE NAMESPACES: what an ordinary user lacks for FUSE mounts in that way; nothing when all is there.
 fuse_missing() {
     [ -w "${CVMFS_FUSE_DEVICE:-/dev/fuse}" ] || echo "/dev/fuse is not there or not writable"
-    [ "$(id -u)" = 0 ] || fusermount3 -V > /dev/null 2>&1 || fusermount -V > /dev/null 2>&1 ||
-        echo "neither fusermount3 nor fusermount runs"
+    [ "$1" = 3 ] || [ "$(id -u)" = 0 ] || has_fusermount || echo "neither fusermount3 nor fusermount runs"
+    [ "$1" = 1 ] || [ "$2" = enabled ] || echo "user namespaces are $2"
 }
 
 # release_mount DIR: unmount it; one that is in use goes when its last user does.

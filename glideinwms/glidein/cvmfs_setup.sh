@@ -63,15 +63,27 @@ if ! policy=$(cvmfs_policy "$(gconfig_get GLIDEIN_CVMFS)"); then
 fi
 cvmfs_is_there "$root" && done_with native "$root"
 [ "$(gconfig_get GLIDEIN_USE_CVMFSEXEC)" = 1 ] || done_with absent "not asked for"
-missing=$(fuse_missing)
-echo "CVMFS: user namespaces $namespaces, fuse ${missing:-there}, policy $policy" >&2
+mode=$(cvmfs_mode "$(gconfig_get GLIDEIN_CVMFS_MODE)" "$namespaces") || {
+    "$error_gen" -error cvmfs_setup.sh Config "GLIDEIN_CVMFS_MODE $(gconfig_get GLIDEIN_CVMFS_MODE) is none of auto, 1, 2, 3"
+    exit 1
+}
+missing=$(fuse_missing "$mode" "$namespaces")
+echo "CVMFS: mode $mode, user namespaces $namespaces, fuse ${missing:-there}, policy $policy" >&2
 [ "$policy" != never ] || done_with absent "GLIDEIN_CVMFS is never; fuse: ${missing:-there}"
 [ -z "$missing" ] || failed WN_Resource "$missing"
 distribution=$(gconfig_get CVMFSEXEC_DIR)
-[ -x "$distribution/mountrepo" ] || failed Config "no cvmfsexec distribution came for this node (CVMFSEXEC_DIR ${distribution:-is not set})"
+program=$distribution/cvmfsexec
+[ "$mode" != 1 ] || program=$distribution/mountrepo
+[ -x "$program" ] || failed Config "no cvmfsexec distribution came for this node (CVMFSEXEC_DIR ${distribution:-is not set})"
 source_name=$(gconfig_get CVMFS_SRC)
 repos=$(cvmfs_repos "${source_name:-osg}" "$(gconfig_get GLIDEIN_CVMFS_REPOS)") ||
     failed Config "CVMFS_SRC $source_name is none of osg, egi, default"
+if [ "$mode" != 1 ]; then
+    # the pilot itself goes there, when this script has ended
+    gconfig_add GLIDEIN_CVMFS_EXEC "$program"
+    gconfig_add GLIDEIN_CVMFS_EXEC_REPOS "${repos//$'\n'/ }"
+    done_with namespace /cvmfs
+fi
 for repo in $repos; do
     mount_repo "$repo"
 done

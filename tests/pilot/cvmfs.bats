@@ -37,7 +37,7 @@ namespaced() {
         > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/err" 3>&- || status=$?
 }
 
-# killed WHAT: the same, but once HTCondor runs, its main shell (`shell`) or all of it (`all`) is killed; after `all`, a
+# killed WHAT: the same, but once HTCondor runs, its main shell (`shell`) or all of it (`all`) is killed, or ended (`term`); after `all`, a
 # second pilot comes. The last 30 s are for what cleans up.
 killed() {
     # shellcheck disable=SC2016
@@ -49,7 +49,12 @@ killed() {
             sleep 0.1
         done
         uuid=$(sed -n "s/^GLIDEIN_UUID //p" "$EVIDENCE/glidein_config")
-        kill -KILL "$pilot"
+        if [ "$WHAT" = term ]; then
+            kill -TERM "$pilot"
+            wait "$pilot"
+        else
+            kill -KILL "$pilot"
+        fi
         while [ "$WHAT" = all ]; do
             found=$(env -u GLIDEIN_UUID grep -lzxF "GLIDEIN_UUID=$uuid" /proc/[0-9]*/environ 2> /dev/null)
             [ -n "$found" ] || break
@@ -120,7 +125,19 @@ none_left() {
     [ "$(CVMFS_MAX_NAMESPACES=$home/no user_namespaces)" = unavailable ]
     echo x > "$home/most"
     [ "$(CVMFS_MAX_NAMESPACES=$home/most user_namespaces)" = error ]
-    [[ $(CVMFS_FUSE_DEVICE=$home/no fuse_missing) == *"/dev/fuse is not there"* ]]
+    [[ $(CVMFS_FUSE_DEVICE=$home/no fuse_missing 1 enabled) == *"/dev/fuse is not there"* ]]
+    [[ $(fuse_missing 3 disabled) == *"user namespaces are disabled"* ]]
+    [ -z "$(CVMFS_FUSE_DEVICE=$home/most fuse_missing 3 enabled)" ]
+}
+
+@test "modes: mounts for all where that is possible, else namespaces; any by choice" {
+    . "$GLIDEIN/cvmfs_lib.sh"
+    id() { echo 1000; }
+    has_fusermount() { false; }
+    [ "$(cvmfs_mode "" enabled)$(cvmfs_mode auto disabled)$(cvmfs_mode 2 enabled)$(cvmfs_mode 1 enabled)" = 3121 ]
+    ! cvmfs_mode 4 enabled
+    has_fusermount() { true; }
+    [ "$(cvmfs_mode auto enabled)" = 1 ]
 }
 
 @test "asked for, it is mounted for the pilot's life, told to containers, and unmounted" {
@@ -211,4 +228,61 @@ none_left() {
     [[ $output == *"a tree stays: "*"deep/mount cannot be unmounted"* ]]
     [ -e "$home/precious/file" ]
     [ ! -e "$tree" ]
+}
+
+# in_namespace: the pilot asks for mode 3.
+in_namespace() {
+    wants "$1"
+    words+=(-param_GLIDEIN_CVMFS_MODE 3)
+}
+
+@test "mode 3: the rest of the pilot is in namespaces where CVMFS is at /cvmfs, and nothing is left" {
+    in_namespace required
+    namespaced
+    [ "$status" = 0 ] || { tail -n 30 "$BATS_TEST_TMPDIR/err" && false; }
+    grep -qx "exec config-osg.opensciencegrid.org singularity.opensciencegrid.org cms.cern.ch atlas.cern.ch" "$EVIDENCE/cvmfsexec.log"
+    grep -qx "GLIDEIN_CVMFS_STATUS namespace" "$EVIDENCE/glidein_config"
+    [ "$(cat "$EVIDENCE/master.sees")" = cms.cern.ch ]
+    [ "$(grep -c "=== Glidein ending .* with code 0 " "$BATS_TEST_TMPDIR/out")" = 1 ]
+    none_left
+}
+
+@test "mode 3: TERM reaches the pilot inside, and its exit code comes out" {
+    in_namespace required
+    pilot_env+=(VO_FAIL=1 GLIDEIN_HOLD_DOWN=0)
+    namespaced
+    [ "$status" = 1 ]
+    [ "$(grep -c "=== Glidein ending .* with code 1 " "$BATS_TEST_TMPDIR/out")" = 1 ]
+    none_left
+    unset 'pilot_env[-1]' 'pilot_env[-1]'
+    killed term
+    grep -q "stub got QUIT" "$BATS_TEST_TMPDIR/err"
+    grep -q "=== Glidein ending .* with code 0 " "$BATS_TEST_TMPDIR/out"
+    none_left
+}
+
+@test "mode 3: KILL of the first shell, and of everything" {
+    in_namespace required
+    killed shell
+    says err "stub got QUIT"
+    none_left
+    rm -r "$EVIDENCE"
+    mkdir "$EVIDENCE"
+    killed all
+    none_left
+}
+
+@test "mode 3: without it a REQUIRED pilot ends, a PREFERRED one goes on" {
+    in_namespace required
+    pilot_env+=(MOCK_MOUNT_FAILS=1)
+    namespaced
+    [ "$status" = 1 ]
+    says out "ended with exit code 1 and ran nothing"
+    none_left
+    option -param_GLIDEIN_CVMFS preferred
+    namespaced
+    [ "$status" = 0 ] || { tail -n 30 "$BATS_TEST_TMPDIR/err" && false; }
+    grep -qx "GLIDEIN_CVMFS_STATUS absent" "$EVIDENCE/glidein_config"
+    [ ! -e "$EVIDENCE/master.sees" ]
+    none_left
 }

@@ -116,6 +116,7 @@ time.sleep(60)' > "$home/port" 3>&- &
     kill -KILL "$pid"
     finish
     until_there '[ -z "$(processes_left)" ]'
+    says err "stub got QUIT"
     nothing_left
 }
 

@@ -31,11 +31,16 @@ def bindfs(cache: Path) -> Path:
     return out / "usr/bin/bindfs"
 
 
+def why_not() -> str | None:
+    """Why nothing can be mounted here, or None."""
+    probe = subprocess.run(["unshare", "-rm", "test", "-w", "/dev/fuse"], capture_output=True)
+    return "no /dev/fuse, or no user namespaces" if probe.returncode else None
+
+
 def main() -> int:
     """Print the program and its library directory; or, with exit code 3, why there is none."""
-    probe = subprocess.run(["unshare", "-rm", "test", "-w", "/dev/fuse"], capture_output=True)
-    if probe.returncode:
-        print("no /dev/fuse, or no user namespaces")
+    if why := why_not():
+        print(why)
         return NOT_HERE
     try:
         program = bindfs(default_cache())

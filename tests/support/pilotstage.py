@@ -34,6 +34,7 @@ trap 'echo stub got TERM >&2; kill $! ; exit 0' TERM
 here=${CONDOR_CONFIG%/*}
 [ -z "$EVIDENCE" ] || cp -r "$here/condor_config" "$here/glidein_config" "$here/condor_job_wrapper.sh" \
     "$here/condor_config.d" "$EVIDENCE/"
+[ ! -r /cvmfs/cms.cern.ch/name ] || cp /cvmfs/cms.cern.ch/name "$EVIDENCE/master.sees"
 while [ $# -gt 0 ]; do [ "$1" = -pidfile ] && echo $$ > "$2"; shift; done
 sleep "${STUB_MASTER_TIME:-0.1}" & wait
 exit "${STUB_MASTER_STATUS:-0}"
