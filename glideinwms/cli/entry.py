@@ -1,6 +1,6 @@
 """`gwms entry ...`: entries of a Factory, their pilots and logs.
 
-Exit codes beside the common ones: `rm` 1 if refused, 3 if the daemon is not running.
+Exit codes beside the common ones: `rm`, `submit` 1 if refused, 3 if the daemon is not running.
 """
 
 from __future__ import annotations
@@ -136,6 +136,17 @@ def rm(
         "force": "yes" if force else "",
     }  # fmt: skip
     say(work_dir, "remove", args, as_json)
+
+
+def submit(
+    entry: Name,
+    client: Annotated[str, typer.Option("--client", help="The ClientName whose request is used.")],
+    work_dir: WorkDir = DEFAULT,
+    n: Annotated[int, typer.Option("--n", min=1, max=100, help="So many.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Submit a pilot for a Frontend's request now, whatever limits and downtimes say: to see how it fares."""
+    say(work_dir, "submit", {"entry": entry, "client": client, "n": str(n)}, as_json)
 
 
 def stats(

@@ -1,4 +1,5 @@
-"""Commands under the names that Factory operators know: manageFactoryDowntimes, entry_q, entry_rm.
+"""Commands under the names that Factory operators know: manageFactoryDowntimes, entry_q, entry_rm,
+manual_glidein_submit.
 
 The options are the deployed ones, with one dash; the work is done by `gwms downtime` and `gwms entry`.
 """
@@ -86,3 +87,14 @@ def entry_rm(argv: Sequence[str] | None = None) -> None:
     a = parser.parse_args(argv)
     states = [w for s in ("wait", "queued", "running", "held") for w in ("--state", s)]
     gwms(["entry", "rm", a.entry, *states, "--work-dir", a.dir])
+
+
+def manual_glidein_submit(argv: Sequence[str] | None = None) -> None:
+    """manual_glidein_submit --entry-name ENTRY --fe-name FRONTEND --group-name GROUP: one pilot for its request."""
+    parser = old_parser("manual_glidein_submit", "Submit one pilot for a Frontend's request (see gwms entry submit).")
+    parser.add_argument("--entry-name", required=True)
+    parser.add_argument("--fe-name", required=True, help="FRONTEND, or FRONTEND.GROUP")
+    parser.add_argument("--group-name", default="", help="main by default")
+    a = parser.parse_args(argv)
+    client = a.fe_name if "." in a.fe_name and not a.group_name else f"{a.fe_name}.{a.group_name or 'main'}"
+    gwms(["entry", "submit", a.entry_name, "--client", client, "--work-dir", a.dir])

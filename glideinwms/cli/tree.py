@@ -44,6 +44,7 @@ TREE: dict[str, tuple[str, dict[str, Verb] | Verb]] = {
             "q": Verb("glideinwms.cli.entry:q", "The entry's pilots in the queue."),
             "rm": Verb("glideinwms.cli.entry:rm", "Remove pilots of an entry."),
             "log": Verb("glideinwms.cli.entry:log", "The entry's log files."),
+            "submit": Verb("glideinwms.cli.entry:submit", "Submit a pilot for a Frontend's request now."),
             "stats": Verb("glideinwms.cli.entry:stats", "What was asked, waited, ran: averages over recorded cycles."),
         },
     ),

@@ -14,7 +14,7 @@ from glideinwms.factory.snapshot import Request
 from glideinwms.lib.ads import GlideFactory, GlideFactoryClient, GlideFactoryGlobal, Value
 from glideinwms.lib.crypto import PublicKey
 from glideinwms.lib.names import RequestName
-from glideinwms.lib.reasons import Reason
+from glideinwms.lib.reasons import Reason, Refusal
 
 SIGN_TYPE = "sha1"
 LIMIT_PREFIX = "Status_GlideFactoryLimit"
@@ -22,13 +22,14 @@ LIMIT_PREFIX = "Status_GlideFactoryLimit"
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is said of one entry: its plan, its requests by name, whether its queue is known, and `completed`, the
-    CompletedJobs numbers (1.4)."""
+    """What is said of one entry: its plan, its requests by name, whether its queue is known, `completed`, the
+    CompletedJobs numbers (1.4), and `failed`: requests for which a submission failed, and why."""
 
     plan: EntryPlan
     requests: Mapping[str, Request]
     queue_known: bool = True
     completed: Mapping[str, Value] = field(default_factory=dict)
+    failed: Mapping[str, Refusal] = field(default_factory=dict)
 
 
 def global_ad(policy: FactoryPolicy, key: PublicKey, started: int, sequence: int = 0) -> GlideFactoryGlobal:
@@ -178,5 +179,5 @@ def _own(told: Told, client: str, rows: list[RequestPlan], cpus: int, now: float
 
 
 def _why(told: Told, rows: list[RequestPlan]) -> Numbers:
-    code, text = monitor.reason_of(told.plan, rows)
+    code, text = monitor.reason_of(told.plan, rows, told.failed)
     return {"Status_Reason": code, "Status_ReasonText": text} if code else {}

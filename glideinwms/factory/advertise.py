@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from glideinwms.factory import ads
 from glideinwms.factory.ads import Told
@@ -16,13 +16,14 @@ from glideinwms.lib.crypto import PublicKey
 from glideinwms.lib.htc import quoted
 from glideinwms.lib.names import RequestName
 from glideinwms.lib.readers import JOB_DEADLINE, Call, Pool
+from glideinwms.lib.reasons import Refusal
 
 ADVERTISE, INVALIDATE = "glideinwms.lib.htc:advertise", "glideinwms.lib.htc:invalidate"
 # what differs each time without saying anything new
 RESTLESS = ("UpdateSequenceNumber", "GlideinMonitorTotalClientMonitorInfoAge", "GlideinMonitorClientMonitorInfoAge")
 
 
-Basis = tuple[EntryPlan, tuple[dict[str, int], ...], bool, dict[str, Value]]
+Basis = tuple[EntryPlan, tuple[dict[str, int], ...], bool, dict[str, Value], Mapping[str, Refusal]]
 
 
 class Advertiser:
@@ -40,14 +41,16 @@ class Advertiser:
 
     def send(
         self, policy: FactoryPolicy, key: PublicKey, snapshot: Snapshot, plan: Plan,
-        completed: Mapping[str, Mapping[str, Value]],
+        completed: Mapping[str, Mapping[str, Value]], refusals: Iterable[Refusal] = (),
     ) -> tuple[int, str]:  # fmt: skip
-        """Send what is due; how many ads, and what went wrong ("": nothing). What failed is due again next cycle."""
+        """Send what is due; how many ads, and what went wrong ("": nothing). What failed is due again next cycle.
+        `refusals`: submissions that failed, `where` being the request."""
         everything = self.cycle % max(1, policy.advertise_delay) == 0 or policy.generation != self.generation
         self.cycle += 1
         due: dict[str, list[Ad]] = {}
         self.coming = {}
-        for ad in self._due(policy, key, snapshot, plan, completed, everything):
+        failed = {r.where: r for r in refusals}
+        for ad in self._due(policy, key, snapshot, plan, completed, failed, everything):
             data = ad.to_ad()
             # the key goes out every cycle (1.1)
             if everything or isinstance(ad, GlideFactoryGlobal) or self.sent.get(_name(data)) != _content(data):
@@ -87,7 +90,7 @@ class Advertiser:
 
     def _due(
         self, policy: FactoryPolicy, key: PublicKey, snapshot: Snapshot, plan: Plan,
-        completed: Mapping[str, Mapping[str, Value]], everything: bool,
+        completed: Mapping[str, Mapping[str, Value]], failed: Mapping[str, Refusal], everything: bool,
     ) -> list[WireAd]:  # fmt: skip
         """The ads of every entry, or of those of which something else is known than when theirs were last sent."""
         number = {name.partition(" ")[2]: n for name, n in self.sequences.items()}
@@ -98,7 +101,8 @@ class Advertiser:
         known = {s.name for s in snapshot.schedds if s.queue.value is not None}
         for row in plan.entries:
             entry = entries[row.entry]
-            told = Told(row, requests, row.schedd in known, completed.get(row.entry, {}))
+            mine = {r.request: failed[r.request] for r in row.requests if r.request in failed}
+            told = Told(row, requests, row.schedd in known, completed.get(row.entry, {}), mine)
             basis = _basis(told)
             if not everything and self.said.get(row.entry) == basis:
                 continue
@@ -158,4 +162,4 @@ def _basis(told: Told) -> Basis:
     """All that the ads of an entry are made of, besides the policy and the clock."""
     rows = (told.requests.get(r.request) for r in told.plan.requests)
     monitors = tuple(dict(r.monitor) if r is not None else {} for r in rows)
-    return told.plan, monitors, told.queue_known, dict(told.completed)
+    return told.plan, monitors, told.queue_known, dict(told.completed), told.failed

@@ -99,7 +99,7 @@ class Applier:
                 batches += self._batches(policy, entries[row.entry], row, requests, report, now, rng)
             except GwmsError as error:
                 report.refusals.append(Refusal(Reason.SUBMIT_FAILED, row.entry, str(error)))
-        self._submit(batches, report, gone)
+        self.submit(batches, report, gone)
         served = {s.entry for s in report.submitted if not s.error}
         for row in (r for r in plan.entries if r.unless_submitted and not r.frozen and r.entry not in served):
             for deed in sanitising(policy, row):
@@ -157,7 +157,7 @@ class Applier:
         memory.touched = answer.ended
         return answer
 
-    def _submit(self, batches: list[Batch], report: Report, gone: set[str]) -> None:
+    def submit(self, batches: list[Batch], report: Report, gone: set[str]) -> None:
         """Cluster after cluster, the requests in turn, so that the sleep of one is the time of the others."""
         waiting = deque(b for b in batches if b.clusters)
         while waiting:

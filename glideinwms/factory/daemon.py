@@ -129,7 +129,7 @@ class FactoryDaemon:
             self.problem = "the collector does not answer"
             return report
         report.advertised, self.problem = self.advertiser.send(
-            policy, self.keys[0].public, self.snapshot, plan, self.completed.current(now)
+            policy, self.keys[0].public, self.snapshot, plan, self.completed.current(now), report.refusals
         )
         return report
 

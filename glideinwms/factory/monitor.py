@@ -8,7 +8,7 @@ from glideinwms.factory.plan import EntryPlan, RequestPlan, StatusCounts
 from glideinwms.factory.policy import EntryPolicy
 from glideinwms.factory.snapshot import Request
 from glideinwms.lib.ads import Value
-from glideinwms.lib.reasons import Reason
+from glideinwms.lib.reasons import Reason, Refusal
 
 Numbers = dict[str, Value]
 STATUS = {
@@ -68,13 +68,15 @@ def prefixed(prefix: str, numbers: Mapping[str, Value]) -> Numbers:
     return {prefix + name: value for name, value in numbers.items()}
 
 
-def reason_of(plan: EntryPlan, rows: Iterable[RequestPlan]) -> tuple[str, str]:
-    """(code, text) of why a client gets what it gets (decision 51): a refusal before anything else, then a frozen
-    schedd, a parked removal, the last limit that cut a number; ("", "") where it simply gets what it asked for."""
+def reason_of(plan: EntryPlan, rows: Iterable[RequestPlan], failed: Mapping[str, Refusal]) -> tuple[str, str]:
+    """(code, text) of why a client gets what it gets (decision 51): a refusal or a failed submission (`failed`, by
+    request) before anything else, then a frozen schedd, a parked removal, the last limit that cut a number; ("", "")
+    where it simply gets what it asked for."""
     rows = list(rows)
     for row in rows:
-        if row.refusal is not None:
-            return row.refusal.reason.value, row.refusal.text
+        refusal = row.refusal or failed.get(row.request)
+        if refusal is not None:
+            return refusal.reason.value, refusal.text
     if plan.frozen:
         return Reason.FROZEN.value, plan.frozen
     for row in rows:

@@ -1,4 +1,5 @@
-"""What an operator may say to a running Factory (decision 37): approve a parked removal, remove pilots of an entry."""
+"""What an operator may say to a running Factory (decision 37): approve a parked removal, remove pilots of an entry,
+submit some for a Frontend's request."""
 
 from __future__ import annotations
 
@@ -6,13 +7,16 @@ from typing import TYPE_CHECKING
 
 from glideinwms.factory import act
 from glideinwms.factory.act import Deed, Pick
-from glideinwms.factory.plan import QUEUED, RUNNING, WAIT
-from glideinwms.factory.policy import FactoryPolicy
+from glideinwms.factory.apply import Report
+from glideinwms.factory.orders import batch_of
+from glideinwms.factory.plan import QUEUED, RUNNING, WAIT, Placement, RequestPlan
+from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
+from glideinwms.factory.submit.description import sub_entries
 from glideinwms.lib import operator
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.htc import quoted
 from glideinwms.lib.operator import Word
-from glideinwms.lib.reasons import Reason
+from glideinwms.lib.reasons import Clip, Reason, Refusal
 
 if TYPE_CHECKING:
     from glideinwms.factory.daemon import FactoryDaemon
@@ -28,8 +32,17 @@ def handle(daemon: FactoryDaemon, word: Word, policy: FactoryPolicy) -> str:
         return _approve(daemon, word)
     if word.verb == "remove":
         return _remove(daemon, word, policy)
+    if word.verb == "submit":
+        return _submit(daemon, word, policy)
     operator.unhandled(word)
     return ""
+
+
+def _entry(word: Word, policy: FactoryPolicy) -> EntryPolicy:
+    entry = next((e for e in policy.entries if e.name == word.args.get("entry")), None)
+    if entry is None:
+        raise StateError(f"there is no entry {word.args.get('entry')!r}", where=word.verb, hint="see gwms entry list")
+    return entry
 
 
 def _approve(daemon: FactoryDaemon, word: Word) -> str:
@@ -48,9 +61,7 @@ def _approve(daemon: FactoryDaemon, word: Word) -> str:
 
 
 def _remove(daemon: FactoryDaemon, word: Word, policy: FactoryPolicy) -> str:
-    entry = next((e for e in policy.entries if e.name == word.args.get("entry")), None)
-    if entry is None:
-        raise StateError(f"there is no entry {word.args.get('entry')!r}", where="remove", hint="see gwms entry list")
+    entry = _entry(word, policy)
     memory = daemon.collector.schedds.get(entry.schedd_name)
     if memory is None or memory.address is None:
         raise StateError(f"schedd {entry.schedd_name} is not known yet", where=f"entry {entry.name}")
@@ -76,3 +87,37 @@ def _remove(daemon: FactoryDaemon, word: Word, policy: FactoryPolicy) -> str:
         reasons=[Reason.OPERATOR_REMOVAL], who=word.who,
     )  # fmt: skip
     return f"{done} pilots of {entry.name} removed"
+
+
+def _submit(daemon: FactoryDaemon, word: Word, policy: FactoryPolicy) -> str:
+    """Pilots for a client's request as it came last, whatever it asks for and whatever limits and downtimes say."""
+    entry, client = _entry(word, policy), word.args.get("client", "")
+    asked = daemon.snapshot.requests.value if daemon.snapshot else None
+    rows = {r.client: r for r in asked or () if r.entry == entry.name and r.refusal is None}
+    request = rows.get(client)
+    if request is None:
+        known = ", ".join(sorted(rows)) or "none"
+        raise StateError(f"{client!r} has no good request at {entry.name}", where="submit", hint=f"it has: {known}")
+    state = next(s for s in daemon.snapshot.schedds if s.name == entry.schedd_name) if daemon.snapshot else None
+    if state is None or state.frozen:
+        raise StateError(state.frozen if state else "nothing is known yet", where=f"schedd {entry.schedd_name}")
+    n = int(word.args["n"]) if word.args.get("n", "").isdigit() else 1
+    why = Clip(Reason.OPERATOR_SUBMISSION, 0, n, detail=f"by {word.who}")
+    row = RequestPlan(
+        request.name, entry.name, client, request.security_key, request.credential, request.idle,
+        placements=(Placement(sub_entries(entry)[0].submit_file, n),), clips=(why,),
+    )  # fmt: skip
+    batch = batch_of(policy, entry, row, request, word.time, daemon.applier.new_id, daemon.rng)
+    if isinstance(batch, Refusal):
+        raise StateError(batch.text, where=f"entry {entry.name}")
+    report = Report()
+    daemon.applier.submit([batch], report, set())
+    made = [s for s in report.submitted if not s.error]
+    if report.refusals:
+        raise StateError(report.refusals[0].text, where=f"entry {entry.name}")
+    daemon.audit.line(
+        "operator_submit", cycle=daemon.cycle, entry=entry.name, request=request.name, n=sum(s.n for s in made),
+        who=word.who,
+    )  # fmt: skip
+    clusters = ", ".join(str(s.cluster) for s in made)
+    return f"{sum(s.n for s in made)} pilots of {client} submitted to {entry.name}, cluster {clusters}"

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     FRONTEND_DOWNTIME = "FrontendDowntime"
     ENTRY_DOWNTIME = "EntryDowntime"
     OPERATOR_REMOVAL = "OperatorRemoval"
+    OPERATOR_SUBMISSION = "OperatorSubmission"
     NO_KEY = "NoFactoryKey"
     NO_CREDENTIAL = "NoMatchingCredential"
     CREDENTIAL_UNUSABLE = "CredentialUnusable"

@@ -8,7 +8,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ import pytest
 from glideinwms.demo import process
 from glideinwms.factory.policy import Limits
 from tests.grid.factory.rig import Rig, wait_for
+from tests.support.smalldisk import fill, small_disk
 
 NOWHERE = "ce@nowhere.demo 127.0.0.1:1"
 STEP, ROUNDS = 40, 10
@@ -144,29 +145,49 @@ def test_gridmanager_and_ce_are_killed(make_rig: Callable[..., Rig]) -> None:
 
 
 @pytest.fixture
-def small_disk(run_dir: Path) -> Iterator[Path]:
-    """A mounted file system of 256 kB."""
-    path = run_dir / "small"
-    path.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=0777", "tmpfs", path], capture_output=True)
-    if done.returncode:
-        pytest.skip(f"cannot mount a small file system: {done.stderr.decode().strip()}")
-    yield path
-    subprocess.run(["umount", "-l", path], check=True)
+def disk(run_dir: Path) -> Iterator[Path]:
+    """A file system of 256 kB for the client logs."""
+    with small_disk(run_dir / "small", "256k") as path:
+        yield path
 
 
-def test_full_disk_under_the_client_logs(make_rig: Callable[..., Rig], small_disk: Path) -> None:
+def test_full_disk_under_the_client_logs(make_rig: Callable[..., Rig], disk: Path) -> None:
+    """The Factory runs on: while the disk is full nothing is submitted, and it says why; then it goes on by itself."""
     rig = make_rig(("wms",))
-    rig.write(entries=(rig.entry("A", NOWHERE),), client_log_dir=str(small_disk / "logs"))
-    rig.ask(idle=4)
-    filler = small_disk / "filler"
-    with filler.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
-        while True:
-            file.write(bytes(4096))
-    seen = rig.once()
-    assert seen["submitted"] == 0
-    assert seen["refused"] == {"LogDirectoryMissing": 1}
+    rig.write(entries=(rig.entry("A", NOWHERE),), client_log_dir=str(disk / "logs"))
+    rig.start()
+    rig.ask(idle=2)
+    wait_for("pilots", lambda: len(rig.queue()) == 2)
+    filler = fill(disk)
+    rig.ask(idle=6)
+    seen = wait_for("the refusal", lambda: rig.seen() if rig.seen()["refused"] else None)
+    assert seen["submitted"] == 0 and seen["refused"] == {"LogDirectoryMissing": 1}
     assert "full" in seen["refusals"][0]["text"]
+    [ad] = wait_for("the reason in the ad", lambda: [a for a in rig.ads("glidefactoryclient") if reason(a)])
+    assert reason(ad) == "LogDirectoryMissing"
+    assert not rig.status().error and len(rig.queue()) == 2
     filler.unlink()
-    assert rig.once()["submitted"] == 4
-    assert len(rig.queue()) == 4
+    wait_for("the rest", lambda: len(rig.queue()) == 6)
+    wait_for("no refusal", lambda: not rig.seen()["refused"])
+    assert len(rig.queue()) == 6
+
+
+def reason(ad: Mapping[str, object]) -> object:
+    """Why a client gets less."""
+    return ad.get("GlideinMonitorStatus_Reason")
+
+
+def test_killed_with_pilots_running(make_rig: Callable[..., Rig]) -> None:
+    """kill -9 of the Factory: its pilots go on, the next one counts them and adds nothing."""
+    rig = make_rig()
+    daemon = rig.start()
+    rig.ask(idle=2, top=2)
+    wait_for("running", lambda: len(rig.queue("JobStatus == 2")) == 2, 180)
+    before = {(j["ClusterId"], j["ProcId"]) for j in rig.queue()}
+    daemon.kill()
+    daemon.wait()
+    rig.start()
+    began = rig.status().cycle
+    wait_for("two cycles of the next one", lambda: rig.status().cycle >= began + 2)
+    assert {(j["ClusterId"], j["ProcId"]) for j in rig.queue()} == before
+    assert rig.seen()["entries"]["A"]["running"] == 2

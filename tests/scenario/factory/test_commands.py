@@ -180,6 +180,22 @@ def test_rm_and_approve_speak_to_the_daemon(scene: Scene, gwms: Shell) -> None:
     assert [(r["n"], r["reasons"]) for r in scene.audit("remove")] == [(3, ["OperatorRemoval"])]
 
 
+def test_one_pilot_by_an_operators_word(scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    """The entry is at its limit of idle pilots; the trail says who wanted one more."""
+    with answering(scene):
+        code, out, _ = gwms("entry", "submit", "A", "--client", "fe.main")
+        assert code == 0 and "1 pilots of fe.main submitted to A, cluster" in out
+        code, _, err = gwms("entry", "submit", "A", "--client", "fe.bad")
+        assert code == 1 and "'fe.bad' has no good request at A; it has: fe.main" in err
+        (scene.base / "work/glidein_startup.0.sh").rename(scene.base / "work/aside")
+        with pytest.raises(SystemExit) as end:
+            oldnames.manual_glidein_submit(["--entry-name", "A", "--fe-name", "fe", "-dir", gwms.place])
+        assert end.value.code == 1 and "is missing; run gwms factory reconfig" in capsys.readouterr().err
+    assert len(scene.schedd.jobs) == 8
+    assert [line["n"] for line in scene.audit("submit") if line["reasons"] == ["OperatorSubmission"]] == [1]
+    assert [bool(line["who"]) for line in scene.audit("operator_submit")] == [True]
+
+
 def test_old_names(scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     def manage(*words: str) -> int:
         capsys.readouterr()

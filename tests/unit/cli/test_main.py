@@ -76,5 +76,5 @@ def completions(*words: str) -> list[str]:
 
 def test_a_shell_completes_nouns_verbs_and_options() -> None:
     assert completions("fact") == ["factory"]
-    assert set(completions("entry", "")) == {"list", "show", "q", "rm", "log", "stats"}
+    assert set(completions("entry", "")) == {"list", "show", "q", "rm", "log", "stats", "submit"}
     assert {"--work-dir", "--json"} <= set(completions("factory", "status", "--"))
