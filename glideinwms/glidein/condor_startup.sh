@@ -19,6 +19,8 @@ work_dir=${cfg[GLIDEIN_WORKSPACE_ORIG]}
 . "${cfg[GLIDEIN_WORK_DIR]}/condor_resources.source"
 # shellcheck disable=SC1090
 . "${cfg[GLIDEIN_WORK_DIR]}/job_stats.source"
+# shellcheck disable=SC1090
+. "${cfg[GLIDEIN_WORK_DIR]}/condor_monitor.source"
 
 refuse() {
     echo "condor_startup.sh: $2" >&2
@@ -32,6 +34,8 @@ write_wrapper() {
         echo "#!/bin/sh"
         # shellcheck disable=SC2016
         echo '[ -n "$BASH_VERSION" ] && set +o posix'
+        # shellcheck disable=SC2016
+        echo 'case ,${GLIDEIN_DEBUG_OPTIONS:-}, in *,usertrace,*) set -x ;; esac'
         while IFS= read -r file; do
             cat "$file"
             echo
@@ -178,13 +182,16 @@ fi
 began=$(printf '%(%s)T' -1)
 [ "$killed" = True ] && exit 0
 printf '=== Condor starting %(%a %b %e %H:%M:%S %Z %Y)T (%s) ===\n' "$began" "$began"
+start_monitor
 run_master
 status=$?
+stop_monitor
 ended=$(printf '%(%s)T' -1)
 printf '=== Condor ended %(%a %b %e %H:%M:%S %Z %Y)T (%s) after %s ===\n\n' "$ended" "$ended" "$((ended - began))"
 count_jobs "$work_dir"/log/StarterLog*
 print_stats
 print_logs >&2
+print_monitor_logs >&2
 metrics=(AutoShutdown "$([ "$killed" = True ] && echo False || echo True)" CondorDuration "$((ended - began))"
 TotalJobsNr "$jobs_total" TotalJobsTime "$time_total" goodZJobsNr "${jobs[goodZ]}" goodZJobsTime "${times[goodZ]}"
 goodNZJobsNr "${jobs[goodNZ]}" goodNZJobsTime "${times[goodNZ]}" badSignalJobsNr "${jobs[badSignal]}"

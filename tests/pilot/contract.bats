@@ -141,6 +141,17 @@ lines unset" ]
     python -c 'import sys; from lxml import etree; etree.fromstring(sys.stdin.read().encode())' <<< "$xml"
 }
 
+@test "debug options: of the environment and of the configuration" {
+    words+=(-param_GLIDEIN_DEBUG_OPTIONS nocleanup.comma,nowait)
+    pilot
+    [ "$status" = 0 ]
+    [ "$(ls -d "$home"/glide_*/main "$home"/tmp/glide_* | wc -l)" = 2 ]
+    run env GLIDEIN_DEBUG_OPTIONS=nowait,usertrace bash "$EVIDENCE/condor_job_wrapper.sh" true
+    [[ $output == *"+ exec true"* ]]
+    run bash "$EVIDENCE/condor_job_wrapper.sh" true
+    [[ $output != *"+ exec true"* ]]
+}
+
 @test "check mode: a master without a startd in the pool is a failure" {
     option -v check
     pilot

@@ -148,3 +148,23 @@ def test_check_mode_ends_when_the_pool_has_the_startd(rig: Rig) -> None:
     assert rig.wait_end() == 0
     assert "=== Check mode: the startd is up ===" in (home / "log").read_text(errors="replace")
     assert rig.left(home) == []
+
+
+def test_a_slot_for_jobs_that_look_at_the_node(rig: Rig) -> None:
+    rig.stage({"GLIDEIN_Monitoring_Enabled": "True"})
+    home = rig.start()
+    until("both slots", lambda: len(rig.slots("true", "Name")) == 2)
+    (main,) = rig.slots("HAS_MONITOR_VM && IS_MONITOR_VM =!= True", "Monitoring_Name", "Cpus")
+    assert main[1] == "2"
+    until("the monitor's slot", lambda: rig.slots("IS_MONITOR_VM && Cpus == 1 && PartitionableSlot =!= True", "Name"))
+    looks = rig.submit(1, "+JOB_Is_Monitor = True\nrequirements = TARGET.IS_MONITOR_VM =?= True\n")
+    until("the end of the job that looks", lambda: rig.job_status(looks) == "4")
+    # it is not one of the pilot's jobs, and does not keep it
+    plain = rig.submit(1, "requirements = TARGET.IS_MONITOR_VM =!= True\n")
+    until("the end of the plain job", lambda: rig.job_status(plain) == "4")
+    assert rig.wait_end() == 0
+    log = (home / "log").read_text(errors="replace")
+    assert "(Real) Total jobs 1 " in log
+    for name in ("MasterLog", "StartdLog", "StarterLog"):
+        assert f"{name}.monitor\n======== gzip | uuencode =============\nbegin-base64 644 -\n" in log
+    assert rig.left(home) == []
