@@ -1,12 +1,12 @@
 #!/bin/bash
 # Last script of the pilot: configures HTCondor, starts it, forwards signals, and says what it did.
 glidein_config=$1
-# shellcheck disable=SC1090
-. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
 declare -A cfg=()
 while IFS= read -r line || [ -n "$line" ]; do
     [[ $line == "#"* || -z $line ]] || cfg[${line%% *}]=${line#* }
 done < "$glidein_config"
+# shellcheck disable=SC1090
+. "${cfg[ADD_CONFIG_LINE_SOURCE]}"
 error_gen=${cfg[ERROR_GEN_PATH]}
 work_dir=${cfg[GLIDEIN_WORKSPACE_ORIG]}
 # shellcheck disable=SC1090

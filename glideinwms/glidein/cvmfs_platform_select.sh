@@ -1,11 +1,13 @@
 #!/bin/bash
 # Which cvmfsexec distribution fits this node: sets CVMFSEXEC_PLATFORM_<source>-<os>-<arch>, the condition of its tarball.
+# shellcheck disable=SC2154  # gconfig_get_to sets variables
 glidein_config=$1
 # shellcheck disable=SC1090
 . "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
-error_gen=$(gconfig_get ERROR_GEN_PATH)
+gconfig_get_to error_gen ERROR_GEN_PATH
 platform=""
-if [ "$(gconfig_get GLIDEIN_USE_CVMFSEXEC)" = 1 ]; then
+gconfig_get_to use GLIDEIN_USE_CVMFSEXEC
+if [ "$use" = 1 ]; then
     source_name=$(gconfig_get CVMFS_SRC)
     # shellcheck disable=SC1090,SC1091
     os=$(. "${GLIDEIN_OS_RELEASE:-/etc/os-release}" && echo "$ID ${ID_LIKE:-} $VERSION_ID")

@@ -1,16 +1,18 @@
 #!/bin/bash
 # CVMFS where the site has none and the entry asks for it (GLIDEIN_USE_CVMFSEXEC), by a cvmfsexec distribution
 # (pilot.md 5). GLIDEIN_CVMFS says what a failure means: required, preferred, optional, never, in any case.
+# shellcheck disable=SC2154  # gconfig_get_to sets variables
 glidein_config=$1
 # shellcheck disable=SC1090
 . "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
-error_gen=$(gconfig_get ERROR_GEN_PATH)
+gconfig_get_to error_gen ERROR_GEN_PATH
 # shellcheck disable=SC2034  # add_condor_vars_line reads it
-condor_vars_file=$(gconfig_get CONDOR_VARS_FILE)
+gconfig_get_to condor_vars_file CONDOR_VARS_FILE
+gconfig_get_to main_dir GLIDEIN_WORK_DIR
 # shellcheck disable=SC1091
-. "$(gconfig_get GLIDEIN_WORK_DIR)/cvmfs_lib.sh"
-root=${CVMFS_MOUNT_DIR:-$(gconfig_get CVMFS_MOUNT_DIR)}
-root=${root:-/cvmfs}
+. "$main_dir/cvmfs_lib.sh"
+gconfig_get_to root CVMFS_MOUNT_DIR
+root=${CVMFS_MOUNT_DIR:-${root:-/cvmfs}}
 root=${root%/}
 mounted=()
 
@@ -56,15 +58,18 @@ mount_repo() {
 namespaces=$(user_namespaces)
 gconfig_add HAS_UNPRIVILEGED_USER_NAMESPACES "$namespaces"
 add_condor_vars_line HAS_UNPRIVILEGED_USER_NAMESPACES S - + N Y +
-if ! policy=$(cvmfs_policy "$(gconfig_get GLIDEIN_CVMFS)"); then
+gconfig_get_to wanted GLIDEIN_CVMFS
+if ! policy=$(cvmfs_policy "$wanted"); then
     "$error_gen" -error cvmfs_setup.sh Config \
-        "GLIDEIN_CVMFS $(gconfig_get GLIDEIN_CVMFS) is none of required, preferred, optional, never"
+        "GLIDEIN_CVMFS $wanted is none of required, preferred, optional, never"
     exit 1
 fi
 cvmfs_is_there "$root" && done_with native "$root"
-[ "$(gconfig_get GLIDEIN_USE_CVMFSEXEC)" = 1 ] || done_with absent "not asked for"
-mode=$(cvmfs_mode "$(gconfig_get GLIDEIN_CVMFS_MODE)" "$namespaces") || {
-    "$error_gen" -error cvmfs_setup.sh Config "GLIDEIN_CVMFS_MODE $(gconfig_get GLIDEIN_CVMFS_MODE) is none of auto, 1, 2, 3"
+gconfig_get_to use GLIDEIN_USE_CVMFSEXEC
+[ "$use" = 1 ] || done_with absent "not asked for"
+gconfig_get_to wanted GLIDEIN_CVMFS_MODE
+mode=$(cvmfs_mode "$wanted" "$namespaces") || {
+    "$error_gen" -error cvmfs_setup.sh Config "GLIDEIN_CVMFS_MODE $wanted is none of auto, 1, 2, 3"
     exit 1
 }
 missing=$(fuse_missing "$mode" "$namespaces")

@@ -2,12 +2,12 @@
 # How jobs' containers are started: by HTCondor, so that condor_ssh_to_job reaches inside, or by the job wrapper.
 # GLIDEIN_Container_Launch: native, wrapper or auto. Runs when all wrappers are known.
 glidein_config=$1
-# shellcheck disable=SC1090
-. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
 declare -A cfg=()
 while IFS= read -r line || [ -n "$line" ]; do
     [[ $line == "#"* || -z $line ]] || cfg[${line%% *}]=${line#* }
 done < "$glidein_config"
+# shellcheck disable=SC1090
+. "${cfg[ADD_CONFIG_LINE_SOURCE]}"
 error_gen=${cfg[ERROR_GEN_PATH]}
 main_dir=${cfg[GLIDEIN_WORK_DIR]}
 work_dir=${cfg[GLIDEIN_WORKSPACE_ORIG]}

@@ -1,17 +1,18 @@
 #!/bin/bash
 # Containers: what VO and site agree on, the image and the runtime for it, and what the slots advertise (pilot.md 4.1-4.3).
+# shellcheck disable=SC2154  # gconfig_get_to sets variables
 glidein_config=$1
 # shellcheck disable=SC1090
 . "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
-error_gen=$(gconfig_get ERROR_GEN_PATH)
-main_dir=$(gconfig_get GLIDEIN_WORK_DIR)
+gconfig_get_to error_gen ERROR_GEN_PATH
+gconfig_get_to main_dir GLIDEIN_WORK_DIR
 # shellcheck disable=SC2034  # add_condor_vars_line reads it
-condor_vars_file=$(gconfig_get CONDOR_VARS_FILE)
+gconfig_get_to condor_vars_file CONDOR_VARS_FILE
 # shellcheck disable=SC1091
 . "$main_dir/singularity_lib.sh"
 # shellcheck disable=SC1091
 . "$main_dir/singularity_find.source"
-CVMFS_MOUNT_DIR=${CVMFS_MOUNT_DIR:-$(gconfig_get CVMFS_MOUNT_DIR)}
+[ -n "${CVMFS_MOUNT_DIR:-}" ] || gconfig_get_to CVMFS_MOUNT_DIR CVMFS_MOUNT_DIR
 platforms=default,rhel9,rhel7,rhel6,rhel8
 
 refuse() {
@@ -49,8 +50,8 @@ advertise_runtime() {
     advertise GLIDEIN_PROVIDES S "${provides:+$provides,}singularity/$found_mode"
 }
 
-vo=$(gconfig_get GLIDEIN_Singularity_Use)
-site=$(gconfig_get GLIDEIN_SINGULARITY_REQUIRE)
+gconfig_get_to vo GLIDEIN_Singularity_Use
+gconfig_get_to site GLIDEIN_SINGULARITY_REQUIRE
 decision=$(container_decision "$vo" "$site")
 echo "Containers: the VO says ${vo:-nothing}, the site ${site:-nothing}: $decision" >&2
 case $decision in
