@@ -76,7 +76,7 @@ def _status(found: Any, running: bool) -> None:
 def _why(entry: dict[str, Any]) -> str:
     if "frozen" in entry:
         return f"frozen: {entry['frozen']}"
-    words = [f"downtime: {entry['downtime']}"] if "downtime" in entry else []
+    words = [f"{k}: {entry[k]}" for k in ("downtime", "failing") if k in entry]
     return ", ".join([*words, *(f"{k} x{n}" if n > 1 else k for k, n in entry.get("reasons", {}).items())])
 
 

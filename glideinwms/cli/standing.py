@@ -20,7 +20,10 @@ FLOWS = {
     Reason.REQUEST_COVERED, Reason.REQUEST_MAX, Reason.SUBMIT_RATE, Reason.REMOVE_RATE,
 }  # fmt: skip
 # said of the entry itself, or of the operator's word that is awaited
-TOLD_APART = {Reason.FACTORY_DOWNTIME, Reason.FROZEN, Reason.RUNNING_REMOVAL_PARKED}
+TOLD_APART = {
+    Reason.FACTORY_DOWNTIME, Reason.FROZEN, Reason.RUNNING_REMOVAL_PARKED, Reason.ENTRY_THROTTLED,
+    Reason.CLIENT_THROTTLED,
+}  # fmt: skip
 
 
 class Rank(IntEnum):
@@ -130,15 +133,13 @@ def _entry(name: str, row: dict[str, Any], refused: set[str]) -> Iterator[Findin
     if "downtime" in row:
         text = "in downtime" if row["downtime"] == "yes" else f"in downtime: {row['downtime']}"
         yield Finding(Rank.ENTRY, "factory", text, (name,), "gwms downtime list")
+    if "failing" in row:
+        yield Finding(Rank.ENTRY, "factory", f"throttled: {row['failing']}", (name,), f"gwms pilot report {name}")
     short = row["asked"] > row["wait"] + row["idle"] and not row["submitted"]
     for code in row.get("reasons", {}):
         if code in refused or code in TOLD_APART:
             continue
-        if code in (Reason.ENTRY_THROTTLED, Reason.CLIENT_THROTTLED):
-            whose = "its last pilots" if code == Reason.ENTRY_THROTTLED else "the last pilots of a Frontend's group"
-            text = f"throttled: too many of {whose} failed"
-            yield Finding(Rank.ENTRY, "factory", text, (name,), f"gwms pilot report {name}")
-        elif code not in FLOWS:
+        if code not in FLOWS:
             what = "nothing submitted" if short else "less submitted"
             yield Finding(Rank.LIMIT, "factory", f"{what}: {code}", (name,), see, stands=short)
     if row["held"]:

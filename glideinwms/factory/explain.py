@@ -20,6 +20,8 @@ def entry_lines(plan: EntryPlan) -> list[str]:
         out.append(f"  frozen: {plan.frozen}; nothing is submitted or removed")
     if plan.in_downtime:
         out.append(f"  in downtime: {plan.downtime_comment or '(no comment)'}; nothing is submitted")
+    if plan.failing:
+        out.append(f"  failing: {plan.failing}; fewer are submitted")
     out += [f"  limit reached: {name}: {text}" for name, text in sorted(plan.limits.items())]
     clean = "clean-up if no submission succeeds" if plan.unless_submitted else "clean-up"
     for removal in plan.removals:

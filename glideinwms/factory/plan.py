@@ -98,7 +98,8 @@ class RequestPlan:
 class EntryPlan:
     """One entry: its state, what is done for each request, and the sanitising at the end (`removals`, `releases`).
 
-    `unless_submitted`: the sanitising is done only if no submission of the entry succeeds (4.3, A1)."""
+    `unless_submitted`: the sanitising is done only if no submission of the entry succeeds (4.3, A1). `failing`: what
+    the black-hole guard says of its pilots, also where it has cut nothing."""
 
     entry: str
     schedd: str
@@ -112,6 +113,7 @@ class EntryPlan:
     removals: tuple[Removal, ...] = ()
     releases: tuple[Release, ...] = ()
     unless_submitted: bool = False
+    failing: str = ""
 
 
 @dataclass(frozen=True, slots=True)

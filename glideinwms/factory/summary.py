@@ -51,6 +51,8 @@ def _entry(row: EntryPlan, submitted: int, removed: int) -> dict[str, Any]:
         out["limits"] = row.limits
     if row.in_downtime:
         out["downtime"] = row.downtime_comment or "yes"
+    if row.failing:
+        out["failing"] = row.failing
     if row.frozen:
         out["frozen"] = row.frozen
     return out

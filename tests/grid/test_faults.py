@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -11,10 +13,12 @@ from glideinwms.demo import jobs
 from glideinwms.demo.chain import Chain
 from glideinwms.demo.jobs import JobClass
 from glideinwms.demo.pool import Pool
+from glideinwms.demo.process import account
 from glideinwms.demo.watch import Watch
 from glideinwms.lib.errors import DemoError
 from tests.grid.conftest import MakeChain
 from tests.grid.waiting import until
+from tests.support.smalldisk import small_disk
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
 ALPHA = JobClass("only SiteA", 2, "analysis", 1, 400, "SiteA", ("Alpha",))
@@ -102,3 +106,27 @@ def test_malformed_and_lying_requests_stop_no_other(make_chain: MakeChain) -> No
     assert all(e.waiting + e.queued + e.running <= 3 for e in look.entries)
     refused = "\n".join(look.problems)
     assert "junk" in refused and "evil" in refused
+
+
+@pytest.mark.slow
+def test_a_full_execute_disk_is_learned_by_the_running_factory(make_chain: MakeChain, run_dir: Path) -> None:
+    """Pilots say which file had no place, end as a failure of the node, and the entry gets less, with that reason."""
+    with small_disk(run_dir / "small", "40m") as disk:
+        execute = disk / "execute"
+        execute.mkdir()
+        account().own(execute)
+        # a CE asks for 1 GB for each pilot, which such a node would not even offer
+        small = {"JOB_TRANSFORM_NAMES": "Small", "JOB_TRANSFORM_Small": "SET RequestDisk 1"}
+        node = {"EXECUTE": str(execute), "STARTER_JOB_ENVIRONMENT": '"GLIDEIN_HOLD_DOWN=1"', **small}
+        chain = make_chain(options={"ce_a": node})
+        watch = submitted(chain, ALPHA, BETA)
+
+        def throttled(_: object) -> bool:
+            status = chain.status("factory")
+            return status is not None and "failing" in status.summary["entries"]["Alpha"]
+
+        until(watch, throttled, "the Factory throttles the entry", 200)
+        why = chain.gwms("factory", "factory", "explain", "Alpha", "--work-dir", str(chain.work("factory")))
+        assert re.search(r"of the last \d+ pilots failed, \d+ with: validation failed in .* \(WN_Resource\)", why), why
+        until(watch, lambda w: w.count("only SiteB", "done") == 2, "the other site's jobs are done")
+        assert watch.look(time.time()).count("only SiteA", "idle") == 2

@@ -75,7 +75,7 @@ class EntryCycle:
             self.entry.name, self.entry.schedd_name, self.counts, {c: count(g) for c, g in clients.items()},
             self.limits, self.given.down is not None, self.given.down or "", self.given.frozen, tuple(rows),
             end.removals * passes if end else (), end.releases * passes if end else (),
-            any(r.placements for r in rows),
+            any(r.placements for r in rows), "; ".join(h.text for h in self.given.health if h.cap is not None),
         )  # fmt: skip
 
     def sanitise(self, pilots: Sequence[Pilot] | None = None) -> Sanitised:

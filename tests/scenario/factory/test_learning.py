@@ -37,6 +37,7 @@ def test_a_black_hole_is_throttled_seen_and_forgiven(tmp_path: Path) -> None:
     scene.cycle()
     row = scene.row().requests[0]
     [clip] = [c for c in row.clips if c.reason is Reason.ENTRY_THROTTLED]
+    assert clip.detail == scene.row().failing == scene.status()["entries"]["A"]["failing"]
     assert row.submitted == 1
     assert "10 of the last 10 pilots failed" in clip.detail and "client/fail.sh" in clip.detail
     [ad] = [a for a in scene.wms.ads(constraint='GlideinMyType =?= "glidefactoryclient"')]
