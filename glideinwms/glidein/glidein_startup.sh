@@ -180,6 +180,17 @@ look_around() {
     pid_space=$node_name/$(readlink /proc/self/ns/pid 2> /dev/null)
 }
 
+# What the site wants set, and paths that the start directory gives a meaning.
+site_environment() {
+    local file=${OSG_GRID:+$OSG_GRID/setup.sh}
+    file=${file:-${GLITE_LOCAL_CUSTOMIZATION_DIR:+$GLITE_LOCAL_CUSTOMIZATION_DIR/cp_1.sh}}
+    if [ -r "$file" ]; then
+        # shellcheck disable=SC1090
+        . "$file"
+    fi
+    [[ ${X509_USER_PROXY:-/} == /* ]] || export X509_USER_PROXY=$start_dir/$X509_USER_PROXY
+}
+
 # Where the pilot works (the values of -dir).
 choose_directory() {
     local candidate free
@@ -198,13 +209,15 @@ choose_directory() {
             base_dir=$candidate
             break
         done
+        unset TMPDIR
         ;;
     *) base_dir=${opt[work_dir]} ;;
     esac
     [ -n "$base_dir" ] && [ -d "$base_dir" ] || early_failure "work directory '${opt[work_dir]}' does not exist on this node"
     work_top=$(mktemp -d "$base_dir/glide_XXXXXX") || early_failure "cannot make a directory in $base_dir"
     local_tmp=$(mktemp -d "${GLIDEIN_TMP:-/tmp}/glide_${node_user}_XXXXXX" 2> /dev/null) ||
-        local_tmp=$(mktemp -d "$work_top/local_XXXXXX") || early_failure "there is no writable temporary directory"
+        { local_tmp=$(mktemp -d "$work_top/local_XXXXXX") && export TMPDIR=$local_tmp; } ||
+        early_failure "there is no writable temporary directory"
     echo "$$ $GLIDEIN_UUID $pid_space" > "$work_top/.owner"
     echo "$$ $GLIDEIN_UUID $pid_space" > "$local_tmp/.owner"
 }
@@ -239,10 +252,7 @@ if [ "$debug_mode" != 0 ]; then
     mapfile -t names < <(compgen -e)
     echo "${names[*]}" >&2
 fi
-if [ -n "${OSG_GRID:-}" ] && [ -r "$OSG_GRID/setup.sh" ]; then
-    # shellcheck disable=SC1091
-    . "$OSG_GRID/setup.sh"
-fi
+site_environment
 multi=$(param GLIDEIN_MULTIGLIDEIN)
 multi=${multi:-${opt[multi_glidein]}}
 choose_directory

@@ -53,6 +53,17 @@ keep() {
     fi
 }
 
+# The directory of certificate authorities, where the site has one.
+keep_authorities() {
+    local place
+    for place in "${X509_CERT_DIR:-}" "${HOME:-}/.globus/certificates" /etc/grid-security/certificates "${X509_CADIR:-}"; do
+        if [ -n "$place" ] && [ -d "$place" ]; then
+            keep X509_CERT_DIR "$place"
+            return
+        fi
+    done
+}
+
 [ -d "$tokens" ] || mkdir -p "$tokens"
 token="" count=0
 for file in "$start_dir"/*.idtoken; do
@@ -80,14 +91,19 @@ else
     token=""
 fi
 
+# HTCondor's environment does not have the proxy's path.
+given=${X509_USER_PROXY:-}
+[ "${GLIDEIN_PERIODIC_SCRIPT:-}" != true ] || gconfig_get_to given X509_USER_PROXY_ORIG
 proxy=""
-if [ -n "${X509_USER_PROXY:-}" ] && [ -s "$X509_USER_PROXY" ]; then
+if [ -n "$given" ] && [ -s "$given" ]; then
     proxy=$work_dir/cred.d/myproxy
-    take "$X509_USER_PROXY" "$proxy" 0400
+    take "$given" "$proxy" 0400
     if openssl x509 -in "$proxy" -noout -checkend 60 > /dev/null 2>&1; then
         keep X509_USER_PROXY "$proxy"
+        keep X509_USER_PROXY_ORIG "$given"
         ends=$(openssl x509 -in "$proxy" -noout -enddate | cut -d = -f 2)
         keep X509_EXPIRE "$(date -d "$ends" +%s)"
+        keep_authorities
     else
         problem+="; the proxy is expired or no certificate"
         proxy=""
@@ -102,9 +118,12 @@ gconfig_get_to domain TRUST_DOMAIN
 if [ -z "$domain" ]; then
     gconfig_get_to collectors GLIDEIN_Collector
     [ -n "$collectors" ] || gconfig_get_to collectors CCB_ADDRESS
+    while [[ $collectors =~ ^(.*)\$RANDOM_INTEGER\([0-9]+,\ *[0-9]+\)(.*)$ ]]; do
+        collectors=${BASH_REMATCH[1]}RANDOM${BASH_REMATCH[2]}
+    done
     collectors=${collectors//,/ }
     read -ra words <<< "$collectors"
     domain=${words[0]:-}
-    keep TRUST_DOMAIN "${domain/\$RANDOM_INTEGER(*)/RANDOM}"
+    keep TRUST_DOMAIN "$domain"
 fi
 "$error_gen" -ok setup_x509.sh idtoken "${token:-unavailable}" trust_domain "$domain" proxy "${proxy:-unavailable}"
