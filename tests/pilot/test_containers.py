@@ -125,6 +125,11 @@ def test_ssh_to_a_job_is_inside_its_container(rig: Rig, runtime: Path, images: t
     keys = rig.grid.base / "keys"
     keys.write_text("cat /etc/image\nexit\n")
     assert session("", str(keys))[-2:] == ["one", "good"]
+    if sshd.terminals():
+        keys.write_text("cat /etc/image; test -t 0 && echo term''inal\nexit 3\n")
+        line = f"script -qec 'condor_ssh_to_job {job}' /dev/null < {keys}; echo code $?"
+        said = rig.grid.run("alice@user.demo", "sh", "-c", line, timeout=60).split()
+        assert {"one", "terminal"} <= set(said) and said[-2:] == ["code", "3"], said
     os.kill(rig.pilots[-1].pid, signal.SIGTERM)
     assert rig.wait_end() == 0
     assert rig.left(rig.grid.base / "pilot0") == []

@@ -98,6 +98,18 @@ def test_killed_with_everything_the_next_pilot_cleans_up_and_runs_the_job(rig: R
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("after", [0.0, 0.3, 1.0])
+def test_terminated_while_htcondor_starts(rig: Rig, after: float) -> None:
+    rig.stage()
+    home = rig.start()
+    until("HTCondor's start", lambda: "=== Condor starting " in (home / "log").read_text(errors="replace"))
+    time.sleep(after)
+    os.kill(rig.pilots[-1].pid, signal.SIGTERM)
+    assert rig.wait_end() == 0
+    assert rig.left(home) == []
+
+
+@pytest.mark.slow
 def test_terminated_while_it_retires_it_gives_the_job_back(rig: Rig) -> None:
     retire = int(time.time()) + 20
     config = rig.grid.base / "retire.conf"
