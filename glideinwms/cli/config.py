@@ -176,10 +176,8 @@ def _reconfig(xml: Path, side: str, force: bool, no_reload: bool, as_json: bool)
 
     from glideinwms.creation.reconfig import NotTaken, reconfig
 
-    # large trees with few cycles: look for them seldom
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(5_000, 20, 20)
+    # large trees with few cycles, and a short life
+    gc.disable()
     try:
         outcome = reconfig(xml, side, _progress, force_delete=force, wait=not no_reload)
     except NotTaken as error:

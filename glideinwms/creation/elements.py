@@ -22,7 +22,7 @@ TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 class Element(BaseModel):
     """One XML element; `where` is its place."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     where: Any = Field(NOWHERE, exclude=True, repr=False)
 
 

@@ -24,9 +24,11 @@ Previous = Callable[[Path], Mapping[str, str]]
 LISTS = ("file_list", "precvmfs_file_list", "at_file_list", "after_file_list")
 
 
-def read(path: Path, problems: Problems, *, strict: bool = False) -> Factory:
+def read(
+    path: Path, problems: Problems, *, strict: bool = False, raw: source.Read = Path.read_bytes
+) -> Factory:  # fmt: skip
     """The typed file (config.d merged), without what `problems` says is wrong; InvalidConfig if nothing is left."""
-    node = source.parse_factory(path, problems)
+    node = source.parse_factory(path, problems, raw)
     if node.tag != "glidein":
         problems.error(node.where, node.tag, "the root element of a Factory's file is glidein")
     factory = load(node, Factory, problems, strict=strict)
@@ -36,11 +38,12 @@ def read(path: Path, problems: Problems, *, strict: bool = False) -> Factory:
 
 
 def build_factory(
-    path: Path, problems: Problems, *, previous: Previous = lambda work_dir: {}, glidein: Path = GLIDEIN
-) -> Built:
+    path: Path, problems: Problems, *, previous: Previous = lambda work_dir: {}, glidein: Path = GLIDEIN,
+    raw: source.Read = Path.read_bytes,
+) -> Built:  # fmt: skip
     """Resolve the file at `path`; `previous` gives, for the work area, the schedds that entries have. InvalidConfig
     names all errors."""
-    factory = read(path, problems)
+    factory = read(path, problems, raw=raw)
     options = own.load(path, own.FactoryOwn, problems)
     factory_checks.check(factory, problems)
     pilot = load_pilot(glidein)

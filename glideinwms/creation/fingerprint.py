@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -18,7 +18,7 @@ from glideinwms.lib import status
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import read_text, write_atomic
 
-SCHEMA = 1
+SCHEMA = 2
 NAME = "inputs.json"
 GLIDEIN = Path(__file__).parent.parent / "glidein"
 AREA = {"factory": ("submit", "factory_versioning", "glidein_name", "glidein_"),
@@ -28,34 +28,44 @@ AREA = {"factory": ("submit", "factory_versioning", "glidein_name", "glidein_"),
 def unchanged(xml: Path, side: str) -> str:
     """The generation in force if a reconfig of `xml` would do nothing and no running daemon lacks it, else ""."""
     work = work_dir(xml, side)
-    try:
-        known = json.loads(read_text(work / "state" / NAME)) if work else {}
-    except (StateError, ValueError):
+    data = known(work, xml) if work else {}
+    if not work or not data or any(mtime(Path(d)) != when for d, when in data["outputs"].items()):
         return ""
-    if not work or known.get("schema") != SCHEMA or known.get("version") != __version__ or known.get("xml") != str(xml):
-        return ""
-    listed = {str(p) for p in sorted((xml.parent / "config.d").glob("*.xml"))} | {str(p) for p in pilot_files()}
-    if not listed <= set(known["files"]) or not all(_same(Path(p), old) for p, old in known["files"].items()):
-        return ""
-    if any(_mtime(Path(d)) != when for d, when in known["outputs"].items()):
-        return ""
-    generation = str(known["generation"])
+    generation = str(data["generation"])
     return generation if _taken(work / "state" / "status.json", generation) else ""
 
 
-def remember(xml: Path, work: Path, generation: str, inputs: Iterable[Path], outputs: Iterable[Path]) -> None:
-    """Write what `unchanged` compares with; nothing is written where it is known already."""
+def known(work: Path, xml: Path, skip: Container[Path] = ()) -> dict[str, Any]:
+    """What is remembered of the inputs, if none but those of `skip` has changed; else {}."""
+    try:
+        data = json.loads(read_text(work / "state" / NAME))
+    except (StateError, ValueError):
+        return {}
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        return {}
+    if data.get("version") != __version__ or data.get("xml") != str(xml):
+        return {}
+    listed = {str(p) for p in sorted((xml.parent / "config.d").glob("*.xml"))} | {str(p) for p in pilot_files()}
+    if not listed <= set(data["files"]):
+        return {}
+    return data if all(Path(p) in skip or _same(Path(p), old) for p, old in data["files"].items()) else {}
+
+
+def remember(
+    xml: Path, work: Path, generation: str, inputs: Iterable[Path], outputs: Iterable[Path], entries: Mapping[str, Any]
+) -> None:  # fmt: skip
+    """Write what `unchanged` compares with, and the sums of `entries`; nothing is written where it is known already."""
     path = work / "state" / NAME
     try:
         before = json.loads(path.read_text())
-    except (OSError, ValueError):
-        before = {}
-    old = before.get("files", {})
+        old = before["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        before, old = {}, {}
     paths = dict.fromkeys([*inputs, *pilot_files(), work / "policy.json"])
     data = {
         "schema": SCHEMA, "version": __version__, "xml": str(xml), "generation": generation,
         "files": {str(p): _look(p, old.get(str(p))) for p in paths},
-        "outputs": {str(d): _mtime(d) for d in outputs},
+        "outputs": {str(d): mtime(d) for d in outputs}, "entries": entries,
     }  # fmt: skip
     if data != before:
         write_atomic(path, json.dumps(data, separators=(",", ":")), 0o640)
@@ -84,7 +94,8 @@ def _same(path: Path, old: Any) -> bool:
     return new == old or (new is not None and old is not None and new[3] == old[3])
 
 
-def _mtime(path: Path) -> int:
+def mtime(path: Path) -> int:
+    """Modification time in nanoseconds, -1 of what is not there."""
     try:
         return path.stat().st_mtime_ns
     except OSError:

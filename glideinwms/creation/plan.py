@@ -74,21 +74,6 @@ def _parsed(path: Path, inode: int, mtime_ns: int) -> dict[str, Any]:
     return data
 
 
-def text_of(data: Mapping[str, Any]) -> str:
-    """The policy as JSON that people can read: one value, entry or group a line."""
-    parts: list[str] = []
-    for name, value in data.items():
-        parts.append(f"{',' if parts else '{'}\n {json.dumps(name)}: ")
-        if isinstance(value, list | tuple) and value:
-            for n, row in enumerate(value):
-                parts += ("[\n  " if n == 0 else ",\n  ", json.dumps(row))
-            parts.append("\n ]")
-        else:
-            parts.append(json.dumps(value))
-    parts.append("\n}\n")
-    return "".join(parts)
-
-
 def make_plan(built: Built, data: Mapping[str, Any]) -> Plan:
     """Compare a named configuration with what is in force."""
     old = previous_policy(built.work_dir)

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glideinwms.creation import fingerprint, hooks
+from glideinwms.creation import fingerprint, hooks, slices
 from glideinwms.creation.built import Built, named
-from glideinwms.creation.plan import Plan, make_plan, policy_path, previous_policy, text_of
+from glideinwms.creation.plan import Plan, make_plan, policy_path, previous_policy
 from glideinwms.creation.problems import Problem, Problems, Where
+from glideinwms.creation.source import Read
 from glideinwms.lib import status
 from glideinwms.lib.errors import ConfigError, StateError
 from glideinwms.lib.files import hint_of, locked, make_directory, write_atomic
@@ -38,7 +39,7 @@ class Outcome:
     warnings: tuple[Problem, ...]
 
 
-def build(path: Path, side: str, problems: Problems) -> Built:
+def build(path: Path, side: str, problems: Problems, raw: Read = Path.read_bytes) -> Built:
     """Resolve a configuration file; entries keep the schedds that they have."""
     if side == "frontend":
         from glideinwms.creation.frontend_build import build_frontend
@@ -48,7 +49,22 @@ def build(path: Path, side: str, problems: Problems) -> Built:
         raise ConfigError(f"{side!r} is neither factory nor frontend")
     from glideinwms.creation.factory_build import build_factory
 
-    return build_factory(path, problems, previous=_schedds)
+    return build_factory(path, problems, previous=_schedds, raw=raw)
+
+
+def _built(path: Path, side: str, cut: slices.Cut | None, problems: Problems) -> Built:
+    """The same by way of what is in force and the entries that have changed, where that is possible."""
+    if cut is None:
+        return build(path, side, problems)
+    from glideinwms.creation import incremental
+
+    return incremental.build(path, cut, problems) or build(path, side, problems, cut.read)
+
+
+def _record(cut: slices.Cut, problems: Problems) -> dict[str, Any]:
+    from glideinwms.creation import incremental
+
+    return incremental.record(cut, problems)
 
 
 def _schedds(work_dir: Path) -> dict[str, str]:
@@ -64,7 +80,8 @@ def reconfig(
     problems = Problems()
     hooks.run(path, "pre")
     say("reading the configuration")
-    built, data = named(build(path, side, problems))
+    cut = slices.read(path) if side == "factory" else None
+    built, data = named(_built(path, side, cut, problems))
     _make_directories(built)
     with locked(built.work_dir / "state" / "reconfig.lock", "reconfig"):
         plan = make_plan(built, data)
@@ -75,8 +92,10 @@ def reconfig(
             say(f"writing {len(plan.files)} files")
             written = _apply(built, data)
         pruned = _prune(built)
-        places = {built.stage_dir / t.subdir for t in built.trees}
-        fingerprint.remember(path, built.work_dir, plan.generation, (*built.sources, *built.inputs), sorted(places))
+        places = sorted({built.stage_dir / subdir for subdir in built.subdirs})
+        inputs = (*built.sources, *built.inputs)
+        entries = _record(cut, problems) if cut else {}
+        fingerprint.remember(path, built.work_dir, plan.generation, inputs, places, entries)
     say("telling the daemon" if wait else "done")
     told = tell(built.work_dir, built.policy.generation) if wait else ""
     try:
@@ -122,12 +141,12 @@ def _apply(built: Built, data: dict[str, Any]) -> int:
             write_atomic(work / name, blob.read(), 0o755, fsync=True)
             written += 1
     generation = generations.Generation(
-        built.policy.generation, time.time(), data, generations.file_names(built.trees),
+        built.policy.generation, time.time(), data, built.files,
         tuple(built.work_files), plain,
     )  # fmt: skip
-    generations.save(work, generation)
+    generations.save(work, generation, built.text)
     publish.sync_filesystem(work)
-    write_atomic(policy_path(work), text_of(data), 0o640, fsync=True)
+    write_atomic(policy_path(work), built.text, 0o640, fsync=True)
     return written + 2
 
 

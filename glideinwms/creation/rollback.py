@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from glideinwms.creation.plan import policy_path, previous_policy, text_of
+from glideinwms.creation.built import text_of
+from glideinwms.creation.plan import policy_path, previous_policy
 from glideinwms.lib import status
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import locked, make_directory, write_atomic

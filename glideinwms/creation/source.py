@@ -6,12 +6,14 @@ its place, new ones are appended (the deployed program sorts such a list).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
 from glideinwms.creation.problems import InvalidConfig, Problem, Problems, Where
 
+Read = Callable[[Path], bytes]
 LIST_KEYS: dict[str, tuple[str, ...]] = {
     "attrs": ("name",),
     "files": ("absfname",),
@@ -40,12 +42,12 @@ class Node:
     children: list[Node] = field(default_factory=list)
 
 
-def parse(path: Path) -> Node:
+def parse(path: Path, read: Read = Path.read_bytes) -> Node:
     """The tree of one file; InvalidConfig with file:line if it is not well-formed or declares entities."""
     reader = expat.ParserCreate()
     grower = _Grower(str(path), reader)
     try:
-        reader.Parse(path.read_bytes(), True)
+        reader.Parse(read(path), True)
     except expat.ExpatError as error:
         where, text = Where(str(path), error.lineno), expat.ErrorString(error.code)
         raise InvalidConfig([Problem(where, "XML", f"is not well-formed: {text}")]) from error
@@ -90,11 +92,11 @@ def inputs(path: Path) -> list[Path]:
     return [path, *sorted((path.parent / "config.d").glob("*.xml"))]
 
 
-def parse_factory(path: Path, problems: Problems) -> Node:
+def parse_factory(path: Path, problems: Problems, read: Read = Path.read_bytes) -> Node:
     """The main file with `config.d/*.xml` beside it merged over it."""
-    root = parse(path)
+    root = parse(path, read)
     for extra in inputs(path)[1:]:
-        other = parse(extra)
+        other = parse(extra, read)
         if other.tag != root.tag:
             problems.error(other.where, other.tag, f"the root element must be <{root.tag}>")
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from glideinwms.lib.stage.blobs import Blob
 from glideinwms.lib.stage.tree import Tree
 
 SCHEMA = 1
+# the last key; the quotes of a value are escaped
+POLICY = ',"policy":'
 KEEP_SECONDS = 14 * 86400.0
 
 
@@ -62,8 +64,8 @@ def directory(work_dir: Path) -> Path:
     return work_dir / "generations"
 
 
-def save(work_dir: Path, generation: Generation) -> Path:
-    """Write a manifest; written once, before the pointer."""
+def save(work_dir: Path, generation: Generation, policy: str = "") -> Path:
+    """Write a manifest; written once, before the pointer. `policy` is the text of its policy, if there is one."""
     make_directory(directory(work_dir), 0o750)
     path = directory(work_dir) / f"{generation.name}.json"
     data = {
@@ -73,30 +75,28 @@ def save(work_dir: Path, generation: Generation) -> Path:
         "files": generation.files,
         "work_files": generation.work_files,
         "plain": generation.plain,
-        "policy": generation.policy,
     }
-    write_atomic(path, json.dumps(data, separators=(",", ":")), 0o640)
+    text = policy or json.dumps(generation.policy, separators=(",", ":"))
+    write_atomic(path, json.dumps(data, separators=(",", ":"))[:-1] + POLICY + text + "}", 0o640)
     return path
 
 
-def load(path: Path) -> Generation:
-    """Read a manifest; StateError if it is not one."""
+def load(path: Path, *, policies: bool = True) -> Generation:
+    """Read a manifest; StateError if it is not one. Without `policies` that, which is large, is left empty."""
     try:
-        data = json.loads(read_text(path))
-        return Generation(
-            data["name"], float(data["made"]), data["policy"], tuple(data["files"]), tuple(data["work_files"]),
-            dict(data.get("plain", {})),
-        )  # fmt: skip
+        text = read_text(path)
+        head, found, _ = text.partition(POLICY)
+        data = json.loads(text if policies or not found else head + "}")
+        policy = data["policy"] if policies else {}
+        files, work_files = tuple(data["files"]), tuple(data["work_files"])
+        return Generation(data["name"], float(data["made"]), policy, files, work_files, dict(data.get("plain", {})))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StateError(f"is not a generation manifest: {error}", where=str(path)) from error
 
 
 def all_of(work_dir: Path, *, policies: bool = True) -> list[Generation]:
     """Every generation, oldest first; without `policies`, which are large, those are left empty."""
-    found = []
-    for path in directory(work_dir).glob("*.json"):
-        one = load(path)
-        found.append(one if policies else replace(one, policy={}))
+    found = [load(path, policies=policies) for path in directory(work_dir).glob("*.json")]
     return sorted(found, key=lambda g: (g.made, g.name))
 
 
