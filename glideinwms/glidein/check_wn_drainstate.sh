@@ -1,11 +1,12 @@
 #!/bin/bash
 # Whether the site takes this node or job away soon (machine/job features): tells the slots, so that no job starts on a
 # node that drains, and jobs are stopped in time. Runs again while jobs run.
+# shellcheck disable=SC1090,SC2154  # gconfig_get_to sets variables by name
+
 glidein_config=$1
-# shellcheck disable=SC1090
-. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
-error_gen=$(gconfig_get ERROR_GEN_PATH)
-work_dir=$(gconfig_get GLIDEIN_WORKSPACE_ORIG)
+while read -r key path; do [ "$key" = ADD_CONFIG_LINE_SOURCE ] && . "$path" && break; done < "$glidein_config"
+gconfig_get_to error_gen ERROR_GEN_PATH
+gconfig_get_to work_dir GLIDEIN_WORKSPACE_ORIG
 preempt_margin=1800
 
 # feature PLACE NAME: the value, from a directory or an http(s) URL; empty where there is none.
@@ -30,8 +31,10 @@ say() {
 }
 
 # HTCondor's environment is cleaned: setup keeps what the batch system said.
-job_features=${JOBFEATURES:-$(gconfig_get GLIDEIN_JOBFEATURES)}
-machine_features=${MACHINEFEATURES:-$(gconfig_get GLIDEIN_MACHINEFEATURES)}
+gconfig_get_to job_features GLIDEIN_JOBFEATURES
+gconfig_get_to machine_features GLIDEIN_MACHINEFEATURES
+job_features=${JOBFEATURES:-$job_features}
+machine_features=${MACHINEFEATURES:-$machine_features}
 if [ "${GLIDEIN_PERIODIC_SCRIPT:-}" != true ]; then
     gconfig_add GLIDEIN_JOBFEATURES "$job_features"
     gconfig_add GLIDEIN_MACHINEFEATURES "$machine_features"
@@ -50,7 +53,8 @@ draining=False preempt=False
 if [ -n "$soonest" ]; then
     printf -v now '%(%s)T' -1
     left=$((soonest - now))
-    die=$(gconfig_get GLIDEIN_ToDie) retire=$(gconfig_get GLIDEIN_ToRetire)
+    gconfig_get_to die GLIDEIN_ToDie
+    gconfig_get_to retire GLIDEIN_ToRetire
     tail=$((${die:-0} - ${retire:-0}))
     if [ "$left" -lt "$tail" ] || [ "$left" -lt "$preempt_margin" ]; then
         draining=True
@@ -61,9 +65,12 @@ if [ -n "$soonest" ]; then
         say "the node shuts down in $left s: jobs are stopped"
     fi
 fi
-add_config_line_safe SiteWMS_WN_Draining "$draining"
-add_config_line_safe SiteWMS_WN_Preempt "$preempt"
-if [ "${GLIDEIN_PERIODIC_SCRIPT:-}" = true ]; then
+if [ "${GLIDEIN_PERIODIC_SCRIPT:-}" != true ]; then
+    gconfig_add SiteWMS_WN_Draining "$draining"
+    gconfig_add SiteWMS_WN_Preempt "$preempt"
+else
+    gconfig_add_safe SiteWMS_WN_Draining "$draining"
+    gconfig_add_safe SiteWMS_WN_Preempt "$preempt"
     printf '%s\n' "SiteWMS_WN_Draining = $draining" "SiteWMS_WN_Preempt = $preempt"
 fi
 "$error_gen" -ok check_wn_drainstate.sh draining "$draining" preempt "$preempt"

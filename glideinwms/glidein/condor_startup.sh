@@ -75,8 +75,8 @@ write_condor_config() {
     [ -z "$wrong" ] || refuse Config "these variables have a value that does not fit their type:$wrong"
     [ "${cfg[DEBUG_MODE]}" != 2 ] || cfg[GLIDEIN_CPUS]=1
     set_lifetime
-    gconfig_add_safe GLIDEIN_ToRetire "$to_retire"
-    gconfig_add_safe GLIDEIN_ToDie "$to_die"
+    gconfig_add GLIDEIN_ToRetire "$to_retire"
+    gconfig_add GLIDEIN_ToDie "$to_die"
     {
         write_slots
         write_fixed

@@ -1,12 +1,14 @@
 #!/bin/bash
 # GLIDEIN_Java_Use: NEVER, OPTIONAL or REQUIRED. Where there is a Java, HTCondor is told of it.
+# shellcheck disable=SC1090,SC2154  # gconfig_get_to sets variables by name
+
 glidein_config=$1
-# shellcheck disable=SC1090
-. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
-error_gen=$(gconfig_get ERROR_GEN_PATH)
+while read -r key path; do [ "$key" = ADD_CONFIG_LINE_SOURCE ] && . "$path" && break; done < "$glidein_config"
+gconfig_get_to error_gen ERROR_GEN_PATH
 # shellcheck disable=SC2034  # add_condor_vars_line writes there
-condor_vars_file=$(gconfig_get CONDOR_VARS_FILE)
-use=$(gconfig_get_toupper GLIDEIN_Java_Use)
+gconfig_get_to condor_vars_file CONDOR_VARS_FILE
+gconfig_get_to use GLIDEIN_Java_Use
+use=${use^^}
 case ${use:-NEVER} in
 NEVER)
     "$error_gen" -ok java_setup.sh java unwanted

@@ -1,12 +1,13 @@
 #!/bin/bash
 # Publishes what the site says of node and job (machine/job features) as MJF_MACHINE_* and MJF_JOB_*. Runs again while
 # jobs run; the prefix MJF_ comes from the list of files.
+# shellcheck disable=SC1090,SC2154  # gconfig_get_to sets variables by name
+
 glidein_config=$1
-# shellcheck disable=SC1090
-. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
-error_gen=$(gconfig_get ERROR_GEN_PATH)
+while read -r key path; do [ "$key" = ADD_CONFIG_LINE_SOURCE ] && . "$path" && break; done < "$glidein_config"
+gconfig_get_to error_gen ERROR_GEN_PATH
 # shellcheck disable=SC2034  # add_condor_vars_line writes there
-condor_vars_file=$(gconfig_get CONDOR_VARS_FILE)
+gconfig_get_to condor_vars_file CONDOR_VARS_FILE
 
 fetch() {
     if command -v curl > /dev/null; then
@@ -49,8 +50,10 @@ publish() {
     done
 }
 
-machine_features=${MACHINEFEATURES:-$(gconfig_get GLIDEIN_MACHINEFEATURES)}
-job_features=${JOBFEATURES:-$(gconfig_get GLIDEIN_JOBFEATURES)}
+gconfig_get_to machine_features GLIDEIN_MACHINEFEATURES
+gconfig_get_to job_features GLIDEIN_JOBFEATURES
+machine_features=${MACHINEFEATURES:-$machine_features}
+job_features=${JOBFEATURES:-$job_features}
 [ -z "$machine_features" ] || publish MACHINE "$machine_features"
 [ -z "$job_features" ] || publish JOB "$job_features"
 "$error_gen" -ok mjf_setparams.sh machine "${machine_features:-none}" job "${job_features:-none}"
