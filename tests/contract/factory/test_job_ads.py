@@ -8,11 +8,13 @@ from __future__ import annotations
 import base64
 import subprocess
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from glideinwms.demo.pki import Authority
 from glideinwms.demo.portable import Condor
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy, SubmitAttr
 from glideinwms.factory.snapshot import Request
@@ -98,6 +100,17 @@ def test_condor_with_a_proxy_and_a_project(base: Path, ad_of: Any) -> None:
     assert ad == {
         **common(base), **handed_over(""), **CONDOR_C, "GridResource": '"condor ce.example.org ce.example.org:9619"',
         "ProjectName": '"TG-1"',
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("gridtype", "gatekeeper"), [("condor", "ce ce:9619"), ("arc", "https://arc/")])
+def test_with_a_proxy(gridtype: str, gatekeeper: str, base: Path, ad_of: Any) -> None:
+    path, now = secret(base, "proxy"), datetime.now(UTC)
+    Path(path).write_bytes(b"".join(Authority.make(now).host("pilot", [], now)))
+    ad = ad_of(entry(gridtype=gridtype, gatekeeper=gatekeeper, auth_method="grid_proxy"), {"x509_proxy": path})
+    assert ad == {
+        **common(base), **(handed_over("") | CONDOR_C if gridtype == "condor" else handed_over("", "Arguments")),
+        "GridResource": f'"{gridtype} {gatekeeper}"', "x509userproxy": f'"{path}"',
     }  # fmt: skip
 
 

@@ -13,8 +13,11 @@ from glideinwms.factory import act, countkey
 from glideinwms.factory.collect import queue_of
 from glideinwms.factory.decide.states import count
 from glideinwms.factory.plan import QUEUED, RUNNING, WAIT
+from glideinwms.factory.policy import SubmitAttr
+from glideinwms.factory.submit.description import Order, describe, sub_entries
 from glideinwms.lib.htc import ScheddAddress, quoted
 from glideinwms.lib.readers import Call, ReaderPool
+from tests.unit.factory.makes import entry, policy, request
 
 pytestmark = pytest.mark.condor
 OURS = {"My.GlideinFactory": '"f"', "My.GlideinName": '"i"', "My.GlideinSecurityClass": '"frontend"',
@@ -79,9 +82,9 @@ def test_counts_and_exceptions(queue: Queue) -> None:
 def test_counts_by_key(queue: Queue) -> None:
     """The same rows as by the attributes, for text of any kind; another Factory's jobs are left out."""
     odd = 'CN=Jo "x" |%41'
-    for entry, more in (("A", {}), ("B", {"GlideinCredentialIdentifier": odd}), ("C", {"GlideinFactory": "another"})):
+    for name, more in (("A", {}), ("B", {"GlideinCredentialIdentifier": odd}), ("C", {"GlideinFactory": "another"})):
         fields = {
-            "GlideinFactory": "f", "GlideinName": "i", "GlideinEntryName": entry, "GlideinClient": "fe.main",
+            "GlideinFactory": "f", "GlideinName": "i", "GlideinEntryName": name, "GlideinClient": "fe.main",
             "GlideinFrontendName": "fe:frontend", "GlideinSecurityClass": "frontend",
             "GlideinCredentialIdentifier": "CRED", "GlideinEntrySubmitFile": "entry_A/job.condor", **more,
         }  # fmt: skip
@@ -106,6 +109,38 @@ def test_slices_count_the_same(queue: Queue) -> None:
     rows = queue.ask("glideinwms.factory.fold:by_slices", constraint='GlideinFactory =?= "f"', total=42, size=10)
     sliced = queue_of({"groups": rows, "exceptions": []}).groups
     assert sorted(map(str, sliced)) == sorted(map(str, grouped))
+
+
+KINDS = {
+    "condor": ("ce ce:9619", "scitoken", {"scitoken": "t"}, {}),
+    "batch slurm": ("ann@hpc:22", "key_pair", {"private_key": "k", "public_key": "k"}, {"RemoteUsername": "joe"}),
+    "arc": ("https://arc/", "scitoken", {"scitoken": "t"}, {}),
+    "ec2": ("https://ec2", "key_pair+vm_id+vm_type", {"private_key": "k", "public_key": "k", "glidein_proxy": "g"},
+            {"VMId": "ami", "VMType": "big"}),
+    "gce": ("https://gce", "auth_file+vm_id+vm_type", {"auth_file": "a", "glidein_proxy": "g"},
+            {"VMId": "img", "VMType": "n1"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_schedd_takes_every_grid_type(kind: str, queue: Queue, tmp_path: Path) -> None:
+    """Through the bindings, as the daemon submits; the job ads themselves are compared in test_job_ads."""
+    gatekeeper, method, files, extra = KINDS[kind]
+    macros = tuple(SubmitAttr(f"gce_{n}", n) for n in ("project_name", "availability_zone"))
+    e = entry(gridtype=kind, gatekeeper=gatekeeper, auth_method=method, submit_attrs=macros if kind == "gce" else ())
+    for name in ("work", "client"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "work/glidein_startup.0.sh").write_text("#!/bin/sh\n")
+    row = request(files={role: str(tmp_path / name) for role, name in files.items()}, extra=extra)
+    order = Order(policy(tmp_path, e), e, sub_entries(e)[0], row, "uuid", "20261124")
+    made = queue.ask("glideinwms.lib.htc:submit", True, description={**describe(order), "hold": "True"}, count=2)
+    assert isinstance(made, list) and made[0][2] == 2
+    jobs = queue.ask("glideinwms.lib.htc:query_jobs", constraint='GlideinSubmitId =?= "uuid"', projection=[])
+    assert isinstance(jobs, list) and len(jobs) == 2
+    assert all(j["JobUniverse"] == 9 and j["GridResource"].split()[0] == kind.split()[0] for j in jobs)
+    assert all(j["GlideinEntryName"] == "A" and j["Cmd"].endswith("glidein_startup.0.sh") for j in jobs)
+    own = {"ec2": "EC2SecretAccessKey", "gce": "GceAuthFile", "condor": "ScitokensFile", "arc": "ScitokensFile"}
+    assert kind == "batch slurm" or str(jobs[0][own[kind]]).startswith(str(tmp_path))
 
 
 def test_a_submit_is_found_by_its_id(queue: Queue) -> None:
