@@ -1,4 +1,4 @@
-"""`rig`: a user pool and a stage web server for pilots."""
+"""`rig`: a user pool and a stage web server for pilots; `runtime` and `images` for their containers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from glideinwms.demo.grid import Grid
-from glideinwms.demo.portable import Condor
+from glideinwms.demo.portable import Condor, default_cache
+from tests.support import apptainer
 from tests.support.pilotrig import Rig
 
 Keep = Callable[[Path], None]
@@ -34,3 +35,18 @@ def rig(make_grid: Callable[..., Grid], condor: Condor, keep_logs: Callable[[Kee
         if pilot.poll() is None:
             os.killpg(pilot.pid, signal.SIGKILL)
             pilot.wait()
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Path:
+    """An Apptainer that the grid's account can run."""
+    if why := apptainer.why_not():
+        pytest.skip(why)
+    return apptainer.build(default_cache())
+
+
+@pytest.fixture
+def images(rig: Rig, runtime: Path) -> tuple[Path, Path]:
+    """Two directory images; their /etc/image says `one` and `two`, their /bin/sh is busybox's and dash."""
+    made = [apptainer.busybox_image(runtime, rig.grid.base / f"image-{n}", n) for n in ("one", "two")]
+    return made[0], apptainer.with_dash(made[1])

@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from glideinwms.demo.portable import default_cache
 from glideinwms.lib.errors import DemoError
-from tests.support import apptainer, sshd
+from tests.support import sshd
 from tests.support.pilotrig import Rig, until
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid, pytest.mark.apptainer]
 
 
-@pytest.fixture(scope="session")
-def runtime() -> Path:
-    """An Apptainer that the grid's account can run."""
-    if why := apptainer.why_not():
-        pytest.skip(why)
-    return apptainer.build(default_cache())
-
-
-@pytest.fixture
-def images(rig: Rig, runtime: Path) -> tuple[Path, Path]:
-    """Two directory images; their /etc/image says `one` and `two`, their /bin/sh is busybox's and dash."""
-    made = [apptainer.busybox_image(runtime, rig.grid.base / f"image-{n}", n) for n in ("one", "two")]
-    return made[0], apptainer.with_dash(made[1])
-
-
-def start(rig: Rig, runtime: Path, image: Path, files: str = "", **attrs: str) -> Path:
+def start(
+    rig: Rig, runtime: Path, image: Path, files: str = "", env: Mapping[str, str] | None = None,
+    params: Mapping[str, str] | None = None, **attrs: str,
+) -> Path:  # fmt: skip
     """A pilot whose VO requires containers; `image` is the default one."""
     attrs = {
         "GLIDEIN_SINGULARITY_BINARY_OVERRIDE": str(runtime), "SINGULARITY_IMAGES_DICT": f"default:{image}",
@@ -40,10 +29,10 @@ def start(rig: Rig, runtime: Path, image: Path, files: str = "", **attrs: str) -
         "GLIDEIN_Max_Tail": "120", **attrs,
     }  # fmt: skip
     rig.stage(
-        attrs, client_attrs={"GLIDEIN_Singularity_Use": "REQUIRED"}, entry_files=files,
+        attrs, client_attrs={"GLIDEIN_Singularity_Use": "REQUIRED"}, entry_files=files, params=params or {},
         client_files='<file absfname="/dev/null" relfname="nothing.sh" wrapper="True"/>',
     )  # fmt: skip
-    return rig.start()
+    return rig.start(env)
 
 
 def submit(rig: Rig, script: str, extra: str = "") -> str:
