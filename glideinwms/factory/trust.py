@@ -19,6 +19,8 @@ from glideinwms.lib.errors import CredentialError, WireError
 from glideinwms.lib.names import is_safe
 from glideinwms.lib.reasons import Reason, Refusal
 
+# how old Frontends call ReqMaxGlideins (4.3 step 9)
+LEGACY_MAX = "ReqMaxRunningGlideins"
 CLASS_PREFIX = "SecurityClass"
 NOT_AN_ARGUMENT = re.compile(r"""[\s\x00-\x1f"'\\`$;]""")
 SIGN_TYPES = ("sha1", "sha256")
@@ -92,6 +94,8 @@ class Trust:
         name = str(raw.get("Name", "?"))
         bare = Request(name, str(raw.get("ReqName", "")).partition("@")[0], str(raw.get("ClientName", "")))
         try:
+            if LEGACY_MAX in raw:
+                raw = {"ReqMaxGlideins": raw[LEGACY_MAX], **raw}
             ad = GlideClient.from_ad(raw)
             bare = self._row(ad, raw)
             return self._checked(bare, ad, str(raw.get("AuthenticatedIdentity", "")))

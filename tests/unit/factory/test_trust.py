@@ -106,6 +106,16 @@ def test_refusals(ad: dict[str, Any], reason: Reason, tmp_path: Path) -> None:
     assert row.refusal is not None and row.refusal.text
 
 
+def test_numbers_as_old_frontends_write_them(tmp_path: Path) -> None:
+    """As text (A12), and the maximum under its old name, which counts only where there is no new one."""
+    ad = {**request_ad(), "ReqIdleGlideins": "7", "ReqMaxGlideins": "20", "ReqRemoveExcessMargin": "2"}
+    row = trust(tmp_path).request(ad)
+    assert (row.idle, row.max_glideins, row.remove_margin, row.refusal) == (7, 20, 2, None)
+    assert trust(tmp_path).request({**ad, "ReqMaxRunningGlideins": 9}).max_glideins == 20
+    row = trust(tmp_path).request({**without(ad, "ReqMaxGlideins"), "ReqMaxRunningGlideins": "9"})
+    assert (row.max_glideins, row.refusal) == (9, None)
+
+
 def test_a_refused_request_leaves_no_file(tmp_path: Path) -> None:
     for ad, reason in CASES.values():
         if reason not in (Reason.BAD_WEB, Reason.MISSING_PARAMETER, Reason.BAD_NUMBER):
