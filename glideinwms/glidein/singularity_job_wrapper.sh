@@ -163,6 +163,7 @@ gwms_complete() {
         2/*) state=3 ;;
         3/-*) ;;
         3/*)
+            image_check "$word" any || gwms_error "there is no usable image for this job: $word"
             gwms_pass GWMS_SINGULARITY_IMAGE_HUMAN "$word"
             word=$(cvmfs_resolve "$word")
             gwms_pass GWMS_SINGULARITY_IMAGE "$word"
@@ -189,10 +190,6 @@ gwms_complete() {
 # HTCondor starts the container, if the job has one.
 gwms_native() {
     [ "$1" = "$gwms_runtime" ] || return 0
-    gwms_own=$(ad_value "$_CONDOR_JOB_AD" SingularityImage)
-    if [ -n "$gwms_own" ] && ! is_uri "$gwms_own" && ! image_check "$gwms_own" any; then
-        gwms_error "there is no usable image for this job: $gwms_own"
-    fi
     gwms_equip || gwms_error "the job's directory cannot be prepared for a container"
     gwms_prepare
     gwms_complete "$@"

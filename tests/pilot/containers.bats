@@ -262,7 +262,7 @@ native() {
         "GLIDEIN_SINGULARITY_GLOBAL_OPTS --debug" "${config[@]}" > "$BATS_TEST_TMPDIR/top/glidein_config"
     local scratch=$BATS_TEST_TMPDIR/job
     wrapped "$MOCK" -s exec -W "$scratch" --pwd /srv -B "$scratch:/srv" --home "$scratch" -C --pwd /srv "${gpu[@]}" \
-        "$home/images/nine" "$@"
+        "${image:-$home/images/nine}" "$@"
 }
 
 @test "HTCondor's command for a container: the wrapper runs inside it, with its rules" {
@@ -286,8 +286,8 @@ native() {
 
 @test "HTCondor's command: what cannot work goes back with the reason, what is no container is left alone" {
     local config=() gpu=()
-    job_ad=('SingularityImage = "/nonexistent"') job_env=()
-    native touch never
+    job_ad=() job_env=()
+    image=/nonexistent native touch never
     [ "$status" = 1 ] && grep -q "no usable image for this job: /nonexistent" "$job/.error"
     job_ad=('CVMFSReposList = "no.such.repo"')
     native touch never
