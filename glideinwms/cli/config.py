@@ -145,8 +145,10 @@ def _validate(xml: Path, side: str, online: bool, as_json: bool) -> None:
         built = build(xml, side, problems)
         if online:
             from glideinwms.creation import online as asking
+            from glideinwms.lib.readers import ReaderPool
 
-            asking.check(built, xml, problems)
+            with ReaderPool() as pool:
+                asking.check(built, xml, problems, pool)
     except InvalidConfig as error:
         errors = list(error.problems)
     found = [*errors, *problems.warnings]

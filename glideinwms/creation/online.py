@@ -8,9 +8,11 @@ from pathlib import Path
 
 import requests
 
+from glideinwms.creation import online_pools
 from glideinwms.creation.built import Built
 from glideinwms.creation.problems import Problems, Where
 from glideinwms.factory.policy import FactoryPolicy
+from glideinwms.lib.readers import Pool
 
 SECONDS = 10.0
 Resolve = Callable[[str], object]
@@ -20,8 +22,8 @@ def _resolve(host: str) -> object:
     return socket.getaddrinfo(host, None)
 
 
-def check(built: Built, xml: Path, problems: Problems, resolve: Resolve = _resolve) -> None:
-    """Hosts that DNS does not know, and a stage URL that does not answer."""
+def check(built: Built, xml: Path, problems: Problems, pool: Pool, resolve: Resolve = _resolve) -> None:
+    """Hosts that DNS does not know, a stage URL that does not answer, and what collectors say."""
     where = Where(str(xml), 0)
     for host, what in sorted(set(hosts(built))):
         try:
@@ -33,6 +35,7 @@ def check(built: Built, xml: Path, problems: Problems, resolve: Resolve = _resol
         requests.head(url, timeout=SECONDS)
     except requests.RequestException as error:
         problems.warn(where, "stage@web_base_url", f"{url} does not answer: {type(error).__name__}")
+    online_pools.check(built.policy, xml, problems, pool)
 
 
 def hosts(built: Built) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ from glideinwms.creation.problems import Problems
 from glideinwms.creation.reconfig import build
 from glideinwms.factory.plan import Plan as FactoryPlan
 from glideinwms.factory.snapshot import PilotGroup, Queue, Rail, ScheddState, Snapshot
+from glideinwms.lib.fakes import World
 from glideinwms.lib.reading import Reading
 from glideinwms.lib.records import Ring
 from tests.support.configs import place
@@ -142,7 +143,7 @@ def test_only_online_asks_the_network(side: str, tmp_path: Path) -> None:
 
     built = build(path, side, problems)
     assert not asked and not problems.found
-    online.check(built, path, problems, resolve)
+    online.check(built, path, problems, World().pool("nobody@nowhere"), resolve)
     assert ("wms.example.org" if side == "factory" else "pool2.example.org") in asked
     assert {p.level for p in problems.found} == {"warning"}
     assert any("does not answer" in p.what for p in problems.found)
