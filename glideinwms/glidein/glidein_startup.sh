@@ -100,7 +100,9 @@ on_signal() {
     signalled=$1
     if [ -n "$child" ]; then
         kill -"$1" "$child" 2> /dev/null
-    elif declare -F glidein_exit > /dev/null && [ -z "${ending:-}" ]; then
+    elif [ -n "${ending:-}" ]; then
+        return 0
+    elif declare -F glidein_exit > /dev/null; then
         glidein_exit "$2"
     else
         remove_directories
