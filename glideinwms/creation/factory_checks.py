@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from glideinwms.creation import nodes, tarballs
+from glideinwms.creation import common_checks, nodes, tarballs
 from glideinwms.creation.factory_entry import DEFAULT_PARAMS, name_of, subs_of
 from glideinwms.creation.factory_model import Entry, EntrySet, Factory
 from glideinwms.creation.problems import Problems, did_you_mean
@@ -28,6 +28,8 @@ PLATFORMS = ("CONDOR_VERSION", "CONDOR_OS", "CONDOR_ARCH")
 def check(factory: Factory, problems: Problems) -> None:
     """All findings of the whole file; reads only tarballs' and files' presence."""
     _top(factory, problems)
+    common_checks.url(factory.stage.web_base_url, factory.stage.where, problems)
+    common_checks.attrs(factory.attrs, problems)
     _frontends(factory, problems)
     entries: list[Entry | EntrySet] = [*factory.entries, *factory.entry_sets]
     _unique(entries, problems)
@@ -37,6 +39,7 @@ def check(factory: Factory, problems: Problems) -> None:
     classes = {f"{f.name}:{c.name}" for f in factory.security.frontends for c in f.security_classes}
     for entry in entries:
         _entry(entry, factory, problems)
+        common_checks.attrs(entry.attrs, problems)
         _limits(entry, classes, problems)
         _walltime(entry, factory, problems)
         _platform(entry, wanted, offered, problems)
@@ -102,7 +105,13 @@ def _cvmfs(factory: Factory, problems: Problems) -> None:
 
 
 def _frontends(factory: Factory, problems: Problems) -> None:
+    common_checks.once("frontend", ((f.name, f) for f in factory.security.frontends), problems)
     for frontend in factory.security.frontends:
+        common_checks.once("security_class", ((c.name, c) for c in frontend.security_classes), problems)
+        for known in frontend.security_classes:
+            if not NAME.fullmatch(known.username):
+                what = "may contain letters, digits, dot, - and _ only: it names directories"
+                problems.error(known.where, f"security_class[{known.name}]@username", what)
         if "@" not in frontend.identity:
             what = f"{frontend.identity!r} is not user@host"
             problems.warn(frontend.where, f"frontend[{frontend.name}]@identity", what)
@@ -135,6 +144,9 @@ def _entry(entry: Entry | EntrySet, factory: Factory, problems: Problems) -> Non
             problems.warn(sub.where, f"{subject}@gridtype", f"HTCondor no longer has {kind}; the entry stays disabled")
         elif sub.gridtype not in TYPES and not (kind == "batch" and lrms in BATCH):
             problems.warn(sub.where, f"{subject}@gridtype", f"unknown type {sub.gridtype!r}", did_you_mean(kind, TYPES))
+        if sub.gridtype == "condor" and len(sub.gatekeeper.split()) != 2:
+            what = f"{sub.gatekeeper!r} is not `schedd collector[:port]`"
+            problems.warn(sub.where, f"{subject}@gatekeeper", what, "ce.example.org ce.example.org:9619")
         for method in re.split(r"[+;,]", sub.auth_method):
             if method.strip() not in AUTH:
                 what = f"unknown method {method!r}"
@@ -147,15 +159,23 @@ def _entry(entry: Entry | EntrySet, factory: Factory, problems: Problems) -> Non
     algorithm = entry.config.entry_selection.algorithm_name
     if isinstance(entry, EntrySet) and algorithm != "Default":
         problems.error(entry.where, f"{subject}/entry_selection@algorithm_name", f"there is no {algorithm!r}")
-    known = {f.name for f in factory.security.frontends}
+    known = {f.name: f for f in factory.security.frontends}
     for allowed in entry.allow_frontends:
         if allowed.name not in known:
             hint = did_you_mean(allowed.name, known)
             problems.warn(allowed.where, f"{subject}/allow_frontend@name", f"no frontend {allowed.name!r}", hint)
+        elif allowed.security_class not in (
+            "All",
+            *(classes := {c.name for c in known[allowed.name].security_classes}),
+        ):
+            what = f"frontend {allowed.name} has no class {allowed.security_class!r}"
+            hint = did_you_mean(allowed.security_class, classes)
+            problems.warn(allowed.where, f"{subject}/allow_frontend@security_class", what, hint)
 
 
 def _limits(entry: Entry | EntrySet, classes: set[str], problems: Problems) -> None:
     subject, jobs = f"entry[{name_of(entry)}]/max_jobs", entry.config.max_jobs
+    common_checks.once("per_frontend", ((p.name, p) for p in jobs.per_frontends), problems)
     for per in jobs.per_frontends:
         if per.name not in classes:
             hint = did_you_mean(per.name, classes)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
-from glideinwms.creation import nodes
+from glideinwms.creation import common_checks, nodes
 from glideinwms.creation.frontend_model import Frontend, Group, TotalRunning, TotalSlots
 from glideinwms.creation.problems import Problems
 
@@ -15,6 +15,7 @@ PLUGINS = ("ProxyAll", "CredentialsBasic", "ProxyFirst", "ProxyUserCardinality",
 DROPPED_PLUGINS = ("ProxyUserRR", "ProxyUserMapWRecycling")
 FAKE = "@fake.org"
 ALL = "ALL"
+TOTALS = ("idle_vms_total", "running_glideins_total")
 SINGULARITY = "GLIDEIN_Singularity_Use"
 
 
@@ -25,6 +26,13 @@ def check(frontend: Frontend, problems: Problems) -> None:
         problems.error(frontend.where, "frontend@frontend_name", what)
     if not frontend.groups:
         problems.error(frontend.where, "frontend/groups", "there is no group")
+    common_checks.url(frontend.stage.web_base_url, frontend.stage.where, problems)
+    for found in (frontend.attrs, *(g.attrs for g in frontend.groups)):
+        common_checks.attrs(found, problems)
+    config = frontend.config
+    names = [f"{name}{scope}" for name in TOTALS for scope in ("", "_global")]
+    _curbs("config", {name: getattr(config, name) for name in names}, problems)
+    _expressions(frontend, problems)
     _collectors(frontend, problems)
     _groups(frontend, problems)
     _availability(frontend, problems)
@@ -51,6 +59,13 @@ def _collectors(frontend: Frontend, problems: Problems) -> None:
     for ccb in frontend.ccbs:
         if wrong := nodes.fault(ccb.node, ranges=True):
             problems.error(ccb.where, f"ccb[{ccb.node}]@node", wrong)
+
+
+def _expressions(frontend: Frontend, problems: Problems) -> None:
+    for subject, match in (("match", frontend.match), *((f"group[{g.name}]/match", g.match) for g in frontend.groups)):
+        common_checks.classad(match.start_expr, f"{subject}@start_expr", match.where, problems)
+        for side, part in (("factory", match.factory), ("job", match.job)):
+            common_checks.classad(part.query_expr, f"{subject}/{side}@query_expr", part.where, problems)
 
 
 def _groups(frontend: Frontend, problems: Problems) -> None:
@@ -106,15 +121,19 @@ def _singularity(frontend: Frontend, group: Group, problems: Problems) -> None:
         problems.error(uses[0].where, f"attr[{SINGULARITY}]@value", what)
 
 
-def _limits(group: Group, problems: Problems) -> None:
-    pairs: Iterable[tuple[str, TotalSlots | TotalRunning]] = (
-        ("idle_vms_total", group.config.idle_vms_total),
-        ("running_glideins_total", group.config.running_glideins_total),
-    )
-    for name, pair in pairs:
+def _curbs(subject: str, pairs: Mapping[str, TotalSlots | TotalRunning], problems: Problems) -> None:
+    for name, pair in pairs.items():
         if pair.curb > pair.max:
             what = f"{pair.curb} is above max {pair.max}: requests are never halved"
-            problems.warn(pair.where, f"group[{group.name}]/{name}@curb", what)
+            problems.warn(pair.where, f"{subject}/{name}@curb", what)
+
+
+def _limits(group: Group, problems: Problems) -> None:
+    _curbs(f"group[{group.name}]", {name: getattr(group.config, name) for name in TOTALS}, problems)
+    idle = group.config.idle_glideins_per_entry
+    if idle.reserve > idle.max:
+        what = f"{idle.reserve} is above max {idle.max}"
+        problems.warn(idle.where, f"group[{group.name}]/idle_glideins_per_entry@reserve", what)
     per = group.config.running_glideins_per_entry
     if per.min > per.max:
         problems.error(per.where, f"group[{group.name}]/running_glideins_per_entry@min", f"is above max {per.max}")

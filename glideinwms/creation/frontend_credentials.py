@@ -122,6 +122,20 @@ def _file(c: Credential, subject: str, problems: Problems) -> None:
         return
     if c.type in ("scitoken", "idtoken") and remaining(text.strip(), time.time()) <= 0:
         problems.warn(c.where, f"{subject}@absfname", "the token is expired, or is none", "renew it")
+    if "-----BEGIN CERTIFICATE-----" in text and (end := _ends(text)) <= time.time():
+        what = f"the certificate ended {time.strftime('%F %T', time.gmtime(end))} UTC" if end else "is no certificate"
+        problems.warn(c.where, f"{subject}@absfname", what, "renew it")
+
+
+def _ends(pem: str) -> float:
+    """When the first certificate of a file to be over is, in epoch seconds; 0 if one cannot be read."""
+    from cryptography import x509
+
+    try:
+        found = x509.load_pem_x509_certificates(pem.encode())
+    except ValueError:
+        return 0.0
+    return min(c.not_valid_after_utc.timestamp() for c in found)
 
 
 def files_of(credential: Credential, subject: str, problems: Problems) -> list[str]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import time
 import tomllib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from glideinwms.creation.problems import InvalidConfig, Problems
 from glideinwms.creation.reconfig import build
@@ -54,6 +62,41 @@ def test_what_is_noticed(side: str, case: dict[str, Any], tmp_path: Path) -> Non
     problems = Problems()
     build(changed(tmp_path, side, case), side, problems)
     compare(told(problems.warnings, tmp_path), case["says"])
+
+
+def certificate(end: float) -> bytes:
+    """A self-signed certificate that is over at `end` (epoch seconds)."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pilot")])
+    until = datetime.fromtimestamp(end, UTC)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+    made = made.not_valid_before(until - timedelta(days=1)).not_valid_after(until)
+    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def token(end: float) -> bytes:
+    return jwt.encode({"exp": int(end), "sub": "pilot"}, "k" * 32).encode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "says"),
+    [
+        ("scitoken", token, "the token is expired, or is none; renew it"),
+        ("scitoken", lambda end: b"", "the token is expired, or is none; renew it"),
+        ("grid_proxy", certificate, "the certificate ended 2024-05-13 16:53:20 UTC; renew it"),
+        ("grid_proxy", lambda end: b"-----BEGIN CERTIFICATE-----\nAAAA", "is no certificate; renew it"),
+    ],
+)
+def test_a_credential_that_is_over(kind: str, content: Callable[[float], bytes], says: str, tmp_path: Path) -> None:
+    path = place(tmp_path, "frontend.minimal.xml", ('type="scitoken"', f'type="{kind}"'))
+    for end, expected in ((time.time() + 3600, []), (1715619200, [says])):
+        (tmp_path / "ce.scitoken").write_bytes(content(end))
+        problems = Problems()
+        build(path, "frontend", problems)
+        if expected or content in (token, certificate):
+            compare(told(problems.warnings, tmp_path), [
+                f"warning: 18: security/credential[@DIR@/ce.scitoken]@absfname: {s}" for s in expected
+            ])  # fmt: skip
 
 
 @pytest.mark.parametrize("size", ["minimal", "maximal"])

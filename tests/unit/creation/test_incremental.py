@@ -20,12 +20,12 @@ from glideinwms.creation.problems import InvalidConfig, Problems
 from glideinwms.creation.reconfig import build, reconfig
 from tests.support.configs import place
 
-OPEN = '<entry name="{n}" gatekeeper="ce.example.org"'
+OPEN = '<entry name="{n}" gatekeeper="ce.example.org ce.example.org:9619"'
 ENTRIES = (
     f"{OPEN}/>",
     f'{OPEN}><attrs><attr name="A" value="1"/></attrs></entry>',
     f'{OPEN}><attrs>\n <attr name="A" value="2"/>\n</attrs></entry>',
-    '<entry gatekeeper="ce" comment=\'a name="x" > /entry\' name="{n}">\n</entry >',
+    '<entry gatekeeper="ce ce" comment=\'a name="x" > /entry\' name="{n}">\n</entry >',
     f'{OPEN}><!-- </entry><entry name="none"/> --><attrs></attrs></entry>',
     f"{OPEN}><![CDATA[ </entry> ]]></entry>",
     f'{OPEN} enabled="False"/>',

@@ -1,0 +1,50 @@
+"""Checks that both files need: names that repeat or cannot be names, URLs, ClassAd expressions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from glideinwms.creation.common_model import FrontendAttr
+from glideinwms.creation.elements import Element
+from glideinwms.creation.problems import Problems, Where
+
+ATTR = re.compile(r"[A-Za-z0-9._-]+")
+REFERENCE = re.compile(r"\$\$?\([^()]*\)")
+
+
+def attrs(found: Iterable[FrontendAttr], problems: Problems) -> None:
+    """The attributes of one list: pilots read `name value` lines, so a name is one word; of equal names the last
+    counts."""
+    rows = list(found)
+    for attr in rows:
+        if not ATTR.fullmatch(attr.name):
+            problems.error(attr.where, f"attr[{attr.name}]@name", "may contain letters, digits, dot, - and _ only")
+    once("attr", ((a.name, a) for a in rows), problems)
+
+
+def once(tag: str, rows: Iterable[tuple[str, Element]], problems: Problems) -> None:
+    """Warn of a name that an element before it in the same list has."""
+    seen: dict[str, Where] = {}
+    for name, row in rows:
+        if name in seen:
+            problems.warn(row.where, f"{tag}[{name}]", f"is also at {seen[name]}; this one counts")
+        seen[name] = row.where
+
+
+def url(text: str, where: Where, problems: Problems) -> None:
+    """Pilots download by HTTP."""
+    if not re.match(r"https?://[^/\s]", text):
+        problems.warn(where, "stage@web_base_url", f"{text!r} is no URL that pilots can use", "http://host/path")
+
+
+def classad(text: str, subject: str, where: Where, problems: Problems) -> None:
+    """A ClassAd expression that cannot be parsed makes each query with it fail; references stand for a value."""
+    if text.strip() in ("", "True"):
+        return
+    import classad2
+
+    try:
+        classad2.ExprTree(REFERENCE.sub("undefined", text))
+    except (classad2.ClassAdException, ValueError, SyntaxError):
+        problems.error(where, subject, f"{text!r} is not a ClassAd expression")
