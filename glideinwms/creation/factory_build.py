@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from glideinwms import __version__
-from glideinwms.creation import factory_checks, nodes, own, source, tarballs
+from glideinwms.creation import cvmfsexec, factory_checks, nodes, own, source, tarballs
 from glideinwms.creation.built import Built
 from glideinwms.creation.elements import load
 from glideinwms.creation.factory_entry import Shared, name_of, resolve, subs_of
@@ -66,7 +66,8 @@ def build_factory(
     work |= {f"tarballs/{p.name}": b for p, b in shared.packed.items()}
     return Built(
         "factory", policy, (main, *(t for _, t in done)), work, _directories(policy), options.keep_generations,
-        (*source.inputs(path), path.parent / own.NAME), (*map(Path, blobs), *tarballs.sources(factory.condor_tarballs)),
+        (*source.inputs(path), path.parent / own.NAME, *(d.path for d in cvmfsexec.wanted(factory))),
+        (*map(Path, blobs), *tarballs.sources(factory.condor_tarballs)),
     )  # fmt: skip
 
 
@@ -102,11 +103,12 @@ def _main_tree(factory: Factory, shared: Shared, problems: Problems, cache: Path
         [] if problems.errors else tarballs.items(factory.condor_tarballs, cache, shared.blobs, tables, shared.packed)
     )
     late = [after_all(f, problems) for f in factory.files]
+    distributions = [] if problems.errors else cvmfsexec.items(cvmfsexec.wanted(factory), shared.blobs, tables)
     before = user_items([f for f, x in zip(factory.files, late, strict=True) if not x], tables, shared.blobs, problems)
     after = user_items([f for f, x in zip(factory.files, late, strict=True) if x], tables, shared.blobs, problems)
     dns = {c.DN: f"fcollector{n}" for n, c in enumerate(factory.monitoring_collectors)}
     constants = [*tables.items(), gridmap(dns)]
-    generated = {"constants": constants, "condor_tarballs": condor}
+    generated = {"constants": constants, "condor_tarballs": condor, "cvmfsexec": distributions}
     lists = {"file_list": expanded(pilot, "main", "file_list", tables, generated) + before}
     lists |= {name: expanded(pilot, "main", name, tables, {}) for name in LISTS[1:]}
     lists["after_file_list"] = after + lists["after_file_list"]

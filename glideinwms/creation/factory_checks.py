@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from glideinwms.creation import common_checks, nodes, tarballs
+from glideinwms.creation import common_checks, cvmfsexec, nodes, tarballs
 from glideinwms.creation.factory_entry import DEFAULT_PARAMS, name_of, subs_of
 from glideinwms.creation.factory_model import Entry, EntrySet, Factory
 from glideinwms.creation.problems import Problems, did_you_mean
@@ -74,7 +74,7 @@ def _top(factory: Factory, problems: Problems) -> None:
     for part in filter(None, (p.strip() for p in factory.recoverable_exitcodes.split(","))):
         if not all(re.fullmatch(r"-?\d+", w) for w in part.split()):
             problems.error(factory.where, "glidein@recoverable_exitcodes", f"{part!r} is not `code [subcode ...]`")
-    _cvmfs(factory, problems)
+    cvmfsexec.check(factory, problems)
     if factory.factory_versioning and factory.submit.num_factories > 1:
         what = "divides limits; the deployed program cannot start with it and factory_versioning=True"
         problems.notice(factory.submit.where, "submit@num_factories", what)
@@ -88,20 +88,6 @@ def _top(factory: Factory, problems: Problems) -> None:
             problems.error(collector.where, subject, f"group {collector.group} has two primary collectors")
     if not factory.entries and not factory.entry_sets:
         problems.warn(factory.where, "glidein/entries", "there is no entry")
-
-
-def _cvmfs(factory: Factory, problems: Problems) -> None:
-    distro = factory.cvmfsexec_distro
-    if distro.platforms and not distro.sources:
-        problems.error(distro.where, "cvmfsexec_distro@platforms", "needs sources")
-    if distro.sources:
-        what = "cvmfsexec distributions are not built by this program"
-        problems.warn(distro.where, "cvmfsexec_distro@sources", what, "offer them as files with untar=True")
-    holders: list[Entry | EntrySet] = [*factory.entries, *factory.entry_sets]
-    for attr in (*factory.attrs, *(a for e in holders for a in e.attrs)):
-        if attr.name == "GLIDEIN_USE_CVMFSEXEC" and attr.value not in ("", "0") and not distro.sources:
-            what = "there is no cvmfsexec distribution to use"
-            problems.error(attr.where, "attr[GLIDEIN_USE_CVMFSEXEC]@value", what, "name sources in cvmfsexec_distro")
 
 
 def _frontends(factory: Factory, problems: Problems) -> None:
