@@ -12,7 +12,7 @@ from glideinwms.creation.built import Built
 from glideinwms.creation.elements import load
 from glideinwms.creation.expand import Unexpandable, expand
 from glideinwms.creation.frontend_credentials import credentials_of
-from glideinwms.creation.frontend_match import law_of
+from glideinwms.creation.frontend_match import folded, law_of
 from glideinwms.creation.frontend_model import Frontend, Group, TotalRunning, TotalSlots
 from glideinwms.creation.frontend_policyfiles import Declared
 from glideinwms.creation.frontend_trees import group_tree, main_tree
@@ -51,7 +51,7 @@ def read(path: Path, problems: Problems) -> Frontend:
 
 def build_frontend(path: Path, problems: Problems, *, glidein: Path = GLIDEIN) -> Built:
     """Resolve the file at `path`. InvalidConfig names all errors."""
-    frontend = read(path, problems)
+    frontend = folded(read(path, problems), problems)
     options = own.load(path, own.FrontendOwn, problems)
     frontend_checks.check(frontend, problems)
     pilot = load_pilot(glidein)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from glideinwms.creation.frontend_model import Frontend, Group, Match, MatchAttr
 from glideinwms.creation.frontend_policyfiles import Declared
@@ -18,6 +19,8 @@ from glideinwms.lib.errors import ConfigError
 CORES = 'getGlideinCpusNum(glidein) >= int(job.get("RequestCpus", 1))'
 IMPLICIT_FACTORY = (("GLIDEIN_CPUS", "string"), ("GLIDEIN_ESTIMATED_CPUS", "string"), ("GLIDEIN_NODES", "string"))
 IMPLICIT_JOB = (("RequestCpus", "int"),)
+STARTS = ("GLIDECLIENT_Start", "GLIDECLIENT_Group_Start")
+Part = TypeVar("Part", Frontend, Group)
 REQUIRE = "GLIDEIN_SINGULARITY_REQUIRE"
 # entry attributes that the system publishes: no match_attr needs to name them (config 4)
 SYSTEM = {
@@ -71,6 +74,24 @@ def law_of(
         factory_attrs,
         tuple(str(f.path) for f in files),
     )
+
+
+def folded(frontend: Frontend, problems: Problems) -> Frontend:
+    """The file with the attributes that were START expressions before `start_expr` made part of it (config 3.4)."""
+    groups = tuple(_folded(g, f"group[{g.name}]/match", problems) for g in frontend.groups)
+    return _folded(frontend, "match", problems).model_copy(update={"groups": groups})
+
+
+def _folded(part: Part, subject: str, problems: Problems) -> Part:
+    found = [a for a in part.attrs if a.name in STARTS]
+    if not found:
+        return part
+    for attr in found:
+        what = f"is added to {subject}@start_expr"
+        problems.warn(attr.where, f"attr[{attr.name}]", what, "write it there")
+    start = functools.reduce(both, (a.value for a in found), part.match.start_expr)
+    rest = tuple(a for a in part.attrs if a.name not in STARTS)
+    return part.model_copy(update={"attrs": rest, "match": part.match.model_copy(update={"start_expr": start})})
 
 
 def both(one: str, other: str) -> str:

@@ -18,6 +18,9 @@ from cryptography.x509.oid import NameOID
 
 from glideinwms.creation.problems import InvalidConfig, Problems
 from glideinwms.creation.reconfig import build
+from glideinwms.factory.policy import FactoryPolicy
+from glideinwms.frontend.policy import FrontendPolicy
+from glideinwms.lib.stage.formats import read_pairs
 from tests.support.configs import DATA, place
 
 
@@ -106,3 +109,45 @@ def test_a_good_file_gives_no_word(side: str, size: str, tmp_path: Path) -> None
     built = build(place(tmp_path, f"{side}.{size}.xml"), side, problems)
     assert [str(p) for p in problems.found] == []
     assert built.trees[0].subdir == ""
+
+
+LEGACY = {
+    "factory": [
+        "warning: 1: glidein@allowed_job_proxy_source: unknown name, ignored",
+        "warning: 1: glidein@use_condor_g: unknown name, ignored",
+        "warning: 19: entry[Cream]@gridtype: HTCondor no longer has cream; the entry stays disabled",
+        "warning: 23: entry[Cream]/downtimes: unknown name, ignored",
+        "notice: 29: entry[Condor]@schedd_name: is ignored: entries are spread over the Factory's schedd_name",
+    ],
+    "frontend": ["warning: 25: attr[GLIDECLIENT_Start]: is added to match@start_expr; write it there"],
+}
+
+
+@pytest.mark.parametrize("side", ["factory", "frontend"])
+def test_a_legacy_file_loads_and_says_what_to_do(side: str, tmp_path: Path) -> None:
+    problems = Problems()
+    policy = build(place(tmp_path, f"{side}.legacy.xml"), side, problems).policy
+    assert told(problems.warnings, tmp_path) == LEGACY[side]
+    if isinstance(policy, FactoryPolicy):
+        assert {e.name: e.enabled for e in policy.entries} == {"Cream": False, "Gt5": False, "Condor": True}
+        assert policy.collector == "" and policy.entries[2].monitor_groups == ("T2",)
+    else:
+        assert policy.groups[0].start_expr == "TARGET.Old =!= True"
+
+
+@pytest.mark.parametrize("expression", ["True", "MINE.New"])
+def test_start_expressions_of_attrs_are_anded_to_the_others(expression: str, tmp_path: Path) -> None:
+    path = place(tmp_path, "frontend.legacy.xml", ('start_expr="True"', f'start_expr="{expression}"'))
+    mine = '<group name="main"><attrs><attr name="GLIDECLIENT_Group_Start" value="G" type="expr"/></attrs></group>'
+    path.write_text(path.read_text().replace('<group name="main" enabled="True" comment="all"/>', mine))
+    found = build(path, "frontend", Problems())
+    old = "TARGET.Old =!= True"
+    whole = old if expression == "True" else f"({expression}) && ({old})"
+    assert isinstance(found.policy, FrontendPolicy)
+    assert found.policy.groups[0].start_expr == f"({whole}) && (G)" and not found.policy.groups[0].params.keys() & {
+        "GLIDECLIENT_Start", "GLIDECLIENT_Group_Start",
+    }  # fmt: skip
+    wanted = {"GLIDECLIENT_Start": whole, "GLIDECLIENT_Group_Start": "G"}
+    for tree, (name, value) in zip(found.trees, wanted.items(), strict=True):
+        constants = next(b.read().decode() for n, b in tree.files.items() if n.startswith("constants."))
+        assert read_pairs(constants)[name] == value
