@@ -125,12 +125,12 @@ check_startd() {
 }
 
 run_master() {
-    local pid_file=$work_dir/condor_master2.pid status=0
+    local pid_file=$work_dir/condor_master2.pid status=0 asked=""
     "${cfg[CONDOR_DIR]}/sbin/condor_master" -f -pidfile "$pid_file" < /dev/null &
     master=$!
     watch_startd
     [ "${cfg[DEBUG_MODE]}" != 2 ] || check_startd &
-    wait "$master"
+    [ "$killed" = True ] || wait "$master"
     status=$?
     # a signal ends only the waiting; a master that does not listen is killed
     while kill -0 "$master" 2> /dev/null; do
@@ -138,6 +138,11 @@ run_master() {
             wait "$master"
             status=$?
         elif [ "$SECONDS" -lt "$((killed_at + stop_patience))" ]; then
+            # until it has its handlers, a signal is lost
+            if [ "$SECONDS" != "$asked" ] && [ "$SECONDS" -lt "$((killed_at + 5))" ]; then
+                asked=$SECONDS
+                kill -QUIT "$master" 2> /dev/null
+            fi
             sleep 0.2
         else
             echo "condor_master does not end, it is killed" >&2
