@@ -119,7 +119,10 @@ remove_directories() {
     cd / || return
     local dir
     for dir in "$work_top" "$local_tmp"; do
-        [ -n "$dir" ] && [ -d "$dir" ] && chmod -R u+w "$dir" 2> /dev/null && rm -rf "$dir"
+        [ -n "$dir" ] && [ -d "$dir" ] || continue
+        # what vanishes meanwhile makes chmod fail, that is no reason to stay
+        chmod -R u+w "$dir" 2> /dev/null
+        rm -rf "$dir"
     done
 }
 
