@@ -7,7 +7,7 @@ ones. What leaves the reader is counters per (client, request name, credential) 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from glideinwms.lib import htc
@@ -36,10 +36,15 @@ class Tally:
     idle_cores: int = 0
     running_cores: int = 0
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: Tally, times: int = 1) -> None:
         """Sum up."""
         for name in Tally.__slots__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+            setattr(self, name, getattr(self, name) + getattr(other, name) * times)
+
+    def numbers(self) -> tuple[int, ...]:
+        """In the order of the fields."""
+        return (self.total, self.idle, self.running, self.failed,
+                self.total_cores, self.idle_cores, self.running_cores)  # fmt: skip
 
 
 def number(ad: Mapping[str, Any], name: str, default: float = 0) -> float:
@@ -129,10 +134,10 @@ def fold(ads: Iterable[Mapping[str, Any]], frontend: str, min_memory: Mapping[st
         buckets.setdefault((client, request, str(ad.get("GLIDEIN_CredentialIdentifier", ""))), Tally()).add(t)
         _running_here(ad, client, request, t.running, here, hosts)
     return {
-        "slots": [[*key, *astuple(t)] for key, t in sorted(buckets.items())],
+        "slots": [[*key, *t.numbers()] for key, t in sorted(buckets.items())],
         "here": [[*key, *n] for key, n in sorted(here.items())],
-        "frontend": list(astuple(totals["frontend"])),
-        "global": list(astuple(totals["global"])),
+        "frontend": list(totals["frontend"].numbers()),
+        "global": list(totals["global"].numbers()),
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
-from glideinwms.frontend.decide.counters import JOBS, packed, spread, unpacked
+from glideinwms.frontend.decide.counters import JOBS, Places, packed, spread, unpacked
 from glideinwms.frontend.decide.matching import Matcher
 from glideinwms.frontend.decide.plan import JobCounts
 from glideinwms.frontend.decide.safe import cpus
@@ -38,6 +38,9 @@ def counts(found: Tally, entries: Sequence[Entry]) -> dict[str, list[JobCounts]]
     sums, sizes = found.sums(), [glidein_cores(e) for e in entries]
     rows: dict[str, list[JobCounts]] = {}
     for kind, name in enumerate(TYPES):
+        if not found.types[name]:
+            rows[name] = [NONE] * len(entries)
+            continue
         here = found.only_here(name)
         rows[name] = [_counts(*unpacked(sums[i], kind), here.get(1 << i, 0), sizes[i]) for i in range(len(entries))]
     return rows
@@ -71,13 +74,15 @@ class Unmatched:
 @dataclass(slots=True)
 class Tally:
     """All job types of one group: type -> (mask of the entries that match, cores) -> jobs; `left`: mask that is left
-    before each conjunct and after the last -> idle jobs, each time in a field of `JOBS` bits."""
+    before each conjunct and after the last -> idle jobs, each time in a field of `JOBS` bits; `places`: bits of masks
+    that were met before."""
 
     everything: int
     size: int
     conjuncts: int
     types: dict[str, dict[tuple[int, int], int]] = field(default_factory=lambda: {t: {} for t in TYPES})
     left: dict[int, int] = field(default_factory=dict)
+    places: Places = field(default_factory=dict)
     unmatched: list[Unmatched] = field(default_factory=list)
 
     def sums(self) -> list[int]:
@@ -88,7 +93,7 @@ class Tally:
                 if mask:
                     weight = packed(kind, jobs, jobs * cores, jobs * UNIT // mask.bit_count())
                     weights[mask] = weights.get(mask, 0) + weight
-        return spread(weights, self.size)
+        return spread(weights, self.size, self.places)
 
     def only_here(self, name: str) -> dict[int, int]:
         """Jobs whose only entry is the one with this bit."""
@@ -100,7 +105,7 @@ class Tally:
 
     def rejected(self) -> list[list[int]]:
         """Per conjunct and entry the idle jobs that it rejected first: what was left, less what is left after it."""
-        totals, low = spread(self.left, self.size), (1 << JOBS) - 1
+        totals, low = spread(self.left, self.size, self.places), (1 << JOBS) - 1
         shifts = [k * JOBS for k in range(self.conjuncts)]
         return [[(t >> at & low) - (t >> at + JOBS & low) for t in totals] for at in shifts]
 
@@ -120,7 +125,7 @@ def request_cpus(value: Value | None) -> int:
 
 def tally(tables: Sequence[JobTable], matcher: Matcher, size: int) -> Tally:
     """Match every class once and add its jobs up."""
-    result = Tally(matcher.everything, size, len(matcher.law))
+    result = Tally(matcher.everything, size, len(matcher.law), places=matcher.places)
     for table in tables:
         _tally_table(table, matcher, result)
     return result

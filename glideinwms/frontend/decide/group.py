@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from glideinwms.frontend.decide import counting, removal
 from glideinwms.frontend.decide.matching import MatchCache, law, matcher
 from glideinwms.frontend.decide.plan import CredentialShare, EntryPlan, GroupPlan, JobCounts, Unmatched
-from glideinwms.frontend.decide.request import Numbers, Totals, decide_numbers
+from glideinwms.frontend.decide.request import Numbers, Shared, Totals, decide_numbers
 from glideinwms.frontend.decide.tables import Counters, Entry, EntrySlots, GroupInput, Published, SlotCounts, Snapshot
 from glideinwms.frontend.policy import FrontendPolicy, GroupPolicy
 from glideinwms.lib.credentials.selection import Candidate, Demand, Share, select, serves
@@ -33,11 +33,12 @@ def decide_group(
         inputs.total, inputs.idle, snapshot.frontend_total, snapshot.frontend_idle, snapshot.pool_total,
         snapshot.pool_idle,
     )  # fmt: skip
+    shared = Shared.of(totals, group.limits, policy)
     plans = []
     for i, entry in enumerate(entries):
         jobs = {t: rows[i] for t, rows in by_type.items()}
         histogram = {k: column[i] for k, column in enumerate(rejected) if column[i]}
-        plans.append(decide_entry(entry, jobs, histogram, inputs, totals, policy, group, rng, down=snapshot.downtime))
+        plans.append(decide_entry(entry, jobs, histogram, inputs, shared, policy, group, rng, down=snapshot.downtime))
     rows = [row for table in inputs.jobs if table.good for row in table.rows]
     return GroupPlan(
         group.name,
@@ -70,15 +71,15 @@ def _unmatched(found: counting.Tally, size: int) -> tuple[Unmatched, ...]:
 
 
 def decide_entry(
-    entry: Entry, jobs: dict[str, JobCounts], histogram: dict[int, int], inputs: GroupInput, totals: Totals,
+    entry: Entry, jobs: dict[str, JobCounts], histogram: dict[int, int], inputs: GroupInput, shared: Shared,
     policy: FrontendPolicy, group: GroupPolicy, rng: random.Random, *, down: bool,
 ) -> EntryPlan:  # fmt: skip
     """One entry's request, its removal level and its split over the credentials."""
     slots = inputs.slots.get(entry.name, NO_SLOTS)
     reason = Reason.FRONTEND_DOWNTIME if down else Reason.ENTRY_DOWNTIME if entry.in_downtime else None
     numbers = decide_numbers(
-        jobs["Idle"].prop_mc, jobs["OldIdle"].prop_mc, slots, totals, group.limits, policy, down=reason,
-        action=inputs.action,
+        jobs["Idle"].prop_mc, jobs["OldIdle"].prop_mc, slots, shared, group.limits,
+        strict=policy.strict_deployed_numbers, down=reason, action=inputs.action,
     )  # fmt: skip
     word, margin, counters = _removal(inputs, entry.name, jobs["Idle"].count, slots.counts, group)
     if inputs.unknown:

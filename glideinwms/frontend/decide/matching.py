@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from glideinwms.frontend.decide import policyfiles
+from glideinwms.frontend.decide.counters import PLACES_KEPT, Places
 from glideinwms.frontend.decide.hoist import Fast, Parts, fast
 from glideinwms.frontend.decide.pyexpr import GLIDEIN_PARTS, Conjunct, Reads, conjuncts
 from glideinwms.frontend.decide.tables import Entry, Value
@@ -41,6 +42,13 @@ class MatchCache:
 
     limit: int = 200_000
     known: dict[tuple[str, str, bool], tuple[Any, list[Key], dict[Key, int]]] = field(default_factory=dict)
+    kept_places: Places = field(default_factory=dict)
+
+    def places(self) -> Places:
+        """The bits of masks that were met; emptied when there are too many, since masks change with the entries."""
+        if len(self.kept_places) >= PLACES_KEPT:
+            self.kept_places.clear()
+        return self.kept_places
 
     def masks(self, group: str, conjunct: Conjunct, last: bool, about: Any, keys: list[Key]) -> Known:
         """What a conjunct said. `about`: all that it sees beside jobs and entries; `keys`: what it sees of each entry.
@@ -96,6 +104,7 @@ class Matcher:
     law: Sequence[Conjunct]
     tables: Sequence[Table]
     everything: int
+    places: Places = field(default_factory=dict)
 
     def bind(self, names: Sequence[str]) -> Callable[[Values], list[int]]:
         """For job tables of these columns: values of a class -> for each conjunct the entries that pass it."""
@@ -117,7 +126,7 @@ def matcher(
     glideins = [{p: getattr(e, p) for p in GLIDEIN_PARTS} for e in entries]
     everything = ((1 << len(entries)) - 1) & ~blocked
     tables = [_table(c, glideins, group, cache, last=must_be_true(conj, i)) for i, c in enumerate(conj)]
-    return Matcher(conj, tables, everything)
+    return Matcher(conj, tables, everything, cache.places())
 
 
 def must_be_true(conj: Sequence[Conjunct], index: int) -> bool:

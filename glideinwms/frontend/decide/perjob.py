@@ -6,7 +6,7 @@ The daemon never holds jobs one by one; this is for what has them: a Decision En
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from glideinwms.frontend import fold_slots
@@ -40,7 +40,7 @@ def read_queue(schedd: str, jobs: Iterable[Ad], names: Sequence[str], now: float
         status, get = job.get("JobStatus"), job.get
         if status != IDLE and status != RUNNING:
             continue
-        key = tuple([get(n) for n in columns])
+        key = tuple(map(get, columns))
         try:
             counts = classes.get(key)
         except TypeError:  # lists and ads as values: their text stands for them
@@ -78,7 +78,7 @@ def group_input(
     known: dict[tuple[Any, ...], tuple[str, str] | None] = {}
     for ad in slots:
         get = ad.get
-        key = tuple([get(n) for n in IDENTITY])
+        key = tuple(map(get, IDENTITY))
         if key not in known:
             request = fold_slots.request_name(ad)
             own_slot = request is not None and fold_slots.client_of(ad, request) == client
@@ -86,7 +86,7 @@ def group_input(
         place = known[key]
         if place is None:
             continue
-        kind = (place[0], str(get("GLIDEIN_CredentialIdentifier", "")), *[get(n) for n in COUNTED])
+        kind = (place[0], str(get("GLIDEIN_CredentialIdentifier", "")), *map(get, COUNTED))
         counted[kind] = counted.get(kind, 0) + 1
         if get("State") == "Claimed" or get("PartitionableSlot") is True:
             places[str(get("Name"))] = place
@@ -128,9 +128,8 @@ def _tallies(counted: Mapping[tuple[Any, ...], int], min_memory: float) -> dict[
     found: dict[str, dict[str, fold_slots.Tally]] = {}
     for (request, credential, *values), n in counted.items():
         ad = {name: v for name, v in zip(COUNTED, values, strict=True) if v is not None}
-        one = astuple(fold_slots.tally([ad], min_memory))
         own = found.setdefault(request, {}).setdefault(credential, fold_slots.Tally())
-        own.add(fold_slots.Tally(*(v * n for v in one)))
+        own.add(fold_slots.tally([ad], min_memory), n)
     return found
 
 
@@ -138,5 +137,5 @@ def _entry_slots(by_credential: Mapping[str, fold_slots.Tally], here: tuple[int,
     total = fold_slots.Tally()
     for part in by_credential.values():
         total.add(part)
-    split = {c: SlotCounts(*astuple(t)) for c, t in by_credential.items()}
-    return EntrySlots(SlotCounts(*astuple(total)), split, here[1], here[0])
+    split = {c: SlotCounts(*t.numbers()) for c, t in by_credential.items()}
+    return EntrySlots(SlotCounts(*total.numbers()), split, here[1], here[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from glideinwms.frontend.decide.tables import EntrySlots
@@ -45,35 +46,42 @@ class Limit:
         return self.count >= self.limit
 
 
-def limits(slots: EntrySlots, totals: Totals, group: GroupLimits, frontend: FrontendPolicy) -> list[Limit]:
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The limits and the curbs that all entries of a group share, in the deployed order."""
+
+    limits: tuple[Limit, ...]
+    curbs: tuple[Limit, ...]
+
+    @staticmethod
+    def of(totals: Totals, group: GroupLimits, frontend: FrontendPolicy) -> Shared:
+        """Counts of this cycle against what is configured."""
+        counts = (totals.group, totals.group_idle, totals.frontend, totals.frontend_idle, totals.pool, totals.pool_idle)
+        pairs = (group.running_total, group.idle_vms_total, frontend.running_total, frontend.idle_vms_total,
+                 frontend.running_total_global, frontend.idle_vms_total_global)  # fmt: skip
+        return Shared(
+            tuple(Limit(Reason(n), c, p.max) for n, c, p in zip(SHARED, counts, pairs, strict=True)),
+            tuple(Limit(Reason(f"Curb{n}"), c, p.curb) for n, c, p in zip(SHARED, counts, pairs, strict=True)),
+        )
+
+
+SHARED = ("TotalGlideinsPerGroup", "IdleGlideinsPerGroup", "TotalGlideinsPerFrontend", "IdleGlideinsPerFrontend",
+          "TotalGlideinsGlobal", "IdleGlideinsGlobal")  # fmt: skip
+
+
+def limits(slots: EntrySlots, shared: Shared, group: GroupLimits) -> list[Limit]:
     """The eight limits, in the deployed order."""
     counts = slots.counts
     return [
         Limit(Reason.TOTAL_PER_ENTRY, counts.total, group.max_running),
         Limit(Reason.IDLE_PER_ENTRY, counts.idle, group.idle_vms_per_entry.max),
-        *_pairs(totals, group, frontend, "max"),
+        *shared.limits,
     ]
 
 
-def curbs(slots: EntrySlots, totals: Totals, group: GroupLimits, frontend: FrontendPolicy) -> list[Limit]:
+def curbs(slots: EntrySlots, shared: Shared, group: GroupLimits) -> list[Limit]:
     """The seven curbs."""
-    return [
-        Limit(Reason.CURB_IDLE_PER_ENTRY, slots.counts.idle, group.idle_vms_per_entry.curb),
-        *_pairs(totals, group, frontend, "curb"),
-    ]
-
-
-SHARED = ("TotalGlideinsPerGroup", "IdleGlideinsPerGroup", "TotalGlideinsPerFrontend", "IdleGlideinsPerFrontend",
-          "TotalGlideinsGlobal", "IdleGlideinsGlobal")  # fmt: skip
-REASONS = {"max": [Reason(n) for n in SHARED], "curb": [Reason(f"Curb{n}") for n in SHARED]}
-
-
-def _pairs(totals: Totals, group: GroupLimits, frontend: FrontendPolicy, which: str) -> list[Limit]:
-    counts = (totals.group, totals.group_idle, totals.frontend, totals.frontend_idle, totals.pool, totals.pool_idle)
-    pairs = (group.running_total, group.idle_vms_total, frontend.running_total, frontend.idle_vms_total,
-             frontend.running_total_global, frontend.idle_vms_total_global)  # fmt: skip
-    bounds = [p.max for p in pairs] if which == "max" else [p.curb for p in pairs]
-    return list(map(Limit, REASONS[which], counts, bounds))
+    return [Limit(Reason.CURB_IDLE_PER_ENTRY, slots.counts.idle, group.idle_vms_per_entry.curb), *shared.curbs]
 
 
 def strings_of(reached: list[Limit], word: str) -> dict[str, str]:
@@ -82,8 +90,8 @@ def strings_of(reached: list[Limit], word: str) -> dict[str, str]:
 
 
 def decide_numbers(
-    demand: int, old_demand: int, slots: EntrySlots, totals: Totals, group: GroupLimits, frontend: FrontendPolicy,
-    *, down: Reason | None, action: str,
+    demand: int, old_demand: int, slots: EntrySlots, shared: Shared, group: GroupLimits, *, strict: bool,
+    down: Reason | None, action: str,
 ) -> Numbers:  # fmt: skip
     """One entry's request. `demand` and `old_demand` in glideins (prop_mc of Idle and OldIdle); `down`: a downtime in
     force; `action`: an operator's removal word."""
@@ -97,7 +105,7 @@ def decide_numbers(
     if action:
         clips.append(Clip(Reason.OPERATOR_REMOVAL, wanted, 0, detail=action))
         return Numbers(0, top if action.endswith("Excess") else 0, tuple(clips), {})
-    bounds = limits(slots, totals, group, frontend)
+    bounds = limits(slots, shared, group)
     reached = [b for b in bounds if b.reached]
     if reached:
         clips += [Clip(b.reason, wanted, 0, b.count, b.limit) for b in reached]
@@ -109,8 +117,8 @@ def decide_numbers(
         return Numbers(0, top, (*clips, Clip(reason, wanted, 0, count=idle)), {})
     if idle:
         clips.append(Clip(Reason.SLOTS_COVER, wanted, need, count=idle))
-    hit = [c for c in curbs(slots, totals, group, frontend) if c.reached]
-    number, more = idle_number(need, max(old_demand - idle, 0), bounds, hit, group, frontend.strict_deployed_numbers)
+    hit = [c for c in curbs(slots, shared, group) if c.reached]
+    number, more = idle_number(need, max(old_demand - idle, 0), bounds, hit, group, strict)
     return Numbers(number, top, tuple(clips + more), strings_of(hit, "curb"))
 
 
@@ -128,16 +136,18 @@ def idle_number(
             clips.append(Clip(reason, number, value, count, limit))
             number = value
 
-    room = [b for b in bounds if b.reason is not Reason.IDLE_PER_ENTRY]
-    for bound in room:
-        clip(bound.reason, min(number, bound.limit - bound.count), bound.count, bound.limit)
+    def keep_to(bounds: Iterable[Limit]) -> None:
+        for bound in bounds:
+            if bound.limit - bound.count < number:
+                clip(bound.reason, bound.limit - bound.count, bound.count, bound.limit)
+
+    keep_to(b for b in bounds if b.reason is not Reason.IDLE_PER_ENTRY)
     if group.ramp_up_attenuation > 0:
         clip(Reason.RAMP_UP, int(number / group.ramp_up_attenuation), limit=group.ramp_up_attenuation)
     clip(Reason.RESERVE, number + min(need_old // 3, group.reserve_idle), limit=group.reserve_idle)
     clip(Reason.MAX_IDLE, min(number, group.max_idle), limit=group.max_idle)
     if not strict:
-        for bound in bounds:
-            clip(bound.reason, min(number, bound.limit - bound.count), bound.count, bound.limit)
+        keep_to(bounds)
     for curb in hit:
         clip(curb.reason, number / 2, curb.count, curb.limit)
     if number < 1 and (strict or group.max_idle > 0):

@@ -10,7 +10,7 @@ import pytest
 from glideinwms.frontend.decide import decide
 from glideinwms.frontend.decide.group import decide_entry, share_running
 from glideinwms.frontend.decide.plan import EntryPlan
-from glideinwms.frontend.decide.request import Totals
+from glideinwms.frontend.decide.request import Shared, Totals
 from glideinwms.frontend.decide.tables import JobClassRow, JobTable, Snapshot
 from glideinwms.frontend.policy import CredentialPolicy
 from glideinwms.lib.credentials.selection import Candidate, Demand, select
@@ -34,9 +34,10 @@ def plan_of(given: dict[str, Any], entry: dict[str, Any], strict: bool = True, *
     t = given["slot_totals"]
     totals = Totals(t["group_total"], t["group_idle"], t["frontend_total"], t["frontend_idle"], t["pool_total"],
                     t["pool_idle"])  # fmt: skip
+    front = golden.frontend(given["frontend_config"], own, strict)
     return decide_entry(
-        found, golden.job_counts(entry), {}, inputs, totals, golden.frontend(given["frontend_config"], own, strict),
-        own, golden.Fixed(golden.order_of(given)), down=given["frontend_in_downtime"],
+        found, golden.job_counts(entry), {}, inputs, Shared.of(totals, own.limits, front), front, own,
+        golden.Fixed(golden.order_of(given)), down=given["frontend_in_downtime"],
     )  # fmt: skip
 
 

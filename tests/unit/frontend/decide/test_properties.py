@@ -13,7 +13,7 @@ from glideinwms.frontend.decide import MatchCache, decide
 from glideinwms.frontend.decide.counters import unpacked
 from glideinwms.frontend.decide.counting import UNIT, Tally, counts
 from glideinwms.frontend.decide.plan import Plan
-from glideinwms.frontend.decide.request import Totals, curbs, decide_numbers, limits
+from glideinwms.frontend.decide.request import Shared, Totals, curbs, decide_numbers, limits
 from glideinwms.frontend.decide.tables import (
     Entry,
     EntrySlots,
@@ -109,9 +109,9 @@ def test_more_demand_may_need_fewer_pilots() -> None:
 def test_nothing_is_asked_for_at_a_limit(
     demand: int, old: int, here: EntrySlots, all_: Totals, own_limits: GroupLimits, front: FrontendPolicy, strict: bool
 ) -> None:
-    front = replace(front, strict_deployed_numbers=strict)
-    numbers = decide_numbers(demand, old, here, all_, own_limits, front, down=None, action="")
-    bounds = limits(here, all_, own_limits, front)
+    shared = Shared.of(all_, own_limits, front)
+    numbers = decide_numbers(demand, old, here, shared, own_limits, strict=strict, down=None, action="")
+    bounds = limits(here, shared, own_limits)
     if any(b.reached for b in bounds):
         assert numbers.idle == 0
     if not strict:
@@ -134,9 +134,10 @@ def test_a_curb_only_halves(
     easy = replace(front, running_total=free(front.running_total), idle_vms_total=free(front.idle_vms_total),
                    running_total_global=free(front.running_total_global),
                    idle_vms_total_global=free(front.idle_vms_total_global))  # fmt: skip
-    curbed = decide_numbers(demand, old, here, all_, own_limits, front, down=None, action="")
-    without = decide_numbers(demand, old, here, all_, loose, easy, down=None, action="")
-    hit = sum(c.reached for c in curbs(here, all_, own_limits, front))
+    given, freely = Shared.of(all_, own_limits, front), Shared.of(all_, loose, easy)
+    curbed = decide_numbers(demand, old, here, given, own_limits, strict=False, down=None, action="")
+    without = decide_numbers(demand, old, here, freely, loose, strict=False, down=None, action="")
+    hit = sum(c.reached for c in curbs(here, given, own_limits))
     assert curbed.max_glideins == without.max_glideins
     assert curbed.idle <= without.idle
     if without.idle:
