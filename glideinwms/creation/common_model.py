@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from glideinwms.creation.elements import Bool, Count, Element, Number, items, opt, req
+from glideinwms.lib.retention import Retention
+
+NEVER = 1e9
 
 AttrType = Literal["string", "int", "expr"]
 
@@ -115,3 +119,9 @@ class ProcessRetention(Element):
     """Logs of the daemon."""
 
     process_logs: tuple[ProcessLog, ...] = items("process_log", "Log files of the daemon.")
+
+
+def process_retention(logs: Sequence[ProcessLog]) -> Retention:
+    """How long our own logs of days past are kept: of several deployed ones, the one that is kept longest says it."""
+    one = max(logs or [ProcessLog()], key=lambda p: p.max_days or NEVER)
+    return Retention(one.max_days or NEVER, one.min_days, one.max_mbytes or NEVER)

@@ -9,6 +9,7 @@ from pathlib import Path
 from glideinwms import __version__
 from glideinwms.creation import cvmfsexec, factory_checks, nodes, own, source, tarballs
 from glideinwms.creation.built import Built
+from glideinwms.creation.common_model import process_retention
 from glideinwms.creation.elements import load
 from glideinwms.creation.factory_entry import Shared, name_of, resolve, subs_of
 from glideinwms.creation.factory_model import Entry, EntrySet, Factory
@@ -16,7 +17,8 @@ from glideinwms.creation.placement import place_factory
 from glideinwms.creation.points import after_all
 from glideinwms.creation.problems import InvalidConfig, Problems
 from glideinwms.creation.stagefiles import GLIDEIN, Pilot, Tables, expanded, gridmap, load_pilot, user_items
-from glideinwms.factory.policy import SCHEMA, EntryPolicy, FactoryPolicy, FrontendTrust, Guard, Retention, StageTriple
+from glideinwms.factory.policy import SCHEMA, EntryPolicy, FactoryPolicy, FrontendTrust, Guard, StageTriple
+from glideinwms.lib.retention import Retention
 from glideinwms.lib.stage.blobs import Blob
 from glideinwms.lib.stage.tree import Tree, build
 
@@ -167,7 +169,7 @@ def _policy(
         remove_old_cred_freq=security.remove_old_cred_freq * 3600.0,
         monitoring_collectors=_monitoring(factory),
         retention={k: Retention(r.max_days, r.min_days, r.max_mbytes) for k, r in kinds.items()}
-        | {f"process_{p.extension}": Retention(p.max_days, p.min_days, p.max_mbytes) for p in logs.process_logs},
+        | {"process": process_retention(logs.process_logs)},
         credential_max_age=options.credential_max_age,
         request_max_age=options.request_max_age,
         restart_attempts=factory.restart_attempts,

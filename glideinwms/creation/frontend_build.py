@@ -9,6 +9,7 @@ from pathlib import Path
 from glideinwms import __version__
 from glideinwms.creation import frontend_checks, frontend_policyfiles, nodes, own, source
 from glideinwms.creation.built import Built
+from glideinwms.creation.common_model import process_retention
 from glideinwms.creation.elements import load
 from glideinwms.creation.expand import Unexpandable, expand
 from glideinwms.creation.frontend_credentials import credentials_of
@@ -208,6 +209,7 @@ def _policy(
         slot_max_age=options.slot_max_age,
         factory_max_age=options.factory_max_age,
         strict_deployed_numbers=options.strict_deployed_numbers,
+        log_retention=process_retention(frontend.log_retention.process_logs),
     )
 
 

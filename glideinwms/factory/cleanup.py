@@ -7,96 +7,33 @@ pilot names is never removed, whatever its age.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from glideinwms.factory.policy import FactoryPolicy, Retention
+from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.lib import log
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import read_text, write_atomic
+from glideinwms.lib.retention import own_kind, removed, sweep
 
-DAY = 86400.0
-MEGABYTE = 1_000_000
 HOUR, SOON = 3600.0, 600.0
-ROTATED = re.compile(r"\.log\.\d{4}-\d\d-\d\d$")
 SUFFIXES = ("", "_compressed", "_idtoken")
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file that may go: `age` in seconds."""
-
-    path: Path
-    age: float
-    size: int
-
-
-def expired(files: Iterable[File], keep: Retention) -> list[File]:
-    """Older than max_days; then, while the rest is larger than max_mbytes, the oldest of those past min_days."""
-    rows = sorted(files, key=lambda f: -f.age)
-    gone = [f for f in rows if f.age > keep.max_days * DAY]
-    left = rows[len(gone) :]
-    total = sum(f.size for f in left)
-    for file in left:
-        if total <= keep.max_mbytes * MEGABYTE or file.age <= keep.min_days * DAY:
-            break
-        gone.append(file)
-        total -= file.size
-    return gone
 
 
 def kind_of(path: Path) -> str:
     """Which retention governs a log: pilots' outputs (job), event logs (condor), completed jobs (summary), our own
     logs of days past (process)."""
-    if ROTATED.search(path.name):
-        return "process"
     if path.name.startswith("job.") and path.suffix in (".out", ".err"):
         return "job"
     if path.name.startswith("condor_activity_"):
         return "condor"
-    return "summary" if path.name.startswith("completed_jobs_") else ""
+    return "summary" if path.name.startswith("completed_jobs_") else own_kind(path)
 
 
 def client_directories(policy: FactoryPolicy) -> list[Path]:
     """Directories with pilots' logs, summaries and our own logs: swept a few at a time."""
     clients = Path(policy.client_log_dir).glob(f"user_*/glidein_{policy.glidein_name}/entry_*")
     return sorted([*clients, Path(policy.log_dir), *Path(policy.log_dir).glob("entry_*")])
-
-
-def retentions(policy: FactoryPolicy) -> dict[str, Retention]:
-    """Retention by kind; of several process logs the one that keeps longest governs ours."""
-    process = [r for k, r in policy.retention.items() if k.startswith("process_")]
-    out = {k: r for k, r in policy.retention.items() if not k.startswith("process_")}
-    return out | ({"process": max(process, key=lambda r: r.max_days)} if process else {})
-
-
-def sweep_logs(directory: Path, retention: dict[str, Retention], now: float, used: Collection[str]) -> list[Path]:
-    """Remove what is over in one directory; a file of a queued pilot stays (decision 29). What was removed."""
-    by_kind: dict[str, list[File]] = {}
-    try:
-        paths = list(directory.iterdir()) if directory.is_dir() else []
-    except OSError as error:
-        log.get("cleanup").warning("cannot be read", directory=str(directory), error=error.strerror)
-        return []
-    for path in paths:
-        kind = kind_of(path)
-        if kind in retention and str(path) not in used and path.is_file() and not path.is_symlink():
-            found = path.stat()
-            by_kind.setdefault(kind, []).append(File(path, now - found.st_mtime, found.st_size))
-    gone = [f.path for kind, files in by_kind.items() for f in expired(files, retention[kind])]
-    return [path for path in gone if removed(path)]
-
-
-def removed(path: Path) -> bool:
-    """Remove a file; what refuses is said and left alone."""
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        log.get("cleanup").warning("cannot be removed", file=str(path), error=error.strerror)
-        return False
-    return True
 
 
 class LastUse:
@@ -170,7 +107,7 @@ class Cleaner:
             self._plan(policy, now)
         share = int(len(self.todo) * policy.loop_delay / HOUR) + 1
         for directory in self.todo[:share]:
-            gone += sweep_logs(directory, retentions(policy), now, self.named)
+            gone += sweep(directory, policy.retention, now, self.named, kind_of)
         self.todo = self.todo[share:]
         if now - self.credentials_at >= policy.remove_old_cred_freq:
             gone += self._credentials(policy, now)

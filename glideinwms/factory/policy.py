@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from glideinwms.lib.policyfile import StageTriple as StageTriple
+from glideinwms.lib.retention import Retention
 
 SCHEMA = 1
 Value = str | int | float | bool
@@ -95,15 +96,6 @@ class FrontendTrust:
     name: str
     identity: str
     usernames: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """Days and megabytes of one kind of log (config 2.2)."""
-
-    max_days: float
-    min_days: float
-    max_mbytes: float
 
 
 @dataclass(frozen=True, slots=True)

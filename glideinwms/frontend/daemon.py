@@ -20,7 +20,7 @@ from glideinwms.frontend.pilot_tokens import TokenMaker, first_word
 from glideinwms.frontend.policy import SCHEMA, FrontendPolicy
 from glideinwms.frontend.summary import summary
 from glideinwms.frontend.wallet import Wallet, load
-from glideinwms.lib import cycle, downtimes, log, policyfile
+from glideinwms.lib import cycle, downtimes, log, policyfile, retention
 from glideinwms.lib.ads import WireAd
 from glideinwms.lib.audit import KEEP_DAYS, Audit, rotate
 from glideinwms.lib.downtimes import Downtime
@@ -137,7 +137,7 @@ class FrontendDaemon:
         for b in builders:
             self._tell(courier, b.group.name, b.resources(self.memory.sequence), policy)
         courier.send([apply.monitor_batch(policy, plan, self.times, ha.mode(policy), self.memory.sequence)])
-        self._keep_audit(now)
+        self._tidy(policy, now)
         problems = {b.group.name: tuple(b.problems) for b in builders if b.problems}
         return Report(courier.sent, tuple(courier.failed), problems, requested, tuple(sorted(silent)))
 
@@ -167,7 +167,9 @@ class FrontendDaemon:
         maker.begin()
         return maker
 
-    def _keep_audit(self, now: float) -> None:
+    def _tidy(self, policy: FrontendPolicy, now: float) -> None:
+        if policy.log_dir:
+            retention.sweep(Path(policy.log_dir), {"process": policy.log_retention}, now)
         try:
             rotate(self.audit.path, now, KEEP_DAYS)
         except OSError as error:

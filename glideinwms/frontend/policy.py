@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from glideinwms.lib.policyfile import StageTriple as StageTriple
+from glideinwms.lib.retention import Retention
 
 SCHEMA = 1
 Value = str | int | float | bool
@@ -172,6 +173,7 @@ class FrontendPolicy:
     slot_max_age: float = 600.0
     factory_max_age: float = 900.0
     strict_deployed_numbers: bool = False
+    log_retention: Retention = Retention(7.0, 3.0, 100.0)
     labels: dict[str, str] = field(default_factory=dict)
 
     @staticmethod

@@ -11,6 +11,7 @@ from glideinwms.frontend.policy import HighAvailability
 from glideinwms.lib import downtimes
 from glideinwms.lib.downtimes import Downtime
 from glideinwms.lib.operator import user
+from glideinwms.lib.retention import DAY, Retention
 from tests.scenario.frontend.scene import USER, WMS, WMS2, Scene, at
 
 
@@ -279,3 +280,14 @@ def test_groups_go_their_own_ways(tmp_path: Path) -> None:
     s.world.clock.advance(1)
     names = {a["ClientName"] for pool in s.pools.values() for a in pool.ads("glideclient")}
     assert names == {"fe.one", "fe.two"}
+
+
+def test_its_own_logs_go_by_the_configured_retention(tmp_path: Path) -> None:
+    s = Scene(tmp_path, log_dir=str(tmp_path / "log"), log_retention=Retention(2, 1, 100))
+    (tmp_path / "log").mkdir()
+    ages = {"frontend.log.2026-01-01": 3, "frontend.log.2026-01-03": 1, "frontend.log": 9, "notes": 9}
+    for name, days in ages.items():
+        (tmp_path / "log" / name).write_text("x")
+        os.utime(tmp_path / "log" / name, (s.world.clock() - days * DAY,) * 2)
+    s.cycle()
+    assert sorted(p.name for p in (tmp_path / "log").iterdir()) == ["frontend.log", "frontend.log.2026-01-03", "notes"]

@@ -6,11 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from glideinwms.factory.cleanup import DAY, Cleaner, File, LastUse, expired, kind_of, sweep_logs
-from glideinwms.factory.policy import Retention
+from glideinwms.factory.cleanup import Cleaner, LastUse, kind_of
+from glideinwms.lib.retention import DAY, Retention, sweep
 from tests.unit.factory.makes import NOW, policy
 
 KEEP = {"job": Retention(7, 3, 1), "condor": Retention(14, 3, 100), "process": Retention(2, 1, 100)}
@@ -26,7 +24,7 @@ def put(path: Path, days: float, size: int = 10) -> Path:
 def test_by_age_then_by_size(tmp_path: Path) -> None:
     old, big, young, small = (put(tmp_path / f"job.{n}.0.out", d, s) for n, d, s in
                               ((1, 8, 10), (2, 5, 700_000), (3, 2, 700_000), (4, 4, 10)))  # fmt: skip
-    gone = sweep_logs(tmp_path, KEEP, NOW, ())
+    gone = sweep(tmp_path, KEEP, NOW, (), kind_of)
     assert set(gone) == {old, big}
     assert {p for p in tmp_path.iterdir()} == {young, small}
 
@@ -38,22 +36,8 @@ def test_only_files_of_ours_and_not_those_in_use(tmp_path: Path) -> None:
     ours = put(tmp_path / "factory.log.2026-01-01", 3)
     current = put(tmp_path / "factory.log", 30)
     (tmp_path / "job.9.0.err").symlink_to(foreign)
-    assert set(sweep_logs(tmp_path, KEEP, NOW, {str(followed)})) == {other, ours}
+    assert set(sweep(tmp_path, KEEP, NOW, {str(followed)}, kind_of)) == {other, ours}
     assert followed.exists() and foreign.exists() and current.exists()
-
-
-@given(
-    st.lists(st.tuples(st.floats(0, 20), st.integers(0, 10**6)), max_size=20), st.floats(0, 10), st.floats(0, 10),
-    st.floats(0, 3),
-)  # fmt: skip
-def test_what_stays_is_young_or_small(rows: list[tuple[float, int]], days: float, more: float, mbytes: float) -> None:
-    keep = Retention(days + more, days, mbytes)
-    files = [File(Path(str(i)), age * DAY, size) for i, (age, size) in enumerate(rows)]
-    gone = expired(files, keep)
-    left = [f for f in files if f not in gone]
-    assert all(f.age <= keep.max_days * DAY for f in left)
-    assert all(f.age > keep.min_days * DAY for f in gone)
-    assert sum(f.size for f in left) <= mbytes * 1e6 or all(f.age <= keep.min_days * DAY for f in left)
 
 
 @pytest.mark.parametrize(
@@ -104,4 +88,4 @@ def test_what_cannot_be_read_or_removed_stops_nothing(tmp_path: Path, monkeypatc
         real(path, missing_ok)
 
     monkeypatch.setattr(Path, "unlink", unlink)
-    assert sweep_logs(tmp_path, KEEP, NOW, ()) == [free]
+    assert sweep(tmp_path, KEEP, NOW, (), kind_of) == [free]

@@ -1,0 +1,82 @@
+"""How long logs are kept (config 2.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from glideinwms.lib import log
+
+DAY = 86400.0
+MEGABYTE = 1_000_000
+# a log of ours of a day that is past, see lib.log
+ROTATED = re.compile(r"\.log\.\d{4}-\d\d-\d\d$")
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Days and megabytes of one kind of log."""
+
+    max_days: float
+    min_days: float
+    max_mbytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that may go: `age` in seconds."""
+
+    path: Path
+    age: float
+    size: int
+
+
+def expired(files: Iterable[File], keep: Retention) -> list[File]:
+    """Older than max_days; then, while the rest is larger than max_mbytes, the oldest of those past min_days."""
+    rows = sorted(files, key=lambda f: -f.age)
+    gone = [f for f in rows if f.age > keep.max_days * DAY]
+    left = rows[len(gone) :]
+    total = sum(f.size for f in left)
+    for file in left:
+        if total <= keep.max_mbytes * MEGABYTE or file.age <= keep.min_days * DAY:
+            break
+        gone.append(file)
+        total -= file.size
+    return gone
+
+
+def own_kind(path: Path) -> str:
+    """Kind "process" is our own logs of days past."""
+    return "process" if ROTATED.search(path.name) else ""
+
+
+def sweep(
+    directory: Path, retention: Mapping[str, Retention], now: float, used: Collection[str] = (),
+    kind_of: Callable[[Path], str] = own_kind,
+) -> list[Path]:  # fmt: skip
+    """Remove what is over in one directory, but for `used`; what was removed. What refuses is said and left alone."""
+    by_kind: dict[str, list[File]] = {}
+    try:
+        paths = list(directory.iterdir()) if directory.is_dir() else []
+    except OSError as error:
+        log.get("cleanup").warning("cannot be read", directory=str(directory), error=error.strerror)
+        return []
+    for path in paths:
+        kind = kind_of(path)
+        if kind in retention and str(path) not in used and path.is_file() and not path.is_symlink():
+            found = path.stat()
+            by_kind.setdefault(kind, []).append(File(path, now - found.st_mtime, found.st_size))
+    gone = [f.path for kind, files in by_kind.items() for f in expired(files, retention[kind])]
+    return [path for path in gone if removed(path)]
+
+
+def removed(path: Path) -> bool:
+    """Remove a file; what refuses is said and left alone."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        log.get("cleanup").warning("cannot be removed", file=str(path), error=error.strerror)
+        return False
+    return True

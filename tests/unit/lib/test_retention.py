@@ -1,0 +1,39 @@
+"""What is kept of logs, and what goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glideinwms.creation.common_model import ProcessLog, process_retention
+from glideinwms.lib.retention import DAY, File, Retention, expired
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 20), st.integers(0, 10**6)), max_size=20), st.floats(0, 10), st.floats(0, 10),
+    st.floats(0, 3),
+)  # fmt: skip
+def test_what_stays_is_young_or_small(rows: list[tuple[float, int]], days: float, more: float, mbytes: float) -> None:
+    keep = Retention(days + more, days, mbytes)
+    files = [File(Path(str(i)), age * DAY, size) for i, (age, size) in enumerate(rows)]
+    gone = expired(files, keep)
+    left = [f for f in files if f not in gone]
+    assert all(f.age <= keep.max_days * DAY for f in left)
+    assert all(f.age > keep.min_days * DAY for f in gone)
+    assert sum(f.size for f in left) <= mbytes * 1e6 or all(f.age <= keep.min_days * DAY for f in left)
+
+
+@pytest.mark.parametrize(
+    ("logs", "wanted"),
+    [
+        ((), Retention(7, 3, 100)),
+        ((ProcessLog(max_days=2), ProcessLog(max_days=9, min_days=1, max_mbytes=5)), Retention(9, 1, 5)),
+        ((ProcessLog(max_days=2), ProcessLog(max_days=0, max_mbytes=0)), Retention(1e9, 3, 1e9)),
+    ],
+    ids=["the default", "the longest", "0 is never"],
+)
+def test_of_several_deployed_logs_the_one_kept_longest_counts(logs: tuple[ProcessLog, ...], wanted: Retention) -> None:
+    assert process_retention(logs) == wanted
