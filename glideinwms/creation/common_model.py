@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from glideinwms.creation.elements import Bool, Count, Element, Number, items, opt, req
-from glideinwms.lib.retention import Retention
+from glideinwms.lib.policyfile import Retention
 
 NEVER = 1e9
 

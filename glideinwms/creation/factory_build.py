@@ -18,7 +18,7 @@ from glideinwms.creation.points import after_all
 from glideinwms.creation.problems import InvalidConfig, Problems
 from glideinwms.creation.stagefiles import GLIDEIN, Pilot, Tables, expanded, gridmap, load_pilot, user_items
 from glideinwms.factory.policy import SCHEMA, EntryPolicy, FactoryPolicy, FrontendTrust, Guard, StageTriple
-from glideinwms.lib.retention import Retention
+from glideinwms.lib.policyfile import Retention
 from glideinwms.lib.stage.blobs import Blob
 from glideinwms.lib.stage.tree import Tree, build
 

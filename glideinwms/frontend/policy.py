@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from glideinwms.lib.policyfile import Retention
 from glideinwms.lib.policyfile import StageTriple as StageTriple
-from glideinwms.lib.retention import Retention
 
 SCHEMA = 1
 Value = str | int | float | bool

@@ -27,6 +27,15 @@ class StageTriple:
     sign256: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Days and megabytes of one kind of log that are kept (config 2.2)."""
+
+    max_days: float
+    min_days: float
+    max_mbytes: float
+
+
 def load(kind: type[T], path: Path, schema: int, side: str) -> T:
     """The policy in a file; a ConfigError or StateError says what is wrong with it. `side`: factory or frontend."""
     hint = f"run gwms {side} reconfig"

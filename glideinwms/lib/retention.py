@@ -1,4 +1,4 @@
-"""How long logs are kept (config 2.2)."""
+"""Removal of old logs."""
 
 from __future__ import annotations
 
@@ -8,20 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glideinwms.lib import log
+from glideinwms.lib.policyfile import Retention
 
 DAY = 86400.0
 MEGABYTE = 1_000_000
 # a log of ours of a day that is past, see lib.log
 ROTATED = re.compile(r"\.log\.\d{4}-\d\d-\d\d$")
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """Days and megabytes of one kind of log."""
-
-    max_days: float
-    min_days: float
-    max_mbytes: float
 
 
 @dataclass(frozen=True, slots=True)

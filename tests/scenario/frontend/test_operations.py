@@ -11,7 +11,8 @@ from glideinwms.frontend.policy import HighAvailability
 from glideinwms.lib import downtimes
 from glideinwms.lib.downtimes import Downtime
 from glideinwms.lib.operator import user
-from glideinwms.lib.retention import DAY, Retention
+from glideinwms.lib.policyfile import Retention
+from glideinwms.lib.retention import DAY
 from tests.scenario.frontend.scene import USER, WMS, WMS2, Scene, at
 
 

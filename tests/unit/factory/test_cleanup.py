@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from glideinwms.factory.cleanup import Cleaner, LastUse, kind_of
-from glideinwms.lib.retention import DAY, Retention, sweep
+from glideinwms.lib.policyfile import Retention
+from glideinwms.lib.retention import DAY, sweep
 from tests.unit.factory.makes import NOW, policy
 
 KEEP = {"job": Retention(7, 3, 1), "condor": Retention(14, 3, 100), "process": Retention(2, 1, 100)}

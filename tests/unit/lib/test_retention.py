@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glideinwms.creation.common_model import ProcessLog, process_retention
-from glideinwms.lib.retention import DAY, File, Retention, expired
+from glideinwms.lib.policyfile import Retention
+from glideinwms.lib.retention import DAY, File, expired
 
 
 @given(
