@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -41,8 +42,15 @@ def in_files(root: Path, secrets: Secrets, may: Callable[[Path], bool] = lambda 
     """Files below `root` that hold a secret although `may` does not allow them to ("path: which"), and those that may
     but that others can read. Compressed records are looked into."""
     found = []
-    for path in sorted(p for p in root.rglob("*") if p.is_file() and not p.is_symlink()):
-        data = path.read_bytes()
+    # os.walk goes on where a directory vanishes
+    everything = sorted(Path(folder, name) for folder, _, names in os.walk(root) for name in names)
+    for path in (p for p in everything if p.is_file() and not p.is_symlink()):
+        try:
+            # of the same file: in a running grid another may have its name by now, or none
+            with path.open("rb") as file:
+                data, mode = file.read(), os.fstat(file.fileno()).st_mode
+        except FileNotFoundError:
+            continue
         if path.suffix == ".gz":
             try:
                 data = gzip.decompress(data)
@@ -51,8 +59,8 @@ def in_files(root: Path, secrets: Secrets, may: Callable[[Path], bool] = lambda 
         names = in_bytes(data, secrets)
         if names and not may(path):
             found.append(f"{path}: {', '.join(names)}")
-        elif names and path.stat().st_mode & 0o077:
-            found.append(f"{path}: {', '.join(names)}, and its mode is {path.stat().st_mode & 0o777:04o}")
+        elif names and mode & 0o077:
+            found.append(f"{path}: {', '.join(names)}, and its mode is {mode & 0o777:04o}")
     return found
 
 
