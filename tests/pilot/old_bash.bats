@@ -62,7 +62,7 @@ END
 
 # alike FILE: without what differs from pilot to pilot.
 alike() {
-    sed -E 's/glide_[A-Za-z0-9]{6}/glide_X/g; s/glide_root_[A-Za-z0-9]{6}/glide_Y/g; s/glidein_[0-9]+_[0-9]+/NAME/g
+    sed -E 's/glide_[a-z]+_[A-Za-z0-9]{6}/glide_Y/g; s/glide_[A-Za-z0-9]{6}/glide_X/g; s/glidein_[0-9]+_[0-9]+/NAME/g
         s/GLIDEIN_(UUID|STARTUP_PID|STARTUP_TIME|START_TIME|ToRetire|ToDie|Expire|Planned_[A-Z][a-z]+|PARENT_PID)( =)? .*/\1/
         s/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/UUID/g; s/_session_duration = .*//I; s/(SESSION_DURATION =) .*/\1/' "$1"
 }
