@@ -236,7 +236,7 @@ free_space() {
 unpack_payload() {
     local found
     found=$(grep -an -m1 '^#EOF$' "$startup_script") || early_failure "$startup_script has nothing behind #EOF"
-    tail -n "+$((${found%%:*} + 1))" "$startup_script" | tar -xzf - || early_failure \
+    tail -n "+$((${found%%:*} + 1))" "$startup_script" | tar -xozf - || early_failure \
         "cannot unpack $startup_script into $PWD: it is damaged, or the disk is full ($(free_space .))"
     local name
     for name in add_config_line get_id_selectors logging_utils b64uuencode glidein_paths glidein_config \
