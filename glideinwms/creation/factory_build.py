@@ -179,12 +179,12 @@ def _policy(
 
 
 def _directories(policy: FactoryPolicy) -> dict[Path, int]:
-    """Work, log, and per (user, entry) client directories: the owner's and the group's; credentials are private."""
+    """Work, log, and client directories per user: the owner's and the group's; credentials are private. Those per
+    (user, entry) the daemon makes when it submits first: most pairs never meet."""
     out = dict.fromkeys((Path(policy.work_dir), Path(policy.work_dir) / "state", Path(policy.log_dir)), 0o750)
     users = sorted({u for f in policy.frontends for u in f.usernames.values()})
     for base, mode in ((policy.client_log_dir, 0o750), (policy.client_proxies_dir, 0o700)):
         for user in users:
             glidein = Path(base) / f"user_{user}" / f"glidein_{policy.glidein_name}"
             out |= {glidein.parent: mode, glidein: mode}
-            out |= {glidein / f"entry_{e.name}": mode for e in policy.entries}
     return out

@@ -99,10 +99,8 @@ def _by_name(rows: Any) -> dict[str, Any]:
 
 
 def _files(built: Built) -> Iterator[str]:
-    for path, _ in publish.missing(built.stage_dir, built.trees):
-        yield str(path.relative_to(built.stage_dir))
-    for path, _ in publish.changed_plain(built.stage_dir, built.trees):
-        yield str(path.relative_to(built.stage_dir))
+    yield from publish.names_of(publish.missing(built.stage_dir, built.trees))
+    yield from publish.names_of(publish.changed_plain(built.stage_dir, built.trees))
     for name in built.work_files:
         if not (built.work_dir / name).exists():
             yield name

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from glideinwms.factory.submit.description import Order
-from glideinwms.lib.files import hint_of
+from glideinwms.lib.files import hint_of, make_directory
 from glideinwms.lib.reasons import Reason, Refusal
 
 ROOM = 16384
@@ -22,7 +22,7 @@ def check(order: Order) -> Refusal | None:
         return Refusal(Reason.NO_EXECUTABLE, where, f"{script} is missing; run gwms factory reconfig")
     directory = Path(order.log_dir)
     try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o755)
+        make_directory(directory, 0o750)
     except OSError as error:
         return Refusal(Reason.NO_LOG_DIR, where, f"{directory}: {error.strerror}; {hint_of(error)}")
     if not os.access(directory, os.W_OK | os.X_OK):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import secrets
-from collections.abc import Callable, Iterable, Sequence
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from glideinwms.lib.errors import StageError
@@ -15,23 +15,24 @@ from glideinwms.lib.stage.blobs import Blob
 from glideinwms.lib.stage.tree import Tree
 
 MODE = 0o644
-Progress = Callable[[int], None]
+NEW = ".new"  # where files lie until they are whole; what a killed run left there goes with the next
+Files = Mapping[str, Mapping[str, Blob]]  # directory of the stage ("" its root) -> name -> content
 
 
-def missing(root: Path, trees: Iterable[Tree]) -> list[tuple[Path, Blob]]:
+def missing(root: Path, trees: Iterable[Tree]) -> Files:
     """The immutable files that are not there yet. A file of the right size under a content name is that content:
     files appear by rename only, and a size that differs is what a power cut leaves."""
-    wanted: list[tuple[Path, Blob]] = []
+    wanted: dict[str, dict[str, Blob]] = {}
     for tree in trees:
-        directory = root / tree.subdir
-        there = _sizes(directory)
-        wanted += [(directory / n, b) for n, b in tree.files.items() if there.get(n) != b.size]
+        there = _sizes(root / tree.subdir)
+        if lacking := {n: b for n, b in tree.files.items() if there.get(n) != b.size}:
+            wanted.setdefault(tree.subdir, {}).update(lacking)
     return wanted
 
 
-def changed_plain(root: Path, trees: Iterable[Tree]) -> list[tuple[Path, Blob]]:
+def changed_plain(root: Path, trees: Iterable[Tree]) -> Files:
     """The plainly named files whose content differs, or that the operator does not have yet."""
-    found = []
+    found: dict[str, dict[str, Blob]] = {}
     for tree in trees:
         for name, blob in tree.plain.items():
             path = root / tree.subdir / name
@@ -40,62 +41,72 @@ def changed_plain(root: Path, trees: Iterable[Tree]) -> list[tuple[Path, Blob]]:
             except FileNotFoundError:
                 same = False
             if not same:
-                found.append((path, blob))
+                found.setdefault(tree.subdir, {})[name] = blob
         for name, blob in tree.once.items():
             if not (root / tree.subdir / name).exists():
-                found.append((root / tree.subdir / name, blob))
+                found.setdefault(tree.subdir, {})[name] = blob
     return found
 
 
-def write_all(
-    files: Sequence[tuple[Path, Blob]], progress: Progress | None = None, *, shared: bool = True
-) -> None:  # fmt: skip
-    """Write each file under a temporary name and rename it; a StageError leaves what was written for the next run.
+def names_of(files: Files) -> list[str]:
+    """Stage-relative names."""
+    return [f"{subdir}/{name}" if subdir else name for subdir, content in files.items() for name in content]
+
+
+def write_all(root: Path, files: Files, *, shared: bool = True) -> None:
+    """Write files aside and rename them into their places; a directory that is new appears with all its files at once.
+    A StageError leaves what has appeared for the next run.
 
     With `shared`, files of equal content are names of one inode: only for files that nobody edits.
     """
-    made: set[Path] = set()
-    first: dict[str, Path] = {}
-    stamp = f".{secrets.token_hex(6)}"
-    for n, (path, blob) in enumerate(files, 1):
-        try:
-            if path.parent not in made:
-                make_directory(path.parent, 0o755)
-                made.add(path.parent)
-            if not shared or not _linked(first.get(blob.sha256), path):
-                _write(path, blob, path.parent / f"{stamp}.{n}.tmp")
-                first[blob.sha256] = path
-        except OSError as error:
-            raise StageError(f"cannot be written: {error.strerror}", where=str(path), hint=hint_of(error)) from error
-        if progress:
-            progress(n)
-
-
-def _write(path: Path, blob: Blob, temporary: Path) -> None:
+    aside = root / NEW
+    shutil.rmtree(aside, ignore_errors=True)
+    twins: dict[str, str] = {}
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
-        try:
-            os.fchmod(fd, MODE)
-            _write_fully(fd, blob.read())
-        finally:
-            os.close(fd)
-        temporary.rename(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        for subdir, content in files.items():
+            place = root / subdir
+            try:
+                make_directory(aside, 0o755)
+                _put_all(aside, content, place, twins)
+            except OSError as error:
+                name = Path(error.filename or "").name
+                where = place / name if name in content else place
+                what = f"cannot be written: {error.strerror}"
+                raise StageError(what, where=str(where), hint=hint_of(error)) from error
+            if shared:
+                twins |= {b.sha256: f"{place}/{n}" for n, b in content.items() if b.sha256 not in twins}
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _put_all(aside: Path, content: Mapping[str, Blob], place: Path, twins: Mapping[str, str]) -> None:
+    if place.is_dir():
+        for name, blob in content.items():
+            _put(f"{aside}/{name}", blob, twins.get(blob.sha256))
+            (aside / name).rename(place / name)
+        return
+    make_directory(place.parent, 0o755)
+    whole = aside / place.name
+    make_directory(whole, 0o755)
+    for name, blob in content.items():
+        _put(f"{whole}/{name}", blob, twins.get(blob.sha256))
+    whole.rename(place)
+
+
+def _put(path: str, blob: Blob, twin: str | None) -> None:
+    """Make a file: a further name of its twin, where the file system can."""
+    if twin is not None:
+        with contextlib.suppress(OSError):  # whatever is in the way, the file is written instead, or says why not
+            return os.link(twin, path)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
+    try:
+        os.fchmod(fd, MODE)
+        _write_fully(fd, blob.read())
+    except OSError as error:
+        error.filename = path
         raise
-
-
-def _linked(twin: Path | None, path: Path) -> bool:
-    """Whether `path` could become a second name of a whole file; not on every file system, nor over another file.
-    Whatever is in the way (each file system has its own word for it), the file is written instead, or says why not."""
-    if twin is None:
-        return False
-    try:
-        os.link(twin, path)
-    except OSError:
-        return False
-    return True
+    finally:
+        os.close(fd)
 
 
 def _write_fully(fd: int, data: bytes) -> None:
@@ -116,15 +127,15 @@ def sync_filesystem(path: Path) -> None:
         os.close(fd)
 
 
-def publish(root: Path, trees: Sequence[Tree], progress: Progress | None = None) -> int:
+def publish(root: Path, trees: Sequence[Tree]) -> int:
     """Add what is missing, sync once, then replace plain files. Returns how many files were written."""
     new = missing(root, trees)
-    write_all(new, progress)
+    write_all(root, new)
     if new:
         sync_filesystem(root)
     plain = changed_plain(root, trees)
-    write_all(plain, shared=False)
-    return len(new) + len(plain)
+    write_all(root, plain, shared=False)
+    return len(names_of(new)) + len(names_of(plain))
 
 
 def _sizes(directory: Path) -> dict[str, int]:

@@ -321,8 +321,8 @@ def _die_at(step: int, path: str) -> None:
 
         return call
 
-    for module, name in ((os, "open"), (os, "write"), (os, "link"), (os, "close"), (Path, "rename"),
-                         (Path, "mkdir"), (os, "fsync"), (publish, "sync_filesystem")):  # fmt: skip
+    for module, name in ((os, "open"), (os, "write"), (os, "link"), (os, "close"), (os, "rename"), (os, "mkdir"),
+                         (os, "fsync"), (publish, "sync_filesystem")):  # fmt: skip
         setattr(module, name, counted(getattr(module, name)))
     reconfig(Path(path), "factory")
 
