@@ -76,11 +76,11 @@ def run(
     policy = load_policy(work_dir)
     chosen = entry_of(policy, entry)
     if frontend is not None:
-        request, text = _of_frontend(frontend, group, policy, chosen, make_token=not token and not show)
+        request, text = of_frontend(frontend, group, policy, chosen, make_token=not token and not show)
     else:
         request, text = _recorded(work_dir, chosen, client)
     request = replace(request, params={**request.params, **_pairs(param or ())})
-    pilot = by_hand(policy, chosen, request, verbosity, token.read_text() if token else text)
+    pilot = pilot_of(policy, chosen, request, verbosity, token.read_text() if token else text)
     if show:
         print(script(pilot), end="")
         return
@@ -95,7 +95,7 @@ def _pairs(words: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def by_hand(policy: FactoryPolicy, entry: EntryPolicy, request: Request, verbosity: str, token: str) -> ByHand:
+def pilot_of(policy: FactoryPolicy, entry: EntryPolicy, request: Request, verbosity: str, token: str) -> ByHand:
     """The pilot of an entry for a request, in the directory where it is started."""
     from glideinwms.factory.submit.arguments import arguments
     from glideinwms.factory.submit.description import sub_entries
@@ -113,7 +113,7 @@ def by_hand(policy: FactoryPolicy, entry: EntryPolicy, request: Request, verbosi
     )  # fmt: skip
 
 
-def _of_frontend(
+def of_frontend(
     work_dir: Path, name: str, policy: FactoryPolicy, entry: EntryPolicy, *, make_token: bool
 ) -> tuple[Request, str]:
     """What the group would ask of the entry, and the token that its pilots get there."""

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,11 +22,12 @@ from glideinwms.creation.problems import Problems
 from glideinwms.creation.reconfig import build, reconfig
 from glideinwms.lib.errors import ConfigError, GwmsError, StateError
 from glideinwms.lib.files import locked
-from glideinwms.lib.stage import generations, publish
+from glideinwms.lib.stage import generations
 from glideinwms.lib.stage.blobs import of_bytes
 from glideinwms.lib.stage.formats import read_list, read_pairs, read_sums
 from glideinwms.lib.stage.tree import Tree
 from tests.support.configs import place
+from tests.support.killed import die_at
 
 # calls that change something in a reconfig of the minimal file, roughly
 POINTS = 40
@@ -308,25 +308,6 @@ def test_an_unwritable_stage_leaves_what_is_in_force(tmp_path: Path) -> None:
     assert reconfig(path, "factory").plan.previous == first
 
 
-def _die_at(step: int, path: str) -> None:
-    """A reconfig in this process that kills itself, as SIGKILL does, at the step-th write, link, rename or sync."""
-    left = [step]
-
-    def counted(real: Any) -> Any:
-        def call(*args: Any, **options: Any) -> Any:
-            left[0] -= 1
-            if left[0] <= 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return real(*args, **options)
-
-        return call
-
-    for module, name in ((os, "open"), (os, "write"), (os, "link"), (os, "close"), (os, "rename"), (os, "mkdir"),
-                         (os, "fsync"), (publish, "sync_filesystem")):  # fmt: skip
-        setattr(module, name, counted(getattr(module, name)))
-    reconfig(Path(path), "factory")
-
-
 def test_killed_at_a_hundred_points_the_published_generation_is_whole(tmp_path: Path) -> None:
     path = place(tmp_path, "factory.minimal.xml")
     first = reconfig(path, "factory").plan.generation
@@ -343,7 +324,7 @@ def test_killed_at_a_hundred_points_the_published_generation_is_whole(tmp_path: 
             path.write_text(path.read_text().replace(f'value="{n}"', f'value="new{n}"'))
         before = whole(tmp_path / "work")
         wanted = named(build(path, "factory", Problems()))[0].policy.generation
-        child = context.Process(target=_die_at, args=(n % POINTS + 1, str(path)))
+        child = context.Process(target=die_at, args=(n % POINTS + 1, path, "factory"))
         child.start()
         child.join(60)
         assert child.exitcode in (0, -signal.SIGKILL)
