@@ -13,11 +13,9 @@ from glideinwms.frontend.policy import GroupPolicy
 from glideinwms.lib.credentials import tokens
 from glideinwms.lib.credentials.tokens import Signer
 from glideinwms.lib.errors import CredentialError
-from glideinwms.lib.names import RequestName, file_safe, is_safe
+from glideinwms.lib.names import is_safe
 
 HOUR = 3600.0
-# so that a file that is past its hour or its half life is noticed soon enough
-HELD_FOR = 600.0
 
 
 def first_word(text: str) -> str:
@@ -27,15 +25,15 @@ def first_word(text: str) -> str:
 
 @dataclass
 class TokenMaker:
-    """Makes and keeps pilot tokens. `issuer` is the user pool's TRUST_DOMAIN, `host` what stands after the site in
-    the pilot's identity. Keys are read once until `begin`, tokens that we hold are not read from disk again."""
+    """Makes and keeps pilot tokens, in memory: each lasts here for an hour or half its life. `issuer` is the user
+    pool's TRUST_DOMAIN, `host` what stands after the site in the pilot's identity. Keys are read once until `begin`."""
 
     passwords_dir: Path
     tokens_dir: Path
     issuer: str
     host: str = field(default_factory=socket.gethostname)
     _signers: dict[str, Signer | None] = field(default_factory=dict, repr=False)
-    _held: dict[Path, tuple[str, float, str]] = field(default_factory=dict, repr=False)
+    _held: dict[tuple[str, str], tuple[str, float, tuple[str, str, float]]] = field(default_factory=dict, repr=False)
 
     def begin(self) -> None:
         """A new cycle: look at the signing keys again."""
@@ -50,21 +48,24 @@ class TokenMaker:
         if not is_safe(site):
             raise CredentialError(f"GLIDEIN_Site {site!r} may not become part of a file name", where=entry.name)
         signer = self._signer(site, group.idtoken_keyname)
-        path = self.tokens_dir / f"{group.name}.{site}.idtoken"
-        if signer is not None:
-            path = path.with_name(f"{group.name}.{site}.{file_safe(RequestName.parse(entry.name).entry)}.idtoken")
+        if signer is None:
+            return self._given(self.tokens_dir / f"{group.name}.{site}.idtoken", now)
         lifetime = tokens.pilot_lifetime(
             float(group.limits.idle_lifetime), walltime(entry.attrs), float(group.idtoken_lifetime)
         )
-        return self._token(path, signer, f"{site}@{self.host}", lifetime, now)
-
-    def _token(self, path: Path, signer: Signer | None, identity: str, lifetime: float, now: float) -> str:
-        text, until, why = self._held.get(path, ("", 0.0, ""))
-        wanted = f"{signer.key_id if signer else ''} {identity} {lifetime}"
+        wanted = (signer.key_id, f"{site}@{self.host}", lifetime)
+        text, until, why = self._held.get((group.name, entry.name), ("", 0.0, None))
         if now >= until or why != wanted:
-            text = tokens.cached(path, signer, identity, lifetime, now)
-            self._held[path] = (text, now + HELD_FOR, wanted)
+            text = signer.sign(wanted[1], lifetime, now)
+            self._held[group.name, entry.name] = (text, now + min(HOUR, lifetime / 2), wanted)
         return text
+
+    def _given(self, path: Path, now: float) -> str:
+        try:
+            return tokens.of_file(path, now)
+        except CredentialError as error:
+            raise CredentialError(f"there is no signing key in {self.passwords_dir}, and no token in its place: "
+                                  f"{error.message}", where=error.where) from error  # fmt: skip
 
     def _signer(self, site: str, keyname: str) -> Signer | None:
         """The key of the site, else that of the Frontend; None if there is neither."""

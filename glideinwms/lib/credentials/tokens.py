@@ -13,12 +13,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from glideinwms.lib.errors import CredentialError
-from glideinwms.lib.files import write_atomic
 
 SCRAMBLE = b"\xde\xad\xbe\xef"
 POOL = "POOL"
 PILOT_SCOPES = ("condor:/READ", "condor:/ADVERTISE_STARTD", "condor:/ADVERTISE_MASTER")
-RENEW_AFTER = 3600.0
 
 
 def master_key(data: bytes, key_id: str) -> bytes:
@@ -93,28 +91,13 @@ def pilot_lifetime(idle_lifetime: float, walltime: float, cap: float) -> float:
     return min((idle_lifetime or 86400.0) + walltime + 7200.0, cap)
 
 
-def cached(path: Path, signer: Signer | None, identity: str, lifetime: float, now: float) -> str:
-    """The token in `path`, made anew when older than an hour or past half its life. Without a signer the file's own,
-    while it lasts. A CredentialError if there is none that is valid."""
-    text, age = _kept(path, now)
-    if text and age < RENEW_AFTER and remaining(text, now) > lifetime / 2:
-        return text
-    if signer is None:
-        if remaining(text, now) > 0:
-            return text
-        raise CredentialError("no signing key, and no valid token in its place", where=str(path))
-    text = signer.sign(identity, lifetime, now)
+def of_file(path: Path, now: float) -> str:
+    """The token in a file, while it lasts; a CredentialError if there is none."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise CredentialError(f"cannot be made: {error.strerror}", where=str(path.parent)) from error
-    write_atomic(path, text + "\n", 0o600)
+        text = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is no text"
+        raise CredentialError(f"no valid token can be read: {why}", where=str(path)) from error
+    if remaining(text, now) <= 0:
+        raise CredentialError("the token is expired, not yet valid, or no token", where=str(path))
     return text
-
-
-def _kept(path: Path, now: float) -> tuple[str, float]:
-    """The text of a token file and its age in seconds; ("", infinite) if there is none that can be read."""
-    try:
-        return path.read_text().strip(), now - path.stat().st_mtime
-    except (OSError, UnicodeDecodeError):
-        return "", float("inf")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from glideinwms.demo.grid import Grid
-from glideinwms.lib.credentials.tokens import PILOT_SCOPES, Signer, cached, claims_of
+from glideinwms.lib.credentials.tokens import PILOT_SCOPES, Signer
 from glideinwms.lib.readers import ReaderPool
 from tests.contract.lib.there import Real, ask
 
@@ -80,18 +80,6 @@ def test_bad_tokens_are_refused(real: Real, signer: Signer) -> None:
     for why, token in wrong.items():
         assert ping(real, token, "READ").returncode != 0, why
     assert ping(real, signer.sign(ME, 600, now, ()), "READ").returncode == 0
-
-
-def test_a_cached_token_works_and_is_renewed_in_time(
-    real: Real, signer: Signer, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    path = tmp_path_factory.mktemp("cache") / "main.site.idtoken"
-    now = time.time()
-    first = cached(path, signer, ME, 600, now)
-    assert path.stat().st_mode & 0o777 == 0o600 and cached(path, signer, ME, 600, now + 200) == first
-    later = cached(path, signer, ME, 600, now + 301)
-    assert later != first and claims_of(later)["exp"] > claims_of(first)["exp"]
-    assert ping(real, first, "READ").returncode == 0
 
 
 def test_one_directory_of_tokens_serves_two_pools(make_grid: Callable[..., Grid]) -> None:

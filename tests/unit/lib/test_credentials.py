@@ -154,19 +154,18 @@ def test_the_life_of_a_pilots_token(idle: float, wall: float, cap: float, expect
     assert tokens.pilot_lifetime(idle, wall, cap) == expected
 
 
-def test_a_token_is_kept_while_it_is_fresh(tmp_path: Path) -> None:
-    signer = tokens.Signer(b"k" * 32, "POOL", "x")
-    path = tmp_path / "tokens.d" / "g.site.idtoken"
+def test_a_token_of_a_file_lasts_as_long_as_it_says(tmp_path: Path) -> None:
     now = time.time()
-    first = tokens.cached(path, signer, "me", 86400, now)
-    assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o077 == 0
-    assert tokens.cached(path, signer, "me", 86400, now + 3000) == first
-    assert tokens.cached(path, signer, "me", 86400, now + 3700) != first
-    assert tokens.cached(path, None, "me", 86400, now + 80000) != ""
-    with pytest.raises(CredentialError, match="no signing key, and no valid token"):
-        tokens.cached(path, None, "me", 86400, now + 10**6)
-    with pytest.raises(CredentialError, match="no signing key"):
-        tokens.cached(tmp_path / "none", None, "me", 86400, now)
+    path = tmp_path / "g.site.idtoken"
+    path.write_text(tokens.Signer(b"k" * 32, "POOL", "x").sign("me", 86400, now) + "\n")
+    assert tokens.claims_of(tokens.of_file(path, now + 80000))["sub"] == "me"
+    with pytest.raises(CredentialError, match="expired"):
+        tokens.of_file(path, now + 90000)
+    with pytest.raises(CredentialError, match="No such file"):
+        tokens.of_file(tmp_path / "none", now)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(CredentialError, match="is no text"):
+        tokens.of_file(path, now)
 
 
 def test_secrets_do_not_show_themselves() -> None:
@@ -243,15 +242,3 @@ def test_projects_without_idle_jobs_divide_by_nothing() -> None:
     demand = Demand(idle_jobs=0, projects={"a": 0})
     shares = selection.select("ProxyProjectName", fit, "OSG", "scitoken", 0, 0, demand, lambda x: x)
     assert [(s.idle, s.max_glideins) for s in shares] == [(0, 0)]
-
-
-def test_a_token_file_that_cannot_be_read_is_made_anew_or_named(tmp_path: Path) -> None:
-    signer = tokens.Signer(b"k" * 32, "POOL", "x")
-    path = tmp_path / "g.site.idtoken"
-    path.write_bytes(b"\xff\xfe")
-    assert tokens.cached(path, signer, "me", 600, time.time()).count(".") == 2
-    (tmp_path / "file").touch()
-    with pytest.raises(CredentialError, match="cannot be made"):
-        tokens.cached(tmp_path / "file" / "sub" / "t.idtoken", signer, "me", 600, time.time())
-    with pytest.raises(CredentialError, match="no signing key"):
-        tokens.cached(tmp_path / "file" / "t.idtoken", None, "me", 600, time.time())
