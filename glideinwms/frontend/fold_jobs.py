@@ -1,14 +1,15 @@
 """Job classes of one schedd, counted inside a reader process (decisions 1-3, 23). Only aggregates leave it.
 
-Three questions with one constraint: SummaryOnly tells how many there are, GroupBy gives the classes, and their sum is
+Questions with one constraint: SummaryOnly tells how many there are, GroupBy gives the classes, and their sum is
 checked; a GroupBy whose constraint names something it does not group on answers zero rows without an error. Where the
 sum does not hold, or there are too many rows, the real constraint is asked raw in slices that are folded one by one.
+Each question costs the schedd a look at its whole queue: in a large one that has not been read before, a sample tells
+first whether jobs share their times, so that one grouping may give both classes and ages.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +26,7 @@ FQAN = "x509UserProxyFirstFQAN"
 QUEUED = "((JobStatus=?=1)||(JobStatus=?=2))"
 SLICE = 50_000
 AGES = 15_000
-SAMPLE, SINGLE_SHARE = 1000, 0.6
+BLOCKS, BLOCK = 20, 50
 GROUPED, TIMED, SCALED, SLICED = "grouped", "timed", "scaled", "sliced"
 ROW_CAP = 200_000
 TOLERANCE_SHARE, TOLERANCE_JOBS = 0.01, 20
@@ -59,7 +60,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """At most so many rows of a grouping, so many jobs fetched raw at a time, so many for their ages."""
+    """At most so many rows of a grouping, so many jobs fetched raw at a time, so many of either for their ages."""
 
     rows: int = ROW_CAP
     raw: int = SLICE
@@ -78,7 +79,7 @@ def read_jobs(
     "extras": {attribute: [[value, idle, running]]}}.
     """
     schedd = htc.ScheddAddress(name, address)
-    bounds = Bounds(row_cap, slice_size, min(slice_size, AGES))
+    bounds = Bounds(row_cap, slice_size, min(slice_size, AGES, row_cap))
     readings = [_read(schedd, q["query"], tuple(q["names"]), str(q.get("method", "")), bounds) for q in queries]
     tables = [
         {**_table(r), "extras": {n: count_by(schedd, constraint_of(q["query"]), n, row_cap) for n in q["extras"]}}
@@ -103,11 +104,12 @@ def _read(schedd: htc.ScheddAddress, query: str, names: tuple[str, ...], method:
     reading = Reading(queued=queued)
     if total == 0:
         return reading
-    timed = _timed(schedd, constraint, names, total, bounds.ages) if method == TIMED else None
-    if timed is not None:
-        reading.method, (reading.classes, reading.rows) = TIMED, timed
-        count_voms(schedd, constraint, names, reading.classes, _int(summary, "Idle"))
-        return reading
+    sampled = not method and total > bounds.ages
+    if method == TIMED or (sampled and times_are_shared(schedd, constraint, total, bounds.ages)):
+        timed = _timed(schedd, constraint, names, total, bounds.ages)
+        if timed is not None:
+            reading.method, (reading.classes, reading.rows) = TIMED, timed
+            return reading
     if method != SLICED:
         grouped = _grouped(schedd, constraint, names, total, bounds.rows)
         if grouped is not None:
@@ -116,11 +118,11 @@ def _read(schedd: htc.ScheddAddress, query: str, names: tuple[str, ...], method:
         reading.method = SLICED
         reading.classes = _sliced(schedd, constraint, names, total, bounds.raw)
         return reading
-    reading.method = split_ages(schedd, constraint, names, reading.classes, bounds.ages, method)
+    alone = method == SCALED or sampled
+    reading.method = split_ages(schedd, constraint, names, reading.classes, bounds.ages, alone=alone)
     reading.estimated = reading.method == SCALED
     if reading.method == TIMED and 2 * sum(c.running for c in reading.classes.values()) > bounds.ages:
         reading.method = GROUPED  # running jobs seldom share their times
-    count_voms(schedd, constraint, names, reading.classes, _int(summary, "Idle"))
     return reading
 
 
@@ -191,17 +193,22 @@ def _group(schedd: htc.ScheddAddress, constraint: str, names: Sequence[str], row
 def _grouped(
     schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], total: int, row_cap: int
 ) -> tuple[Classes, int] | None:
-    rows = _group(schedd, constraint, (*names, STATUS), row_cap)
+    rows = _group(schedd, constraint, (*names, STATUS, FQAN), row_cap)
     if rows is None or not close(sum(int(r.get("JobCount", 0)) for r in rows), total):
         return None
     classes: Classes = {}
     for row in rows:
-        counts = classes.setdefault(class_of(row, names), Counts())
-        if row.get(STATUS) == 1:
-            counts.idle += int(row["JobCount"])
-        else:
-            counts.running += int(row["JobCount"])
+        _count(classes.setdefault(class_of(row, names), Counts()), row)
     return classes, len(rows)
+
+
+def _count(counts: Counts, row: Mapping[str, Any]) -> None:
+    n = int(row["JobCount"])
+    if row.get(STATUS) != 1:
+        counts.running += n
+        return
+    counts.idle += n
+    counts.voms += n if FQAN in row else 0
 
 
 def class_of(ad: Mapping[str, Any], names: Sequence[str]) -> Values:
@@ -230,26 +237,25 @@ def _timed(
 ) -> tuple[Classes, int] | None:
     """Classes and ages by one grouping; None if it has too many rows, or does not add up."""
     clock = _schedd_time(schedd)
-    rows = _group(schedd, constraint, (*names, STATUS, ENTERED), most)
+    rows = _group(schedd, constraint, (*names, STATUS, FQAN, ENTERED), most)
     if rows is None or not close(sum(int(r.get("JobCount", 0)) for r in rows), total):
         return None
     classes: Classes = {}
     for row in rows:
-        counts, n = classes.setdefault(class_of(row, names), Counts()), int(row["JobCount"])
+        counts = classes.setdefault(class_of(row, names), Counts())
+        _count(counts, row)
         if row.get(STATUS) == 1:
-            counts.idle += n
-            _add_old(counts, clock - float(row.get(ENTERED, clock)), n)
-        else:
-            counts.running += n
+            _add_old(counts, clock - float(row.get(ENTERED, clock)), int(row["JobCount"]))
     return classes, len(rows)
 
 
 def split_ages(
     schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], classes: Classes, raw: int = AGES,
-    before: str = "",
+    *, alone: bool = False,
 ) -> str:  # fmt: skip
     """Fill idle_600 and idle_3600 by asking a side of at most `raw` jobs one by one (decision 3); else by the times
-    that jobs share; else, also if it was so `before`, scaled from the totals. GROUPED, TIMED or SCALED."""
+    that jobs share, unless each is known to be `alone` with its own; else scaled from the totals. GROUPED, TIMED or
+    SCALED."""
     idle = f"({constraint}) && (JobStatus=?=1)"
     young = f"({idle}) && (time()-{ENTERED} < 3600)"
     old = f"({idle}) && (time()-{ENTERED} >= 600)"
@@ -261,7 +267,7 @@ def split_ages(
         return _bound(classes)
     n_young = _int(htc.summary_jobs(schedd, young), "Jobs")
     if n_young > raw:
-        shared = before != SCALED and times_are_shared(schedd, idle, max(n_old, n_young))
+        shared = not alone and times_are_shared(schedd, idle, max(n_old, n_young), raw)
         if shared and _grouped_ages(schedd, idle, names, classes, raw):
             return TIMED
         total = max(sum(c.idle for c in classes.values()), 1)
@@ -278,13 +284,14 @@ def split_ages(
     return _bound(classes)
 
 
-def times_are_shared(schedd: htc.ScheddAddress, idle: str, jobs: int) -> bool:
-    """Whether grouping by time can pay, by some thousand jobs from all over the queue: not if most of them are alone
-    with their time. Distinct times cost the schedd ten times as much, and a million more than it can do in time."""
-    part = f"({idle}) && ((ClusterId * 31 + ProcId) % {max(1, jobs // SAMPLE)} == 0)"
-    found = [job.get(ENTERED) for job in htc.query_jobs(schedd, part, [ENTERED], 2 * SAMPLE)]
-    single = sum(n == 1 for n in Counter(found).values())
-    return single <= SINGLE_SHARE * len(found)
+def times_are_shared(schedd: htc.ScheddAddress, constraint: str, jobs: int, most: int) -> bool:
+    """Whether a grouping by time would have at most `most` rows, by some twenty blocks of neighbours in the queue: jobs
+    that were submitted together share their times. Distinct times cost the schedd ten times as much as classes, and a
+    million of them more than it can do in time. `jobs` is how many there are."""
+    block = max(BLOCK, 3 * jobs // max(most, 1))
+    part = f"({constraint}) && ((ClusterId * 31 + ProcId / {block}) % {max(1, jobs // (BLOCKS * block))} == 0)"
+    found = [job.get(ENTERED) for job in htc.query_jobs(schedd, part, [ENTERED], 2 * BLOCKS * block)]
+    return jobs * len(set(found)) <= most * len(found)
 
 
 def _add_old(counts: Counts, age: float, n: int) -> None:
@@ -326,25 +333,6 @@ def _grouped_ages(
 def _schedd_time(schedd: htc.ScheddAddress) -> float:
     job = htc.query_jobs(schedd, "JobStatus =?= 1", [ENTERED, "ServerTime"], 1)
     return float(job[0].get("ServerTime", 0)) if job else 0.0
-
-
-def count_voms(
-    schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], classes: Classes, idle: int
-) -> None:  # fmt: skip
-    """Idle jobs with a VOMS attribute: usually none or all of the `idle` ones, which a summary tells; else a grouping
-    of their own."""
-    wanted = f"({constraint}) && (JobStatus=?=1) && ({FQAN} =!= undefined)"
-    total = _int(htc.summary_jobs(schedd, wanted), "Jobs")
-    if total == 0:
-        return
-    if total >= idle:
-        for c in classes.values():
-            c.voms = c.idle
-        return
-    for row in _group(schedd, wanted, (*names, FQAN), ROW_CAP) or ():
-        counts = classes.get(class_of(row, names))
-        if counts is not None:
-            counts.voms = min(counts.idle, counts.voms + int(row["JobCount"]))
 
 
 def _sliced(

@@ -143,7 +143,7 @@ def test_ages_by_subtraction_equal_single_jobs(rig: Rig, old: str, bounds: dict[
         assert classes_of(table) == truth and bounds.get("slice_size") != 4
         again = rig.read(method=table["method"], **bounds)
         assert classes_of(again) == truth and again["method"] == table["method"]
-        assert table["method"] == ("timed" if bounds and old == "ProcId >= 2" else "grouped")
+        assert table["method"] == ("timed" if bounds else "grouped")
     else:
         found = classes_of(table)
         assert bounds == {"slice_size": 4} and table["method"] == "scaled"
@@ -154,10 +154,21 @@ def test_ages_by_subtraction_equal_single_jobs(rig: Rig, old: str, bounds: dict[
             assert abs(sum(getattr(c, name) for c in found.values()) - total) <= len(truth)
 
 
+@pytest.mark.parametrize("old", ["ProcId < 3", "ProcId >= 2"], ids=["few old", "most old"])
+def test_ages_after_classes_equal_single_jobs(rig: Rig, old: str) -> None:
+    """The way of a queue whose running jobs have too many times for one grouping."""
+    age(rig, f"({old}) && JobStatus == 1", 5000)
+    age(rig, f"({old}) && JobStatus == 1 && ProcId % 2 == 0", 1200)
+    table = rig.read(method="grouped", slice_size=30)
+    assert classes_of(table) == rig.truth(f"{fold_jobs.QUEUED} && ({VANILLA})")
+    assert table["method"] == ("grouped" if old == "ProcId < 3" else "timed")
+
+
 def test_times_that_nobody_shares_are_not_grouped(rig: Rig) -> None:
     def shared(wants: str) -> Any:
         function = "glideinwms.frontend.fold_jobs:times_are_shared"
-        return rig.ask(function, schedd=rig.schedd, idle=f'JobStatus == 1 && Wants == "{wants}"', jobs=60)
+        constraint = f'JobStatus == 1 && Wants == "{wants}"'
+        return rig.ask(function, schedd=rig.schedd, constraint=constraint, jobs=60, most=10)
 
     items = "\n".join(str(int(time.time()) - 100 - 97 * k) for k in range(60))
     rig.submit(0, 1, '+Wants = "t"\n+EnteredCurrentStatus = $(T)', queue=f"queue T from (\n{items}\n)")
