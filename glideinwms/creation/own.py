@@ -34,7 +34,7 @@ class FrontendOwn(_Own):
 
     user_collector: str = Field("", description="Collector of the user pool; default the first primary collector.")
     passwords_dir: str = Field("/var/lib/gwms-frontend/passwords.d", description="Signing keys of pilots' tokens.")
-    tokens_dir: str = Field("/var/lib/gwms-frontend/tokens.d", description="Pilots' tokens, for sites without a signing key.")
+    tokens_dir: str = Field("/var/lib/gwms-frontend/tokens.d", description="Pilots' tokens where there is no key.")
     job_max_age: float = Field(1800.0, ge=0, description="Readings of schedds.")
     slot_max_age: float = Field(600.0, ge=0, description="Readings of slots.")
     factory_max_age: float = Field(900.0, ge=0, description="Readings of Factories.")

@@ -10,7 +10,7 @@ from typing import Any
 
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import read_text, write_atomic
-from glideinwms.lib.jsondata import from_json, to_json
+from glideinwms.lib.jsondata import dumps, from_json
 from glideinwms.lib.reading import Reading
 
 SCHEMA = 1
@@ -117,7 +117,7 @@ def new(source: str, max_age: float, old: Input | None) -> Input:
 
 def save(path: Path, inputs: Inputs) -> None:
     """Keep the readings for the next start."""
-    write_atomic(path, json.dumps(to_json(inputs), separators=(",", ":")), 0o640)
+    write_atomic(path, dumps(inputs), 0o640)
 
 
 def load(path: Path, warn: Callable[[str], object]) -> Inputs:

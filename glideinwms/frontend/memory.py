@@ -11,7 +11,7 @@ from glideinwms.frontend.decide.plan import GroupPlan
 from glideinwms.frontend.decide.tables import Counters, Published
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import read_text, write_atomic
-from glideinwms.lib.jsondata import from_json, to_json
+from glideinwms.lib.jsondata import dumps, from_json
 
 SCHEMA = 1
 
@@ -56,7 +56,7 @@ def with_group(memory: Memory, name: str, group: GroupMemory) -> Memory:
 
 def save(path: Path, memory: Memory) -> None:
     """Keep it for the next start."""
-    write_atomic(path, json.dumps(to_json(memory), separators=(",", ":")), 0o640)
+    write_atomic(path, dumps(memory), 0o640)
 
 
 def load(path: Path, warn: Callable[[str], object]) -> Memory:

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import write_atomic
-from glideinwms.lib.jsondata import from_json, to_json
+from glideinwms.lib.jsondata import dumps, from_json
 
 NAME = re.compile(r"^(\d{8})\.json\.gz$")
 S = TypeVar("S")
@@ -51,8 +51,7 @@ class Ring:
     def append(self, number: int, record: Any) -> Path:
         """Keep one cycle and drop what is over the bounds."""
         path = self.directory / f"{number:08d}.json.gz"
-        text = json.dumps(to_json(record), separators=(",", ":"), default=str)
-        write_atomic(path, gzip.compress(text.encode(), compresslevel=3), 0o640)
+        write_atomic(path, gzip.compress(dumps(record).encode(), compresslevel=3), 0o640)
         self._prune()
         return path
 

@@ -140,7 +140,7 @@ def test_no_secret_leaves_its_place(pair: Pair) -> None:
     pair.queue.hung_after, pair.queue.down, pair.jobs.down = False, True, True
     pair.turn(2)
     (pair.base / "frontend/ce.scitoken").chmod(0o600)
-    made = [p.read_text().strip() for p in (pair.base / "frontend/tokens.d").glob("*.idtoken")]
+    made = [p.read_text().strip() for p in (pair.base / "factory/proxies").rglob("*.idtoken")]
     assert len(made) == 1 and claims_of(made[0])["sub"].startswith("SiteA@")
     signer = Signer.load(pair.base / "frontend/passwords.d/FRONTEND", "user.demo")
     key = pair.factory.daemon.keys[0]
@@ -158,7 +158,7 @@ def test_no_secret_leaves_its_place(pair: Pair) -> None:
 
     def may(path: Path) -> bool:
         own = {"rsa.key", "rsa.key.bak", "ce.scitoken", "FRONTEND"}
-        return path.name in own or "tokens.d" in path.parts or "proxies" in path.parts
+        return path.name in own or "proxies" in path.parts
 
     assert secrets.in_files(pair.base, known, may) == []
     stored = [p for p in (pair.base / "factory/proxies").rglob("credential_*") if p.is_file()]

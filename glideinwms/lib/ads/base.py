@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -60,11 +61,6 @@ def rest() -> Any:
     return field(default_factory=dict, metadata={"rest": True})
 
 
-def one_line(value: Value) -> Value:
-    """Newlines as the two characters backslash-n: the deployed long form has no other way (1.2)."""
-    return value.replace("\n", "\\n") if isinstance(value, str) else value
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireAd:
     """Base of all ads: `to_ad` and `from_ad` follow the declarations of the fields."""
@@ -74,14 +70,17 @@ class WireAd:
     def to_ad(self) -> Ad:
         """The ad as attributes, in the order of declaration."""
         ad: Ad = {"MyType": self.KIND.my_type, "GlideinMyType": self.KIND.my_type}
-        for f in dataclasses.fields(self):
-            value, meta = getattr(self, f.name), f.metadata
-            if "attr" in meta:
-                if not (meta["optional"] and value in ("", None)):
-                    ad[meta["attr"]] = one_line(value)
-            else:
-                prefix = meta.get("prefix", "")
-                ad.update((prefix + k.replace("+", "_PLUS_"), one_line(v)) for k, v in value.items())
+        kind: type = type(self)
+        for name, key, optional, prefix in _sent(kind):
+            value = getattr(self, name)
+            if not key:
+                for k, v in value.items():
+                    ad[prefix + k if "+" not in k else prefix + k.replace("+", "_PLUS_")] = v
+            elif not (optional and value in ("", None)):
+                ad[key] = value
+        for k, v in ad.items():
+            if isinstance(v, str) and "\n" in v:
+                ad[k] = v.replace("\n", "\\n")  # the deployed long form has no other way (1.2)
         return ad
 
     @classmethod
@@ -110,6 +109,15 @@ class WireAd:
             values[name] = {k[len(prefix) :]: v for k, v in found.items()}
             free = {k: v for k, v in free.items() if k not in found}
         return cls(**values)
+
+
+@functools.cache
+def _sent(cls: type) -> tuple[tuple[str, str, bool, str], ...]:
+    """Field, its attribute ("" for a map), whether it is left out when empty, prefix of a map's names."""
+    return tuple(
+        (f.name, f.metadata.get("attr", ""), f.metadata.get("optional", False), f.metadata.get("prefix", ""))
+        for f in dataclasses.fields(cls)
+    )
 
 
 _LAYOUTS: dict[type, list[tuple[str, Mapping[str, Any], Callable[[Any, str], Any], bool]]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glideinwms.lib.errors import StateError
-from glideinwms.lib.jsondata import from_json, to_json
+from glideinwms.lib.jsondata import dumps, from_json, to_json
 
 
 class Colour(StrEnum):
@@ -70,6 +71,14 @@ def test_a_tree_comes_back_from_its_json_text(tree: Tree) -> None:
     again = from_json(Tree, json.loads(text))
     assert again == tree and type(again.value) is type(tree.value)
     assert json.dumps(to_json(again)) == text
+
+
+@given(TREES)
+def test_the_fast_text_is_the_same(tree: Tree) -> None:
+    assert json.loads(dumps(tree)) == json.loads(json.dumps(to_json(tree)))
+    assert (
+        dumps({Colour.RED: (Colour.BLUE, MappingProxyType({1: frozenset("ba")}))}) == '{"red":["blue",{"1":["a","b"]}]}'
+    )
 
 
 @given(TREES)
