@@ -33,6 +33,15 @@ class MakeGrid(Protocol):
     ) -> Grid: ...
 
 
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    """Commands that become the owner of a configuration set it for the whole process."""
+    old = os.umask(0o022)
+    os.umask(old)
+    yield
+    os.umask(old)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
     """On the first failure of a test, keep its grids' logs and name the place in the report."""

@@ -12,7 +12,7 @@ from glideinwms.creation.built import Built
 from glideinwms.creation.common_model import process_retention
 from glideinwms.creation.elements import load
 from glideinwms.creation.expand import Unexpandable, expand
-from glideinwms.creation.frontend_credentials import credentials_of
+from glideinwms.creation.frontend_credentials import credentials_of, generators_dir
 from glideinwms.creation.frontend_match import folded, law_of
 from glideinwms.creation.frontend_model import Frontend, Group, TotalRunning, TotalSlots
 from glideinwms.creation.frontend_policyfiles import Declared
@@ -210,6 +210,7 @@ def _policy(
         factory_max_age=options.factory_max_age,
         strict_deployed_numbers=options.strict_deployed_numbers,
         log_retention=process_retention(frontend.log_retention.process_logs),
+        generators_dir=generators_dir(frontend.where),
     )
 
 

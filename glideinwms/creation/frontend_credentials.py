@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import ast
+import hashlib
+import json
 import re
+import shlex
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from glideinwms.creation.frontend_model import Credential, Frontend, Group
-from glideinwms.creation.problems import Problems, did_you_mean
+from glideinwms.creation.problems import Problems, Where, did_you_mean
+from glideinwms.frontend import generators
 from glideinwms.frontend.policy import CredentialPolicy
+from glideinwms.lib.credentials.certificates import ends
 from glideinwms.lib.credentials.tokens import remaining
+from glideinwms.lib.errors import CredentialError
 
 TYPES = (
     *("grid_proxy", "cert_pair", "key_pair", "username_password", "auth_file", "scitoken", "idtoken"),
@@ -97,10 +104,71 @@ def _produced(c: Credential, problems: Problems) -> str:
     return ALIASES.get(kind, kind)
 
 
+def _generated_name(c: Credential) -> str:
+    """One generator may serve several credentials, each with parameters of its own."""
+    text = _context(c)
+    return (
+        f"{c.generator}:{hashlib.sha256(f'{c.trust_domain} {text}'.encode()).hexdigest()[:8]}" if text else c.generator
+    )
+
+
+def _context(c: Credential) -> str:
+    """A generator's parameters as JSON; what is wrong with them was told by `check`."""
+    if not c.generator or not c.context:
+        return ""
+    try:
+        return json.dumps(ast.literal_eval(c.context))
+    except (ValueError, SyntaxError, TypeError):
+        return ""
+
+
+def generators_dir(where: Where) -> str:
+    """Where generators lie: plugin.d beside the XML (config 7)."""
+    return str(Path(where.file).absolute().parent / "plugin.d")
+
+
+def _generator(c: Credential, subject: str, problems: Problems) -> None:
+    """Its module must be there, and its parameters such as it needs."""
+    subject = f"{subject}@generator"
+    try:
+        context = ast.literal_eval(c.context or "{}")
+        if not isinstance(context, dict):
+            raise ValueError("it is no dict")
+        json.dumps(context)
+    except (ValueError, SyntaxError, TypeError) as error:
+        problems.error(c.where, f"{subject} context", f"is no Python dict of plain values: {error}")
+        return
+    try:
+        generators.look(generators_dir(c.where), c.generator, context)
+    except CredentialError as error:
+        problems.error(c.where, subject, f"{error.where or c.generator}: {error.message}", error.hint)
+
+
+def _script(c: Credential, subject: str, problems: Problems) -> None:
+    """The program that makes the file must be there."""
+    if not c.creation_script:
+        if c.update_frequency is not None and c.update_frequency >= 0 and not c.generator:
+            problems.warn(c.where, f"{subject}@update_frequency", "does nothing without creation_script")
+        return
+    try:
+        words = shlex.split(c.creation_script)
+    except ValueError as error:
+        problems.error(c.where, f"{subject}@creation_script", f"cannot be split into words: {error}")
+        return
+    if not c.absfname:
+        problems.error(c.where, f"{subject}@creation_script", "makes no file: absfname is missing")
+    if not words or shutil.which(words[0]) is None:
+        what = f"{words[0] if words else c.creation_script!r} is no program that can be run"
+        problems.warn(c.where, f"{subject}@creation_script", what, "it is run as it stands, without a shell")
+
+
 def check(credential: Credential, subject: str, problems: Problems) -> None:
     """What its type needs."""
     if not credential.absfname and not credential.generator:
         problems.error(credential.where, subject, "needs absfname or generator")
+    if credential.generator:
+        _generator(credential, subject, problems)
+    _script(credential, subject, problems)
     _file(credential, subject, problems)
     for word in credential.type.split("+"):
         if word not in TYPES and word not in NEWER:
@@ -116,26 +184,15 @@ def _file(c: Credential, subject: str, problems: Problems) -> None:
     if not c.absfname or c.generator or c.creation_script or c.pool_idx_list:
         return
     try:
-        text = Path(c.absfname).read_text(errors="replace")
+        data = Path(c.absfname).read_bytes()
     except OSError as error:
         problems.warn(c.where, f"{subject}@absfname", f"the file cannot be read now: {error.strerror}")
         return
-    if c.type in ("scitoken", "idtoken") and remaining(text.strip(), time.time()) <= 0:
+    if c.type in ("scitoken", "idtoken") and remaining(data.decode(errors="replace").strip(), time.time()) <= 0:
         problems.warn(c.where, f"{subject}@absfname", "the token is expired, or is none", "renew it")
-    if "-----BEGIN CERTIFICATE-----" in text and (end := _ends(text)) <= time.time():
+    if (end := ends(data)) is not None and end <= time.time():
         what = f"the certificate ended {time.strftime('%F %T', time.gmtime(end))} UTC" if end else "is no certificate"
         problems.warn(c.where, f"{subject}@absfname", what, "renew it")
-
-
-def _ends(pem: str) -> float:
-    """When the first certificate of a file to be over is, in epoch seconds; 0 if one cannot be read."""
-    from cryptography import x509
-
-    try:
-        found = x509.load_pem_x509_certificates(pem.encode())
-    except ValueError:
-        return 0.0
-    return min(c.not_valid_after_utc.timestamp() for c in found)
 
 
 def files_of(credential: Credential, subject: str, problems: Problems) -> list[str]:
@@ -161,7 +218,7 @@ def _indexes(text: str) -> Iterator[int]:
 
 def _policy(c: Credential, file: str, security_class: str) -> CredentialPolicy:
     return CredentialPolicy(
-        name=file or c.generator,
+        name=file or _generated_name(c),
         type=c.type,
         trust_domain=c.trust_domain,
         security_class=c.security_class or security_class,
@@ -169,6 +226,7 @@ def _policy(c: Credential, file: str, security_class: str) -> CredentialPolicy:
         keyabsfname=c.keyabsfname,
         pilotabsfname=c.pilotabsfname,
         generator=c.generator,
+        context=_context(c),
         creation_script=c.creation_script,
         update_frequency=-1 if c.update_frequency is None else c.update_frequency,
         vm_id=c.vm_id,

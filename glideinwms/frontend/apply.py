@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from glideinwms.frontend import request_ads, wary
@@ -11,12 +12,14 @@ from glideinwms.frontend.collect import pool_key
 from glideinwms.frontend.decide.plan import CredentialShare, EntryPlan, GroupPlan, Plan
 from glideinwms.frontend.decide.tables import Entry, GroupInput
 from glideinwms.frontend.inputs import Inputs
+from glideinwms.frontend.minted import Minted, domain_of
 from glideinwms.frontend.pilot_tokens import TokenMaker
-from glideinwms.frontend.policy import FrontendPolicy, GroupPolicy, WmsPool
-from glideinwms.frontend.wallet import Wallet
+from glideinwms.frontend.policy import CredentialPolicy, FrontendPolicy, GroupPolicy, WmsPool
+from glideinwms.frontend.request_ads import Published
+from glideinwms.frontend.wallet import SCITOKEN, Wallet
 from glideinwms.lib.ads import GlideClient, GlideClientGlobal, GlideFrontendMonitor, GlideResource, Seal, WireAd
 from glideinwms.lib.crypto import PublicKey
-from glideinwms.lib.errors import GwmsError, TimedOut
+from glideinwms.lib.errors import CredentialError, GwmsError, TimedOut
 from glideinwms.lib.htc import quoted
 from glideinwms.lib.names import RequestName, client_name
 from glideinwms.lib.readers import Call, Pool
@@ -87,6 +90,7 @@ class GroupAds:
     wallet: Wallet
     sealer: Sealer
     tokens: TokenMaker
+    minted: Minted
     ha_mode: str
     now: float
     problems: list[str] = field(default_factory=list)
@@ -123,10 +127,37 @@ class GroupAds:
             return []
         if (wms.node, request.global_id) not in globals_:
             globals_[wms.node, request.global_id] = request_ads.global_ad(
-                self.policy, self.group, request.global_id, seal, list(self.wallet.usable.values()), self.ha_mode
+                self.policy, self.group, request.global_id, seal, self._published(), self.ha_mode
             )
         sealed = self._tokens(entry, request)
-        return [self._client(wms, request, seal, row, share, sealed) for share in row.shares]
+        shares = [s for s in row.shares if self._has_text(entry, s)]
+        return [self._client(wms, request, seal, row, share, sealed) for share in shares]
+
+    def wanted(self) -> list[Entry]:
+        """The entries that get a request."""
+        going = {(row.entry, row.pool) for row in self.plan.entries if row.advertise}
+        return [e for e in self.given.entries if (e.name, e.pool) in going]
+
+    def _published(self) -> list[Published]:
+        """The credentials with their contents; of a generated one, what was made for some entry (3.6)."""
+        found = []
+        for name, one in self.wallet.usable.items():
+            if not one.files and (text := self.minted.any(self.group.name, name, self.now)):
+                one = replace(one, files=((one.id, text.encode()),))
+            if one.files:
+                found.append(one)
+        return found
+
+    def _has_text(self, entry: Entry, share: CredentialShare) -> bool:
+        """A request whose generated credential could not be made is not sent; it is a problem."""
+        credential = self._generated.get(share.credential)
+        if credential is None:
+            return True
+        try:
+            return bool(self.minted.text(self.group.name, credential, entry.name, self.now))
+        except CredentialError as error:
+            self.problems.append(f"no request to {entry.name}: {error.message}")
+            return False
 
     def _client(
         self, wms: WmsPool, request: RequestName, seal: Seal, row: EntryPlan, share: CredentialShare,
@@ -148,9 +179,18 @@ class GroupAds:
             sealed[f"{request.entry}.idtoken"] = self.tokens.token(self.group, entry, self.now)
         except GwmsError as error:
             self.problems.append(f"no pilot token for {entry.name}: {error}")
-        domain = str(entry.attrs.get("GLIDEIN_TrustDomain", "Grid"))
+        domain = domain_of(entry)
         sealed["frontend_scitoken"] = self.wallet.scitokens.get(domain, "")
+        for credential in self._generated.values():
+            if credential.trust_domain == domain and SCITOKEN in credential.type.split("+"):
+                with contextlib.suppress(CredentialError):
+                    sealed["frontend_scitoken"] = self.minted.text(self.group.name, credential, entry.name, self.now)
+                    break
         return sealed
+
+    @property
+    def _generated(self) -> dict[str, CredentialPolicy]:
+        return {c.name: c for c in self.group.credentials if c.generator}
 
     def resources(self, sequence: int) -> list[GlideResource]:
         """One glideresource per entry of the plan, those without a key included."""

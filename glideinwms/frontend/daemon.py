@@ -16,8 +16,10 @@ from glideinwms.frontend.collect import collect, groups_of
 from glideinwms.frontend.decide import MatchCache, decide
 from glideinwms.frontend.decide.plan import Plan
 from glideinwms.frontend.decide.tables import GroupInput, Snapshot
+from glideinwms.frontend.minted import Minted
 from glideinwms.frontend.pilot_tokens import TokenMaker, first_word
 from glideinwms.frontend.policy import SCHEMA, FrontendPolicy
+from glideinwms.frontend.renewal import Renewals
 from glideinwms.frontend.summary import summary
 from glideinwms.frontend.wallet import Wallet, load
 from glideinwms.lib import cycle, downtimes, log, policyfile, retention
@@ -52,6 +54,8 @@ class FrontendDaemon:
     times: dict[str, float] = field(default_factory=dict)
     cache: MatchCache = field(default_factory=MatchCache)
     tokens: TokenMaker | None = None
+    minted: Minted = field(default_factory=Minted)
+    renewals: Renewals = field(default_factory=Renewals)
     downtimes: list[Downtime] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -83,7 +87,8 @@ class FrontendDaemon:
             return Snapshot(now, ())
         self.inputs = collect(self.pool, policy, self.inputs)
         inputs.save(self.state / "readings.json", self.inputs)
-        self.wallets = {g.name: load(g, now) for g in groups_of(policy)}
+        self._renew(policy, now)
+        self.wallets = {g.name: load(g, now, broken=lambda c: self.minted.why_not(c, now)) for g in groups_of(policy)}
         actions, self.actions = self.actions, {}
         found = snapshot.build(
             self.inputs, policy, self.wallets, self.memory, actions, self._downtime(policy, now), now
@@ -91,6 +96,14 @@ class FrontendDaemon:
         self.seen = {g.name: g for g in found.groups}
         self.times = {"frontend_condor_queries": time.monotonic() - began}
         return found
+
+    def _renew(self, policy: FrontendPolicy, now: float) -> None:
+        """Run the programs that make credential files."""
+        credentials = {c.name: c for g in groups_of(policy) for c in g.credentials}
+        for name, why in self.renewals.run(self.pool, list(credentials.values()), now):
+            self.audit.line("renew", credential=name, failed=why)
+            if why:
+                log.get("credential").error("not renewed", credential=name, error=why)
 
     def _downtime(self, policy: FrontendPolicy, now: float) -> bool:
         """Whether a downtime is on. A file that cannot be read may hide one: the last lines stay."""
@@ -127,6 +140,7 @@ class FrontendDaemon:
         began = time.monotonic()
         courier = Courier(self.pool, policy, wary.suspects(self.inputs, policy.user_collector))
         builders = self._builders(plan, policy, now)
+        self.minted.refresh(self.pool, policy, [(b.group, b.wanted()) for b in builders], now)
         silent = {b.group.name for b in builders if snapshot.blind(b.given, policy, self.memory, now)}
         requested = {}
         for b in builders:
@@ -151,7 +165,7 @@ class FrontendDaemon:
         sealer, tokens, mode = Sealer(self.inputs), self._tokens(policy), ha.mode(policy)
         return [
             GroupAds(policy, groups[p.name], self.seen[p.name], p, self.inputs, self.wallets[p.name], sealer, tokens,
-                     mode, now)
+                     self.minted, mode, now)
             for p in plan.groups
         ]  # fmt: skip
 

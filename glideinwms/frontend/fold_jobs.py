@@ -26,7 +26,7 @@ FQAN = "x509UserProxyFirstFQAN"
 QUEUED = "((JobStatus=?=1)||(JobStatus=?=2))"
 SLICE = 50_000
 AGES = 15_000
-BLOCKS, BLOCK = 20, 50
+BLOCKS, BLOCK = 8, 50
 GROUPED, TIMED, SCALED, SLICED = "grouped", "timed", "scaled", "sliced"
 ROW_CAP = 200_000
 TOLERANCE_SHARE, TOLERANCE_JOBS = 0.01, 20
@@ -285,13 +285,13 @@ def split_ages(
 
 
 def times_are_shared(schedd: htc.ScheddAddress, constraint: str, jobs: int, most: int) -> bool:
-    """Whether a grouping by time would have at most `most` rows, by some twenty blocks of neighbours in the queue: jobs
+    """Whether a grouping by time would have at most `most` rows, by some eight blocks of neighbours in the queue: jobs
     that were submitted together share their times. Distinct times cost the schedd ten times as much as classes, and a
     million of them more than it can do in time. `jobs` is how many there are."""
-    block = max(BLOCK, 3 * jobs // max(most, 1))
+    block = max(BLOCK, 2 * jobs // max(most, 1))
     part = f"({constraint}) && ((ClusterId * 31 + ProcId / {block}) % {max(1, jobs // (BLOCKS * block))} == 0)"
     found = [job.get(ENTERED) for job in htc.query_jobs(schedd, part, [ENTERED], 2 * BLOCKS * block)]
-    return jobs * len(set(found)) <= most * len(found)
+    return bool(found) and jobs * len(set(found)) <= most * len(found)
 
 
 def _add_old(counts: Counts, age: float, n: int) -> None:

@@ -51,7 +51,7 @@ class WmsPool:
 
 @dataclass(frozen=True, slots=True)
 class CredentialPolicy:
-    """One configured credential (protocol 3.1). `name` is its key: absfname, or the generator."""
+    """One configured credential (protocol 3.1). `name` is its key: absfname, or the generator; `context` is JSON."""
 
     name: str
     type: str
@@ -61,6 +61,7 @@ class CredentialPolicy:
     keyabsfname: str = ""
     pilotabsfname: str = ""
     generator: str = ""
+    context: str = ""
     creation_script: str = ""
     update_frequency: int = -1
     vm_id: str = ""
@@ -174,6 +175,7 @@ class FrontendPolicy:
     factory_max_age: float = 900.0
     strict_deployed_numbers: bool = False
     log_retention: Retention = Retention(7.0, 3.0, 100.0)
+    generators_dir: str = ""
     labels: dict[str, str] = field(default_factory=dict)
 
     @staticmethod

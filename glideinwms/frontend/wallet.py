@@ -56,9 +56,12 @@ def read_file(path: str) -> bytes:
     return data
 
 
-def load(group: GroupPolicy, now: float, read: Read = read_file) -> Wallet:
-    """All credentials of a group; one that cannot be loaded is named in `unusable` and stops no other. Of several
-    tokens for one trust domain the first is forwarded (a group's own stand before the global ones)."""
+def load(
+    group: GroupPolicy, now: float, read: Read = read_file, broken: Callable[[CredentialPolicy], str] = lambda c: ""
+) -> Wallet:  # fmt: skip
+    """All credentials of a group; one that cannot be loaded is named in `unusable` and stops no other, nor does one
+    whose generator is `broken` (why, or ""). Of several tokens for one trust domain the first is forwarded (a group's
+    own stand before the global ones)."""
     usable: dict[str, Published] = {}
     unusable: dict[str, str] = {}
     names: dict[str, str] = {}
@@ -67,7 +70,9 @@ def load(group: GroupPolicy, now: float, read: Read = read_file) -> Wallet:
         try:
             published = load_one(credential, read)
             names[published.id] = credential.name
-            if SCITOKEN in credential.type.split("+"):
+            if why := broken(credential):
+                raise CredentialError(why, where=credential.name)
+            if SCITOKEN in credential.type.split("+") and not credential.generator:
                 text = _alive(credential, published, now)
                 if credential.type == SCITOKEN:
                     scitokens.setdefault(credential.trust_domain, text)
@@ -80,8 +85,7 @@ def load(group: GroupPolicy, now: float, read: Read = read_file) -> Wallet:
 def load_one(credential: CredentialPolicy, read: Read = read_file) -> Published:
     """One credential as it travels: files with their ids, and what each of its requests says of it (3.3)."""
     if credential.generator:
-        raise CredentialError(f"generator {credential.generator} is not run by this version", where=credential.name,
-                              hint="let a service write the token to a file, and name that with absfname")  # fmt: skip
+        return _generated(credential)
     paths = [p for p in (credential.absfname, credential.keyabsfname, credential.pilotabsfname) if p]
     if not paths:
         raise CredentialError("names no file", where=credential.name, hint="set absfname")
@@ -89,6 +93,12 @@ def load_one(credential: CredentialPolicy, read: Read = read_file) -> Published:
     ids = {p: file_id(p, credential.type) for p in paths}
     files = tuple((ids[p], contents[p]) for p in paths)
     return Published(ids[paths[0]], credential_id(paths[0]), credential.security_class, files, _sealed(credential, ids))
+
+
+def _generated(c: CredentialPolicy) -> Published:
+    """Its texts are made for each entry when requests are written (3.7); its id is the generator's name."""
+    one = credential_id(c.name)
+    return Published(one, one, c.security_class, (), _sealed(c, {"": one, c.absfname: one}))
 
 
 def _sealed(c: CredentialPolicy, ids: Mapping[str, str]) -> dict[str, str]:

@@ -40,6 +40,7 @@ class Pair:
     base: Path
     limits: Limits = makes.ROOMY
     policy_files: tuple[str, ...] = ()
+    generator: str = ""
     world: World = field(default_factory=lambda: World(Clock(float(int(time.time())))))
     wms: Collector = field(init=False)
     user: Collector = field(init=False)
@@ -72,6 +73,7 @@ class Pair:
         """One entry that takes SciTokens."""
         attrs = {
             "GLIDEIN_Site": "SiteA", "GLIDEIN_TrustDomain": "demo", "GLIDEIN_SupportedAuthenticationMethod": "scitoken",
+            "GLIDEIN_Gatekeeper": "ce.demo ce.demo:9619",
         }  # fmt: skip
         base = self.base / "factory"
         return makes.policy(
@@ -86,12 +88,14 @@ class Pair:
         token = str(base / "ce.scitoken")
         pools = (build_frontend.WmsPool(WMS, FACTORY, FRONTEND),)
         credential = build_frontend.CredentialPolicy(token, "scitoken", "demo", "frontend", absfname=token)
+        if self.generator:
+            credential = build_frontend.CredentialPolicy("mine", "scitoken", "demo", "frontend", generator="mine")
         group = build_frontend.group(
             schedds=("jobs@user.demo",), wms_pools=pools, credentials=(credential,), policy_files=self.policy_files
         )
         return build_frontend.policy(
             group, work_dir=str(base), passwords_dir=str(base / "passwords.d"), tokens_dir=str(base / "tokens.d"),
-            user_collector=USER, pilot_collectors=USER,
+            user_collector=USER, pilot_collectors=USER, generators_dir=str(base / "plugin.d"),
         )  # fmt: skip
 
     def _files(self) -> None:
@@ -99,6 +103,9 @@ class Pair:
         (work / "glidein_startup.0.sh").write_text("#!/bin/sh\n")
         (fe / "passwords.d").mkdir(mode=0o700)
         write_atomic(fe / "passwords.d" / "FRONTEND", PASSWORD, 0o600)
+        if self.generator:
+            (fe / "plugin.d").mkdir()
+            write_atomic(fe / "plugin.d/mine.py", self.generator)
         write_atomic(fe / "ce.scitoken", SCITOKEN + "\n", 0o600)
 
     def turn(self, turns: int = 1) -> None:

@@ -10,8 +10,10 @@ import pytest
 
 from glideinwms.cli.main import main as gwms
 from glideinwms.lib import audit, log, operator, status
+from glideinwms.lib.credentials.ids import credential_id
 from glideinwms.lib.credentials.tokens import Signer, claims_of
 from glideinwms.lib.errors import CryptoError
+from glideinwms.lib.files import write_atomic
 from glideinwms.lib.htc import Expr
 from tests.scenario.pair import FRONTEND, PASSWORD, SCITOKEN, WMS, Pair
 from tests.support import secrets
@@ -73,6 +75,41 @@ def test_a_policy_file_decides_which_jobs_become_pilots(tmp_path: Path, capsys: 
     pair.turn(1)
     no_errors(pair)
     assert pair.wms.ads("glideclient")[0]["ReqIdleGlideins"] == 0, "what is changed counts with the next cycle"
+
+
+GENERATOR = """
+import jwt
+def get_credential(logger, group, entry, trust_domain):
+    if FAILS:
+        raise RuntimeError("the issuer is away")
+    claims = {"sub": f"{group} {entry['name']}", "aud": entry["gatekeeper"].split()[-1], "exp": 4_000_000_000}
+    return jwt.encode(claims, b"an-issuers-own-secret-of-some-length"), 3600
+"""
+
+
+def test_what_a_generator_makes_for_an_entry_opens_its_ce(tmp_path: Path) -> None:
+    pair = Pair(tmp_path, generator=GENERATOR.replace("FAILS", "False"))
+    pair.jobs.add(3, Wants="x")
+    pair.turn(5)
+    no_errors(pair)
+    assert pair.queue.count() > 0
+    job = next(iter(pair.queue.jobs.values()))
+    claims = claims_of(Path(str(job["ScitokensFile"])).read_text())
+    assert claims["sub"] == "main A" and job["GlideinCredentialIdentifier"] == credential_id("mine")
+    assert claims["aud"] == str(pair.wms.ads("glidefactory")[0]["GLIDEIN_Gatekeeper"]).split()[-1]
+
+
+def test_a_generator_that_fails_asks_for_nothing_and_says_why(tmp_path: Path) -> None:
+    pair = Pair(tmp_path, generator=GENERATOR.replace("FAILS", "True"))
+    pair.jobs.add(3, Wants="x")
+    pair.turn(3)
+    no_errors(pair)
+    assert pair.queue.count() == 0 and pair.wms.ads("glideclient") == []
+    [problem] = seen(pair, "frontend").summary["groups"]["main"]["problems"]
+    assert "generator mine made nothing that is valid: RuntimeError: the issuer is away" in problem
+    write_atomic(pair.base / "frontend/plugin.d/mine.py", GENERATOR.replace("FAILS", "False") + "# mended")
+    pair.turn(3)
+    assert pair.queue.count() > 0
 
 
 def test_a_stop_withdraws_every_ad(pair: Pair) -> None:

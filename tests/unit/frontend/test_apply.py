@@ -11,6 +11,7 @@ from glideinwms.frontend.apply import Courier, GroupAds, Sealer
 from glideinwms.frontend.decide.plan import CredentialShare, EntryPlan, GroupPlan
 from glideinwms.frontend.inputs import Inputs
 from glideinwms.frontend.memory import Memory
+from glideinwms.frontend.minted import Minted
 from glideinwms.frontend.pilot_tokens import TokenMaker
 from glideinwms.frontend.policy import FrontendPolicy, WmsPool
 from glideinwms.frontend.request_ads import Published
@@ -40,7 +41,7 @@ def ads(tmp_path: Path, given: Inputs, *rows: EntryPlan, p: FrontendPolicy | Non
     [main] = snapshot.build(given, p, {"main": WALLET}, Memory(), {}, False, NOW).groups
     tokens = TokenMaker(tmp_path / "keys", tmp_path / "tokens", "user.demo")
     plan = GroupPlan("main", (), rows)
-    return GroupAds(p, p.groups[0], main, plan, given, WALLET, Sealer(given), tokens, "master", NOW)
+    return GroupAds(p, p.groups[0], main, plan, given, WALLET, Sealer(given), tokens, Minted(), "master", NOW)
 
 
 def one_pool(*names: str, **more: Any) -> Inputs:

@@ -1,0 +1,240 @@
+"""What runs in a reader process to make credentials: the operator's modules and the generators of 3.11 (protocol 3.7).
+
+A module lies in `plugin.d` beside the XML, or is installed. Its `get_credential(logger, group, entry, trust_domain)`
+returns (text, seconds of life); `tkn_dir` is passed to one that takes it. It runs with the Frontend's rights, in a
+process that the daemon can kill, never in the daemon.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.util
+import inspect
+import itertools
+import json
+import logging
+import re
+import secrets
+import time
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jwt
+
+from glideinwms.lib import trusted
+from glideinwms.lib.errors import ConfigError, CredentialError
+
+GET = "get_credential"
+NO_GET = f"write def {GET}(logger, group, entry, trust_domain)"
+SAID = 20
+TOKEN = re.compile(r"eyJ[\w-]+(\.[\w-]*)*")
+Made = tuple[str, float]
+Maker = Callable[[str, Mapping[str, str], str], Made]
+# names of 3.11 -> parameters that they need
+SHIPPED: Mapping[str, tuple[str, ...]] = {
+    "RoundRobinGenerator": ("items",),
+    "LegacyGenerator": ("callout",),
+    "EntryConditionGenerator": ("discriminator",),
+    "SciTokenGenerator": ("key_file", "key_id", "issuer", "scope"),
+}
+DISCRIMINATORS = ("name", "gatekeeper", "factory", "factory.name", "trust_domain")
+
+
+def generate(
+    folder: str, name: str, context: str, group: str, trust_domain: str, entries: Sequence[Mapping[str, str]],
+    tokens_dir: str,
+) -> dict[str, Any]:  # fmt: skip
+    """Runs in a reader: {"texts": {request: [text, lifetime]}, "wrong": {request: why}, "said": log lines}. `entries`:
+    {"request", "name", "gatekeeper", "factory"}. A CredentialError if the generator cannot be had at all."""
+    listener = Listener()
+    maker = maker_of(folder, name, context, tokens_dir, listener)
+    texts, wrong = {}, {}
+    for entry in entries:
+        try:
+            texts[entry["request"]] = list(_made(maker(group, dict(entry), trust_domain)))
+        except Exception as error:  # noqa: BLE001 - the boundary of one entry, in the operator's program
+            wrong[entry["request"]] = safe(f"{type(error).__name__}: {error}")
+    return {"texts": texts, "wrong": wrong, "said": listener.lines}
+
+
+class Listener(logging.Handler):
+    """Stands for the logging module that a generator is given: `.log` is a logger; keeps the first lines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self.log = logging.Logger("generator")
+        self.log.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line."""
+        if len(self.lines) < SAID:
+            self.lines.append(safe(f"{record.levelname}: {record.getMessage()}"))
+
+
+def safe(text: str) -> str:
+    """A foreign message for logs and reasons: short, and without tokens."""
+    return TOKEN.sub("(a token)", text)[:200]
+
+
+def maker_of(folder: str, name: str, context: str, tokens_dir: str, listener: Listener) -> Maker:
+    """The function that makes one credential; a CredentialError says why there is none."""
+    given = parsed(context)
+    if name in SHIPPED:
+        look(folder, name, given)
+        if name == "LegacyGenerator":
+            return _legacy(folder, str(given["callout"]), tokens_dir, listener, given.get("kwargs") or {})
+        return _shipped(name, context)
+    return _legacy(folder, name, tokens_dir, listener, given)
+
+
+def look(folder: str, name: str, given: Mapping[str, Any]) -> None:
+    """What can be said of a generator without running it; a CredentialError names what is wrong."""
+    if name in SHIPPED:
+        if lacking := [n for n in SHIPPED[name] if n not in given]:
+            raise CredentialError(f"its context lacks {', '.join(lacking)}", where=name)
+        if name == "LegacyGenerator":
+            look(folder, str(given["callout"]), {})
+        return
+    path = path_of(folder, name)
+    if path is None:
+        if importlib.util.find_spec(name.partition(".")[0]) is None:
+            hint = f"put it into {folder}; there are {', '.join(SHIPPED)}, too"
+            raise CredentialError(f"there is no module {name}.py", where=folder, hint=hint)
+        return
+    try:
+        tree = ast.parse(trusted.read(path), str(path))
+    except ConfigError as error:
+        raise CredentialError(error.message, where=error.where, hint=error.hint) from error
+    except SyntaxError as error:
+        raise CredentialError(f"is no Python: {error.msg}", where=f"{path}:{error.lineno}") from error
+    if not any(GET in _binds(statement) for statement in tree.body):
+        raise CredentialError(f"has no {GET}", where=str(path), hint=NO_GET)
+
+
+def _binds(statement: ast.stmt) -> list[str]:
+    """Names that a statement of a module gives a meaning."""
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return [a.asname or a.name for a in statement.names]
+    if isinstance(statement, ast.Assign):
+        return [t.id for t in statement.targets if isinstance(t, ast.Name)]
+    return [getattr(statement, "name", "")]
+
+
+def parsed(context: str) -> dict[str, Any]:
+    """A context, which the policy keeps as JSON."""
+    value = json.loads(context or "{}")
+    if not isinstance(value, dict):
+        raise CredentialError("the context of a generator is no dict")
+    return value
+
+
+def _made(answer: Any) -> Made:
+    text, lifetime = answer if isinstance(answer, tuple | list) and len(answer) == 2 else (answer, 0)
+    if isinstance(text, bytes):
+        text = text.decode()
+    if not isinstance(text, str) or not text.strip():
+        raise CredentialError("it returned no text")
+    return text.strip(), float(lifetime or 0)
+
+
+def _legacy(folder: str, name: str, tokens_dir: str, listener: Listener, kwargs: Mapping[str, Any]) -> Maker:
+    get = getattr(module_of(folder, name), GET)
+    takes = inspect.signature(get).parameters
+    more = {k: v for k, v in kwargs.items() if k != "type"}
+    if "tkn_dir" in takes:
+        more.setdefault("tkn_dir", tokens_dir)
+    return lambda group, entry, trust_domain: get(listener, group, entry, trust_domain, **more)
+
+
+def module_of(folder: str, name: str) -> types.ModuleType:
+    """A module of plugin.d, or an installed one; a CredentialError if it is not there or has no get_credential."""
+    path = path_of(folder, name)
+    if path is not None:
+        try:
+            found = trusted.check(path)
+            module = _loaded(str(path), found.st_mtime_ns, found.st_ino)
+        except ConfigError as error:
+            raise CredentialError(error.message, where=error.where, hint=error.hint) from error
+    else:
+        try:
+            module = importlib.import_module(name)
+        except Exception as error:
+            what = f"no module {name}.py, and none that is installed: {type(error).__name__}: {error}"
+            raise CredentialError(what, where=folder) from error
+    if not callable(getattr(module, GET, None)):
+        raise CredentialError(f"has no {GET}", where=str(path or name), hint=NO_GET)
+    return module
+
+
+def path_of(folder: str, name: str) -> Path | None:
+    """A module's file: an absolute path, or a name with or without `.py` in plugin.d; None if there is none."""
+    for path in (Path(folder, name), Path(folder, f"{name}.py")):
+        if path.suffix == ".py" and path.is_file():
+            return path
+    return None
+
+
+@functools.lru_cache(maxsize=20)
+def _loaded(path: str, mtime_ns: int, inode: int) -> types.ModuleType:
+    """A file is run again when it has changed; what it remembers otherwise stays."""
+    module = types.ModuleType(Path(path).stem)
+    module.__file__ = path
+    try:
+        exec(compile(trusted.read(Path(path)), path, "exec"), module.__dict__)  # noqa: S102 - the operator's program
+    except Exception as error:
+        raise CredentialError(f"{type(error).__name__}: {error}", where=path, hint="mend the file") from error
+    return module
+
+
+@functools.lru_cache(maxsize=100)
+def _shipped(name: str, context: str) -> Maker:
+    """One instance for each context."""
+    given = parsed(context)
+    if name == "RoundRobinGenerator":
+        items: Iterator[str] = itertools.cycle(given["items"])
+        return lambda group, entry, trust_domain: (_text(next(items)), 0.0)
+    if name == "EntryConditionGenerator":
+        return functools.partial(_by_entry, given)
+    return functools.partial(_scitoken, given)
+
+
+def _by_entry(given: Mapping[str, Any], group: str, entry: Mapping[str, str], trust_domain: str) -> Made:
+    kind = given["discriminator"]
+    known = {**entry, "factory.name": f"{entry['factory']}.{entry['name']}", "trust_domain": trust_domain}
+    if kind not in DISCRIMINATORS:
+        raise CredentialError(f"discriminator {kind!r} is none of {', '.join(DISCRIMINATORS)}")
+    value = known[kind]
+    chosen = given.get("dict", {}).get(value)
+    if chosen is None and value in given.get("list", ()):
+        chosen = given.get("list_output")
+    if chosen is None:
+        chosen = given.get("default")
+    if chosen is None:
+        raise CredentialError(f"nothing is said of {kind} {value}, and there is no default")
+    return _text(chosen), 0.0
+
+
+def _text(item: Any) -> str:
+    """An absolute path stands for what the file holds."""
+    return Path(item).read_text() if isinstance(item, str) and item.startswith("/") else str(item)
+
+
+def _scitoken(given: Mapping[str, Any], group: str, entry: Mapping[str, str], trust_domain: str) -> Made:
+    lifetime, now = int(given.get("tkn_lifetime", 7200)), int(time.time())
+    gatekeeper = entry["gatekeeper"].split()
+    claims = {
+        "sub": f"vofrontend-{entry['name']}", "aud": gatekeeper[-1] if gatekeeper else "", "iss": given["issuer"],
+        "scope": given["scope"], "wlcg.ver": str(given.get("wlcg_ver", "1.0")), "iat": now, "nbf": now,
+        "exp": now + lifetime, "jti": secrets.token_hex(16),
+    }  # fmt: skip
+    key: Any = Path(given["key_file"]).read_bytes()
+    if given.get("key_pass"):
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+        key = load_pem_private_key(key, str(given["key_pass"]).encode())
+    headers = {"kid": str(given["key_id"])}
+    return jwt.encode(claims, key, algorithm=str(given.get("algorithm", "RS256")), headers=headers), float(lifetime)

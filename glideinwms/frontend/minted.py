@@ -1,0 +1,120 @@
+"""What generators have made, kept in memory for half its life, an hour at most (protocol 3.6, 3.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from glideinwms.frontend.decide.tables import Entry
+from glideinwms.frontend.policy import CredentialPolicy, FrontendPolicy, GroupPolicy
+from glideinwms.lib import log
+from glideinwms.lib.credentials.tokens import remaining
+from glideinwms.lib.errors import CredentialError
+from glideinwms.lib.readers import Answer, Call, Pool
+
+DEADLINE = 30.0
+# entries of one call: a generator that hangs costs the others of its call only
+PART = 200
+HOUR = 3600.0
+# a generator that fails altogether is asked again after so many seconds
+RETRY = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A text, when another is asked for, and when it is no good any more, in epoch seconds."""
+
+    text: str = field(repr=False)
+    until: float
+    ends: float
+
+
+@dataclass(slots=True)
+class Minted:
+    """Texts by (group, credential) and request name; why a credential has none."""
+
+    texts: dict[tuple[str, str], dict[str, Held]] = field(default_factory=dict, repr=False)
+    wrong: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    broken: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+    def text(self, group: str, credential: CredentialPolicy, request: str, now: float) -> str:
+        """The text for an entry; a CredentialError says why there is none."""
+        held = self.texts.get((group, credential.name), {}).get(request)
+        if held is not None and now < held.ends:
+            return held.text
+        why = self.wrong.get((group, credential.name), {}).get(request, "") or self.why_not(credential, now)
+        what = f"generator {credential.generator} made nothing that is valid: {why or 'it was not asked yet'}"
+        raise CredentialError(what, where=request)
+
+    def any(self, group: str, credential: str, now: float) -> str:
+        """The text that goes out under the credential's own id: one of those that are valid, or ""."""
+        held = self.texts.get((group, credential), {}).values()
+        return next((h.text for h in held if now < h.ends), "")
+
+    def why_not(self, credential: CredentialPolicy, now: float) -> str:
+        """Why a generator as a whole cannot be used now; "" if it can, or is to be tried again."""
+        why, until = self.broken.get(credential.generator, ("", 0.0))
+        return why if now < until else ""
+
+    def refresh(
+        self, pool: Pool, policy: FrontendPolicy, wanted: Iterable[tuple[GroupPolicy, Sequence[Entry]]], now: float
+    ) -> None:  # fmt: skip
+        """Ask the generators for what is lacking or half over, for the entries of each group."""
+        asked = [item for group, entries in wanted for item in self._calls(policy, group, entries, now)]
+        answers = pool.run([call for _, _, call in asked]) if asked else []
+        for (group, credential, _), answer in zip(asked, answers, strict=True):
+            self._take(group.name, credential, answer, now)
+
+    def _calls(
+        self, policy: FrontendPolicy, group: GroupPolicy, entries: Sequence[Entry], now: float
+    ) -> Iterator[tuple[GroupPolicy, CredentialPolicy, Call]]:
+        for credential in group.credentials:
+            if not credential.generator or self.why_not(credential, now):
+                continue
+            held = self.texts.setdefault((group.name, credential.name), {})
+            due = [
+                e for e in entries
+                if domain_of(e) == credential.trust_domain and (e.name not in held or held[e.name].until <= now)
+            ]  # fmt: skip
+            for start in range(0, len(due), PART):
+                args = {
+                    "folder": policy.generators_dir, "name": credential.generator, "context": credential.context,
+                    "group": group.name, "trust_domain": credential.trust_domain, "tokens_dir": policy.tokens_dir,
+                    "entries": [described(e) for e in due[start : start + PART]],
+                }  # fmt: skip
+                endpoint = f"generator {credential.generator}"
+                yield group, credential, Call(endpoint, "glideinwms.frontend.generators:generate", args, DEADLINE)
+
+    def _take(self, group: str, credential: CredentialPolicy, answer: Answer, now: float) -> None:
+        if answer.error is not None:
+            self.broken[credential.generator] = (str(answer.error), now + RETRY)
+            log.get("generator").error("failed", generator=credential.generator, error=str(answer.error))
+            return
+        key, value = (group, credential.name), answer.value
+        for line in value["said"]:
+            log.get("generator").info("said", generator=credential.generator, group=group, line=line)
+        wrong = self.wrong.setdefault(key, {})
+        wrong.update(value["wrong"])
+        for request, (text, lifetime) in value["texts"].items():
+            left = remaining(text, now) if "token" in credential.type else lifetime or float("inf")
+            wrong.pop(request, None)
+            if left <= 0:
+                wrong[request] = "the token is expired, not yet valid, or no token"
+                continue
+            self.texts[key][request] = Held(text, now + min(HOUR, (lifetime or left) / 2), now + left)
+
+
+def domain_of(entry: Entry) -> str:
+    """The trust domain of an entry (protocol 3.6)."""
+    return str(entry.attrs.get("GLIDEIN_TrustDomain", "Grid"))
+
+
+def described(entry: Entry) -> Mapping[str, Any]:
+    """What a generator is told of an entry (protocol 3.7)."""
+    attrs = entry.attrs
+    return {
+        "request": entry.name, "name": str(attrs.get("EntryName", entry.name.split("@")[0])),
+        "gatekeeper": str(attrs.get("GLIDEIN_Gatekeeper", "")),
+        "factory": str(attrs.get("AuthenticatedIdentity", "")),
+    }  # fmt: skip

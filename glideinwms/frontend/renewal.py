@@ -1,0 +1,85 @@
+"""Credential files that a program of the operator makes (creation_script, update_frequency; protocol 3.6)."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from glideinwms.frontend.policy import CredentialPolicy
+from glideinwms.lib.credentials.certificates import ends
+from glideinwms.lib.credentials.tokens import remaining
+from glideinwms.lib.errors import CredentialError
+from glideinwms.lib.readers import Call, Pool
+
+SECONDS = 60.0
+# one that failed, or did not help, is run again after so many seconds
+RETRY = 300.0
+
+
+@dataclass(slots=True)
+class Renewals:
+    """When each credential's program was run last."""
+
+    tried: dict[str, float] = field(default_factory=dict)
+
+    def run(self, pool: Pool, credentials: Sequence[CredentialPolicy], now: float) -> Iterator[tuple[str, str]]:
+        """Run the programs that are due, some at a time; (credential, why it failed or "") of each. The file that is
+        there stays in use."""
+        due = [c for c in credentials if self._due(c, now)]
+        self.tried |= {c.name: now for c in due}
+        calls = [
+            Call(f"creation_script of {c.name}", "glideinwms.frontend.renewal:make",
+                 {"command": c.creation_script, "path": c.absfname}, SECONDS + 10)
+            for c in due
+        ]  # fmt: skip
+        for credential, answer in zip(due, pool.run(calls) if calls else [], strict=True):
+            yield credential.name, "" if answer.error is None else str(answer.error)
+
+    def _due(self, credential: CredentialPolicy, now: float) -> bool:
+        if not credential.creation_script or not credential.absfname:
+            return False
+        if now - self.tried.get(credential.name, 0.0) < RETRY:
+            return False
+        seconds = left(credential, now)
+        return seconds is None or 0 <= credential.update_frequency > seconds
+
+
+def left(credential: CredentialPolicy, now: float) -> float | None:
+    """Seconds that a credential's file is good for: None if it is not there, infinite if it does not say."""
+    try:
+        data = Path(credential.absfname).read_bytes()
+    except OSError:
+        return None
+    if "token" in credential.type:
+        return remaining(data.decode(errors="replace"), now)
+    end = ends(data)
+    return float("inf") if end is None else end - now
+
+
+def make(command: str, path: str) -> None:
+    """Runs in a reader: the program with its words, no shell. A CredentialError says how it failed; what it printed,
+    which may be secret, goes nowhere."""
+    try:
+        child = subprocess.Popen(
+            shlex.split(command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise CredentialError(f"its creation_script cannot be run: {why}", where=path) from error
+    try:
+        code = child.wait(SECONDS)
+    except subprocess.TimeoutExpired as error:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        raise CredentialError(f"its creation_script did not end within {SECONDS:.0f} s", where=path) from error
+    if code:
+        hint = "run it by hand as the Frontend's account to see what it says"
+        raise CredentialError(f"its creation_script ended with {code}", where=path, hint=hint)
+    if not Path(path).is_file():
+        raise CredentialError("its creation_script ended well, but the file is not there", where=path)

@@ -1,0 +1,142 @@
+"""Generators: the operator's own modules, those of 3.11, and what is wrong with them (protocol 3.7, config 16)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from glideinwms.frontend import generators
+from glideinwms.lib.errors import CredentialError
+
+ENTRIES = [
+    {"request": f"{n}@i@F", "name": n, "gatekeeper": f"ce-{n.lower()}.demo ce-{n.lower()}.demo:9619", "factory": "f@w"}
+    for n in ("A", "B")
+]
+OLD = """
+import json
+calls = []
+def get_credential(logger, group, entry, trust_domain, tkn_dir=None):
+    calls.append(entry["name"])
+    logger.log.warning("asked for %s eyJhbGciOiJub25lIn0.eyJ9.x", entry["name"])
+    if entry["name"] == "B":
+        raise ValueError("no eyJhbGciOiJub25lIn0.eyJ9.x for B")
+    return json.dumps([group, entry["gatekeeper"], trust_domain, tkn_dir, len(calls)]), 600
+"""
+
+
+def made(folder: Path, name: str, context: dict[str, Any] | None = None) -> dict[str, Any]:
+    return generators.generate(
+        str(folder), name, json.dumps(context) if context else "", "main", "demo", ENTRIES, "/tokens.d"
+    )
+
+
+def test_a_module_of_plugin_d(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(OLD)
+    found = made(tmp_path, "mine")
+    text, lifetime = found["texts"]["A@i@F"]
+    assert json.loads(text) == ["main", "ce-a.demo ce-a.demo:9619", "demo", "/tokens.d", 1] and lifetime == 600
+    assert found["wrong"] == {"B@i@F": "ValueError: no (a token) for B"}
+    assert found["said"] == ["WARNING: asked for A (a token)", "WARNING: asked for B (a token)"]
+    assert json.loads(made(tmp_path, str(tmp_path / "mine.py"))["texts"]["A@i@F"][0])[-1] == 3, "it remembers"
+    (tmp_path / "mine.py").write_text(OLD.replace("600", "700  # changed"))
+    assert made(tmp_path, "mine.py")["texts"]["A@i@F"][1] == 700
+
+
+def test_one_without_tkn_dir_and_with_parameters(tmp_path: Path) -> None:
+    (tmp_path / "old.py").write_text(
+        "def get_credential(logger, group, entry, trust_domain, scope):\n    return scope\n"
+    )
+    context = {"callout": "old", "type": "scitoken", "kwargs": {"scope": "compute.create"}}
+    assert made(tmp_path, "LegacyGenerator", context)["texts"]["B@i@F"] == ["compute.create", 0.0]
+
+
+@pytest.mark.parametrize("answer", ["None", "('', 5)", "5", "('x', 'long')"])
+def test_an_answer_that_is_none(tmp_path: Path, answer: str) -> None:
+    (tmp_path / "bad.py").write_text(f"def get_credential(*args):\n    return {answer}\n")
+    found = made(tmp_path, "bad")
+    assert found["texts"] == {} and set(found["wrong"]) == {"A@i@F", "B@i@F"}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("x = 1\n", "has no get_credential"), ("def get_credential(:\n", "is no Python: .*"), ("", "has no"),
+    ],
+)  # fmt: skip
+def test_a_module_that_is_none_is_named_before_it_runs(tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / "bad.py").write_text(text)
+    with pytest.raises(CredentialError, match=why) as caught:
+        generators.look(str(tmp_path), "bad", {})
+    assert str(tmp_path / "bad.py") in caught.value.where
+    with pytest.raises(CredentialError):
+        made(tmp_path, "bad")
+
+
+def test_what_is_nowhere_or_anybodys(tmp_path: Path) -> None:
+    with pytest.raises(CredentialError, match="there is no module nowhere"):
+        generators.look(str(tmp_path), "nowhere", {})
+    with pytest.raises(CredentialError, match=r"no module nowhere\.py, and none that is installed"):
+        made(tmp_path, "nowhere")
+    (tmp_path / "open.py").write_text(OLD)
+    (tmp_path / "open.py").chmod(0o666)
+    for call in (lambda: generators.look(str(tmp_path), "open", {}), lambda: made(tmp_path, "open")):
+        with pytest.raises(CredentialError, match="written by others"):
+            call()
+
+
+@pytest.mark.parametrize("name", list(generators.SHIPPED))
+def test_parameters_that_are_lacking(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CredentialError, match=f"lacks {generators.SHIPPED[name][0]}"):
+        generators.look(str(tmp_path), name, {})
+
+
+def test_round_robin(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("of a file\n")
+    context = {"items": ["one", str(tmp_path / "file")], "type": "text"}
+    assert made(tmp_path, "RoundRobinGenerator", context)["texts"] == {
+        "A@i@F": ["one", 0.0],
+        "B@i@F": ["of a file", 0.0],
+    }
+    assert made(tmp_path, "RoundRobinGenerator", context)["texts"]["A@i@F"] == ["one", 0.0]
+
+
+@pytest.mark.parametrize(
+    ("context", "texts"),
+    [
+        ({"discriminator": "name", "dict": {"A": "x"}, "default": "y"}, ["x", "y"]),
+        ({"discriminator": "name", "list": ["B"], "list_output": "z", "default": "y"}, ["y", "z"]),
+        ({"discriminator": "factory", "dict": {"f@w": "x"}}, ["x", "x"]),
+        ({"discriminator": "factory.name", "dict": {"f@w.B": "x"}, "default": ""}, [None, "x"]),
+        ({"discriminator": "trust_domain", "dict": {"demo": 7}}, ["7", "7"]),
+        ({"discriminator": "gatekeeper", "dict": {"no": "x"}}, [None, None]),
+        ({"discriminator": "weather", "default": "x"}, [None, None]),
+    ],
+)
+def test_by_entry(tmp_path: Path, context: dict[str, Any], texts: list[str | None]) -> None:
+    found = made(tmp_path, "EntryConditionGenerator", context)
+    assert [found["texts"].get(e["request"], [None])[0] for e in ENTRIES] == texts
+
+
+@pytest.mark.parametrize("password", [None, "secret"])
+def test_scitokens_for_each_ce(tmp_path: Path, password: str | None) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    kind = serialization.BestAvailableEncryption(password.encode()) if password else serialization.NoEncryption()
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(encoding, form, kind))
+    context = {
+        "key_file": str(tmp_path / "key.pem"), "key_id": "k1", "issuer": "https://issuer.demo", "type": "scitoken",
+        "scope": "compute.read compute.create", "tkn_lifetime": 900, **({"key_pass": password} if password else {}),
+    }  # fmt: skip
+    found = made(tmp_path, "SciTokenGenerator", context)
+    assert found["wrong"] == {}
+    for entry in ENTRIES:
+        text, lifetime = found["texts"][entry["request"]]
+        claims = jwt.decode(text, key.public_key(), ["RS256"], audience=entry["gatekeeper"].split()[-1])
+        assert (claims["sub"], claims["wlcg.ver"]) == (f"vofrontend-{entry['name']}", "1.0") and lifetime == 900
+        assert claims["exp"] - claims["iat"] == 900 and jwt.get_unverified_header(text)["kid"] == "k1"

@@ -1,0 +1,126 @@
+"""What generators made is kept, renewed in time, and survives their failures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jwt
+import pytest
+
+from glideinwms.frontend.decide.tables import Entry
+from glideinwms.frontend.minted import PART, RETRY, Minted
+from glideinwms.frontend.policy import CredentialPolicy
+from glideinwms.lib.errors import CredentialError, GwmsError, TimedOut
+from glideinwms.lib.readers import Answer, Call
+from tests.unit.frontend.build_frontend import NOW, group, policy
+
+MADE = CredentialPolicy("mine", "scitoken", "demo", "frontend", generator="mine")
+GROUP = group(credentials=(MADE,))
+POLICY = policy(GROUP, generators_dir="/plugin.d")
+
+
+def entries(n: int, domain: str = "demo") -> list[Entry]:
+    attrs = {"GLIDEIN_TrustDomain": domain, "GLIDEIN_Gatekeeper": "ce ce:1", "AuthenticatedIdentity": "f@w"}
+    return [Entry(f"{domain}{k}@i@F", "wms", attrs, {}) for k in range(n)]
+
+
+class Readers:
+    """A pool whose generator makes tokens of a life, or fails."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.life = 1000.0
+        self.now = NOW
+        self.error: GwmsError | None = None
+        self.wrong: set[str] = set()
+
+    def run(self, calls: Sequence[Call]) -> list[Answer]:
+        self.calls += calls
+        return [Answer(c, None if self.error else self._value(c.args), self.error, NOW, NOW) for c in calls]
+
+    def one(self, call: Call) -> Answer:
+        return self.run([call])[0]
+
+    def _value(self, args: dict[str, Any]) -> dict[str, Any]:
+        asked = [e["request"] for e in args["entries"]]
+        texts = {}
+        for request in asked:
+            if request not in self.wrong:
+                claims = {"sub": request, "iat": self.now, "exp": self.now + self.life}
+                texts[request] = [jwt.encode(claims, "k" * 32), self.life]
+        return {"texts": texts, "wrong": dict.fromkeys(self.wrong & set(asked), "ValueError: no"), "said": []}
+
+
+@pytest.fixture
+def readers() -> Readers:
+    return Readers()
+
+
+def refresh(minted: Minted, readers: Readers, given: list[Entry], now: float = NOW) -> None:
+    readers.now = now
+    minted.refresh(readers, POLICY, [(GROUP, given)], now)
+
+
+def test_each_entry_is_asked_for_once_until_half_its_life(readers: Readers) -> None:
+    minted, given = Minted(), entries(2)
+    refresh(minted, readers, [*given, *entries(1, "other")])
+    assert [len(c.args["entries"]) for c in readers.calls] == [2] and readers.calls[0].endpoint == "generator mine"
+    assert readers.calls[0].args["folder"] == "/plugin.d"
+    first = minted.text("main", MADE, given[0].name, NOW)
+    assert jwt.decode(first, options={"verify_signature": False})["sub"] == given[0].name
+    refresh(minted, readers, given, NOW + 499)
+    assert len(readers.calls) == 1
+    refresh(minted, readers, given, NOW + 500)
+    assert len(readers.calls) == 2 and minted.text("main", MADE, given[0].name, NOW + 500) != first
+    assert minted.any("main", "mine", NOW + 500)
+
+
+def test_many_entries_are_asked_for_in_parts(readers: Readers) -> None:
+    refresh(Minted(), readers, entries(2 * PART + 1))
+    assert [len(c.args["entries"]) for c in readers.calls] == [PART, PART, 1]
+
+
+def test_what_is_held_serves_while_the_generator_fails(readers: Readers) -> None:
+    minted, given = Minted(), entries(1)
+    refresh(minted, readers, given)
+    readers.error = TimedOut("no answer within 30 s", where="generator mine")
+    refresh(minted, readers, given, NOW + 600)
+    assert minted.text("main", MADE, given[0].name, NOW + 999)
+    assert "no answer within 30 s" in minted.why_not(MADE, NOW + 601)
+    refresh(minted, readers, given, NOW + 700)
+    assert len(readers.calls) == 2, "it is left alone for a while"
+    with pytest.raises(CredentialError, match="made nothing that is valid"):
+        minted.text("main", MADE, given[0].name, NOW + 1000)
+    readers.error = None
+    refresh(minted, readers, given, NOW + 600 + RETRY)
+    assert minted.why_not(MADE, NOW + 600 + RETRY) == ""
+    assert minted.text("main", MADE, given[0].name, NOW + 600 + RETRY)
+
+
+def test_one_entry_that_fails_stops_no_other(readers: Readers) -> None:
+    minted, given = Minted(), entries(2)
+    readers.wrong = {given[0].name}
+    refresh(minted, readers, given)
+    with pytest.raises(CredentialError, match="ValueError: no"):
+        minted.text("main", MADE, given[0].name, NOW)
+    assert minted.text("main", MADE, given[1].name, NOW)
+    readers.wrong = set()
+    refresh(minted, readers, given, NOW + 60)
+    assert [e["request"] for e in readers.calls[1].args["entries"]] == [given[0].name]
+    assert minted.text("main", MADE, given[0].name, NOW + 60)
+
+
+def test_a_token_that_does_not_hold_is_none(readers: Readers) -> None:
+    minted, given = Minted(), entries(1)
+    readers.life = -5
+    refresh(minted, readers, given)
+    with pytest.raises(CredentialError, match="expired"):
+        minted.text("main", MADE, given[0].name, NOW)
+    assert minted.any("main", "mine", NOW) == ""
+
+
+def test_secrets_are_not_shown(readers: Readers) -> None:
+    minted = Minted()
+    refresh(minted, readers, entries(1))
+    assert "eyJ" not in repr(minted)
