@@ -59,10 +59,7 @@ def _plain_ads(ads: Iterable[Any], classad2: Any) -> list[Ad]:
 def to_classad(ad: Mapping[str, Any]) -> Any:
     """A ClassAd of plain data, `Expr` texts parsed."""
     _, classad2 = _bindings()
-    out = classad2.ClassAd()
-    for name, value in ad.items():
-        out[name] = classad2.ExprTree(str(value)) if isinstance(value, Expr) else value
-    return out
+    return classad2.ClassAd({k: classad2.ExprTree(str(v)) if isinstance(v, Expr) else v for k, v in ad.items()})
 
 
 def _collector(pool: str) -> Any:
