@@ -28,7 +28,7 @@ from glideinwms.lib.status import read as read_status
 
 Say = Callable[[str], None]
 FRONTEND_KEY = "FRONTEND"
-IDENTITY = {"factory": "factory@wms.demo", "frontend": "frontend@wms.demo"}
+IDENTITY = {"factory": "factory@wms.demo", "factory2": "factory@wms2.demo", "frontend": "frontend@wms.demo"}
 SIDES = ("factory", "frontend")
 CES = ("ce_a", "ce_b")
 STOP_PATIENCE, RECONFIG_TIMEOUT, FIRST_CYCLE = 20.0, 120.0, 60.0
@@ -36,6 +36,11 @@ STOP_PATIENCE, RECONFIG_TIMEOUT, FIRST_CYCLE = 20.0, 120.0, 60.0
 
 def _quiet(message: str) -> None:
     return None
+
+
+def role(side: str) -> str:
+    """factory or frontend."""
+    return side.rstrip("0123456789")
 
 
 def check_account(grid: Grid) -> None:
@@ -54,7 +59,8 @@ def check_account(grid: Grid) -> None:
 
 @dataclass
 class Chain:
-    """A grid with a Factory and a Frontend on it. `sides`: which daemons; `say` is told of each step."""
+    """A grid with a Factory and a Frontend on it. `sides`: which daemons, a second Factory is factory2; `say` is told
+    of each step."""
 
     grid: Grid
     condor: Condor
@@ -90,13 +96,22 @@ class Chain:
             if ce in self.grid.pools:
                 write_private(folder / f"{self.grid[ce].spec.host}.scitoken", self.grid.scitoken(ce).read_text())
         self._directories()
-        self.url = self.grid.web({f"/{s}/stage": self.home(s) / "stage" for s in SIDES})
+        self.url = self.grid.web({f"/{s}/stage": self.home(s) / "stage" for s in self.areas})
+        self.configure()
+        self.grid.who.own(self.etc, *(self.home(s) for s in self.areas), self.grid["user"].home)
+
+    @property
+    def areas(self) -> tuple[str, ...]:
+        """Those who have directories, whether their daemons are started or not."""
+        return tuple(dict.fromkeys((*SIDES, *self.sides)))
+
+    def configure(self) -> None:
+        """Write the configuration files."""
         setting.write(self.etc, self.values())
-        self.grid.who.own(self.etc, *(self.home(s) for s in SIDES), self.grid["user"].home)
 
     def _directories(self) -> None:
         for name in ("work", "stage", "log", "client", "client-proxies", "monitor"):
-            for side in SIDES:
+            for side in self.areas:
                 mode = 0o700 if name == "client-proxies" else 0o755
                 (self.home(side) / name).mkdir(parents=True, mode=mode, exist_ok=True)
 
@@ -123,12 +138,12 @@ class Chain:
 
     def reconfig(self, side: str) -> str:
         """Turn the XML file into work and stage area; what it says."""
-        return self.gwms(side, side, "reconfig", str(self.etc / f"{side}.xml"))
+        return self.gwms(side, role(side), "reconfig", str(self.etc / f"{side}.xml"))
 
     def start(self, side: str) -> None:
         """Start a daemon; do not wait."""
         env = self.grid.client_env(IDENTITY[side], for_account=True)
-        argv = [sys.executable, "-m", "glideinwms.cli", side, "run", "--work-dir", str(self.work(side))]
+        argv = [sys.executable, "-m", "glideinwms.cli", role(side), "run", "--work-dir", str(self.work(side))]
         log = self.grid.base / f"{side}.log"
         self.daemons[side] = process.spawn(
             argv,
@@ -204,7 +219,7 @@ class Chain:
     def collect_logs(self, into: Path) -> None:
         """Copy logs, status and pilots' output to a directory."""
         self.grid.collect_logs(into)
-        for side in SIDES:
+        for side in self.areas:
             for pattern in ("log/**/*", "client/**/*", "work/state/*.json*", "work/policy.json"):
                 for path in self.home(side).glob(pattern):
                     if path.is_file():

@@ -34,7 +34,7 @@ PILOT_SUBJECT = "demo-pilots"
 DAY = 86400
 ALL = ("user", "wms", "ce_a", "ce_b")
 # which host a pool is on, where hosts are network namespaces; pilots run where their CE is
-HOSTS = {"user": "user", "wms": "wms", "wms2": "wms", "ce_a": "site", "ce_b": "site"}
+HOSTS = {"user": "user", "wms": "wms", "wms2": "wms2", "ce_a": "site", "ce_b": "site"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class Identity:
 
 IDENTITIES = {
     "factory@wms.demo": Identity("wms", (("wms", "factory@wms.demo"), ("wms2", "factory@wms2.demo"))),
+    "factory@wms2.demo": Identity("wms2", (("wms2", "factory@wms2.demo"),)),
     "frontend@wms.demo": Identity(
         "user", (("wms", "frontend@wms.demo"), ("wms2", "frontend@wms2.demo"), ("user", "frontend@user.demo"))
     ),
