@@ -166,10 +166,13 @@ def _limits(entry: Entry | EntrySet, classes: set[str], problems: Problems) -> N
         if per.name not in classes:
             hint = did_you_mean(per.name, classes)
             problems.warn(per.where, f"{subject}/per_frontend@name", f"no frontend:class {per.name!r}", hint)
-        for limit in ("glideins", "idle", "held"):
-            if getattr(per, limit) > getattr(jobs.per_entry, limit):
-                what = f"{getattr(per, limit)} is above the whole entry's {getattr(jobs.per_entry, limit)}"
-                problems.warn(per.where, f"{subject}/per_frontend[{per.name}]@{limit}", what)
+    named = [(f"per_frontend[{p.name}]", p) for p in jobs.per_frontends]
+    for name, limits in [("default_per_frontend", jobs.default_per_frontend), *named]:
+        # what is only a default may well be above a small entry's limit
+        for limit in [n for n in ("glideins", "idle", "held") if n in limits.model_fields_set]:
+            if getattr(limits, limit) > getattr(jobs.per_entry, limit):
+                what = f"{getattr(limits, limit)} is above the whole entry's {getattr(jobs.per_entry, limit)}"
+                problems.warn(limits.where, f"{subject}/{name}@{limit}", what)
     if jobs.per_entry.idle > jobs.per_entry.glideins:
         what = f"{jobs.per_entry.idle} idle pilots are above the limit of {jobs.per_entry.glideins} pilots"
         problems.warn(jobs.per_entry.where, f"{subject}/per_entry@idle", what)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from glideinwms.creation import common_checks, nodes
-from glideinwms.creation.frontend_model import Frontend, Group, TotalRunning, TotalSlots
+from glideinwms.creation.frontend_model import EntrySlots, Frontend, Group, TotalRunning, TotalSlots
 from glideinwms.creation.problems import Problems
 
 NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -121,7 +121,7 @@ def _singularity(frontend: Frontend, group: Group, problems: Problems) -> None:
         problems.error(uses[0].where, f"attr[{SINGULARITY}]@value", what)
 
 
-def _curbs(subject: str, pairs: Mapping[str, TotalSlots | TotalRunning], problems: Problems) -> None:
+def _curbs(subject: str, pairs: Mapping[str, EntrySlots | TotalSlots | TotalRunning], problems: Problems) -> None:
     for name, pair in pairs.items():
         if pair.curb > pair.max:
             what = f"{pair.curb} is above max {pair.max}: requests are never halved"
@@ -129,7 +129,8 @@ def _curbs(subject: str, pairs: Mapping[str, TotalSlots | TotalRunning], problem
 
 
 def _limits(group: Group, problems: Problems) -> None:
-    _curbs(f"group[{group.name}]", {name: getattr(group.config, name) for name in TOTALS}, problems)
+    names = (*TOTALS, "idle_vms_per_entry")
+    _curbs(f"group[{group.name}]", {name: getattr(group.config, name) for name in names}, problems)
     idle = group.config.idle_glideins_per_entry
     if idle.reserve > idle.max:
         what = f"{idle.reserve} is above max {idle.max}"
