@@ -51,10 +51,18 @@ def known(work: Path, xml: Path, skip: Container[Path] = ()) -> dict[str, Any]:
     return data if all(Path(p) in skip or _same(Path(p), old) for p, old in data["files"].items()) else {}
 
 
+def sources(xml: Path) -> dict[str, Any]:
+    """How the files of the configuration itself look before they are read: one that is saved meanwhile has changed."""
+    beside = [xml.parent / "gwms.toml", *sorted((xml.parent / "config.d").glob("*.xml"))]
+    return {str(p): _look(p, None) for p in (xml, *beside)}
+
+
 def remember(
-    xml: Path, work: Path, generation: str, inputs: Iterable[Path], outputs: Iterable[Path], entries: Mapping[str, Any]
+    xml: Path, work: Path, generation: str, inputs: Iterable[Path], outputs: Iterable[Path],
+    entries: Mapping[str, Any], seen: Mapping[str, Any],
 ) -> None:  # fmt: skip
-    """Write what `unchanged` compares with, and the sums of `entries`; nothing is written where it is known already."""
+    """Write what `unchanged` compares with, and the sums of `entries`; nothing is written where it is known already.
+    `seen`: the `sources` as they were."""
     path = work / "state" / NAME
     try:
         before = json.loads(path.read_text())
@@ -64,7 +72,7 @@ def remember(
     paths = dict.fromkeys([*inputs, *pilot_files(), work / "policy.json"])
     data = {
         "schema": SCHEMA, "version": __version__, "xml": str(xml), "generation": generation,
-        "files": {str(p): _look(p, old.get(str(p))) for p in paths},
+        "files": {str(p): seen[str(p)] if str(p) in seen else _look(p, old.get(str(p))) for p in paths},
         "outputs": {str(d): mtime(d) for d in outputs}, "entries": entries,
     }  # fmt: skip
     if data != before:

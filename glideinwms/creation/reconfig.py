@@ -80,6 +80,7 @@ def reconfig(
     problems = Problems()
     hooks.run(path, "pre")
     say("reading the configuration")
+    seen = fingerprint.sources(path)
     cut = slices.read(path) if side == "factory" else None
     built, data = named(_built(path, side, cut, problems))
     _make_directories(built)
@@ -95,7 +96,7 @@ def reconfig(
         places = sorted({built.stage_dir / subdir for subdir in built.subdirs})
         inputs = (*built.sources, *built.inputs)
         entries = _record(cut, problems) if cut else {}
-        fingerprint.remember(path, built.work_dir, plan.generation, inputs, places, entries)
+        fingerprint.remember(path, built.work_dir, plan.generation, inputs, places, entries, seen)
     say("telling the daemon" if wait else "done")
     told = tell(built.work_dir, built.policy.generation) if wait else ""
     try:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -282,6 +283,20 @@ def test_every_input_is_looked_at(side: str, tmp_path: Path) -> None:
     assert fingerprint.unchanged(path, side) == ""
 
 
+@pytest.mark.parametrize("side", SIDES)
+def test_a_file_that_is_saved_meanwhile_has_changed(side: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = place(tmp_path, f"{side}.minimal.xml")
+    real = fingerprint.remember
+
+    def late(*args: Any) -> None:
+        path.write_text(f"{path.read_text()}<!-- saved -->")
+        real(*args)
+
+    monkeypatch.setattr(fingerprint, "remember", late)
+    reconfig(path, side)
+    assert fingerprint.unchanged(path, side) == ""
+
+
 def test_config_d_is_looked_at(tmp_path: Path) -> None:
     path = place(tmp_path, "factory.minimal.xml")
     reconfig(path, "factory")
@@ -340,6 +355,7 @@ def test_killed_at_a_hundred_points_the_published_generation_is_whole(tmp_path: 
 FULL = """
 import sys
 from pathlib import Path
+from typing import Any
 from glideinwms.creation.reconfig import reconfig
 from glideinwms.lib.errors import GwmsError
 try:
@@ -400,6 +416,7 @@ DAEMON = """
 import json, os, signal, sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from glideinwms.lib import status
 from glideinwms.lib.files import locked
 work = Path(sys.argv[1])
