@@ -84,6 +84,8 @@ def _group(name: str, g: dict[str, Any]) -> None:
     for label in ("frozen", "held", "problems"):
         for text in g[label]:
             print(f"  {label}: {text}")
+    for one in g.get("credentials", ()):
+        print(f"  credential {one['name']} ({one['type']}, {one['trust_domain']}): {_credential(one)}")
     for schedd, why in g["schedds"].items():
         print(f"  idle jobs of {schedd} do not count: {why}")
     if g["silent"]:
@@ -101,6 +103,19 @@ def _group(name: str, g: dict[str, Any]) -> None:
     output.table(["ENTRY", "JOBS", "SHARE", "SLOTS", "IDLE", "ASKED", "MAX", "REMOVE", "WHY"], rows)
     for entry in g["down"]:
         print(f"{entry}: down, only its pilots are seen")
+
+
+def _credential(one: dict[str, Any]) -> str:
+    """How long it lasts, and who makes it."""
+    if one["made_by"] not in ("", "creation_script"):
+        return f"made by {one['made_by']} for {one['made']} entries"
+    left = "does not say how long it lasts" if one["ends"] is None else _lasts(one["ends"] - time.time())
+    return f"{left}, renewed by its creation_script" if one["made_by"] else left
+
+
+def _lasts(seconds: float) -> str:
+    """`lasts for 3.0 h`, or that it is over."""
+    return f"lasts for {output.ago(seconds)}" if seconds > 0 else f"ended {output.ago(-seconds)} ago"
 
 
 def _why(entry: dict[str, Any]) -> str:

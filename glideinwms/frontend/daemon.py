@@ -20,7 +20,7 @@ from glideinwms.frontend.minted import Minted
 from glideinwms.frontend.pilot_tokens import TokenMaker, first_word
 from glideinwms.frontend.policy import SCHEMA, FrontendPolicy
 from glideinwms.frontend.renewal import Renewals
-from glideinwms.frontend.summary import summary
+from glideinwms.frontend.summary import credentials, summary
 from glideinwms.frontend.wallet import Wallet, load
 from glideinwms.lib import cycle, downtimes, log, policyfile, retention
 from glideinwms.lib.ads import WireAd
@@ -56,6 +56,7 @@ class FrontendDaemon:
     tokens: TokenMaker | None = None
     minted: Minted = field(default_factory=Minted)
     renewals: Renewals = field(default_factory=Renewals)
+    credentials: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     downtimes: list[Downtime] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -141,6 +142,9 @@ class FrontendDaemon:
         courier = Courier(self.pool, policy, wary.suspects(self.inputs, policy.user_collector))
         builders = self._builders(plan, policy, now)
         self.minted.refresh(self.pool, policy, [(b.group, b.wanted()) for b in builders], now)
+        self.credentials = {
+            b.group.name: credentials(b.group, self.wallets[b.group.name], self.minted) for b in builders
+        }
         silent = {b.group.name for b in builders if snapshot.blind(b.given, policy, self.memory, now)}
         requested = {}
         for b in builders:
@@ -200,6 +204,7 @@ class FrontendDaemon:
         shown = summary(snapshot, plan, report)
         shown["ha"] = {"working": self.standing.working, "seen": seen.value if seen else ""}
         for name, g in shown["groups"].items():
+            g["credentials"] = self.credentials.get(name, [])
             log.get("group").info(
                 "cycle", group=name, **g["jobs"], slots=g["slots"]["total"], request=g["request"]["idle"],
                 max=g["request"]["max"], entries=len(g["entries"]), frozen=g["frozen"], held=g["held"],

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from glideinwms.frontend.policy import CredentialPolicy
-from glideinwms.lib.credentials.certificates import ends
-from glideinwms.lib.credentials.tokens import remaining
+from glideinwms.frontend.wallet import lifetime
 from glideinwms.lib.errors import CredentialError
 from glideinwms.lib.readers import Call, Pool
 
@@ -55,10 +54,7 @@ def left(credential: CredentialPolicy, now: float) -> float | None:
         data = Path(credential.absfname).read_bytes()
     except OSError:
         return None
-    if "token" in credential.type:
-        return remaining(data.decode(errors="replace"), now)
-    end = ends(data)
-    return float("inf") if end is None else end - now
+    return lifetime(credential.type, data, now)
 
 
 def make(command: str, path: str) -> None:

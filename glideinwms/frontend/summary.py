@@ -7,6 +7,9 @@ from typing import Any
 from glideinwms.frontend.apply import Report
 from glideinwms.frontend.decide.plan import EntryPlan, GroupPlan, Plan
 from glideinwms.frontend.decide.tables import GroupInput, Snapshot
+from glideinwms.frontend.minted import Minted
+from glideinwms.frontend.policy import GroupPolicy
+from glideinwms.frontend.wallet import Wallet
 from glideinwms.lib.jsondata import to_json
 
 UNMATCHED_SHOWN = 5
@@ -81,3 +84,16 @@ def entry(plan: EntryPlan, given: GroupInput) -> dict[str, Any]:
         "requested": plan.advertise and bool(plan.shares),
         "factory": given.told.get(plan.entry, {}),
     }
+
+
+def credentials(group: GroupPolicy, wallet: Wallet, minted: Minted) -> list[dict[str, Any]]:
+    """Per credential {"name", "type", "trust_domain", "made_by": generator, "creation_script" or "", "ends": epoch
+    seconds or None, "made": for how many entries a generator has made it}; nothing secret."""
+    return [
+        {
+            "name": c.name, "type": c.type, "trust_domain": c.trust_domain,
+            "made_by": c.generator or ("creation_script" if c.creation_script else ""),
+            "ends": wallet.ends.get(c.name), "made": len(minted.texts.get((group.name, c.name), {})),
+        }
+        for c in group.credentials
+    ]  # fmt: skip

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from glideinwms.frontend.policy import CredentialPolicy, GroupPolicy
 from glideinwms.frontend.request_ads import Published
+from glideinwms.lib.credentials import certificates
 from glideinwms.lib.credentials.ids import credential_id, file_id
 from glideinwms.lib.credentials.tokens import remaining
 from glideinwms.lib.errors import CredentialError
@@ -37,12 +38,13 @@ Read = Callable[[str], bytes]
 @dataclass(frozen=True, slots=True)
 class Wallet:
     """`usable` by the credential's name in the policy, `unusable` name -> why, `names` CredID -> name, `scitokens`
-    trust domain -> the text that is forwarded to its entries (3.6)."""
+    trust domain -> the text that is forwarded to its entries (3.6), `ends` name -> epoch seconds, where it says."""
 
     usable: Mapping[str, Published] = field(default_factory=dict)
     unusable: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     scitokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ends: Mapping[str, float] = field(default_factory=dict)
 
 
 def read_file(path: str) -> bytes:
@@ -66,10 +68,13 @@ def load(
     unusable: dict[str, str] = {}
     names: dict[str, str] = {}
     scitokens: dict[str, str] = {}
+    ends: dict[str, float] = {}
     for credential in group.credentials:
         try:
             published = load_one(credential, read)
             names[published.id] = credential.name
+            if published.files and (seconds := lifetime(credential.type, published.files[0][1], now)) < float("inf"):
+                ends[credential.name] = now + seconds
             if why := broken(credential):
                 raise CredentialError(why, where=credential.name)
             if SCITOKEN in credential.type.split("+") and not credential.generator:
@@ -79,7 +84,15 @@ def load(
             usable[credential.name] = published
         except CredentialError as error:
             unusable[credential.name] = str(error)
-    return Wallet(usable, unusable, names, scitokens)
+    return Wallet(usable, unusable, names, scitokens, ends)
+
+
+def lifetime(kind: str, data: bytes, now: float) -> float:
+    """Seconds that a credential of this type is good for; infinite where it does not say."""
+    if "token" in kind:
+        return remaining(data.decode(errors="replace"), now)
+    end = certificates.ends(data)
+    return float("inf") if end is None else end - now
 
 
 def load_one(credential: CredentialPolicy, read: Read = read_file) -> Published:

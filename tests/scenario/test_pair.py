@@ -87,7 +87,9 @@ def get_credential(logger, group, entry, trust_domain):
 """
 
 
-def test_what_a_generator_makes_for_an_entry_opens_its_ce(tmp_path: Path) -> None:
+def test_what_a_generator_makes_for_an_entry_opens_its_ce(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
     pair = Pair(tmp_path, generator=GENERATOR.replace("FAILS", "False"))
     pair.jobs.add(3, Wants="x")
     pair.turn(5)
@@ -95,6 +97,11 @@ def test_what_a_generator_makes_for_an_entry_opens_its_ce(tmp_path: Path) -> Non
     assert pair.queue.count() > 0
     job = next(iter(pair.queue.jobs.values()))
     claims = claims_of(Path(str(job["ScitokensFile"])).read_text())
+    [shown] = seen(pair, "frontend").summary["groups"]["main"]["credentials"]
+    assert (shown["made_by"], shown["made"]) == ("mine", 1)
+    with pytest.raises(SystemExit):
+        gwms(["frontend", "status", "--work-dir", str(pair.base / "frontend")])
+    assert "credential mine (scitoken, demo): made by mine for 1 entries" in capsys.readouterr().out
     assert claims["sub"] == "main A" and job["GlideinCredentialIdentifier"] == credential_id("mine")
     assert claims["aud"] == str(pair.wms.ads("glidefactory")[0]["GLIDEIN_Gatekeeper"]).split()[-1]
 

@@ -109,3 +109,9 @@ def test_a_proxy_travels_without_a_pilot_proxy(tmp_path: Path) -> None:
     assert dict(one.sealed) == {"SubmitProxy": one.id} and one.id != one.name_hash, "the id is of name and subject"
     with_pilot = credential("grid_proxy", str(path), pilotabsfname=str(path))
     assert dict(wallet.load(group(credentials=(with_pilot,)), NOW).usable[str(path)].sealed) == {"SubmitProxy": one.id}
+
+
+def test_when_credentials_end() -> None:
+    found = load(credential("scitoken"), credential("scitoken", "/endless"), credential("auth_file", "/auth"))
+    assert found.ends == {"/tok": NOW + 100}
+    assert load(credential("scitoken", "/old")).ends == {"/old": NOW}
