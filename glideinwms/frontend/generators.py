@@ -16,6 +16,7 @@ import json
 import logging
 import re
 import secrets
+import sys
 import time
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -152,6 +153,8 @@ def _legacy(folder: str, name: str, tokens_dir: str, listener: Listener, kwargs:
 
 def module_of(folder: str, name: str) -> types.ModuleType:
     """A module of plugin.d, or an installed one; a CredentialError if it is not there or has no get_credential."""
+    if folder and folder not in sys.path:
+        sys.path.append(folder)  # what lies beside a module is found by it
     path = path_of(folder, name)
     if path is not None:
         try:

@@ -48,6 +48,14 @@ def test_a_module_of_plugin_d(tmp_path: Path) -> None:
     assert made(tmp_path, "mine.py")["texts"]["A@i@F"][1] == 700
 
 
+def test_a_module_beside_it_is_found(tmp_path: Path) -> None:
+    (tmp_path / "helper_of_mine.py").write_text("TEXT = 'helped'\n")
+    (tmp_path / "mine.py").write_text(
+        "import helper_of_mine\ndef get_credential(*a):\n    return helper_of_mine.TEXT, 1\n"
+    )
+    assert made(tmp_path, "mine")["texts"]["A@i@F"] == ["helped", 1.0]
+
+
 def test_one_without_tkn_dir_and_with_parameters(tmp_path: Path) -> None:
     (tmp_path / "old.py").write_text(
         "def get_credential(logger, group, entry, trust_domain, scope):\n    return scope\n"
