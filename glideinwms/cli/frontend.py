@@ -106,11 +106,17 @@ def _group(name: str, g: dict[str, Any]) -> None:
 
 
 def _credential(one: dict[str, Any]) -> str:
-    """How long it lasts, and who makes it."""
+    """How long it lasts, who makes it, and why it cannot be used."""
+    words = ["cannot be used"] if one["unusable"] else []
     if one["made_by"] not in ("", "creation_script"):
-        return f"made by {one['made_by']} for {one['made']} entries"
-    left = "does not say how long it lasts" if one["ends"] is None else _lasts(one["ends"] - time.time())
-    return f"{left}, renewed by its creation_script" if one["made_by"] else left
+        words.append(f"made by generator {one['made_by']}, held for {one['made']} of its entries")
+    elif one["ends"] is not None:
+        words.append(_lasts(one["ends"] - time.time()))
+    elif not one["unusable"]:
+        words.append("does not say how long it lasts")
+    if one["tried"] is not None:
+        words.append(f"creation_script ran {output.ago(time.time() - one['tried'])} ago")
+    return ", ".join(words) + (f": {one['failed'] or one['unusable']}" if one["failed"] or one["unusable"] else "")
 
 
 def _lasts(seconds: float) -> str:

@@ -143,7 +143,7 @@ class FrontendDaemon:
         builders = self._builders(plan, policy, now)
         self.minted.refresh(self.pool, policy, [(b.group, b.wanted()) for b in builders], now)
         self.credentials = {
-            b.group.name: credentials(b.group, self.wallets[b.group.name], self.minted) for b in builders
+            b.group.name: credentials(b.group, self.wallets[b.group.name], self.minted, self.renewals) for b in builders
         }
         silent = {b.group.name for b in builders if snapshot.blind(b.given, policy, self.memory, now)}
         requested = {}

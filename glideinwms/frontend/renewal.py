@@ -22,27 +22,28 @@ RETRY = 300.0
 
 @dataclass(slots=True)
 class Renewals:
-    """When each credential's program was run last."""
+    """When each credential's program was run last, and why it failed or ""."""
 
-    tried: dict[str, float] = field(default_factory=dict)
+    tried: dict[str, tuple[float, str]] = field(default_factory=dict)
 
     def run(self, pool: Pool, credentials: Sequence[CredentialPolicy], now: float) -> Iterator[tuple[str, str]]:
         """Run the programs that are due, some at a time; (credential, why it failed or "") of each. The file that is
         there stays in use."""
         due = [c for c in credentials if self._due(c, now)]
-        self.tried |= {c.name: now for c in due}
         calls = [
             Call(f"creation_script of {c.name}", "glideinwms.frontend.renewal:make",
                  {"command": c.creation_script, "path": c.absfname}, SECONDS + 10)
             for c in due
         ]  # fmt: skip
         for credential, answer in zip(due, pool.run(calls) if calls else [], strict=True):
-            yield credential.name, "" if answer.error is None else str(answer.error)
+            why = "" if answer.error is None else str(answer.error)
+            self.tried[credential.name] = (now, why)
+            yield credential.name, why
 
     def _due(self, credential: CredentialPolicy, now: float) -> bool:
         if not credential.creation_script or not credential.absfname:
             return False
-        if now - self.tried.get(credential.name, 0.0) < RETRY:
+        if now - self.tried.get(credential.name, (0.0, ""))[0] < RETRY:
             return False
         seconds = left(credential, now)
         return seconds is None or 0 <= credential.update_frequency > seconds

@@ -9,6 +9,7 @@ from glideinwms.frontend.decide.plan import EntryPlan, GroupPlan, Plan
 from glideinwms.frontend.decide.tables import GroupInput, Snapshot
 from glideinwms.frontend.minted import Minted
 from glideinwms.frontend.policy import GroupPolicy
+from glideinwms.frontend.renewal import Renewals
 from glideinwms.frontend.wallet import Wallet
 from glideinwms.lib.jsondata import to_json
 
@@ -86,14 +87,16 @@ def entry(plan: EntryPlan, given: GroupInput) -> dict[str, Any]:
     }
 
 
-def credentials(group: GroupPolicy, wallet: Wallet, minted: Minted) -> list[dict[str, Any]]:
+def credentials(group: GroupPolicy, wallet: Wallet, minted: Minted, renewals: Renewals) -> list[dict[str, Any]]:
     """Per credential {"name", "type", "trust_domain", "made_by": generator, "creation_script" or "", "ends": epoch
-    seconds or None, "made": for how many entries a generator has made it}; nothing secret."""
+    seconds or None, "made": for how many entries a generator has made it, "unusable": why, "tried": when its
+    creation_script ran last or None, "failed": why that failed}; nothing secret."""
     return [
         {
             "name": c.name, "type": c.type, "trust_domain": c.trust_domain,
             "made_by": c.generator or ("creation_script" if c.creation_script else ""),
             "ends": wallet.ends.get(c.name), "made": len(minted.texts.get((group.name, c.name), {})),
+            "unusable": wallet.unusable.get(c.name, ""), "tried": tried, "failed": failed,
         }
-        for c in group.credentials
+        for c in group.credentials for tried, failed in [renewals.tried.get(c.name, (None, ""))]
     ]  # fmt: skip

@@ -101,7 +101,9 @@ def test_what_a_generator_makes_for_an_entry_opens_its_ce(
     assert (shown["made_by"], shown["made"]) == ("mine", 1)
     with pytest.raises(SystemExit):
         gwms(["frontend", "status", "--work-dir", str(pair.base / "frontend")])
-    assert "credential mine (scitoken, demo): made by mine for 1 entries" in capsys.readouterr().out
+    assert (
+        "credential mine (scitoken, demo): made by generator mine, held for 1 of its entries" in capsys.readouterr().out
+    )
     assert claims["sub"] == "main A" and job["GlideinCredentialIdentifier"] == credential_id("mine")
     assert claims["aud"] == str(pair.wms.ads("glidefactory")[0]["GLIDEIN_Gatekeeper"]).split()[-1]
 
