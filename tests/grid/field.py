@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from glideinwms.demo import jobs
 from glideinwms.demo.chain import Chain
 from glideinwms.lib.errors import DemoError
+from glideinwms.lib.reasons import Reason
 from tests.grid.frontend.frontend_rig import wait_for
 
 SECOND = "second@user.demo"
@@ -123,12 +124,16 @@ class Field(Chain):
         assert set(self.ended().values()) == {1}
 
     def removed(self) -> list[str]:
-        """What the Factories removed, and what requests of the Frontend say of removal."""
+        """What the Factories removed or would, but for pilots that wait: those go rightly when others took the jobs."""
         found = []
         for side in ("factory", "factory2"):
             path = self.work(side) / "state/audit.jsonl"
             lines = path.read_text().splitlines() if path.exists() else []
-            found += [line for line in lines if json.loads(line)["act"] in ("remove", "park")]
+            acts = [(line, json.loads(line)) for line in lines]
+            found += [
+                line for line, act in acts
+                if act["act"] in ("remove", "park") and act.get("reasons") != [Reason.EXCESS_WAIT]
+            ]  # fmt: skip
         return found
 
     def cycles(self, side: str = "frontend") -> int:
