@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import time
@@ -89,7 +90,10 @@ class FrontendDaemon:
         self.inputs = collect(self.pool, policy, self.inputs)
         inputs.save(self.state / "readings.json", self.inputs)
         self._renew(policy, now)
-        self.wallets = {g.name: load(g, now, broken=lambda c: self.minted.why_not(c, now)) for g in groups_of(policy)}
+        self.wallets = {
+            g.name: load(g, now, broken=functools.partial(self.minted.why_not, g.name, now=now))
+            for g in groups_of(policy)
+        }
         actions, self.actions = self.actions, {}
         found = snapshot.build(
             self.inputs, policy, self.wallets, self.memory, actions, self._downtime(policy, now), now

@@ -8,14 +8,17 @@ process that the daemon can kill, never in the daemon.
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import importlib.util
 import inspect
+import io
 import itertools
 import json
 import logging
 import re
 import secrets
+import signal
 import sys
 import time
 import types
@@ -26,12 +29,14 @@ from typing import Any
 import jwt
 
 from glideinwms.lib import trusted
-from glideinwms.lib.errors import ConfigError, CredentialError
+from glideinwms.lib.errors import ConfigError, CredentialError, TimedOut
 
 GET = "get_credential"
 NO_GET = f"write def {GET}(logger, group, entry, trust_domain)"
 SAID = 20
-TOKEN = re.compile(r"eyJ[\w-]+(\.[\w-]*)*")
+# seconds for one entry; the call as a whole has a deadline of its own
+PATIENCE = 10.0
+TOKEN = re.compile(r"eyJ[\w-]+(\.[\w-]*)*|-----BEGIN.*|[\w+=-]{40,}", re.DOTALL)
 Made = tuple[str, float]
 Maker = Callable[[str, Mapping[str, str], str], Made]
 # names of 3.11 -> parameters that they need
@@ -49,35 +54,69 @@ def generate(
     tokens_dir: str,
 ) -> dict[str, Any]:  # fmt: skip
     """Runs in a reader: {"texts": {request: [text, lifetime]}, "wrong": {request: why}, "said": log lines}. `entries`:
-    {"request", "name", "gatekeeper", "factory"}. A CredentialError if the generator cannot be had at all."""
+    {"request", "name", "gatekeeper", "factory"}. A CredentialError if the generator cannot be had at all, TimedOut if
+    it hangs; where it made something before, that counts, and the rest is left for another call."""
     listener = Listener()
-    maker = maker_of(folder, name, context, tokens_dir, listener)
     texts, wrong = {}, {}
-    for entry in entries:
-        try:
-            texts[entry["request"]] = list(_made(maker(group, dict(entry), trust_domain)))
-        except Exception as error:  # noqa: BLE001 - the boundary of one entry, in the operator's program
-            wrong[entry["request"]] = safe(f"{type(error).__name__}: {error}")
+    with contextlib.redirect_stdout(listener), contextlib.redirect_stderr(listener):
+        maker = maker_of(folder, name, context, tokens_dir, listener)
+        for entry in entries:
+            try:
+                with _limited(PATIENCE, entry["request"]):
+                    texts[entry["request"]] = list(_made(maker(group, dict(entry), trust_domain)))
+            except TimedOut as error:
+                if not texts:
+                    raise
+                wrong[entry["request"]] = error.message
+                break
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - the boundary of one entry
+                wrong[entry["request"]] = safe(f"{type(error).__name__}: {error}")
     return {"texts": texts, "wrong": wrong, "said": listener.lines}
 
 
-class Listener(logging.Handler):
-    """Stands for the logging module that a generator is given: `.log` is a logger; keeps the first lines."""
+@contextlib.contextmanager
+def _limited(seconds: float, where: str) -> Iterator[None]:
+    """TimedOut, raised in what the main thread does when it takes longer."""
+
+    def over(*_: object) -> None:
+        raise TimedOut(f"no answer within {seconds:g} s", where=where)
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+class Listener(logging.Handler, io.TextIOBase):
+    """Stands for the logging module that a generator is given: `.log` is a logger; keeps the first lines of what is
+    logged there and of what is printed."""
 
     def __init__(self) -> None:
-        super().__init__()
+        logging.Handler.__init__(self)
         self.lines: list[str] = []
         self.log = logging.Logger("generator")
         self.log.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line."""
+        self._keep(f"{record.levelname}: {record.getMessage()}")
+
+    def write(self, text: str) -> int:
+        """What is printed."""
+        if text.strip():
+            self._keep(f"printed: {text.strip()}")
+        return len(text)
+
+    def _keep(self, line: str) -> None:
         if len(self.lines) < SAID:
-            self.lines.append(safe(f"{record.levelname}: {record.getMessage()}"))
+            self.lines.append(safe(line))
 
 
 def safe(text: str) -> str:
-    """A foreign message for logs and reasons: short, and without tokens."""
+    """A foreign message for logs and reasons: short, and without what may be secret."""
     return TOKEN.sub("(a token)", text)[:200]
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from glideinwms.frontend.decide.tables import Entry
+from glideinwms.frontend.generators import safe
 from glideinwms.frontend.policy import CredentialPolicy, FrontendPolicy, GroupPolicy
 from glideinwms.lib import log
 from glideinwms.lib.credentials.tokens import remaining
-from glideinwms.lib.errors import CredentialError
+from glideinwms.lib.errors import CredentialError, TimedOut
 from glideinwms.lib.readers import Answer, Call, Pool
 
 DEADLINE = 30.0
@@ -36,14 +37,14 @@ class Minted:
 
     texts: dict[tuple[str, str], dict[str, Held]] = field(default_factory=dict, repr=False)
     wrong: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
-    broken: dict[str, tuple[str, float]] = field(default_factory=dict)
+    broken: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
 
     def text(self, group: str, credential: CredentialPolicy, request: str, now: float) -> str:
         """The text for an entry; a CredentialError says why there is none."""
         held = self.texts.get((group, credential.name), {}).get(request)
         if held is not None and now < held.ends:
             return held.text
-        why = self.wrong.get((group, credential.name), {}).get(request, "") or self.why_not(credential, now)
+        why = self.wrong.get((group, credential.name), {}).get(request, "") or self._failed(group, credential, now)
         what = f"generator {credential.generator} made nothing that is valid: {why or 'it was not asked yet'}"
         raise CredentialError(what, where=request)
 
@@ -52,9 +53,13 @@ class Minted:
         held = self.texts.get((group, credential), {}).values()
         return next((h.text for h in held if now < h.ends), "")
 
-    def why_not(self, credential: CredentialPolicy, now: float) -> str:
-        """Why a generator as a whole cannot be used now; "" if it can, or is to be tried again."""
-        why, until = self.broken.get(credential.generator, ("", 0.0))
+    def why_not(self, group: str, credential: CredentialPolicy, now: float) -> str:
+        """Why a group's credential cannot be used now; "" if it can, or is to be tried again."""
+        return "" if self.any(group, credential.name, now) else self._failed(group, credential, now)
+
+    def _failed(self, group: str, credential: CredentialPolicy, now: float) -> str:
+        """Why the generator is left alone now; "" if it is not."""
+        why, until = self.broken.get((group, credential.name), ("", 0.0))
         return why if now < until else ""
 
     def refresh(
@@ -70,13 +75,16 @@ class Minted:
         self, policy: FrontendPolicy, group: GroupPolicy, entries: Sequence[Entry], now: float
     ) -> Iterator[tuple[GroupPolicy, CredentialPolicy, Call]]:
         for credential in group.credentials:
-            if not credential.generator or self.why_not(credential, now):
+            if not credential.generator or self._failed(group.name, credential, now):
                 continue
-            held = self.texts.setdefault((group.name, credential.name), {})
+            key = (group.name, credential.name)
+            held, wrong = self.texts.setdefault(key, {}), self.wrong.get(key, {})
+            _forget(held, {e.name for e in entries}, now)
             due = [
                 e for e in entries
                 if domain_of(e) == credential.trust_domain and (e.name not in held or held[e.name].until <= now)
             ]  # fmt: skip
+            due.sort(key=lambda e: e.name in wrong)  # one that hangs comes after the others
             for start in range(0, len(due), PART):
                 args = {
                     "folder": policy.generators_dir, "name": credential.generator, "context": credential.context,
@@ -88,8 +96,10 @@ class Minted:
 
     def _take(self, group: str, credential: CredentialPolicy, answer: Answer, now: float) -> None:
         if answer.error is not None:
-            self.broken[credential.generator] = (str(answer.error), now + RETRY)
-            log.get("generator").error("failed", generator=credential.generator, error=str(answer.error))
+            if isinstance(answer.error, TimedOut) and answer.began == answer.ended:
+                return  # given up for another group's sake: its turn comes with the next cycle
+            self.broken[group, credential.name] = (safe(str(answer.error)), now + RETRY)
+            log.get("generator").error("failed", generator=credential.generator, error=safe(str(answer.error)))
             return
         key, value = (group, credential.name), answer.value
         for line in value["said"]:
@@ -103,6 +113,12 @@ class Minted:
                 wrong[request] = "the token is expired, not yet valid, or no token"
                 continue
             self.texts[key][request] = Held(text, now + min(HOUR, (lifetime or left) / 2), now + left)
+
+
+def _forget(held: dict[str, Held], present: Collection[str], now: float) -> None:
+    """Drop what was made for entries that are gone, once it is half over."""
+    for name in [n for n, h in held.items() if n not in present and h.until <= now]:
+        del held[name]
 
 
 def domain_of(entry: Entry) -> str:

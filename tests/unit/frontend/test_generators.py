@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from glideinwms.frontend import generators
-from glideinwms.lib.errors import CredentialError
+from glideinwms.lib.errors import CredentialError, TimedOut
 
 ENTRIES = [
     {"request": f"{n}@i@F", "name": n, "gatekeeper": f"ce-{n.lower()}.demo ce-{n.lower()}.demo:9619", "factory": "f@w"}
@@ -54,6 +54,39 @@ def test_a_module_beside_it_is_found(tmp_path: Path) -> None:
         "import helper_of_mine\ndef get_credential(*a):\n    return helper_of_mine.TEXT, 1\n"
     )
     assert made(tmp_path, "mine")["texts"]["A@i@F"] == ["helped", 1.0]
+
+
+HANGS = """
+import subprocess, time
+def get_credential(logger, group, entry, trust_domain):
+    if entry["name"] == "B":
+        subprocess.run(["sleep", "60"])
+    return "text"
+"""
+
+
+def test_one_that_hangs_for_an_entry_serves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generators, "PATIENCE", 0.2)
+    (tmp_path / "slow.py").write_text(HANGS)
+    found = made(tmp_path, "slow")
+    assert set(found["texts"]) == {"A@i@F"} and found["wrong"] == {"B@i@F": "no answer within 0.2 s"}
+    (tmp_path / "slow.py").write_text(HANGS.replace('"B"', '"A"') + "# now the first")
+    with pytest.raises(TimedOut, match=r"no answer within 0\.2 s"):
+        made(tmp_path, "slow")
+
+
+def test_what_it_prints_is_kept_without_secrets(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "loud.py").write_text(
+        "import sys\n"
+        "def get_credential(logger, group, entry, trust_domain):\n"
+        "    print('made eyJhbGciOiJub25lIn0.eyJ9.x')\n"
+        "    print('-----BEGIN PRIVATE KEY-----\\nMIIB', file=sys.stderr)\n"
+        "    sys.exit('the key is ' + 'k' * 44)\n"
+    )
+    found = made(tmp_path, "loud")
+    assert found["wrong"]["B@i@F"] == "SystemExit: the key is (a token)"
+    assert found["said"][:2] == ["printed: made (a token)", "printed: (a token)"]
+    assert capfd.readouterr() == ("", "")
 
 
 def test_one_without_tkn_dir_and_with_parameters(tmp_path: Path) -> None:

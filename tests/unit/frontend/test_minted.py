@@ -33,11 +33,12 @@ class Readers:
         self.life = 1000.0
         self.now = NOW
         self.error: GwmsError | None = None
+        self.took = 30.0
         self.wrong: set[str] = set()
 
     def run(self, calls: Sequence[Call]) -> list[Answer]:
         self.calls += calls
-        return [Answer(c, None if self.error else self._value(c.args), self.error, NOW, NOW) for c in calls]
+        return [Answer(c, None if self.error else self._value(c.args), self.error, NOW, NOW + self.took) for c in calls]
 
     def one(self, call: Call) -> Answer:
         return self.run([call])[0]
@@ -87,15 +88,36 @@ def test_what_is_held_serves_while_the_generator_fails(readers: Readers) -> None
     readers.error = TimedOut("no answer within 30 s", where="generator mine")
     refresh(minted, readers, given, NOW + 600)
     assert minted.text("main", MADE, given[0].name, NOW + 999)
-    assert "no answer within 30 s" in minted.why_not(MADE, NOW + 601)
+    assert minted.why_not("main", MADE, NOW + 601) == "", "what is held can be used"
     refresh(minted, readers, given, NOW + 700)
     assert len(readers.calls) == 2, "it is left alone for a while"
-    with pytest.raises(CredentialError, match="made nothing that is valid"):
+    refresh(minted, readers, given, NOW + 1000)
+    assert "no answer within 30 s" in minted.why_not("main", MADE, NOW + 1000)
+    with pytest.raises(CredentialError, match="made nothing that is valid: generator mine: no answer"):
         minted.text("main", MADE, given[0].name, NOW + 1000)
     readers.error = None
-    refresh(minted, readers, given, NOW + 600 + RETRY)
-    assert minted.why_not(MADE, NOW + 600 + RETRY) == ""
-    assert minted.text("main", MADE, given[0].name, NOW + 600 + RETRY)
+    refresh(minted, readers, given, NOW + 1000 + RETRY)
+    assert minted.why_not("main", MADE, NOW + 1000 + RETRY) == ""
+    assert minted.text("main", MADE, given[0].name, NOW + 1000 + RETRY)
+
+
+def test_another_group_is_not_left_alone_for_one_that_hangs(readers: Readers) -> None:
+    minted, given = Minted(), entries(1)
+    readers.error, readers.took = TimedOut("not asked, since it did not answer just now"), 0.0
+    refresh(minted, readers, given)
+    assert minted.why_not("main", MADE, NOW) == ""
+    readers.error = None
+    refresh(minted, readers, given, NOW + 60)
+    assert minted.text("main", MADE, given[0].name, NOW + 60)
+
+
+def test_entries_that_are_gone_are_forgotten(readers: Readers) -> None:
+    minted, given = Minted(), entries(2)
+    refresh(minted, readers, given)
+    refresh(minted, readers, given[:1], NOW + 400)
+    assert minted.text("main", MADE, given[1].name, NOW + 400), "it may come back"
+    refresh(minted, readers, given[:1], NOW + 500)
+    assert list(minted.texts["main", "mine"]) == [given[0].name]
 
 
 def test_one_entry_that_fails_stops_no_other(readers: Readers) -> None:
@@ -106,8 +128,8 @@ def test_one_entry_that_fails_stops_no_other(readers: Readers) -> None:
         minted.text("main", MADE, given[0].name, NOW)
     assert minted.text("main", MADE, given[1].name, NOW)
     readers.wrong = set()
-    refresh(minted, readers, given, NOW + 60)
-    assert [e["request"] for e in readers.calls[1].args["entries"]] == [given[0].name]
+    refresh(minted, readers, [*given, *entries(3)[2:]], NOW + 60)
+    assert [e["request"] for e in readers.calls[1].args["entries"]] == ["demo2@i@F", given[0].name], "the last"
     assert minted.text("main", MADE, given[0].name, NOW + 60)
 
 
