@@ -53,7 +53,7 @@ def status(work_dir: WorkDir = DEFAULT, as_json: Json = False) -> None:
 def _status(found: Any, running: bool) -> None:
     now, s = time.time(), found.summary
     print(f"factory {'runs' if running else 'does not run'} (pid {found.pid}), policy {found.generation}")
-    print(f"cycle {found.cycle} ended {output.ago(now - found.cycle_ended)} ago, {found.cpu_s:.2f} s of CPU")
+    print(output.cycle(found, now))
     for label, text in (("cycle failed", found.error), ("policy not taken", found.policy_error)):
         if text:
             print(f"{label}: {text}")

@@ -58,7 +58,7 @@ def status(work_dir: WorkDir = DEFAULT, group: Group = "", as_json: Json = False
 def _status(found: Any, running: bool, groups: dict[str, Any]) -> None:
     now, ha = time.time(), found.summary.get("ha", {})
     print(f"frontend {'runs' if running else 'does not run'} (pid {found.pid}), policy {found.generation}")
-    print(f"cycle {found.cycle} ended {output.ago(now - found.cycle_ended)} ago, {found.cpu_s:.2f} s of CPU")
+    print(output.cycle(found, now))
     if ha.get("seen"):
         print(f"slave, {'working' if ha['working'] else 'hibernating'}: {ha['seen']}")
     if found.summary.get("downtime"):

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from glideinwms.lib.jsondata import to_json
+from glideinwms.lib.status import Status
 
 NOT_RUNNING = 3
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -46,6 +47,13 @@ def ago(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{int(seconds // size)}{unit}"
     return f"{int(max(0, seconds))}s"
+
+
+def cycle(found: Status, now: float) -> str:
+    """A daemon's last cycle: when it ended, and what took how long."""
+    took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in found.took.items() if seconds >= 0.05)
+    text = f"cycle {found.cycle} ended {ago(now - found.cycle_ended)} ago, {found.cpu_s:.2f} s of CPU"
+    return f"{text}; {took}" if took else text
 
 
 def clock(when: float) -> str:

@@ -144,6 +144,7 @@ class Cycle(Generic[P, S, L, R]):
         self.number = self.ring.next_number()
         self.started = clock()
         self.policy_error = ""
+        self.took: dict[str, float] = {}
         self.policy = daemon.load()
         self.log = log.get("cycle")
 
@@ -161,18 +162,24 @@ class Cycle(Generic[P, S, L, R]):
         """One whole cycle; False if it failed. Nothing a cycle does may end the daemon."""
         began, cpu, seed = self.clock(), time.process_time(), self.seed()
         error, summary, readings = "", {}, []
+        self.took = {}
         try:
-            words = operator.consume(self.state / "requests", lambda w: self.daemon.handle(w, self.policy))
-            snapshot = self.daemon.collect(self.policy, began)
-            plan = self.daemon.decide(snapshot, self.policy, began, random.Random(seed))
-            report = self.daemon.apply(plan, self.policy, began)
-            summary = self.daemon.summary(snapshot, plan, report)
-            readings = self.daemon.readings(snapshot)
-            self.ring.append(
-                self.number,
-                {"cycle": self.number, "began": began, "seed": seed, "generation": self.policy.generation,
-                 "words": [w for w, _ in words], "snapshot": snapshot, "plan": plan, "report": report},
-            )  # fmt: skip
+            with self._step("words"):
+                words = operator.consume(self.state / "requests", lambda w: self.daemon.handle(w, self.policy))
+            with self._step("collect"):
+                snapshot = self.daemon.collect(self.policy, began)
+            with self._step("decide"):
+                plan = self.daemon.decide(snapshot, self.policy, began, random.Random(seed))
+            with self._step("apply"):
+                report = self.daemon.apply(plan, self.policy, began)
+            with self._step("record"):
+                summary = self.daemon.summary(snapshot, plan, report)
+                readings = self.daemon.readings(snapshot)
+                self.ring.append(
+                    self.number,
+                    {"cycle": self.number, "began": began, "seed": seed, "generation": self.policy.generation,
+                     "words": [w for w, _ in words], "snapshot": snapshot, "plan": plan, "report": report},
+                )  # fmt: skip
         except Exception as failure:  # noqa: BLE001 - the boundary of one cycle
             error = str(failure) if isinstance(failure, GwmsError) else f"{type(failure).__name__}: {failure}"
             trace = "" if isinstance(failure, GwmsError) else traceback.format_exc()
@@ -185,6 +192,14 @@ class Cycle(Generic[P, S, L, R]):
         self.number += 1
         return not error
 
+    @contextlib.contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        began = self.clock()
+        try:
+            yield
+        finally:
+            self.took[name] = round(self.clock() - began, 3)
+
     def _tell(
         self, began: float, cpu: float, error: str, summary: dict[str, Any], readings: list[Reading[Any]]
     ) -> None:
@@ -195,7 +210,7 @@ class Cycle(Generic[P, S, L, R]):
         )
         now = status.Status(
             status.SCHEMA, self.daemon.name, os.getpid(), self.policy.generation, self.number, self.started, began,
-            ended, round(cpu, 4), self.policy.loop_delay, error, self.policy_error, seen, summary,
+            ended, round(cpu, 4), self.policy.loop_delay, error, self.policy_error, seen, summary, self.took,
         )  # fmt: skip
         status.write(self.state / "status.json", now)
 

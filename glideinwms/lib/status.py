@@ -27,7 +27,8 @@ class ReadingStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One daemon after one cycle. Times are epoch seconds; `summary` is the daemon's own."""
+    """One daemon after one cycle. Times are epoch seconds; `summary` is the daemon's own; `took` is seconds by step:
+    words, collect, decide, apply, record."""
 
     schema: int
     daemon: str
@@ -43,6 +44,7 @@ class Status:
     policy_error: str = ""
     readings: tuple[ReadingStatus, ...] = ()
     summary: dict[str, Any] = field(default_factory=dict)
+    took: dict[str, float] = field(default_factory=dict)
 
 
 def write(path: Path, status: Status) -> None:

@@ -103,6 +103,7 @@ def test_one_cycle_is_recorded_and_told(tmp_path: Path) -> None:
     assert (told.started, told.cycle_began, told.cycle_ended) == (began, began, began + 2)
     assert told.readings == (status.ReadingStatus("s", 2.0), status.ReadingStatus("never", None, "down"))
     assert told.summary == {"report": "applied"} and told.error == told.policy_error == ""
+    assert told.took == {"words": 0, "collect": 2, "decide": 0, "apply": 0, "record": 0}
     record = records.newest(tmp_path / "state" / "cycles")
     assert record["plan"] == {"draw": random.Random(7).random(), "now": began} and record["seed"] == 7
     assert record["snapshot"]["reading"]["value"] == 5 and record["report"] == "applied"
@@ -127,6 +128,7 @@ def test_a_cycle_that_fails_does_not_end_the_daemon(tmp_path: Path, step: str, f
     assert not running.once()
     told = seen(tmp_path)
     assert (str(failure) in told.error) and told.cycle == 1 and told.summary == {}
+    assert list(told.took) == ["words", *STEPS[: STEPS.index(step) + 1]]
     assert not list((tmp_path / "state" / "cycles").iterdir())
     assert toy.done == STEPS[: STEPS.index(step) + 1], "nothing is done after what failed"
     toy.fail.clear()
