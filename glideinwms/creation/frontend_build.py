@@ -67,6 +67,8 @@ def build_frontend(path: Path, problems: Problems, *, glidein: Path = GLIDEIN) -
         tree = group_tree(group, placed, pilot, blobs, problems)
         groups.append(_group(frontend, group, placed, tree, url, declared, problems))
         trees.append(tree)
+    if options.strict_deployed_numbers:
+        groups = [_always_tracking(g) for g in groups]
     main = main_tree(frontend, _expanded(frontend, shared, problems), pilot, blobs, problems)
     problems.check()
     policy = _policy(frontend, options, groups, main, url, sub)
@@ -170,6 +172,11 @@ def _limits(frontend: Frontend, group: Group) -> GroupLimits:
         min_memory=c.partitionable_glidein.min_memory,
         removal=Removal(removal.type, removal.wait, removal.requests_tracking, removal.margin),
     )
+
+
+def _always_tracking(group: GroupPolicy) -> GroupPolicy:
+    """The deployed program takes requests_tracking for true, whatever it says (protocol 9.4/43)."""
+    return replace(group, limits=replace(group.limits, removal=replace(group.limits.removal, tracking=True)))
 
 
 def _collectors(frontend: Frontend) -> str:

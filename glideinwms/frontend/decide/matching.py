@@ -130,8 +130,9 @@ def matcher(
 
 
 def must_be_true(conj: Sequence[Conjunct], index: int) -> bool:
-    """Whether a conjunct must equal True, not only be true (protocol 5.3): the last one, and each policy file."""
-    return index == len(conj) - 1 or conj[index].seen is not None
+    """Whether a conjunct must equal True, not only be true (protocol 5.3): the last of the expressions, and each policy
+    file."""
+    return any(c.seen is not None for c in conj[index : index + 2]) or index == len(conj) - 1
 
 
 def _exact(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from glideinwms.frontend.decide.tables import Counters, SlotCounts
 from glideinwms.frontend.policy import Removal
+from glideinwms.lib.errors import ConfigError
 
 ORDER = {"NO": 0, "WAIT": 1, "IDLE": 2, "ALL": 3, "UNREG": 4}
 ACTIONS = {"removeWait": "WAIT", "removeIdle": "IDLE", "removeAll": "ALL"}
@@ -32,6 +33,9 @@ def level(removal: Removal, counters: Counters) -> tuple[str, int]:
     if removal.type == "DISABLE":
         return "NO", 0
     configured = removal.type if removal.tracking or counters.no_jobs > removal.wait else "NO"
+    if configured not in ORDER:
+        raise ConfigError(f"glideins_removal type {configured!r} is none of {', '.join(ORDER)}, DISABLE",
+                          hint="write it in capitals")  # fmt: skip
     own = automatic(counters)
     if ORDER[own] > ORDER[configured]:
         return own, 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from glideinwms.frontend.decide.tables import EntrySlots
 from glideinwms.frontend.policy import FrontendPolicy, GroupLimits
+from glideinwms.lib.errors import ConfigError
 from glideinwms.lib.reasons import Clip, Reason
 
 
@@ -142,7 +143,10 @@ def idle_number(
                 clip(bound.reason, bound.limit - bound.count, bound.count, bound.limit)
 
     keep_to(b for b in bounds if b.reason is not Reason.IDLE_PER_ENTRY)
-    if group.ramp_up_attenuation > 0:
+    if strict or group.ramp_up_attenuation > 0:
+        if group.ramp_up_attenuation == 0:
+            raise ConfigError("ramp_up_attenuation is 0, which ends a group's cycle in the deployed program",
+                              hint="give a positive one, or switch strict_deployed_numbers off")  # fmt: skip
         clip(Reason.RAMP_UP, int(number / group.ramp_up_attenuation), limit=group.ramp_up_attenuation)
     clip(Reason.RESERVE, number + min(need_old // 3, group.reserve_idle), limit=group.reserve_idle)
     clip(Reason.MAX_IDLE, min(number, group.max_idle), limit=group.max_idle)
@@ -150,8 +154,8 @@ def idle_number(
         keep_to(bounds)
     for curb in hit:
         clip(curb.reason, number / 2, curb.count, curb.limit)
-    if number < 1 and (strict or group.max_idle > 0):
-        number = 1
+    if number < 1:
+        number = 1 if strict or group.max_idle > 0 else 0
     return int(number), clips
 
 

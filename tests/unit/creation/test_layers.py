@@ -120,6 +120,14 @@ def test_maximal_frontend(tmp_path: Path) -> None:
     assert policy.high_availability is not None and policy.high_availability.master == "master_frontend"
 
 
+def test_tracking_is_off_where_the_file_says_so(tmp_path: Path) -> None:
+    path = place(tmp_path, "frontend.maximal.xml")
+    path.write_text(path.read_text().replace('requests_tracking="True"', 'requests_tracking="False"'))
+    assert not frontend(path).groups[0].limits.removal.tracking
+    (tmp_path / "gwms.toml").write_text("[frontend]\nstrict_deployed_numbers = true\n")
+    assert all(g.limits.removal.tracking for g in frontend(path).groups)
+
+
 def test_a_frontend_file_of_3_11(tmp_path: Path) -> None:
     problems = Problems()
     policy = build_frontend(place(tmp_path, "frontend.v311.xml"), problems).policy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +207,15 @@ def test_resources_equal_the_deployed_ones(name: str, expected: dict[str, Any]) 
         ignore = {*OURS, *texts}
         assert {k: v for k, v in got.items() if k not in ignore} == {k: v for k, v in want.items() if k not in ignore}
         assert set(texts) <= set(got)
+
+
+def test_the_four_expressions_of_a_resource(expected: dict[str, Any]) -> None:
+    golden = wire("03-fe-main-cycle1-requests.ad")
+    policy, group = policy_of(golden[-1], expected["frontend_inputs"]["main-cycle1"])
+    law = (Expression("a", "global"), Expression("b", "group"))
+    group = replace(group, match=law, job_query="(g) && (p)", factory_query="(f)", start_expr="(s) && (t)")
+    ad = request_ads.resource_ad(policy, group, "E@i@f", {}, {}, {}, [0] * 17, {}, False, "master", 0).to_ad()
+    assert [ad[f"GlideClient{n}Expr"] for n in ("MatchingGlideinCondor", "ConstraintJobCondor",
+            "MatchingInternalPython", "ConstraintFactoryCondor")] == [
+        "(a) and (b)", "(g) && (p)", "(f)", "(s) && (t)",
+    ]  # fmt: skip
