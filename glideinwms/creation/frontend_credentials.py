@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from glideinwms.creation.frontend_model import Credential, Frontend, Group
 from glideinwms.creation.problems import Problems, Where, did_you_mean
@@ -30,6 +31,12 @@ ALIASES = {
 }  # fmt: skip
 NEWER = ("token", "rsa_public_key", "rsa_private_key", "symmetric_key")
 GENERATED = ("generator", "dynamic")
+PARAMETER_TYPES = ("string", "integer", "expression", "dynamic")
+# what is done instead for a purpose that is not sent
+INSTEAD = {
+    "callback": "pilots get an IDTOKEN made from idtoken_keyname, valid for idtoken_lifetime hours, anyhow",
+    "payload": "Factories take those as Python pickles alone, which are never made here; let jobs bring them",
+}
 PARAMETERS = {
     "VMId": "vm_id", "VMType": "vm_type", "RemoteUsername": "remote_username", "ProjectId": "project_id",
     "GlideinProxy": "pilotabsfname",
@@ -74,7 +81,12 @@ def parameters(frontend: Frontend, group: Group, problems: Problems) -> dict[str
             hint = did_you_mean(one.name, PARAMETERS)
             problems.error(one.where, f"{subject}@name", f"is none of {', '.join(PARAMETERS)}", hint)
         elif one.type in ("dynamic", "generator"):
-            problems.warn(one.where, f"{subject}@type", "generated parameters are not made by this version; left out")
+            what = "generated parameters are not made by this version; left out"
+            problems.warn(one.where, f"{subject}@type", what, "write the value, for a group of its own if need be")
+        elif one.type not in PARAMETER_TYPES:
+            problems.error(one.where, f"{subject}@type", f"is none of {', '.join(PARAMETER_TYPES)}")
+        elif one.type == "integer" and not re.fullmatch(r"[+-]?\d+", one.value.strip()):
+            problems.error(one.where, f"{subject}@value", f"{one.value!r} is no integer")
         else:
             found[PARAMETERS[one.name]] = one.value
     return found
@@ -84,7 +96,8 @@ def _modern(c: Credential, given: Mapping[str, str], problems: Problems) -> Cred
     """A credential with 3.11's spellings turned into 3.10's; None if it is not for pilots' requests."""
     if c.purpose != "request":
         what = f"purpose {c.purpose} is not sent with requests; left out"
-        problems.warn(c.where, f"credential[{c.absfname or c.generator}]@purpose", what)
+        hint = INSTEAD.get(c.purpose, INSTEAD["payload"])
+        problems.warn(c.where, f"credential[{c.absfname or c.generator}]@purpose", what, hint)
         return None
     changes = {field: value for field, value in given.items() if not getattr(c, field)}
     changes["type"] = "+".join(ALIASES.get(word, word) for word in c.type.split("+"))
@@ -96,8 +109,8 @@ def _modern(c: Credential, given: Mapping[str, str], problems: Problems) -> Cred
 def _produced(c: Credential, problems: Problems) -> str:
     """The type that a generator's context names."""
     try:
-        kind = str(ast.literal_eval(c.context or "{}")["type"])
-    except (ValueError, SyntaxError, KeyError, TypeError):
+        kind = str(parsed(c.context)["type"])
+    except (ValueError, KeyError):
         subject = f"credential[{c.absfname}]@context"
         problems.error(c.where, subject, "must be a Python dict with the type that is produced", "{'type': 'scitoken'}")
         return "scitoken"
@@ -117,9 +130,29 @@ def _context(c: Credential) -> str:
     if not c.generator or not c.context:
         return ""
     try:
-        return json.dumps(ast.literal_eval(c.context))
-    except (ValueError, SyntaxError, TypeError):
+        return json.dumps(parsed(c.context))
+    except ValueError:
         return ""
+
+
+def parsed(context: str) -> dict[str, Any]:
+    """A generator's parameters, written as a Python dict, JSON or YAML; a ValueError if they are none."""
+    try:
+        value = ast.literal_eval(context or "{}")
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        import yaml  # seldom needed, and slow to load
+
+        try:
+            value = yaml.safe_load(context)
+        except yaml.YAMLError as error:
+            raise ValueError(" ".join(str(error).split())) from error
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise ValueError("it is no dict")
+    try:
+        json.dumps(value)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+    return value
 
 
 def generators_dir(where: Where) -> str:
@@ -131,11 +164,8 @@ def _generator(c: Credential, subject: str, problems: Problems) -> None:
     """Its module must be there, and its parameters such as it needs."""
     subject = f"{subject}@generator"
     try:
-        context = ast.literal_eval(c.context or "{}")
-        if not isinstance(context, dict):
-            raise ValueError("it is no dict")
-        json.dumps(context)
-    except (ValueError, SyntaxError, TypeError) as error:
+        context = parsed(c.context)
+    except ValueError as error:
         problems.error(c.where, f"{subject} context", f"is no Python dict of plain values: {error}")
         return
     try:

@@ -19,6 +19,7 @@ import logging
 import re
 import secrets
 import signal
+import socket
 import sys
 import time
 import types
@@ -28,7 +29,9 @@ from typing import Any
 
 import jwt
 
+from glideinwms.frontend.pilot_tokens import first_word
 from glideinwms.lib import trusted
+from glideinwms.lib.credentials.tokens import PILOT_SCOPES, Signer
 from glideinwms.lib.errors import ConfigError, CredentialError, TimedOut
 
 GET = "get_credential"
@@ -45,8 +48,29 @@ SHIPPED: Mapping[str, tuple[str, ...]] = {
     "LegacyGenerator": ("callout",),
     "EntryConditionGenerator": ("discriminator",),
     "SciTokenGenerator": ("key_file", "key_id", "issuer", "scope"),
+    "IdTokenGenerator": ("password",),
 }
 DISCRIMINATORS = ("name", "gatekeeper", "factory", "factory.name", "trust_domain")
+SHORTEST = 600
+# parameters of them that can be checked beforehand, and what they must be
+FITS: Mapping[str, Callable[[Any], bool]] = {
+    "discriminator": lambda v: v in DISCRIMINATORS,
+    "items": lambda v: isinstance(v, list | tuple) and len(v) > 0,
+    "kwargs": lambda v: isinstance(v, dict),
+    "password": lambda v: str(v).startswith("/"),
+    "duration": lambda v: _seconds(v) >= SHORTEST,
+    "tkn_lifetime": lambda v: _seconds(v) >= SHORTEST,
+    "issuer": lambda v: str(v).startswith("https://"),
+}
+HINTS = {
+    "discriminator": f"use one of {', '.join(DISCRIMINATORS)}",
+    "items": "write a list with one item or more",
+    "kwargs": "write a dict of further arguments",
+    "password": "name the signing key's file with its directory",
+    "duration": f"it is in seconds, at least {SHORTEST}",
+    "tkn_lifetime": f"it is in seconds, at least {SHORTEST}",
+    "issuer": "it must begin with https://",
+}
 
 
 def generate(
@@ -136,6 +160,9 @@ def look(folder: str, name: str, given: Mapping[str, Any]) -> None:
     if name in SHIPPED:
         if lacking := [n for n in SHIPPED[name] if n not in given]:
             raise CredentialError(f"its context lacks {', '.join(lacking)}", where=name)
+        for key, fits in FITS.items():
+            if key in given and not fits(given[key]):
+                raise CredentialError(f"its context has {key} {given[key]!r}", where=name, hint=HINTS[key])
         if name == "LegacyGenerator":
             look(folder, str(given["callout"]), {})
         return
@@ -241,14 +268,14 @@ def _shipped(name: str, context: str) -> Maker:
         return lambda group, entry, trust_domain: (_text(next(items)), 0.0)
     if name == "EntryConditionGenerator":
         return functools.partial(_by_entry, given)
+    if name == "IdTokenGenerator":
+        return functools.partial(_idtoken, given)
     return functools.partial(_scitoken, given)
 
 
 def _by_entry(given: Mapping[str, Any], group: str, entry: Mapping[str, str], trust_domain: str) -> Made:
     kind = given["discriminator"]
     known = {**entry, "factory.name": f"{entry['factory']}.{entry['name']}", "trust_domain": trust_domain}
-    if kind not in DISCRIMINATORS:
-        raise CredentialError(f"discriminator {kind!r} is none of {', '.join(DISCRIMINATORS)}")
     value = known[kind]
     chosen = given.get("dict", {}).get(value)
     if chosen is None and value in given.get("list", ()):
@@ -263,6 +290,25 @@ def _by_entry(given: Mapping[str, Any], group: str, entry: Mapping[str, str], tr
 def _text(item: Any) -> str:
     """An absolute path stands for what the file holds."""
     return Path(item).read_text() if isinstance(item, str) and item.startswith("/") else str(item)
+
+
+def _seconds(value: Any) -> float:
+    """A number of seconds, however it is written; 0 if it is none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _idtoken(given: Mapping[str, Any], group: str, entry: Mapping[str, str], trust_domain: str) -> Made:
+    """An IDTOKEN of HTCondor, for a CE that knows the key by the name of its file."""
+    from glideinwms.lib import htc
+
+    lifetime = _seconds(given.get("duration", 86400))
+    signer = Signer.load(Path(given["password"]), first_word(htc.param("TRUST_DOMAIN")))
+    identity = str(given.get("identity") or f"{entry['name']}@{socket.gethostname()}")
+    scopes = str(given["scope"]).split() if "scope" in given else PILOT_SCOPES
+    return signer.sign(identity, lifetime, time.time(), scopes), lifetime
 
 
 def _scitoken(given: Mapping[str, Any], group: str, entry: Mapping[str, str], trust_domain: str) -> Made:

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from glideinwms.frontend import generators
+from glideinwms.lib import htc
+from glideinwms.lib.credentials.tokens import claims_of, master_key
 from glideinwms.lib.errors import CredentialError, TimedOut
 
 ENTRIES = [
@@ -156,12 +158,42 @@ def test_round_robin(tmp_path: Path) -> None:
         ({"discriminator": "factory.name", "dict": {"f@w.B": "x"}, "default": ""}, [None, "x"]),
         ({"discriminator": "trust_domain", "dict": {"demo": 7}}, ["7", "7"]),
         ({"discriminator": "gatekeeper", "dict": {"no": "x"}}, [None, None]),
-        ({"discriminator": "weather", "default": "x"}, [None, None]),
     ],
 )
 def test_by_entry(tmp_path: Path, context: dict[str, Any], texts: list[str | None]) -> None:
     found = made(tmp_path, "EntryConditionGenerator", context)
     assert [found["texts"].get(e["request"], [None])[0] for e in ENTRIES] == texts
+
+
+@pytest.mark.parametrize(
+    ("name", "context", "why"),
+    [
+        ("EntryConditionGenerator", {"discriminator": "weather"}, "has discriminator 'weather'; use one of name"),
+        ("RoundRobinGenerator", {"items": []}, r"has items \[\]; write a list"),
+        ("LegacyGenerator", {"callout": "x", "kwargs": 5}, "has kwargs 5; write a dict"),
+        ("IdTokenGenerator", {"password": "FRONTEND"}, "has password 'FRONTEND'; name the signing key's file"),
+        ("IdTokenGenerator", {"password": "/k", "duration": "a day"}, "has duration 'a day'; it is in seconds"),
+        ("SciTokenGenerator", {"key_file": "/k", "key_id": "k", "issuer": "i", "scope": "s"}, "begin with https://"),
+    ],
+)
+def test_parameters_that_do_not_fit(tmp_path: Path, name: str, context: dict[str, Any], why: str) -> None:
+    with pytest.raises(CredentialError, match=why):
+        generators.look(str(tmp_path), name, context)
+
+
+def test_idtokens_for_each_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(htc, "param", {"TRUST_DOMAIN": "pool.demo, other"}.__getitem__)
+    (tmp_path / "KEY").write_bytes(b"a signing key")
+    context = {"password": str(tmp_path / "KEY"), "duration": 900, "scope": "condor:/WRITE", "type": "idtoken"}
+    found = made(tmp_path, "IdTokenGenerator", context)
+    assert found["wrong"] == {} and found["texts"]["A@i@F"][1] == 900
+    text = found["texts"]["B@i@F"][0]
+    claims = jwt.decode(text, master_key(b"a signing key", "KEY"), ["HS256"], issuer="pool.demo")
+    assert claims["sub"].startswith("B@") and claims["scope"] == "condor:/WRITE"
+    assert jwt.get_unverified_header(text)["kid"] == "KEY"
+    as_given = made(tmp_path, "IdTokenGenerator", {"password": str(tmp_path / "KEY"), "identity": "vo@demo"})
+    claims = claims_of(as_given["texts"]["A@i@F"][0])
+    assert claims["sub"] == "vo@demo" and "condor:/ADVERTISE_STARTD" in claims["scope"]
 
 
 @pytest.mark.parametrize("password", [None, "secret"])
