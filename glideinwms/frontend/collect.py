@@ -175,7 +175,13 @@ def _schedds(
             users.setdefault(name, []).append(group)
     found = {n: inputs.new(f"schedd {n}", policy.job_max_age, old.schedds.get(n)) for n in users}
     wide = {n: wide_queries(found[n].reading.value or {"tables": []}, users[n]) for n in users}
-    calls = [_jobs_call(n, address.get(n) or _old_address(found[n]), users[n], wide[n], found[n]) for n in users]
+    failed = {n for n, i in old.schedds.items() if i.reading.error}
+    calls = [
+        _jobs_call(
+            n, address.get(n) or _old_address(found[n]), users[n], wide[n], {} if n in failed else _ways(found[n])
+        )
+        for n in users
+    ]
     known = [c for c in calls if c.args["address"]]
     for name in users:
         if not any(c.endpoint == name for c in known):
@@ -190,11 +196,17 @@ def _old_address(known: Input) -> str:
     return str((known.reading.value or {}).get("address", ""))
 
 
-def _jobs_call(
-    name: str, address: str, groups: Sequence[GroupPolicy], wide: Collection[str], known: Input
-) -> Call:  # fmt: skip
+def _ways(known: Input) -> dict[tuple[str, tuple[str, ...]], str]:
+    """How each query was answered last time. After a failure nobody asks: the queue may have become one for which that
+    way takes too long."""
     old = (known.reading.value or {}).get("tables", [])
-    methods = {(t["query"], tuple(t["names"])): t["method"] for t in old}
+    return {(t["query"], tuple(t["names"])): t["method"] for t in old}
+
+
+def _jobs_call(
+    name: str, address: str, groups: Sequence[GroupPolicy], wide: Collection[str],
+    methods: Mapping[tuple[str, tuple[str, ...]], str],
+) -> Call:  # fmt: skip
     queries = [
         {"query": q.query, "names": list(q.names), "extras": list(q.extras),
          "method": methods.get((q.query, q.names), "")}

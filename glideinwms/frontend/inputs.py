@@ -99,7 +99,7 @@ def _near(a: int, b: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """All inputs of the Frontend by endpoint; `methods` is how each schedd was last asked with success."""
+    """All inputs of the Frontend by endpoint."""
 
     schema: int = SCHEMA
     schedds: dict[str, Input] = field(default_factory=dict)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from glideinwms.frontend.collect import collect, job_queries, schedd_names, table_of, wide_queries
 from glideinwms.frontend.inputs import Inputs
 from glideinwms.frontend.policy import MatchAttr, WmsPool
@@ -60,6 +62,19 @@ def test_when_nothing_answers_every_reading_is_held_and_schedds_are_asked_where_
     assert after.loads and after.loads.reading.held() and after.slots and after.slots.reading.held()
     assert all(i.reading.held() for i in (*after.schedds.values(), *after.pools.values()))
     assert next(c for c in pool.calls if c.endpoint == "schedd1").args["address"] == "<a>"
+
+
+def test_what_worked_is_asked_again_until_it_fails() -> None:
+    def asked(before: Inputs) -> tuple[str, Inputs]:
+        pool = Deaf()
+        after = collect(pool, policy(), before)
+        return next(c.args["queries"][0]["method"] for c in pool.calls if "queries" in c.args), after
+
+    one = known().schedds["schedd1"]
+    worked = replace(one, reading=replace(one.reading, value=jobs(table((["x", 1], 10, 2), method="timed"))))
+    way, after = asked(known(schedds={"schedd1": worked}))
+    assert way == "timed" and after.schedds["schedd1"].reading.held()
+    assert asked(after)[0] == ""
 
 
 def test_two_factories_at_one_collector_are_two_readings() -> None:

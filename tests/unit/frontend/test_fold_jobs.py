@@ -60,3 +60,27 @@ def test_a_schedd_that_goes_away_is_no_reason_for_slices(world: World, monkeypat
 @pytest.mark.parametrize("method", ["", "grouped", "timed", "scaled", "sliced"])
 def test_whatever_worked_before_the_counts_are_the_same(world: World, method: str) -> None:
     assert read(world, method)["rows"] == read(world)["rows"]
+
+
+@pytest.mark.parametrize(("shared", "method", "looks"), [(True, "timed", 3), (False, "scaled", 5)])
+def test_a_large_queue_is_first_sampled(
+    monkeypatch: pytest.MonkeyPatch, shared: bool, method: str, looks: int
+) -> None:  # fmt: skip
+    """A grouping by times that nobody shares would last longer than a reading may."""
+    world = World()
+    schedd, now = world.schedd("s", world.collector("c:1")), int(world.clock())
+    for k in range(200):
+        schedd.add(1, Wants="a", EnteredCurrentStatus=now - 100 if shared else now - 100 - 40 * k)
+    asked: list[tuple[str, ...]] = []
+    ask = htc._job_query
+
+    def listen(schedd: Any, constraint: str, projection: Any, opts: str, limit: int) -> Any:
+        asked.extend([(opts, *projection)] if limit != 1 else [])
+        return ask(schedd, constraint, projection, opts, limit)
+
+    monkeypatch.setattr(htc, "_job_query", listen)
+    with world.installed():
+        query = {**QUERY, "method": "", "extras": []}
+        [table] = fold_jobs.read_jobs("s", schedd.address, [query], slice_size=20)["tables"]
+    assert table["method"] == method and table["jobs"] == 200 and len(asked) == looks
+    assert any(a[0] == "GroupBy" and fold_jobs.ENTERED in a for a in asked) == shared
