@@ -1,4 +1,7 @@
-"""The chain of the demo, doubled: three groups, two user schedds, two WMS pools with a Factory and a CE each."""
+"""The chain of the demo, doubled: three groups, two user schedds, two WMS pools with a Factory and a CE each.
+
+Every group wants one pilot at each entry all the time, so a pilot that goes or is asked to go is a pilot removed
+wrongly."""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ import re
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from glideinwms.demo import jobs
-from glideinwms.demo.chain import Chain
+from glideinwms.demo.chain import IDENTITY, Chain
 from glideinwms.lib.errors import DemoError
-from glideinwms.lib.reasons import Reason
 from tests.grid.frontend.frontend_rig import wait_for
 
 SECOND = "second@user.demo"
@@ -46,6 +50,30 @@ My.WorkType = "{work}"
 My.DESIRED_Sites = "{site}"
 queue 1
 """
+# matches every entry for the Frontend and no slot for HTCondor: its group wants pilots all the time
+KEEPER = """universe = vanilla
+executable = {folder}/job.sh
+arguments = 1
+log = {folder}/keepers.log
+requirements = TARGET.NoSuchSlot =?= True
+request_disk = 1MB
+request_cpus = 1
+request_memory = 400
+My.WorkType = "{work}"
+queue 1
+"""
+# one pilot of each group at each entry, which stays; the moment a group seems to want nothing, all above its request go
+LASTING = (
+    ('name="GLIDEIN_Max_Idle" value="20"', 'name="GLIDEIN_Max_Idle" value="900"'),
+    ('name="GLIDEIN_Max_Tail" value="5"', 'name="GLIDEIN_Max_Tail" value="900"'),
+    ('glideins="3" idle="2"', 'glideins="3" idle="3"'),
+)
+EAGER = (
+    ('<running_glideins_per_entry max="10"', '<running_glideins_per_entry max="1"'),
+    ('reserve="0"/>', 'reserve="0"/><glideins_removal type="ALL" wait="0"/>'),
+)
+# a job that ran and was taken away, removed, held or lost by its pilot
+TAKEN = ("004 ", "007 ", "009 ", "012 ", "024 ")
 
 
 @dataclass
@@ -60,7 +88,7 @@ class Field(Chain):
         super().configure()
         (self.grid["user"].home / "spool2").mkdir()
         wms, wms2 = self.grid["wms"], self.grid["wms2"]
-        text = (self.etc / "factory.xml").read_text()
+        text = changed((self.etc / "factory.xml").read_text(), LASTING)
         alpha, beta = re.findall(r"<entry name=.*?</entry>", text, re.DOTALL)
         (self.etc / "factory.xml").write_text(text.replace(beta, ""))
         text = text.replace(alpha, "").replace(wms.collector, wms2.collector).replace(wms.schedd, wms2.schedd)
@@ -70,7 +98,7 @@ class Field(Chain):
 
     def _second_of_all(self, wms: str, wms2: str) -> None:
         path = self.etc / "frontend.xml"
-        text = path.read_text()
+        text = changed(path.read_text(), EAGER)
         [pool] = re.findall(rf'<collector node="{wms}".*?/>', text)
         text = text.replace(pool, pool + pool.replace(wms, wms2).replace("@wms.", "@wms2."))
         [schedd] = re.findall(r"<schedd .*?/>", text)
@@ -79,19 +107,51 @@ class Field(Chain):
         text = text.replace(group, group + group.replace("production", "testing"))
         path.write_text(text.replace('WorkType =!= "production"', 'WorkType =?= "analysis"'))
 
-    def wave(self, seconds: int = 1, schedds: Sequence[str] = ("", SECOND)) -> None:
-        """A job of each group into each of these schedds ("": the user pool's first), by turns at each site."""
+    def keep(self) -> None:
+        """A job of each group, in one schedd or the other, that waits for ever; returns when the Frontend sees a pilot
+        of every group at every entry."""
+        folder = self._folder()
+        for work, schedd in zip(WORK, ("", SECOND, ""), strict=True):
+            path = folder / f"{work}.sub"
+            path.write_text(KEEPER.format(folder=folder, work=work))
+            self.grid.who.own(path)
+            self._submit(path, schedd)
+        wait_for("a pilot of each group at each entry", lambda: len(self.served()) == len(WORK) * len(SITES), 120)
+
+    def served(self) -> list[str]:
+        """ "<group> <entry>" where the Frontend sees slots."""
+        status = self.status("frontend")
+        groups = status.summary["groups"].items() if status else ()
+        return [f"{n} {e['entry']}" for n, g in groups for e in g["entries"] if e["slots"].get("total")]
+
+    def pilots(self) -> set[str]:
+        """Pilots that run, by what their Factories' schedds say: "<side> <cluster>.<process>"."""
+        found = set()
+        for side in ("factory", "factory2"):
+            words = ("condor_q", "-allusers", "-constraint", "JobUniverse == 9 && JobStatus == 2")
+            with suppress(DemoError):  # its schedd is away
+                out = self.grid.run(IDENTITY[side], *words, "-format", "%d.", "ClusterId", "-format", "%d\n", "ProcId")
+                found |= {f"{side} {line}" for line in out.split()}
+        return found
+
+    def _folder(self) -> Path:
         folder = jobs.jobs_dir(self.grid)
         folder.mkdir(exist_ok=True)
         (folder / "job.sh").write_text(jobs.SCRIPT)
         (folder / "job.sh").chmod(0o755)
+        self.grid.who.own(folder)
+        return folder
+
+    def wave(self, seconds: int = 1, schedds: Sequence[str] = ("", SECOND)) -> None:
+        """A job of each group into each of these schedds ("": the user pool's first), by turns at each site."""
+        folder = self._folder()
         for schedd in schedds:
             for work in WORK:
                 tag = f"{len(self.submitted)}"
                 site = SITES[len(self.submitted) % 2]
                 text = JOBS.format(folder=folder, seconds=seconds, tag=tag, work=work, site=site)
                 (folder / f"{tag}.sub").write_text(text)
-                self.grid.who.own(folder)
+                self.grid.who.own(folder / f"{tag}.sub")
                 self.submitted.append(tag)
                 self._submit(folder / f"{tag}.sub", schedd)
 
@@ -106,34 +166,38 @@ class Field(Chain):
 
         wait_for(f"a submit to {schedd or 'the first schedd'}", taken)
 
+    def events(self, tag: str) -> list[str]:
+        """The events of a job's log, each with the lines that follow it as one string."""
+        path = jobs.jobs_dir(self.grid) / f"{tag}.log"
+        return path.read_text().split("...\n") if path.exists() else []
+
+    def running(self, tags: Sequence[str]) -> bool:
+        """Whether all these jobs have started."""
+        return all(any(e.startswith("001 ") for e in self.events(t)) for t in tags)
+
     def ended(self) -> Counter[str]:
         """How often each job has ended well, by its log."""
-        found: Counter[str] = Counter()
-        for tag in self.submitted:
-            path = jobs.jobs_dir(self.grid) / f"{tag}.log"
-            lines = path.read_text().splitlines() if path.exists() else []
-            ends = [n for n, line in enumerate(lines) if line.startswith("005 ")]
-            found[tag] = sum("return value 0" in "".join(lines[n : n + 3]) for n in ends)
-        return found
+        ends = {t: [e for e in self.events(t) if e.startswith("005 ")] for t in self.submitted}
+        return Counter({t: sum("return value 0" in e for e in found) for t, found in ends.items()})
 
     def all_done(self, seconds: float = 240) -> None:
-        """Every job ends, and ends once."""
+        """Every job ends, ends once, and no pilot was taken from under it."""
         wait_for(
             "all jobs", lambda: not (lack := [t for t, n in self.ended().items() if n == 0]) or print(lack), seconds
         )
         assert set(self.ended().values()) == {1}
+        assert [e for t in self.submitted for e in self.events(t) if e.startswith(TAKEN)] == []
 
     def removed(self) -> list[str]:
-        """What the Factories removed or would, but for pilots that wait: those go rightly when others took the jobs."""
+        """What the Factories removed, and the groups and entries of which the Frontend asks to remove pilots."""
         found = []
         for side in ("factory", "factory2"):
             path = self.work(side) / "state/audit.jsonl"
             lines = path.read_text().splitlines() if path.exists() else []
-            acts = [(line, json.loads(line)) for line in lines]
-            found += [
-                line for line, act in acts
-                if act["act"] in ("remove", "park") and act.get("reasons") != [Reason.EXCESS_WAIT]
-            ]  # fmt: skip
+            found += [line for line in lines if json.loads(line)["act"] in ("remove", "park")]
+        status = self.status("frontend")
+        for name, group in status.summary["groups"].items() if status else ():
+            found += [f"{name}: {e['entry']}: {e['removal']}" for e in group["entries"] if e["removal"] != "NO"]
         return found
 
     def cycles(self, side: str = "frontend") -> int:
@@ -162,3 +226,11 @@ class Field(Chain):
         first = time.monotonic()
         wait_for("no complaint", lambda: not (lack := self.complaints()) or print(lack), 5)
         assert time.monotonic() - first < 5
+
+
+def changed(text: str, changes: Sequence[tuple[str, str]]) -> str:
+    """The text with each old string, which must be there, replaced."""
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    return text

@@ -1,5 +1,5 @@
-"""Each part of a field fails in turn while jobs flow: nothing is removed, no job is lost or runs to its end twice, and
-two cycles after the part is back nobody complains."""
+"""Each part of a field fails in turn while jobs run and come: the pilots of before are there after, nobody asks for the
+removal of one, every job runs to its end once, and two cycles after the part is back nobody complains."""
 
 from __future__ import annotations
 
@@ -110,7 +110,11 @@ def answers(field: Field, name: str) -> bool:
 
 def run(field: Field, part: Part) -> None:
     """One failure, from jobs that flow to no complaint."""
-    field.wave(seconds=3)
+    before = field.pilots()
+    assert len(before) >= len(field.served()) == 6, before
+    first = len(field.submitted)
+    field.wave(seconds=int(AWAY[part.how]) + 5)
+    wait_for("jobs of all groups and schedds run", lambda: field.running(field.submitted[first:]), 120)
     pid = hurt(field, part)
     field.wave(schedds=[s for s in BOTH if s not in part.shut])
     end = time.monotonic() + AWAY[part.how]
@@ -122,6 +126,7 @@ def run(field: Field, part: Part) -> None:
     if part.how != "cut" and pool in POOLS:
         wait_for("it has told its collector", lambda: answers(field, part.name), 90)
     field.recovered()
+    wait_for(f"the pilots of before {sorted(before)}", lambda: before <= field.pilots(), 60)
 
 
 def settled(field: Field) -> None:
@@ -143,6 +148,7 @@ def make_field(
         made.append(field)
         keep_logs(field.collect_logs)
         field.up()
+        field.keep()
         return field
 
     yield make
