@@ -7,7 +7,8 @@ no entry of any group takes the job.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,14 +19,16 @@ from glideinwms.cli.factory import Cycle
 from glideinwms.cli.frontend import DEFAULT as FRONTEND
 from glideinwms.cli.frontend import Group
 from glideinwms.cli.output import Json
+from glideinwms.cli.queued import Queued, find
 from glideinwms.cli.recorded import Config, FrontendDir, configured, obeyed
 from glideinwms.frontend import recorded
+from glideinwms.frontend.collect import attribute_names
 from glideinwms.frontend.decide.explain import Verdict, explain_class
 from glideinwms.frontend.decide.plan import EntryPlan, GroupPlan, Plan
 from glideinwms.frontend.decide.tables import GroupInput, Value
-from glideinwms.frontend.policy import FrontendPolicy
+from glideinwms.frontend.policy import FrontendPolicy, GroupPolicy
+from glideinwms.lib import readers
 from glideinwms.lib.errors import StateError
-from glideinwms.lib.jsondata import to_json
 
 SnapshotFile = Annotated[str, typer.Option("--snapshot", help="A recorded cycle's file, or `last`.")]
 Class = Annotated[list[str] | None, typer.Option("--class", help="ATTRIBUTE=VALUE of a class of jobs; repeat.")]
@@ -42,8 +45,14 @@ def _policy(work_dir: Path, kept: recorded.Record, config: Path | None) -> Front
     return configured(config or obeyed(work_dir, kept.generation), "frontend", recorded.load_policy)
 
 
-def _plan(kept: recorded.Record, policy: FrontendPolicy, anew: bool) -> Plan:
-    return recorded.replay(kept, policy) if anew or not kept.plan.groups else kept.plan
+def _plan(kept: recorded.Record, policy: FrontendPolicy, anew: bool, group: str) -> Plan:
+    """The recorded plan, or the one that the policy makes of the snapshot; a StateError if it lacks the group."""
+    found = recorded.replay(kept, policy) if anew or not kept.plan.groups else kept.plan
+    names = [g.name for g in found.groups]
+    if group and group not in names:
+        raise StateError(f"no group {group} in this cycle", where=f"cycle {kept.cycle}",
+                         hint=f"groups are {', '.join(names)}")  # fmt: skip
+    return found
 
 
 def plan(
@@ -54,7 +63,7 @@ def plan(
     kept = _record(work_dir, cycle, snapshot)
     if config is not None:
         _changes(kept, configured(config, "frontend", recorded.load_policy), as_json)
-    found = kept.plan if kept.plan.groups else recorded.replay(kept, _policy(work_dir, kept, None))
+    found = _plan(kept, _policy(work_dir, kept, None), False, group)
     shown = [g for g in found.groups if group in ("", g.name)]
     if as_json:
         output.print_json({"cycle": kept.cycle, "generation": kept.generation, "groups": shown})
@@ -94,18 +103,49 @@ def explain(
     if of_class:
         job("", of_class, work_dir, cycle, snapshot, config, group, "", as_json)
     kept = _record(work_dir, cycle, snapshot)
-    made, wanted = _plan(kept, _policy(work_dir, kept, config), config is not None), set(entries or ())
+    policy, wanted = _policy(work_dir, kept, config), set(entries or ())
+    made = _plan(kept, policy, config is not None, group)
     rows = [(g, e) for g in made.groups if group in ("", g.name) for e in g.entries
             if not wanted or {e.entry, e.entry.split("@")[0]} & wanted]  # fmt: skip
     if not rows:
         raise StateError("no such entry in this cycle", where="explain", hint="see gwms frontend plan")
     given = {g.name: g for g in kept.snapshot.groups}
+    others = _others(made, policy, given)
     if as_json:
-        shown = [{"group": g.name, "entry": e, "factory": given[g.name].told.get(e.entry, {})} for g, e in rows]
+        shown = [{"group": g.name, "entry": e, "factory": given[g.name].told.get(e.entry, {}), "others": others(g, e)}
+                 for g, e in rows]  # fmt: skip
         output.print_json(shown)
         return
     for g, e in rows:
         print("\n".join(entry_lines(g, e, given[g.name])))
+        for other in others(g, e):
+            same = ", part of them the same jobs" if other["same_jobs"] else ""
+            print(f"  group {other['group']} asks there too: {other['idle']} idle pilots, at most {other['max']}, "
+                  f"for its share of {other['jobs']} idle jobs{same}")  # fmt: skip
+
+
+Others = Callable[[GroupPlan, EntryPlan], list[dict[str, Any]]]
+
+
+def _others(made: Plan, policy: FrontendPolicy, given: Mapping[str, GroupInput]) -> Others:
+    """What other groups ask of an entry for jobs that match there; `same_jobs`: they read a schedd in common with the
+    same job query, so its jobs count in both (no group knows of another's demand, as deployed)."""
+    query = {g.name: g.job_query for g in policy.groups}
+    reads = {n: {(t.schedd, query.get(n)) for t in g.jobs if t.good} for n, g in given.items()}
+    asked: dict[tuple[str, str], list[tuple[str, EntryPlan]]] = {}
+    for g in made.groups:
+        for e in g.entries:
+            if e.jobs["Idle"].count:
+                asked.setdefault((e.entry, e.pool), []).append((g.name, e))
+
+    def others(g: GroupPlan, e: EntryPlan) -> list[dict[str, Any]]:
+        return [
+            {"group": n, "idle": x.idle, "max": x.max_glideins, "jobs": x.jobs["Idle"].count,
+             "same_jobs": bool(reads[n] & reads[g.name])}
+            for n, x in asked.get((e.entry, e.pool), ()) if n != g.name
+        ]  # fmt: skip
+
+    return others
 
 
 def entry_lines(g: GroupPlan, e: EntryPlan, given: GroupInput) -> list[str]:
@@ -140,33 +180,88 @@ def job(
     """Which entries a job fits, which condition stops it at the others, and what is asked of those it fits."""
     kept = _record(work_dir, cycle, snapshot)
     policy = _policy(work_dir, kept, config)
-    names = sorted({a.name for g in policy.groups for a in g.job_attrs} | {"RequestCpus"})
     if not name and not of_class:
         raise StateError("neither a job nor a class is given", where="job explain", hint="give an ID, or --class A=v")
-    attrs = look_up(name, names, policy, schedd) if name else dict(map(_pair, of_class or ()))
-    made = _plan(kept, policy, config is not None)
+    queued = None
+    if name:
+        with readers.ReaderPool() as pool:
+            queued = find(name, policy, schedd, pool)
+    attrs = queued.values(_names(policy)) if queued else dict(map(_pair, of_class or ()))
+    made = _plan(kept, policy, config is not None, group)
     inputs, plans = {g.name: g for g in kept.snapshot.groups}, {g.name: g for g in made.groups}
-    verdicts = {
-        g.name: explain_class(inputs[g.name], g, attrs)
+    found = [
+        Answer.of(g, inputs[g.name], plans[g.name], attrs, queued)
         for g in policy.groups
         if group in ("", g.name) and g.name in inputs and g.name in plans
-    }
-    fits = {n: [e for e in plans[n].entries if e.entry in {v.entry for v in rows if v.matches}]
-            for n, rows in verdicts.items()}  # fmt: skip
+    ]
+    takers = [a.group for a in found if a.fits and not a.not_counted]
     if as_json:
-        shown = {n: {"entries": rows, "plan": fits[n]} for n, rows in verdicts.items()}
-        output.print_json({"job": attrs, "groups": shown})
+        place = {"schedd": queued.schedd, "state": queued.state()} if queued else {}
+        groups = {a.group: {"not_counted": a.not_counted, "not_read": a.not_read, "entries": a.verdicts, "plan": a.fits}
+                  for a in found}  # fmt: skip
+        output.print_json({"job": attrs, **place, "counted_by": takers, "groups": groups})
     else:
+        _tell(name, attrs, queued, found, takers, inputs)
+    sys.exit(0 if takers else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one group says of a job. `not_read`: attributes that its expressions do not see."""
+
+    group: str
+    plan: GroupPlan
+    verdicts: list[Verdict]
+    fits: list[EntryPlan]
+    not_counted: list[str]
+    not_read: list[str]
+
+    @staticmethod
+    def of(
+        group: GroupPolicy, given: GroupInput, plan: GroupPlan, attrs: Mapping[str, Value], queued: Queued | None
+    ) -> Answer:
+        """Recomputed by the code that decided; nothing where that failed."""
+        if plan.problems:
+            return Answer(group.name, plan, [], [], list(plan.problems), [])
+        seen = set(attribute_names(group))
+        rows = explain_class(given, group, {n: v for n, v in attrs.items() if n in seen})
+        fitting = {v.entry for v in rows if v.matches}
+        return Answer(
+            group.name, plan, rows, [e for e in plan.entries if e.entry in fitting],
+            queued.not_counted(group, given) if queued else [], [n for n in attrs if n not in seen],
+        )  # fmt: skip
+
+
+def _names(policy: FrontendPolicy) -> list[str]:
+    """The attributes that any group reads."""
+    return sorted({n for g in policy.groups for n in attribute_names(g)})
+
+
+def _tell(
+    name: str, attrs: Mapping[str, Value], queued: Queued | None, found: Sequence[Answer], takers: Sequence[str],
+    inputs: Mapping[str, GroupInput],
+) -> None:  # fmt: skip
+    if queued is None:
         print(f"job with {_values(attrs)}")
-        for n, rows in verdicts.items():
-            print("\n".join(_verdict_lines(n, rows)))
-            for e in fits[n]:
-                print("\n".join(entry_lines(plans[n], e, inputs[n])))
-    sys.exit(0 if any(fits.values()) else 1)
+    else:
+        print(f"job {name} of {queued.schedd}, with {_values(attrs)}: {queued.state()}")
+        if not queued.waits():
+            print("only idle jobs ask for pilots; what follows is what it would get")
+    for answer in found:
+        print("\n".join(_verdict_lines(answer)))
+        for e in answer.fits:
+            print("\n".join(entry_lines(answer.plan, e, inputs[answer.group])))
+    if len(takers) > 1:
+        print(f"groups {', '.join(takers)} each count it, and ask for pilots without regard to each other")
 
 
-def _verdict_lines(group: str, rows: Sequence[Verdict]) -> list[str]:
-    out = [f"group {group}: fits {sum(v.matches for v in rows)} of {len(rows)} entries"]
+def _verdict_lines(answer: Answer) -> list[str]:
+    rows, fitting = answer.verdicts, len(answer.fits)
+    out = [f"group {answer.group}: fits {sum(v.matches for v in rows)} of {len(rows)} entries"]
+    if fitting > 1:
+        out[0] += f", each of them counts 1/{fitting} of it"
+    out += [f"  not counted: {why}" for why in answer.not_counted]
+    out += [f"  {n} is not read: it is no match attribute of this group" for n in answer.not_read]
     for v in rows:
         if v.matches:
             continue
@@ -195,28 +290,3 @@ def _pair(text: str) -> tuple[str, Value]:
         except ValueError:
             continue
     return name, {"true": True, "false": False}.get(value.lower(), value.strip("\"'"))
-
-
-def look_up(name: str, names: Sequence[str], policy: FrontendPolicy, schedd: str) -> dict[str, Value]:
-    """The match attributes of a job in one of the schedds; a StateError if it is in none that answers."""
-    from glideinwms.lib.htc import ScheddAddress, quoted
-    from glideinwms.lib.readers import Call, ReaderPool
-
-    cluster, _, proc = name.partition(".")
-    if not cluster.isdigit() or not (proc or "0").isdigit():
-        raise StateError(f"{name!r} is not ClusterId.ProcId", where="job explain", hint="for example 12.0")
-    where = f"ClusterId == {cluster} && ProcId == {proc or 0}"
-    with ReaderPool() as pool:
-        found = pool.one(Call("user pool", "glideinwms.lib.htc:locate_schedds", {"collector": policy.user_collector}))
-        if found.error is not None:
-            raise found.error
-        for ad in found.value or ():
-            if schedd and ad["Name"] != schedd:
-                continue
-            address = ScheddAddress(str(ad["Name"]), str(ad["MyAddress"]))
-            args = {"schedd": address, "constraint": where, "projection": [*names]}
-            answer = pool.one(Call(address.name, "glideinwms.lib.htc:query_jobs", args))
-            if answer.error is None and answer.value:
-                return {n: v for n, v in to_json(answer.value[0]).items() if n in names}
-    raise StateError(f"job {name} is in no schedd that answers", where=quoted(policy.user_collector),
-                     hint="name its attributes with --class")  # fmt: skip

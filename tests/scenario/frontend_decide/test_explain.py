@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from glideinwms.frontend.policy import MatchAttr
+from glideinwms.lib import readers
 from glideinwms.lib.jsondata import to_json
-from tests.scenario.frontend.scene import WMS, Scene, at
+from glideinwms.lib.readers import Pool
+from tests.scenario.frontend.scene import ME, WMS, Scene, at
 from tests.scenario.frontend.test_commands import gwms, place
 from tests.unit.frontend.decide.golden import expression
 
@@ -92,3 +97,84 @@ def test_what_the_factory_says_is_shown(scene: Scene, capsys: Capture) -> None:
     scene.cycle()
     _, out, _ = gwms(capsys, "frontend", "explain", "A", *place(scene))
     assert "the Factory says Status_Reason: CredentialMissing" in out and "no token" in out
+
+
+@pytest.fixture
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """Two groups over the same entries: `big` reads schedd1 only, jobs that are Big only, and no Wants; a job query of
+    schedd2 is never answered by overload."""
+    s = Scene(tmp_path)
+    big = s.group("big", job_query="Big =?= true", job_attrs=(MatchAttr("Big"),), schedds=("schedd1",))
+    s.write(groups=(s.group(match=expression(LAW)), big))
+    s.runner.reload()
+
+    @contextlib.contextmanager
+    def pool() -> Iterator[Pool]:
+        yield s.world.pool(ME)
+
+    monkeypatch.setattr(readers, "ReaderPool", pool)
+    return s
+
+
+def test_a_job_of_the_queue_is_explained(queue: Scene, capsys: Capture) -> None:
+    queue.jobs(3, wants="A,B", Big=True)
+    queue.jobs(2, wants="A")
+    queue.cycle()
+    code, out, _ = gwms(capsys, "job", "explain", "1.0", *place(queue))
+    assert code == 0
+    for text in ("job 1.0 of schedd1", ": idle", "fits 2 of 3 entries, each of them counts 1/2 of it",
+                 "fits 3 of 3 entries, each of them counts 1/3", "Wants is not read", "groups main, big each count it",
+                 f"{at('C')}: "):  # fmt: skip
+        assert text in out, text
+    code, out, _ = gwms(capsys, "job", "explain", "2.1", *place(queue))
+    assert code == 0 and "not counted: its job query does not take the job: Big =?= true" in out
+    code, out, _ = gwms(capsys, "job", "explain", "2.1", "--json", *place(queue))
+    found: dict[str, Any] = json.loads(out)
+    assert (found["schedd"], found["state"], found["counted_by"]) == ("schedd1", "idle", ["main"])
+    assert gwms(capsys, "job", "explain", "2.1", "--group", "big", *place(queue))[0] == 1
+    assert "groups are main, big" in gwms(capsys, "job", "explain", "2.1", "--group", "x", *place(queue))[2]
+
+
+def test_what_keeps_a_job_from_being_counted(queue: Scene, capsys: Capture) -> None:
+    queue.schedds["schedd2"].extra = {"CurbMatchmaking": True}
+    queue.jobs(1, "schedd2", wants="A", Big=True)
+    queue.jobs(1, wants="A")
+    queue.schedds["schedd1"].set("true", JobStatus=5, HoldReason="disk quota")
+    queue.cycle()
+    code, out, err = gwms(capsys, "job", "explain", "1.0", *place(queue))
+    assert code == 1 and "schedd1, schedd2 each have a job 1.0" in err
+    code, out, _ = gwms(capsys, "job", "explain", "1.0", "--schedd", "schedd2", *place(queue))
+    assert code == 1
+    for text in ("idle jobs of schedd2 do not count", "CurbMatchmaking", "schedd2 is none of its schedds: schedd1"):
+        assert text in out, text
+    _, out, _ = gwms(capsys, "job", "explain", "1.0", "--schedd", "schedd1", *place(queue))
+    assert "held (disk quota)" in out and "only idle jobs ask for pilots" in out
+    assert "there are schedd1, schedd2" in gwms(capsys, "job", "explain", "1.0", "--schedd", "s", *place(queue))[2]
+    queue.schedds["schedd2"].down = True
+    code, _, err = gwms(capsys, "job", "explain", "7.0", *place(queue))
+    assert code == 1 and "in no schedd that answers; no answer from schedd2" in err
+    assert "is not ClusterId.ProcId" in gwms(capsys, "job", "explain", "x", *place(queue))[2]
+
+
+def test_what_other_groups_ask_of_an_entry_is_shown(queue: Scene, capsys: Capture) -> None:
+    queue.write(groups=(*queue.policy.groups, queue.group("twin", match=expression(LAW))))
+    queue.runner.reload()
+    queue.jobs(30, wants="A", Big=True)
+    queue.cycle()
+    _, out, _ = gwms(capsys, "frontend", "explain", "A", "--group", "main", *place(queue))
+    lines = [line for line in out.splitlines() if "asks there too" in line]
+    assert len(lines) == 2 and "the same jobs" not in lines[0] and "group big" in lines[0]
+    assert "group twin" in lines[1] and "share of 30 idle jobs, part of them the same jobs" in lines[1]
+    _, out, _ = gwms(capsys, "frontend", "explain", "A", "--group", "big", "--json", *place(queue))
+    [row] = json.loads(out)
+    assert [(o["group"], o["same_jobs"]) for o in row["others"]] == [("main", False), ("twin", False)]
+
+
+def test_a_group_that_cannot_decide_is_said(queue: Scene, capsys: Capture) -> None:
+    queue.jobs(1, wants="A")
+    broken = queue.group("broken", match=expression("job.__class__"))
+    queue.write(groups=(queue.policy.groups[0], broken))
+    queue.runner.reload()
+    queue.cycle()
+    code, out, _ = gwms(capsys, "job", "explain", "1.0", *place(queue))
+    assert code == 0 and "group broken: fits 0 of 0 entries" in out and "not counted: " in out
