@@ -8,6 +8,7 @@ from pathlib import Path
 
 from glideinwms.factory.policy import EntryPolicy
 from glideinwms.factory.vault import Vault, packed
+from glideinwms.lib.credentials import methods
 from glideinwms.lib.reasons import Reason
 
 BASE_WORDS = {"grid_proxy", "cert_pair", "key_pair", "auth_file", "username_password", "idtoken", "scitoken"}
@@ -22,6 +23,12 @@ NEEDS = {
     "username_password": (("Username", "username"), ("Password", "password")),
 }
 CLOUDS = ("ec2", "gce")
+# what a request carries -> the word of the auth method that it supplies
+SUPPLIES = {
+    "ScitokenId": "scitoken", "SubmitProxy": "grid_proxy", "PublicCert": "cert_pair",
+    "PublicKey": "key_pair", "AuthFile": "auth_file", "Username": "username_password", "VMId": "vm_id",
+    "VMType": "vm_type", "ProjectId": "project_id", "RemoteUsername": "username", "GlideinProxy": "glidein_proxy",
+}  # fmt: skip
 
 
 class Misfit(Exception):
@@ -39,6 +46,16 @@ class Use:
     accounting_id: str = ""
     files: dict[str, str] = field(default_factory=dict)
     extra: dict[str, str] = field(default_factory=dict)
+
+
+def settled(auth_method: str, secrets: Mapping[str, str]) -> str:
+    """The method in words of 3.10, by what the request carries; Misfit if it lacks every alternative of a group."""
+    supplied = {word for name, word in SUPPLIES.items() if secrets.get(name)}
+    if any(name.endswith(".idtoken") for name in secrets):
+        supplied.add("idtoken")
+    if method := methods.settled(auth_method, supplied):
+        return method
+    raise Misfit(Reason.CREDENTIAL_MISMATCH, f"the request carries nothing for a part of auth_method {auth_method}")
 
 
 def consistent(auth_method: str, secrets: Mapping[str, str], passthru: bool) -> None:

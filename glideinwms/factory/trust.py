@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from glideinwms.factory.dispatch import CLOUDS, Dispatcher, Misfit, Use, consistent
+from glideinwms.factory.dispatch import CLOUDS, Dispatcher, Misfit, Use, consistent, settled
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy, FrontendTrust
 from glideinwms.factory.snapshot import Request, Web
 from glideinwms.factory.vault import Vault
@@ -140,9 +140,10 @@ class Trust:
             whitelisted=whitelisted,
         )  # fmt: skip
         try:
-            consistent(entry.auth_method, secrets, passthru)
+            served = replace(entry, auth_method=settled(entry.auth_method, secrets))
+            consistent(served.auth_method, secrets, passthru)
             self._tokens(row, secrets)
-            use = Dispatcher(self.vault, entry, username, row.client, secrets, passthru).use()
+            use = Dispatcher(self.vault, served, username, row.client, secrets, passthru).use()
             _complete(row)
             _harmless(row, use)
         except (Misfit, Refused) as error:

@@ -126,6 +126,17 @@ class GroupPolicy:
     idtoken_lifetime: int = 86400
     idtoken_keyname: str = "FRONTEND"
 
+    def supplied(self, credential: CredentialPolicy) -> frozenset[str]:
+        """Words of auth methods that a credential's parameters supply; in 3.10 its type alone counts."""
+        if self.selection_plugin != "CredentialsBasic":
+            return frozenset()
+        c = credential
+        texts = {
+            "vm_id": c.vm_id or c.vm_id_fname, "vm_type": c.vm_type or c.vm_type_fname, "project_id": c.project_id,
+            "username": c.remote_username, "glidein_proxy": c.pilotabsfname,
+        }  # fmt: skip
+        return frozenset(word for word, text in texts.items() if text)
+
     @staticmethod
     def plain(name: str, **changes: Any) -> GroupPolicy:
         """A group for the decision alone: nothing to query, nothing staged."""

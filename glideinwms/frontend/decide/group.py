@@ -145,7 +145,7 @@ def credential_shares(
     """The request split over credentials, and why a credential carries nothing (its share is lost, as deployed)."""
     domain = str(entry.attrs.get("GLIDEIN_TrustDomain", "Grid"))
     method = str(entry.attrs.get("GLIDEIN_SupportedAuthenticationMethod", "grid_proxy"))
-    candidates = [Candidate(c.name, c.type, c.trust_domain) for c in group.credentials]
+    candidates = [Candidate(c.name, c.type, c.trust_domain, group.supplied(c)) for c in group.credentials]
     demand = Demand(inputs.users, sum(inputs.projects.values()), inputs.projects)
 
     def shuffle(values: list[int]) -> list[int]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from glideinwms.lib.credentials import methods
 from glideinwms.lib.errors import ConfigError
 
 Shuffle = Callable[[list[int]], list[int]]
@@ -13,11 +14,13 @@ Shuffle = Callable[[list[int]], list[int]]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A configured credential as selection sees it: `type` is `+`-joined."""
+    """A configured credential as selection sees it: `type` is `+`-joined; `parameters` are further words that it
+    supplies, where they are no part of the type (3.11)."""
 
     id: str
     type: str
     trust_domain: str
+    parameters: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,12 @@ class Demand:
 
 def serves(candidate: Candidate, trust_domain: str, auth_method: str) -> bool:
     """Trust domains equal, and every word of the entry's method among the credential's types; a token also serves an
-    entry that asks for a proxy (3.3)."""
+    entry that asks for a proxy (3.3). Of a method of 3.11, one alternative of each group (config 16)."""
     if candidate.trust_domain != trust_domain:
         return False
-    types = set(candidate.type.split("+"))
+    types = candidate.parameters.union(candidate.type.split("+"))
+    if methods.grouped(auth_method):
+        return methods.settled(auth_method, types) != ""
     wanted = set(auth_method.split("+"))
     return wanted <= types or ("grid_proxy" in wanted and "scitoken" in types)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from glideinwms.factory.dispatch import Dispatcher, Misfit, Use, consistent
+from glideinwms.factory.dispatch import Dispatcher, Misfit, Use, consistent, settled
 from glideinwms.factory.vault import Vault
 from glideinwms.lib.reasons import Reason
 from tests.unit.factory.makes import CLIENT, entry
@@ -29,6 +29,7 @@ def vault(tmp_path: Path) -> Vault:
 
 
 def use(vault: Vault, method: str, secrets: Mapping[str, str], passthru: bool = False, **changes: str) -> Use:
+    method = settled(method, secrets)
     e = entry(auth_method=method, **changes)
     consistent(method, secrets, passthru)
     return Dispatcher(vault, e, "u", CLIENT, secrets, passthru).use()
@@ -129,3 +130,15 @@ def test_misfits(case: str, vault: Vault) -> None:
         use(vault, method, secrets, **changes)
     assert caught.value.reason is reason
     assert caught.value.text
+
+
+def test_a_method_of_3_11_takes_what_the_request_brings(vault: Vault) -> None:
+    method = "scitoken,grid_proxy;projectid"
+    found = use(vault, method, {"SubmitProxy": "SUBPROXY", "ProjectId": "TG-1"})
+    assert roles(found) == {"x509_proxy": "SUBPROXY"} and found.extra == {"ProjectId": "TG-1"}
+    vault.store(vault.token("u", CLIENT, "A", "scitoken"), b"t\n")
+    token = use(vault, method, {"ScitokenId": "TOKENXXX", "ProjectId": "TG-1"})
+    assert token.accounting_id == "TOKENXXX" and "scitoken" in token.files
+    for lacking in ({"SubmitProxy": "SUBPROXY"}, {"ProjectId": "TG-1"}, {"AuthFile": "AUTHFILE", "ProjectId": "TG-1"}):
+        with pytest.raises(Misfit, match="carries nothing for a part of auth_method scitoken,grid_proxy;projectid"):
+            use(vault, method, lacking)

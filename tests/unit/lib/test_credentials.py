@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glideinwms.lib.credentials import ids, selection, tokens
+from glideinwms.lib.credentials import ids, methods, selection, tokens
 from glideinwms.lib.credentials.selection import Candidate, Demand, select, serves, split
 from glideinwms.lib.errors import ConfigError, CredentialError
 from tests.support import golden
@@ -192,6 +192,35 @@ def test_secrets_do_not_show_themselves() -> None:
 )
 def test_what_serves_an_entry(types: str, domain: str, method: str, expected: bool) -> None:
     assert serves(Candidate("x", types, "OSG"), domain, method) is expected
+
+
+@pytest.mark.parametrize(
+    ("types", "parameters", "method", "expected"),
+    [
+        ("scitoken", (), "scitoken,grid_proxy", True),
+        ("grid_proxy", (), "scitoken, x509_cert", True),
+        ("key_pair", (), "scitoken,grid_proxy", False),
+        ("scitoken", (), "scitoken,grid_proxy;projectid", False),
+        ("scitoken", ("project_id",), "scitoken,grid_proxy;projectid", True),
+        ("scitoken", ("vm_id",), "scitoken;ProjectId,VMId", True),
+        ("scitoken", (), "grid_proxy;", False),
+        ("scitoken", ("project_id",), "scitoken+project_id", True),
+        ("scitoken", (), "scitoken+project_id", False),
+    ],
+)
+def test_methods_of_3_11(types: str, parameters: tuple[str, ...], method: str, expected: bool) -> None:
+    assert serves(Candidate("x", types, "OSG", frozenset(parameters)), "OSG", method) is expected
+
+
+WORDS = st.sampled_from(["scitoken", "grid_proxy", "key_pair", "project_id", "vm_id"])
+
+
+@given(st.lists(st.lists(WORDS, min_size=1, max_size=3), min_size=1, max_size=3), st.sets(WORDS))
+def test_a_method_is_settled_by_one_word_of_each_group(groups: list[list[str]], supplied: set[str]) -> None:
+    found = methods.settled(";".join(",".join(group) for group in groups) + ";", supplied)
+    assert bool(found) == all(supplied.intersection(group) for group in groups)
+    for word, group in zip(found.split("+") if found else [], groups, strict=bool(found)):
+        assert word in group and word in supplied
 
 
 CANDIDATES = st.lists(
