@@ -71,7 +71,7 @@ def _attributes(model: Element) -> Iterator[tuple[str, str]]:
 def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value).replace("\r", "").replace("\n", " ")
+    return str(value)
 
 
 def _children(model: Element, indent: str) -> Iterator[str]:

@@ -49,7 +49,8 @@ Bool = Annotated[bool, BeforeValidator(_bool)]
 Int = Annotated[int, BeforeValidator(_number)]
 Count = Annotated[int, BeforeValidator(_number), Field(ge=0)]
 Number = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
-OptCount = Annotated[int | None, BeforeValidator(_unset), Field(ge=0)]
+OptCount = Annotated[Annotated[int, Field(ge=0)] | None, BeforeValidator(_unset)]
+OptNumber = Annotated[Annotated[float, Field(ge=0, allow_inf_nan=False)] | None, BeforeValidator(_unset)]
 
 
 def opt(default: Any, text: str) -> Any:
@@ -207,7 +208,7 @@ def _words(finding: Any) -> str:
         "int_parsing": "must be an integer",
         "int_from_float": "must be an integer",
         "float_parsing": "must be a number",
-        "greater_than_equal": f"must be at least {finding.get('ctx', {}).get('ge', 0)}",
+        "greater_than_equal": f"must be at least {finding.get('ctx', {}).get('ge', 0):g}",
         "literal_error": f"must be one of {finding.get('ctx', {}).get('expected', '')}",
     }.get(kind)
     if text:

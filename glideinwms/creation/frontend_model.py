@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from glideinwms.creation.common_model import File, Footer, FrontendAttr, ProcessRetention, Stage
-from glideinwms.creation.elements import Bool, Count, Element, Int, Number, OptCount, items, opt, req
+from glideinwms.creation.elements import Bool, Count, Element, Int, Number, OptCount, OptNumber, items, opt, req
 
 
 class Work(Element):
@@ -221,7 +221,7 @@ class GroupConfig(Element):
     """Throttles of a group."""
 
     ignore_down_entries: str = opt("", "As the global one; empty = that.")
-    ramp_up_attenuation: float | None = opt(None, "As the global one; not given = that.")
+    ramp_up_attenuation: OptNumber = opt(None, "As the global one; not given = that.")
     idle_vms_total: TotalSlots = opt(TotalSlots(), "Idle slots of the group.")
     idle_vms_per_entry: EntrySlots = opt(EntrySlots(), "Idle slots at one entry.")
     running_glideins_total: TotalRunning = opt(TotalRunning(), "Running glideins of the group.")

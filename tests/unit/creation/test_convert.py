@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from lxml import etree
+from pydantic.fields import FieldInfo
 
 from glideinwms.creation.built import named
 from glideinwms.creation.convert import READERS, convert, write
-from glideinwms.creation.elements import Element
+from glideinwms.creation.elements import Element, load, shape
+from glideinwms.creation.factory_model import Factory
+from glideinwms.creation.frontend_model import Frontend
 from glideinwms.creation.problems import InvalidConfig, Problems
 from glideinwms.creation.reconfig import build
+from glideinwms.creation.source import parse
 from tests.support.configs import DATA, place
 
 SIDES = ["factory", "frontend"]
@@ -59,6 +64,67 @@ def test_load_write_load_is_the_identity(side: str, data: st.DataObject) -> None
         assert again is not None
         assert bare(again) == bare(first)
         assert write(READERS[side][0], again) == text
+
+
+TEXT = st.text(
+    st.one_of(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), st.sampled_from("\n\t\"'<&$")), max_size=5
+)
+
+
+def of_field(info: FieldInfo) -> st.SearchStrategy[Any]:
+    """Any value that the field takes."""
+    return of(info.annotation, info.metadata)
+
+
+def of(kind: Any, bounds: Sequence[Any]) -> st.SearchStrategy[Any]:
+    """Any value of a type within the bounds that pydantic gives it."""
+    if get_origin(kind) is Literal:
+        return st.sampled_from(get_args(kind))
+    if get_origin(kind) is Annotated:
+        return of(get_args(kind)[0], [m for b in get_args(kind)[1:] for m in getattr(b, "metadata", [b])])
+    if get_args(kind):
+        return st.one_of(of(k, ()) for k in get_args(kind))
+    least = next((b.ge for b in bounds if hasattr(b, "ge")), None)
+    length = next((b.min_length for b in bounds if hasattr(b, "min_length")), 0)
+    simple: dict[Any, st.SearchStrategy[Any]] = {
+        str: TEXT.filter(lambda t: len(t) >= length), bool: st.booleans(), type(None): st.none(),
+        float: st.floats(least, 1e9, allow_nan=False), int: st.integers(least, 10**9),
+    }  # fmt: skip
+    return simple[kind]
+
+
+def models(root: type[Element]) -> list[type[Element]]:
+    """Every model that a file of `root` is made of."""
+    found = [root]
+    for model in found:
+        found += [kind for _, kind in shape(model).values() if kind and kind not in found]
+    return found
+
+
+def filled(model: type[Element], values: Callable[[FieldInfo], Any], depth: int = 1) -> Element:
+    """The model with a value of `values` in each of its attributes, and `depth` levels of such children."""
+    fields: dict[str, Any] = {}
+    for name, (item, kind) in shape(model).items():
+        if kind is None:
+            fields[name] = values(model.model_fields[name])
+        elif depth:
+            child = filled(kind, values, depth - 1)
+            fields[name] = (child, child) if item else child
+    return model(**fields)
+
+
+@pytest.mark.parametrize("model", dict.fromkeys([*models(Factory), *models(Frontend)]), ids=lambda m: m.__name__)
+@settings(max_examples=8, deadline=None, phases=[Phase.generate])
+@given(data=st.data())
+def test_no_value_of_any_field_is_lost(model: type[Element], data: st.DataObject) -> None:
+    """Any value in any field of each model, not only those that the corpus names."""
+    depth = 0 if model in (Factory, Frontend) else 1
+    first, problems = filled(model, lambda info: data.draw(of_field(info)), depth), Problems()
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "x.xml").write_text(write("x", first))
+        again = load(parse(Path(folder) / "x.xml"), model, problems, strict=True)
+    assert [str(p) for p in problems.found] == []
+    assert again is not None and bare(again) == bare(first)
 
 
 @pytest.mark.parametrize("size", ["minimal", "maximal"])

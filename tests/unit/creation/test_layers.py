@@ -139,3 +139,10 @@ def test_a_frontend_file_of_3_11(tmp_path: Path) -> None:
         ("scitoken", ""), ("grid_proxy", ""), ("auth_file", ""), ("scitoken", "SciTokenGenerator"),
     ]  # fmt: skip
     assert {(c.project_id, c.vm_id) for c in group.credentials} == {("TG-2", "ami-1")}
+
+
+@pytest.mark.parametrize("word", ["", "None"])
+def test_a_number_that_is_not_given_has_its_default(word: str, tmp_path: Path) -> None:
+    change = ("<security>", f'<security idtoken_lifetime="{word}">')
+    with_word = frontend(place(tmp_path, "frontend.minimal.xml", change)).groups[0]
+    assert with_word.idtoken_lifetime == frontend(place(tmp_path, "frontend.minimal.xml")).groups[0].idtoken_lifetime
