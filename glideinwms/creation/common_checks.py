@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from glideinwms.creation.common_model import FrontendAttr
 from glideinwms.creation.elements import Element
@@ -11,6 +12,8 @@ from glideinwms.creation.problems import Problems, Where
 
 ATTR = re.compile(r"[A-Za-z0-9._-]+")
 REFERENCE = re.compile(r"\$\$?\([^()]*\)")
+# of two long names: one letter more, less or other
+SLIP = 0.94
 
 
 def attrs(found: Iterable[FrontendAttr], problems: Problems) -> None:
@@ -32,6 +35,12 @@ def once(tag: str, rows: Iterable[tuple[str, Element]], problems: Problems) -> N
         seen[name] = row.where
 
 
+def nearly(name: str, known: Mapping[str, str]) -> str:
+    """The known name (by its lower-case form) of which this is a slip, or ""."""
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=SLIP)
+    return known[near[0]] if near else ""
+
+
 def url(text: str, where: Where, problems: Problems) -> None:
     """Pilots download by HTTP."""
     if not re.match(r"https?://[^/\s]", text):
@@ -48,3 +57,16 @@ def classad(text: str, subject: str, where: Where, problems: Problems) -> None:
         classad2.ExprTree(REFERENCE.sub("undefined", text))
     except (classad2.ClassAdException, ValueError, SyntaxError):
         problems.error(where, subject, f"{text!r} is not a ClassAd expression")
+
+
+def references(text: str) -> list[str]:
+    """The attributes that a ClassAd expression reads, without scope; none of one that cannot be parsed."""
+    if text.strip() in ("", "True"):
+        return []
+    import classad2
+
+    try:
+        found = classad2.ClassAd().externalRefs(classad2.ExprTree(REFERENCE.sub("undefined", text)))
+    except (classad2.ClassAdException, ValueError, SyntaxError):
+        return []
+    return sorted({name.rpartition(".")[2] for name in found})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -58,8 +57,7 @@ def names(factory: Factory, known: Iterable[str], problems: Problems) -> None:
         if attr.name in words:
             continue
         if attr.name not in judged:
-            near = difflib.get_close_matches(attr.name.lower(), folded, n=1, cutoff=0.94)
-            judged[attr.name] = folded[near[0]] if near else ""
+            judged[attr.name] = common_checks.nearly(attr.name, folded)
         if judged[attr.name]:
             what = "nothing of ours reads this name"
             problems.warn(attr.where, f"attr[{attr.name}]@name", what, f"did you mean {judged[attr.name]}?")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from glideinwms.creation import common_checks, nodes
+from glideinwms.creation import common_checks, nodes, published
 from glideinwms.creation.frontend_model import EntrySlots, Frontend, Group, TotalRunning, TotalSlots
 from glideinwms.creation.problems import Problems
 
@@ -33,6 +33,7 @@ def check(frontend: Frontend, problems: Problems) -> None:
     names = [f"{name}{scope}" for name in TOTALS for scope in ("", "_global")]
     _curbs("config", {name: getattr(config, name) for name in names}, problems)
     _expressions(frontend, problems)
+    published.check(frontend, problems)
     _collectors(frontend, problems)
     _groups(frontend, problems)
     _availability(frontend, problems)

@@ -11,6 +11,7 @@ from glideinwms.creation.frontend_model import Frontend, Group, Match, MatchAttr
 from glideinwms.creation.frontend_policyfiles import Declared
 from glideinwms.creation.never import never
 from glideinwms.creation.problems import Problems, did_you_mean
+from glideinwms.creation.published import SYSTEM
 from glideinwms.frontend.decide.pyexpr import conjuncts
 from glideinwms.frontend.policy import Expression
 from glideinwms.frontend.policy import MatchAttr as PolicyAttr
@@ -22,11 +23,6 @@ IMPLICIT_JOB = (("RequestCpus", "int"),)
 STARTS = ("GLIDECLIENT_Start", "GLIDECLIENT_Group_Start")
 Part = TypeVar("Part", Frontend, Group)
 REQUIRE = "GLIDEIN_SINGULARITY_REQUIRE"
-# entry attributes that the system publishes: no match_attr needs to name them (config 4)
-SYSTEM = {
-    "GLIDEIN_Gatekeeper", "GLIDEIN_GridType", "GLIDEIN_REQUIRE_VOMS", "GLIDEIN_TrustDomain", "GLIDEIN_SlotsLayout",
-    "GLIDEIN_SupportedAuthenticationMethod", "GLIDEIN_WorkDir", "GLIDEIN_Verbosity", "GLIDEIN_In_Downtime",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,48 @@
+"""Entry attributes that a Frontend reads and no Factory is known to publish, though one with nearly that name is.
+
+What entries publish beyond the system's attributes is the operators' own: only a name that is a slip of a known one
+is spoken of (protocol 1.4, config 4.1). `validate --online` looks at what is really published.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from glideinwms.creation import common_checks
+from glideinwms.creation.frontend_model import Frontend
+from glideinwms.creation.problems import Problems, Where
+from glideinwms.lib.ads.factory import GlideFactory
+
+# entry attributes that the system publishes: no match_attr needs to name them (config 4)
+SYSTEM = frozenset({
+    "GLIDEIN_Gatekeeper", "GLIDEIN_GridType", "GLIDEIN_REQUIRE_VOMS", "GLIDEIN_TrustDomain", "GLIDEIN_SlotsLayout",
+    "GLIDEIN_SupportedAuthenticationMethod", "GLIDEIN_WorkDir", "GLIDEIN_Verbosity", "GLIDEIN_In_Downtime",
+})  # fmt: skip
+SOMETIMES = frozenset({"GLIDEIN_GlobusRSL", "GLIDEIN_BoscoDir", "GLIDEIN_ProxyURL", "GLIDEIN_Downtime_Comment"})
+# what Factories' entries commonly publish of the catalogue of config 4.1
+COMMON = frozenset({
+    "GLIDEIN_Site", "GLIDEIN_ResourceName", "GLIDEIN_Supported_VOs", "GLIDEIN_Country", "GLIDEIN_CMSSite",
+    "GLIDEIN_Max_Walltime", "GLIDEIN_Retire_Time", "GLIDEIN_Job_Max_Time", "GLIDEIN_CPUS", "GLIDEIN_ESTIMATED_CPUS",
+    "GLIDEIN_NODES", "GLIDEIN_MaxMemMBs", "GLIDEIN_MaxMemMBs_Estimate", "GLIDEIN_DISK", "GLIDEIN_Resource_Slots",
+    "GLIDEIN_SINGULARITY_REQUIRE", "GLIDEIN_REQUIRED_OS", "GLIDEIN_OVERLOAD_ENABLED", "GLIDEIN_CVMFS",
+    "GLIDEIN_MULTIGLIDEIN", "CONDOR_VERSION", "CONDOR_OS", "CONDOR_ARCH", "MIN_DISK_GBS",
+})  # fmt: skip
+FIXED = frozenset(f.metadata["attr"] for f in fields(GlideFactory) if "attr" in f.metadata)
+KNOWN = {n.lower(): n for n in sorted(SYSTEM | SOMETIMES | COMMON | FIXED)}
+
+
+def check(frontend: Frontend, problems: Problems) -> None:
+    """Warn of such names in match_attrs and in query_expr."""
+    for subject, match in (("match", frontend.match), *((f"group[{g.name}]/match", g.match) for g in frontend.groups)):
+        for attr in match.factory.match_attrs:
+            # a match expression finds a name only as it is written, a query in any case
+            if attr.name != KNOWN.get(attr.name.lower()):
+                _slip(attr.name, f"{subject}/factory/match_attr[{attr.name}]", attr.where, problems)
+        for name in common_checks.references(match.factory.query_expr):
+            if name.lower() not in KNOWN:
+                _slip(name, f"{subject}/factory@query_expr", match.factory.where, problems)
+
+
+def _slip(name: str, subject: str, where: Where, problems: Problems) -> None:
+    if near := common_checks.nearly(name, KNOWN):
+        problems.warn(where, subject, f"no Factory is known to publish {name}", f"did you mean {near}?")
