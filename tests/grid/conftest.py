@@ -1,16 +1,21 @@
-"""`make_chain`: the whole chain, for tests that need both daemons, pilots and jobs."""
+"""`make_chain`: the whole chain, `make_rig`: a Factory, `make_frontend`: a Frontend; all end with the test."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import pytest
 
 from glideinwms.demo.chain import Chain
 from glideinwms.demo.grid import Grid
 from glideinwms.demo.portable import Condor
+from tests.grid.factory.rig import Rig
+from tests.grid.frontend.frontend_rig import FrontendRig
+
+Keep = Callable[[Callable[[Path], None]], None]
+R = TypeVar("R", Rig, FrontendRig)
 
 
 class MakeChain(Protocol):
@@ -26,9 +31,7 @@ class MakeChain(Protocol):
 
 
 @pytest.fixture
-def make_chain(
-    condor: Condor, run_dir: Path, keep_logs: Callable[[Callable[[Path], None]], None]
-) -> Iterator[MakeChain]:
+def make_chain(condor: Condor, run_dir: Path, keep_logs: Keep) -> Iterator[MakeChain]:
     """Starts chains, each in its own directory; all are ended whatever happens."""
     chains: list[Chain] = []
 
@@ -46,3 +49,33 @@ def make_chain(
     yield make
     for chain in chains:
         chain.down()
+
+
+def _rigs(
+    kind: type[R], names: tuple[str, ...], make_grid: Callable[..., Grid], run_dir: Path, keep_logs: Keep
+) -> Iterator[Callable[..., R]]:
+    made: list[R] = []
+
+    def make(names: tuple[str, ...] = names, **more: Any) -> R:
+        rig = kind(make_grid(names, **more), run_dir / f"{kind.side}{len(made)}")
+        made.append(rig)
+        keep_logs(rig.collect_logs)
+        return rig
+
+    yield make
+    for rig in made:
+        rig.stop()
+
+
+@pytest.fixture
+def make_rig(make_grid: Callable[..., Grid], run_dir: Path, keep_logs: Keep) -> Iterator[Callable[..., Rig]]:
+    """`make_rig(("wms", "ce_a"))`: a Factory, and a Frontend's ads made by hand."""
+    yield from _rigs(Rig, ("wms", "ce_a"), make_grid, run_dir, keep_logs)
+
+
+@pytest.fixture
+def make_frontend(
+    make_grid: Callable[..., Grid], run_dir: Path, keep_logs: Keep
+) -> Iterator[Callable[..., FrontendRig]]:
+    """`make_frontend()`: a Frontend, and Factories' ads made by hand."""
+    yield from _rigs(FrontendRig, ("user", "wms"), make_grid, run_dir, keep_logs)

@@ -17,7 +17,7 @@ from pathlib import Path
 from glideinwms.demo import jobs
 from glideinwms.demo.chain import IDENTITY, Chain
 from glideinwms.lib.errors import DemoError
-from tests.grid.frontend.frontend_rig import wait_for
+from tests.grid.waiting import wait_for
 
 SECOND = "second@user.demo"
 # a second schedd under the user pool's master

@@ -17,7 +17,7 @@ from glideinwms.demo.grid import Grid
 from glideinwms.demo.portable import Condor
 from glideinwms.lib.errors import DemoError
 from tests.grid.field import POOLS, SCHEDD2, SECOND, Field
-from tests.grid.frontend.frontend_rig import wait_for
+from tests.grid.waiting import wait_for
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
 # how long a part is away: some cycles, and for one that hangs past the deadline of a question

@@ -1,9 +1,10 @@
-"""Waiting for what a watch of the main job sees."""
+"""Waiting for a state of what runs, with a deadline."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from glideinwms.demo.watch import Look, Watch
 
@@ -15,3 +16,12 @@ def until(watch: Watch, true: Callable[[Look], bool], what: str, deadline: float
         assert time.monotonic() < end, f"not in {deadline:.0f} s: {what}: {look}"
         time.sleep(0.2)
     return look
+
+
+def wait_for(what: str, test: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """The first true answer of `test`; after `seconds` an error with the last one."""
+    end = time.monotonic() + seconds
+    while not (seen := test()):
+        assert time.monotonic() < end, f"{what}: last seen {seen!r}"
+        time.sleep(0.1)
+    return seen

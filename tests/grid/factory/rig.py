@@ -3,61 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from glideinwms.demo import process
-from glideinwms.demo.grid import Grid
 from glideinwms.factory.policy import SCHEMA, EntryPolicy, FactoryPolicy, FrontendTrust, Limits, StageTriple
-from glideinwms.lib import status
 from glideinwms.lib.ads import GlideClient, GlideClientGlobal, Seal
-from glideinwms.lib.crypto import FactoryKey
-from glideinwms.lib.jsondata import to_json
+from tests.grid.daemonrig import DaemonRig
+from tests.grid.waiting import wait_for
 
 CLIENT = "fe.main"
-CODE = """
-import json, sys
-from glideinwms.lib.worker import resolve
-from glideinwms.lib.htc import ScheddAddress
-request = json.load(sys.stdin)
-args = request["args"]
-if "schedd" in args:
-    args["schedd"] = ScheddAddress(*args["schedd"])
-print(json.dumps(resolve(request["function"])(**args), default=str))
-"""
 PROJECTION = [
     "ClusterId", "ProcId", "JobStatus", "GridJobStatus", "GlideinSubmitId", "GlideinEntryName", "GlideinClient",
     "GlideinCredentialIdentifier", "HoldReason", "GridJobId", "Args", "Cmd", "SciTokensFile", "MONITOR_INFO",
 ]  # fmt: skip
 
 
-def wait_for(what: str, test: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """The first true answer of `test`; after `seconds` an error with the last one."""
-    end = time.monotonic() + seconds
-    while not (seen := test()):
-        assert time.monotonic() < end, f"{what}: last seen {seen!r}"
-        time.sleep(0.1)
-    return seen
-
-
 @dataclass
-class Rig:
+class Rig(DaemonRig[FactoryPolicy]):
     """One Factory with entries A, B ... at the grid's CEs. `base` is a directory that the grid's account can reach."""
 
-    grid: Grid
-    base: Path
-    key: FactoryKey = field(default_factory=FactoryKey.generate)
-    daemons: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    policy: FactoryPolicy = field(init=False)
+    side, identity = "factory", "factory@wms.demo"
 
     def __post_init__(self) -> None:
         for name in ("work/state", "log", "client-logs", "proxies"):
@@ -84,69 +52,6 @@ class Rig:
             {"GLIDEIN_Collector": "Fake", "CONDOR_VERSION": "default"}, submit_sleep=0.0, submit_cluster_size=10,
         )  # fmt: skip
         return replace(made, **changes)
-
-    def write(self, **changes: Any) -> None:
-        """Change the policy and put it where the daemon loads it."""
-        self.policy = replace(self.policy, **changes)
-        path = self.base / "work/policy.json"
-        path.write_text(json.dumps(to_json(self.policy)))
-        self.grid.who.own(self.base)
-
-    @property
-    def state(self) -> Path:
-        """The daemon's state directory."""
-        return self.base / "work/state"
-
-    def start(self, *options: str) -> subprocess.Popen[bytes]:
-        """Start the daemon as the grid's account."""
-        env = self.grid.client_env("factory@wms.demo", for_account=True)
-        argv = [sys.executable, "-m", "glideinwms.cli", "factory", "run", "--work-dir", self.policy.work_dir, *options]
-        daemon = process.spawn(argv, env, self.grid.who, self.base / "daemon.out", cwd=self.base)
-        self.daemons.append(daemon)
-        return daemon
-
-    def once(self) -> dict[str, Any]:
-        """One cycle; the summary it left."""
-        code = self.start("--once").wait(120)
-        assert code == 0, (self.base / "daemon.out").read_text()[-3000:]
-        return self.status().summary
-
-    def status(self) -> status.Status:
-        """What the daemon says of itself."""
-        return status.read(self.state / "status.json")
-
-    def seen(self) -> dict[str, Any]:
-        """The last summary, {} before the first cycle."""
-        return self.status().summary if (self.state / "status.json").exists() else {}
-
-    def stop(self) -> None:
-        """End daemons that still run."""
-        for daemon in self.daemons:
-            if daemon.poll() is None:
-                daemon.send_signal(signal.SIGTERM)
-        for daemon in self.daemons:
-            with suppress(subprocess.TimeoutExpired):
-                daemon.wait(30)
-            if daemon.poll() is None:
-                daemon.kill()
-
-    def collect_logs(self, into: Path) -> None:
-        """Copy what tells of a failure."""
-        target = into / self.base.name
-        target.mkdir(parents=True, exist_ok=True)
-        for path in (self.base / "daemon.out", *self.state.glob("*.json*"), *(self.base / "log").glob("*")):
-            if path.is_file():
-                shutil.copy(path, target)
-
-    def call(self, identity: str, function: str, **args: Any) -> Any:
-        """Run a function of ours against HTCondor as an identity, in a process of its own."""
-        env = {**os.environ, **self.grid.client_env(identity)}
-        text = json.dumps({"function": function, "args": args})
-        done = subprocess.run(
-            [sys.executable, "-c", CODE], env=env, input=text, text=True, capture_output=True, timeout=60
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
 
     def gwms(self, *words: str) -> str:
         """Run a command of ours as the Factory's operator; its output."""

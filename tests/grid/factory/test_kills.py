@@ -15,7 +15,8 @@ import pytest
 
 from glideinwms.demo import process
 from glideinwms.factory.policy import Limits
-from tests.grid.factory.rig import Rig, wait_for
+from tests.grid.factory.rig import Rig
+from tests.grid.waiting import wait_for
 from tests.support.smalldisk import fill, small_disk
 
 NOWHERE = "ce@nowhere.demo 127.0.0.1:1"

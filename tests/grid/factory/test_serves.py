@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from glideinwms.demo import process
-from tests.grid.factory.rig import CLIENT, Rig, wait_for
+from tests.grid.factory.rig import CLIENT, Rig
+from tests.grid.waiting import wait_for
 from tests.support import secrets
 
 

@@ -11,7 +11,8 @@ import pytest
 from glideinwms.demo.portable import Condor
 from glideinwms.demo.process import Account, account
 from glideinwms.lib.errors import DemoError
-from tests.grid.factory.rig import Rig, wait_for
+from tests.grid.factory.rig import Rig
+from tests.grid.waiting import wait_for
 from tests.support.slurm import Slurm, unpacked
 
 pytestmark = pytest.mark.slurm

@@ -12,7 +12,8 @@ import pytest
 
 from glideinwms.demo.grid import Grid
 from glideinwms.frontend.policy import HighAvailability
-from tests.grid.frontend.frontend_rig import FrontendRig, wait_for
+from tests.grid.frontend.frontend_rig import FrontendRig
+from tests.grid.waiting import wait_for
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
 CHECK, LOOP = 2, 1.0

@@ -16,7 +16,8 @@ from glideinwms.demo import process
 from glideinwms.demo.grid import Grid
 from glideinwms.frontend.policy import GroupLimits, Removal
 from glideinwms.lib.errors import DemoError
-from tests.grid.frontend.frontend_rig import FrontendRig, wait_for
+from tests.grid.frontend.frontend_rig import FrontendRig
+from tests.grid.waiting import wait_for
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
 SECOND = "second@user.demo"

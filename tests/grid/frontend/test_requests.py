@@ -8,7 +8,8 @@ import pytest
 
 from glideinwms.lib.credentials.ids import credential_id
 from glideinwms.lib.credentials.tokens import claims_of
-from tests.grid.frontend.frontend_rig import FRONTEND, FrontendRig, wait_for
+from tests.grid.frontend.frontend_rig import FRONTEND, FrontendRig
+from tests.grid.waiting import wait_for
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
 NAME = "A@inst@factory"
