@@ -153,9 +153,13 @@ def _lock(path):
 
 def _unlock(path):
     # type: (str) -> None
-    for name in (path + ".lock", path + ".pid"):
-        if os.path.lexists(name):
+    # the link last: whoever makes it next writes a file of his own
+    for name in (path + ".pid", path + ".lock"):
+        try:
             os.remove(name)
+        except OSError as error:
+            if error.errno != errno.ENOENT:
+                raise
 
 
 def add_condor_config_var(
