@@ -16,6 +16,13 @@ from glideinwms.creation.source import Node
 
 M = TypeVar("M", bound="Element")
 ROUNDS = 4
+# names of old Factory files, and what to do
+LEGACY = {
+    "downtimes": "give downtimes by `gwms downtime add`",
+    "glexec": "pilots use no glexec: remove it",
+    "use_condor_g": "pilots always go through it: remove it",
+    "allowed_job_proxy_source": "every credential comes with its request: remove it",
+}
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
@@ -168,7 +175,7 @@ def _unknown(where: Where, subject: str, name: str, known: Any, problems: Proble
     if strict:
         problems.error(where, subject, "unknown name", hint)
     else:
-        problems.warn(where, subject, "unknown name, ignored", hint)
+        problems.warn(where, subject, "unknown name, ignored", hint or LEGACY.get(name, ""))
 
 
 def title(node: Node) -> str:

@@ -138,6 +138,11 @@ def _entry(entry: Entry | EntrySet, factory: Factory, problems: Problems) -> Non
         if sub.schedd_name and isinstance(entry, Entry):
             what = "is ignored: entries are spread over the Factory's schedd_name"
             problems.notice(sub.where, f"{subject}@schedd_name", what)
+    for ref in entry.infosys_refs:
+        problems.warn(ref.where, f"{subject}/infosys_ref[{ref.ref}]", f"{ref.type} is no more, ignored", "remove it")
+    if entry.config.restrictions.require_glidein_glexec_use:
+        what = f"{subject}/restrictions@require_glidein_glexec_use"
+        problems.warn(entry.config.restrictions.where, what, "pilots use no glexec, ignored", "remove it")
     if len({(s.auth_method, s.trust_domain, s.gridtype) for s in subs}) > 1:
         problems.warn(entry.where, subject, "its entries differ in auth_method, gridtype or trust_domain")
     algorithm = entry.config.entry_selection.algorithm_name

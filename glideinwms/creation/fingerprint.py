@@ -128,7 +128,7 @@ def work_dir(xml: Path, side: str) -> Path | None:
             _scan(file, tag, root, area)
         except _Seen:
             continue
-        except (OSError, expat.ExpatError):
+        except (OSError, LookupError, ValueError, expat.ExpatError):
             return None
     base = area.get("base_dir")
     if not base:

@@ -51,6 +51,9 @@ def parse(path: Path, read: Read = Path.read_bytes) -> Node:
     except expat.ExpatError as error:
         where, text = Where(str(path), error.lineno), expat.ErrorString(error.code)
         raise InvalidConfig([Problem(where, "XML", f"is not well-formed: {text}")]) from error
+    except (LookupError, ValueError) as error:
+        what = f"is in an encoding that cannot be read: {error}"
+        raise InvalidConfig([Problem(Where(str(path), 1), "XML", what, "save it as UTF-8")]) from error
     except OSError as error:
         what = f"cannot be read: {error.strerror or error}"
         raise InvalidConfig([Problem(Where(str(path), 0), "XML", what)]) from error
