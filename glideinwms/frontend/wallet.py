@@ -18,6 +18,8 @@ from glideinwms.lib.credentials.tokens import remaining
 from glideinwms.lib.errors import CredentialError
 
 SCITOKEN = "scitoken"
+CERTIFIED = {"grid_proxy", "cert_pair"}
+RENEW = "renew it; requests go on by themselves"
 # type word -> sealed names of the main file and of the key file
 PAIRS = {
     "cert_pair": ("PublicCert", "PrivateCert"),
@@ -75,6 +77,7 @@ def load(
             names[published.id] = credential.name
             if published.files and (seconds := lifetime(credential.type, published.files[0][1], now)) < float("inf"):
                 ends[credential.name] = now + seconds
+                _lasting(credential, seconds)
             if why := broken(credential):
                 raise CredentialError(why, where=credential.name)
             if SCITOKEN in credential.type.split("+") and not credential.generator:
@@ -149,9 +152,14 @@ def _line(path: str, key: str) -> str:
     return str(found[0])
 
 
+def _lasting(credential: CredentialPolicy, seconds: float) -> None:
+    if seconds <= 0 and CERTIFIED.intersection(credential.type.split("+")):
+        raise CredentialError("its certificate has ended, or cannot be read", where=credential.name, hint=RENEW)
+
+
 def _alive(credential: CredentialPolicy, published: Published, now: float) -> str:
     text = published.files[0][1].decode(errors="replace").strip()
     if remaining(text, now) <= 0:
         raise CredentialError("the token is expired, not yet valid, or no token", where=credential.name,
-                              hint="renew it; requests go on by themselves")  # fmt: skip
+                              hint=RENEW)  # fmt: skip
     return text

@@ -115,3 +115,16 @@ def test_when_credentials_end() -> None:
     found = load(credential("scitoken"), credential("scitoken", "/endless"), credential("auth_file", "/auth"))
     assert found.ends == {"/tok": NOW + 100}
     assert load(credential("scitoken", "/old")).ends == {"/old": NOW}
+
+
+def test_a_proxy_that_has_ended_cannot_be_used(tmp_path: Path) -> None:
+    from glideinwms.demo.pki import Authority
+
+    now = datetime.datetime.now(datetime.UTC)
+    path = tmp_path / "proxy"
+    path.write_bytes(Authority.make(now).host("pilot.demo", (), now)[0])
+    given = group(credentials=(credential("grid_proxy", str(path)),))
+    end = wallet.load(given, NOW).ends[str(path)]
+    assert str(path) in wallet.load(given, end - 1).usable
+    over = wallet.load(given, end)
+    assert over.usable == {} and "has ended, or cannot be read; renew it" in over.unusable[str(path)]
