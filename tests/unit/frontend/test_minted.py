@@ -7,6 +7,8 @@ from typing import Any
 
 import jwt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from glideinwms.frontend.decide.tables import Entry
 from glideinwms.frontend.minted import PART, RETRY, Minted
@@ -146,3 +148,36 @@ def test_secrets_are_not_shown(readers: Readers) -> None:
     minted = Minted()
     refresh(minted, readers, entries(1))
     assert "eyJ" not in repr(minted)
+
+
+STEPS = st.lists(
+    st.tuples(st.integers(0, 900), st.sampled_from([-5, 60, 1000, 9000]), st.booleans(), st.sets(st.integers(0, 2))),
+    max_size=12,
+)
+
+
+@given(STEPS)
+def test_whatever_happens_what_is_given_out_is_of_the_entry_and_holds(
+    steps: list[tuple[int, int, bool, set[int]]],
+) -> None:
+    minted, readers, all_entries, now = Minted(), Readers(), entries(3), NOW
+    for wait, life, fails, wrong in steps:
+        now += wait
+        readers.life, readers.wrong = life, {all_entries[k].name for k in wrong}
+        readers.error = TimedOut("no answer", where="generator mine") if fails else None
+        before = len(readers.calls)
+        refresh(minted, readers, all_entries, now)
+        assert len(readers.calls) <= before + 1
+        given_out = 0
+        for entry in all_entries:
+            try:
+                text = minted.text("main", MADE, entry.name, now)
+            except CredentialError as error:
+                assert error.where == entry.name and error.message
+                continue
+            claims = jwt.decode(text, options={"verify_signature": False})
+            assert claims["sub"] == entry.name and claims["exp"] > now
+            given_out += 1
+        assert bool(minted.any("main", "mine", now)) == bool(given_out)
+        if given_out:
+            assert minted.why_not("main", MADE, now) == ""
