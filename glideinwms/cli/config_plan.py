@@ -13,7 +13,7 @@ from glideinwms.cli.output import Json
 
 if TYPE_CHECKING:
     from glideinwms.creation.affected import Affected
-    from glideinwms.creation.plan import Plan
+    from glideinwms.creation.plan import Change, Plan
 
 SHOWN = 20
 File = Annotated[Path | None, typer.Argument(metavar="[FILE.xml]", help="A configuration file: what would change.")]
@@ -85,11 +85,27 @@ def configuration(xml: Path, side: str, as_json: bool) -> None:
         print(warning, file=sys.stderr)
     describe(plan)
     for change in plan.changes:
-        print(f"  {change.path}: {change.old!r} -> {change.new!r}")
+        if not any(
+            change.path.endswith(f"[{name}]") and "." not in change.path for name in (*plan.added, *plan.removed)
+        ):
+            print(f"  {change.path}: {_moved(change)}")
     if plan.removed_active:
         print(f"needs --force-delete: {names(plan.removed_active)} are enabled")
     if met:
         _pilots(met)
+
+
+def _moved(change: Change) -> str:
+    """Old -> new; of match expressions only their text."""
+    old, new = _text(change.old), _text(change.new)
+    return f"{old} -> {new}" if old != new else "only moved within the file"
+
+
+def _text(value: Any) -> str:
+    rows = value if isinstance(value, list | tuple) else ()
+    if rows and all(isinstance(r, dict) and "text" in r for r in rows):
+        return " and ".join(r["text"] for r in rows)
+    return repr(value)
 
 
 def _pilots(met: Affected) -> None:

@@ -52,7 +52,12 @@ def _unset(value: Any) -> Any:
     return None if isinstance(value, str) and value.strip() in ("", "None") else _number(value)
 
 
+def _unset_bool(value: Any) -> Any:
+    return _bool(_unset(value))
+
+
 Bool = Annotated[bool, BeforeValidator(_bool)]
+OptBool = Annotated[bool | None, BeforeValidator(_unset_bool)]
 Int = Annotated[int, BeforeValidator(_number)]
 Count = Annotated[int, BeforeValidator(_number), Field(ge=0)]
 Number = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]

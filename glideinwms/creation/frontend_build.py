@@ -123,7 +123,7 @@ def _group(
     collectors = [*frontend.match.factory.collectors, *group.match.factory.collectors]
     schedds = [s.fullname for s in (*frontend.match.job.schedds, *group.match.job.schedds)]
     lifetime = p.idtoken_lifetime or g.idtoken_lifetime or 24
-    ignore = group.config.ignore_down_entries.strip().lower()
+    ignore = group.config.ignore_down_entries
     return GroupPolicy(
         name=group.name,
         enabled=group.enabled,
@@ -143,7 +143,7 @@ def _group(
         attrs=dict(placed.attrs),
         limits=_limits(frontend, group),
         selection_plugin=p.proxy_selection_plugin or g.proxy_selection_plugin or "ProxyAll",
-        ignore_down_entries=ignore in ("true", "1", "yes") if ignore else frontend.config.ignore_down_entries,
+        ignore_down_entries=frontend.config.ignore_down_entries if ignore is None else ignore,
         idtoken_lifetime=lifetime * HOUR,
         idtoken_keyname=p.idtoken_keyname or g.idtoken_keyname or "FRONTEND",
     )

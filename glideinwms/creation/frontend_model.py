@@ -7,7 +7,19 @@ from typing import Literal
 from pydantic import Field
 
 from glideinwms.creation.common_model import File, Footer, FrontendAttr, ProcessRetention, Stage
-from glideinwms.creation.elements import Bool, Count, Element, Int, Number, OptCount, OptNumber, items, opt, req
+from glideinwms.creation.elements import (
+    Bool,
+    Count,
+    Element,
+    Int,
+    Number,
+    OptBool,
+    OptCount,
+    OptNumber,
+    items,
+    opt,
+    req,
+)
 
 
 class Work(Element):
@@ -220,7 +232,7 @@ class GlobalConfig(Element):
 class GroupConfig(Element):
     """Throttles of a group."""
 
-    ignore_down_entries: str = opt("", "As the global one; empty = that.")
+    ignore_down_entries: OptBool = opt(None, "As the global one; empty = that.")
     ramp_up_attenuation: OptNumber = opt(None, "As the global one; not given = that.")
     idle_vms_total: TotalSlots = opt(TotalSlots(), "Idle slots of the group.")
     idle_vms_per_entry: EntrySlots = opt(EntrySlots(), "Idle slots at one entry.")

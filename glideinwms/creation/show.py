@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,18 @@ from glideinwms.creation.problems import Problems, did_you_mean
 from glideinwms.lib.errors import ConfigError
 
 DEFAULT = "default"
+# what an entry or group takes from elsewhere in the file if it says nothing
+INHERITED = {
+    "config/max_jobs@num_factories": ("submit@num_factories",),
+    "config@ignore_down_entries": ("config@ignore_down_entries",),
+    "config@ramp_up_attenuation": ("config@ramp_up_attenuation",),
+    "security@security_name": ("security@security_name", "@frontend_name"),
+    "security@proxy_selection_plugin": ("security@proxy_selection_plugin",),
+    "security@idtoken_lifetime": ("security@idtoken_lifetime",),
+    "security@idtoken_keyname": ("security@idtoken_keyname",),
+}
+# where a group's are added to the global ones
+ADDED = ("match@", "match/", "security/credentials/", "security/parameters/")
 PARTS = {"factory": (("entries", "name"), ("entry_sets", "alias")), "frontend": (("groups", "name"),)}
 
 
@@ -34,10 +46,23 @@ def effective(xml: Path, side: str, name: str = "") -> list[Shown]:
     if not name:
         return list(_values("", root))
     part = _part(root, side, name)
-    own = list(_values("", part))
+    whole = {s.path: s for s in _values("", root)}
+    own = [_inherited(s, whole) for s in _values("", part)]
     given = {s.path for s in own}
-    inherited = [s for s in _values("", root) if s.path.startswith(("attrs/", "files/")) and s.path not in given]
-    return [*own, *(Shown(f"(global) {s.path}", s.value, s.origin) for s in inherited)]
+    more = [
+        s for s in _values("", root)
+        if s.path.startswith(ADDED) or (s.path.startswith(("attrs/", "files/")) and s.path not in given)
+    ]  # fmt: skip
+    return [*own, *(Shown(f"(global) {s.path}", s.value, s.origin) for s in more)]
+
+
+def _inherited(shown: Shown, whole: Mapping[str, Shown]) -> Shown:
+    """The value itself, or the one that stands for it where it is not given."""
+    if shown.value in ("", None):
+        for source in (whole[path] for path in INHERITED.get(shown.path, ())):
+            if source.value not in ("", None):
+                return replace(source, path=shown.path)
+    return shown
 
 
 def _part(root: Element, side: str, name: str) -> Element:

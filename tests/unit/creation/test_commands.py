@@ -118,6 +118,38 @@ def test_show_names_the_origin_of_each_value(tmp_path: Path, capsys: Out) -> Non
     assert "did you mean Alpha?" in capsys.readouterr().err
 
 
+def test_show_follows_what_a_group_or_entry_inherits(tmp_path: Path, capsys: Out) -> None:
+    path = place(tmp_path, "frontend.maximal.xml")
+    assert run("frontend", "show", path, "--name", "off", "--json") == 0
+    shown = {s["path"]: (s["value"], s["origin"]) for s in json.loads(capsys.readouterr().out)}
+    lines = path.read_text().splitlines()
+    security = next(n for n, line in enumerate(lines, 1) if "<security security_name" in line)
+    config = next(n for n, line in enumerate(lines, 1) if line.startswith("  <config "))
+    assert shown["security@security_name"] == ("Max_VO", f"{path}:{security}")
+    assert shown["security@idtoken_lifetime"] == (12, f"{path}:{security}")
+    assert shown["config@ignore_down_entries"] == (True, f"{path}:{config}")
+    assert shown["config@ramp_up_attenuation"] == (2.0, f"{path}:{config}")
+    assert shown["(global) match/job@query_expr"][0] == "JobUniverse==5"
+    path = place(tmp_path, "factory.maximal.xml")
+    assert run("factory", "show", path, "--name", "Beta", "--json") == 0
+    shown = {s["path"]: (s["value"], s["origin"]) for s in json.loads(capsys.readouterr().out)}
+    assert shown["config/max_jobs@num_factories"][0] == 2
+
+
+def test_a_plan_of_expressions_shows_their_text(tmp_path: Path, capsys: Out) -> None:
+    path = place(tmp_path, "frontend.maximal.xml")
+    assert run("frontend", "reconfig", path) == 0
+    text = path.read_text()
+    path.write_text("<!-- moved -->\n" + text)
+    capsys.readouterr()
+    assert run("frontend", "plan", path) == 0
+    assert "  groups[main].match: only moved within the file\n" in capsys.readouterr().out
+    path.write_text(text.replace("not job[&quot;Slow&quot;]", "True").replace('<group name="off"', '<group name="new"'))
+    assert run("frontend", "plan", path) == 0
+    out = capsys.readouterr().out
+    assert 'not job["Slow"] -> ' in out and "1 groups added: new" in out and "groups[new]:" not in out
+
+
 def test_old_names(tmp_path: Path, capsys: Out) -> None:
     path = place(tmp_path, "factory.minimal.xml")
     with pytest.raises(SystemExit) as end:
