@@ -124,6 +124,19 @@ def explain(
                   f"for its share of {other['jobs']} idle jobs{same}")  # fmt: skip
 
 
+def removal_lines(e: EntryPlan, given: GroupInput) -> list[str]:
+    """What the removal level goes by (protocol 5.7)."""
+    if given.action:
+        return [f"    removal by an operator's word: {given.action}"]
+    if doubts := [*given.unknown, *given.held]:
+        return [f"    nothing is removed on old answers: {'; '.join(doubts)}"]
+    n = e.counters
+    if e.removal == "NO" and not n.no_jobs:
+        return []
+    return [f"    cycles in a row without idle jobs for it: {n.no_jobs}, with all its slots idle: {n.all_idle}, "
+            f"without slots: {n.no_slots}"]  # fmt: skip
+
+
 Others = Callable[[GroupPlan, EntryPlan], list[dict[str, Any]]]
 
 
@@ -158,8 +171,10 @@ def entry_lines(g: GroupPlan, e: EntryPlan, given: GroupInput) -> list[str]:
             f"  {n} jobs rejected by {g.conjuncts[int(k)][0]}  ({g.conjuncts[int(k)][1]})"
             for k, n in e.rejected.items()
         ),
-        f"  request: {e.idle} idle pilots, at most {e.max_glideins}, remove {e.removal}",
+        f"  request: {e.idle} idle pilots, at most {e.max_glideins}, remove {e.removal}"
+        + (f" beyond {e.margin}" if e.margin else ""),
         *(f"    {c}" for c in e.clips),
+        *removal_lines(e, given),
         *(f"  credential {s.credential}: {s.idle} idle, at most {s.max_glideins}" for s in e.shares),
         *(f"  left out {r.where}: {r}" for r in e.refusals),
         *(f"  the Factory says {k}: {v}" for k, v in given.told.get(e.entry, {}).items()),

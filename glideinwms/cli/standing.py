@@ -17,6 +17,7 @@ NAMES_SHOWN = 4
 # numbers that are cut because there is enough already, or because they grow step by step
 FLOWS = {
     Reason.NO_DEMAND, Reason.SLOTS_COVER, Reason.RESERVE, Reason.MIN_RUNNING, Reason.RAMP_UP, Reason.MAX_IDLE,
+    Reason.AT_LEAST_ONE, Reason.WHOLE_PILOTS,
     Reason.REQUEST_COVERED, Reason.REQUEST_MAX, Reason.SUBMIT_RATE, Reason.REMOVE_RATE,
 }  # fmt: skip
 # said of the entry itself, or of the operator's word that is awaited

@@ -32,6 +32,8 @@ class Reason(StrEnum):
     RESERVE = "ReserveIdle"
     MAX_IDLE = "MaxIdlePerEntry"
     MIN_RUNNING = "MinRunningPerEntry"
+    AT_LEAST_ONE = "AtLeastOne"
+    WHOLE_PILOTS = "WholePilots"
     NO_DEMAND = "NoIdleJobs"
     SLOTS_COVER = "IdleSlotsCoverDemand"
     FRONTEND_DOWNTIME = "FrontendDowntime"

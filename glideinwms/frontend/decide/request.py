@@ -99,7 +99,7 @@ def decide_numbers(
     clips: list[Clip] = []
     wanted = max(demand, group.min_running)
     if wanted != demand:
-        clips.append(Clip(Reason.MIN_RUNNING, demand, wanted, limit=group.min_running))
+        clips.append(Clip(Reason.MIN_RUNNING, demand, wanted, detail=f"at least {group.min_running}"))
     if down is not None:
         return Numbers(0, 0, (*clips, Clip(down, wanted, 0)), {})
     top = maximum(wanted, slots, group)
@@ -131,10 +131,12 @@ def idle_number(
     clips: list[Clip] = []
     number = float(need)
 
-    def clip(reason: Reason, value: float, count: float | None = None, limit: float | None = None) -> None:
+    def clip(
+        reason: Reason, value: float, count: float | None = None, limit: float | None = None, detail: str = ""
+    ) -> None:
         nonlocal number
         if value != number:
-            clips.append(Clip(reason, number, value, count, limit))
+            clips.append(Clip(reason, number, value, count, limit, detail))
             number = value
 
     def keep_to(bounds: Iterable[Limit]) -> None:
@@ -147,15 +149,19 @@ def idle_number(
         if group.ramp_up_attenuation == 0:
             raise ConfigError("ramp_up_attenuation is 0, which ends a group's cycle in the deployed program",
                               hint="give a positive one, or switch strict_deployed_numbers off")  # fmt: skip
-        clip(Reason.RAMP_UP, int(number / group.ramp_up_attenuation), limit=group.ramp_up_attenuation)
-    clip(Reason.RESERVE, number + min(need_old // 3, group.reserve_idle), limit=group.reserve_idle)
-    clip(Reason.MAX_IDLE, min(number, group.max_idle), limit=group.max_idle)
+        divisor = group.ramp_up_attenuation
+        clip(Reason.RAMP_UP, int(number / divisor), detail=f"divided by {divisor:g}")
+    more = min(need_old // 3, group.reserve_idle)
+    clip(Reason.RESERVE, number + more, detail=f"{more} more, as {need_old} pilots' worth of jobs wait for 600 s")
+    most = group.max_idle if strict else max(group.max_idle, 0)
+    clip(Reason.MAX_IDLE, min(number, most), limit=most)
     if not strict:
         keep_to(bounds)
     for curb in hit:
         clip(curb.reason, number / 2, curb.count, curb.limit)
-    if number < 1:
-        number = 1 if strict or group.max_idle > 0 else 0
+    if number < 1 and (strict or most):
+        clip(Reason.AT_LEAST_ONE, 1)
+    clip(Reason.WHOLE_PILOTS, max(int(number), 0))
     return int(number), clips
 
 

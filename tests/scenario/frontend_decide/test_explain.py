@@ -178,3 +178,23 @@ def test_a_group_that_cannot_decide_is_said(queue: Scene, capsys: Capture) -> No
     queue.cycle()
     code, out, _ = gwms(capsys, "job", "explain", "1.0", *place(queue))
     assert code == 0 and "group broken: fits 0 of 0 entries" in out and "not counted: " in out
+
+
+def test_what_removal_goes_by_is_shown(scene: Scene, capsys: Capture) -> None:
+    scene.cycle(6)
+    _, out, _ = gwms(capsys, "frontend", "explain", "B", *place(scene))
+    assert "cycles in a row" not in out
+    for schedd in scene.schedds.values():
+        schedd.forget("true")
+    scene.cycle(7)
+    _, out, _ = gwms(capsys, "frontend", "explain", "A", *place(scene))
+    assert "remove WAIT" in out and "without idle jobs for it: 7, with all its slots idle: 0" in out
+    scene.schedds["schedd2"].down = True
+    scene.cycle()
+    _, out, _ = gwms(capsys, "frontend", "explain", "A", *place(scene))
+    assert "remove NO" in out and "nothing is removed on old answers: schedd schedd2" in out
+    scene.schedds["schedd2"].down = False
+    scene.say("remove", level="idle")
+    scene.cycle()
+    _, out, _ = gwms(capsys, "frontend", "explain", "A", *place(scene))
+    assert "removal by an operator's word" in out

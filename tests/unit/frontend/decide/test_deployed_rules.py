@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from glideinwms.frontend.decide import decide, removal
 from glideinwms.frontend.decide.explain import explain_class
-from glideinwms.frontend.decide.request import SHARED, Shared, Totals, decide_numbers
+from glideinwms.frontend.decide.request import SHARED, Numbers, Shared, Totals, decide_numbers
 from glideinwms.frontend.decide.tables import (
     Counters,
     Entry,
@@ -80,6 +80,19 @@ def test_a_request(
     here = EntrySlots(SlotCounts(total=busy + idle, idle=idle), running_glideins=running)
     got = decide_numbers(j, o, here, Shared.of(t, g, f), g, strict=True, down=None, action="")
     assert (got.idle, got.max_glideins, got.strings) == by_the_book(j, o, here, t, g, f)
+    mended = decide_numbers(j, o, here, Shared.of(t, g, f), g, strict=False, down=None, action="")
+    for numbers in (got, mended):
+        explained(j, numbers)
+
+
+def explained(demand: float, numbers: Numbers) -> None:
+    """Each step begins where the one before it ended, and the last one ends at what is asked for; several limits that
+    are reached bring the same number to 0."""
+    for step in numbers.clips:
+        assert step.before == demand, numbers
+        if step.after or step.reason not in numbers.strings:
+            demand = step.after
+    assert numbers.idle == (numbers.clips[-1].after if numbers.clips else demand), numbers
 
 
 @pytest.mark.parametrize(
