@@ -23,6 +23,9 @@ def attrs(found: Iterable[FrontendAttr], problems: Problems) -> None:
     for attr in rows:
         if not ATTR.fullmatch(attr.name):
             problems.error(attr.where, f"attr[{attr.name}]@name", "may contain letters, digits, dot, - and _ only")
+        if attr.type == "expr" and not parses(attr.value):
+            what = f"{attr.value!r} is not a ClassAd expression"
+            problems.warn(attr.where, f"attr[{attr.name}]@value", what, "pilots' HTCondor may not take it")
     once("attr", ((a.name, a) for a in rows), problems)
 
 
@@ -48,15 +51,22 @@ def url(text: str, where: Where, problems: Problems) -> None:
 
 
 def classad(text: str, subject: str, where: Where, problems: Problems) -> None:
-    """A ClassAd expression that cannot be parsed makes each query with it fail; references stand for a value."""
+    """A ClassAd expression that cannot be parsed makes each query with it fail."""
+    if not parses(text):
+        problems.error(where, subject, f"{text!r} is not a ClassAd expression")
+
+
+def parses(text: str) -> bool:
+    """Whether it is a ClassAd expression, or nothing; references stand for a value."""
     if text.strip() in ("", "True"):
-        return
+        return True
     import classad2
 
     try:
         classad2.ExprTree(REFERENCE.sub("undefined", text))
     except (classad2.ClassAdException, ValueError, SyntaxError):
-        problems.error(where, subject, f"{text!r} is not a ClassAd expression")
+        return False
+    return True
 
 
 def references(text: str) -> list[str]:

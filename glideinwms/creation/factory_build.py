@@ -16,7 +16,7 @@ from glideinwms.creation.factory_model import Entry, EntrySet, Factory
 from glideinwms.creation.placement import place_factory
 from glideinwms.creation.points import after_all
 from glideinwms.creation.problems import InvalidConfig, Problems
-from glideinwms.creation.stagefiles import GLIDEIN, Pilot, Tables, expanded, gridmap, load_pilot, user_items
+from glideinwms.creation.stagefiles import GLIDEIN, Pilot, Tables, expanded, gridmap, load_pilot, unique, user_items
 from glideinwms.factory.policy import SCHEMA, EntryPolicy, FactoryPolicy, FrontendTrust, Guard, StageTriple
 from glideinwms.lib.policyfile import Retention
 from glideinwms.lib.stage.blobs import Blob
@@ -114,7 +114,7 @@ def _main_tree(factory: Factory, shared: Shared, problems: Problems, cache: Path
     lists = {"file_list": expanded(pilot, "main", "file_list", tables, generated) + before}
     lists |= {name: expanded(pilot, "main", name, tables, {}) for name in LISTS[1:]}
     lists["after_file_list"] = after + lists["after_file_list"]
-    tree = build("", lists, pilot.ids)
+    tree = build("", unique(lists, factory.files, problems), pilot.ids)
     # the probe and clouds fetch it under its plain name (protocol 6.1)
     return replace(tree, plain={**tree.plain, "glidein_startup.sh": pilot.startup})
 

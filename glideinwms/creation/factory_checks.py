@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from glideinwms.creation import common_checks, cvmfsexec, nodes, tarballs
+from glideinwms.creation import common_checks, cvmfsexec, nodes, published, tarballs
 from glideinwms.creation.factory_entry import DEFAULT_PARAMS, name_of, subs_of
 from glideinwms.creation.factory_model import Entry, EntrySet, Factory
 from glideinwms.creation.problems import Problems, did_you_mean
@@ -54,6 +54,9 @@ def names(factory: Factory, known: Iterable[str], problems: Problems) -> None:
     judged: dict[str, str] = {}
     holders: list[Entry | EntrySet] = [*factory.entries, *factory.entry_sets]
     for attr in (*factory.attrs, *(a for e in holders for a in e.attrs)):
+        if attr.name in published.SYSTEM:
+            what = "is ignored: each entry's own value is published"
+            problems.warn(attr.where, f"attr[{attr.name}]", what, "remove it, or set the entry's attribute")
         if attr.name in words:
             continue
         if attr.name not in judged:
@@ -72,6 +75,8 @@ def _top(factory: Factory, problems: Problems) -> None:
     for part in filter(None, (p.strip() for p in factory.recoverable_exitcodes.split(","))):
         if not all(re.fullmatch(r"-?\d+", w) for w in part.split()):
             problems.error(factory.where, "glidein@recoverable_exitcodes", f"{part!r} is not `code [subcode ...]`")
+    if not any(s.strip() for s in factory.schedd_name.split(",")):
+        problems.error(factory.where, "glidein@schedd_name", "names no schedd")
     cvmfsexec.check(factory, problems)
     if factory.factory_versioning and factory.submit.num_factories > 1:
         what = "divides limits; the deployed program cannot start with it and factory_versioning=True"

@@ -10,7 +10,7 @@ from glideinwms.creation.expand import Unexpandable, expand
 from glideinwms.creation.factory_model import BareEntry, ClassLimits, Entry, EntryConfig, EntrySet, Factory, JobLimits
 from glideinwms.creation.placement import Placed, place_factory
 from glideinwms.creation.problems import Problems, Where
-from glideinwms.creation.stagefiles import Pilot, Tables, blacklist, expanded, user_items
+from glideinwms.creation.stagefiles import Pilot, Tables, blacklist, expanded, unique, user_items
 from glideinwms.factory.policy import EntryPolicy, Limits, StageTriple, SubEntry, SubmitAttr
 from glideinwms.lib.stage.blobs import Blob
 from glideinwms.lib.stage.formats import Var
@@ -123,7 +123,7 @@ def _tree(entry: Entry | EntrySet, placed: Placed, shared: Shared) -> Tree:
     own = user_items(entry.files, tables, shared.blobs, shared.problems)
     body = expanded(shared.pilot, "entry", "file_list", tables, {"constants": []})
     rows: list[Item] = [*tables.items(), blacklist(), *body, *own]
-    return build(f"entry_{name_of(entry)}", {"file_list": rows})
+    return build(f"entry_{name_of(entry)}", unique({"file_list": rows}, entry.files, shared.problems))
 
 
 def _limits(limits: JobLimits | ClassLimits, divisor: int) -> Limits:

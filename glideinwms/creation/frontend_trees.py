@@ -9,7 +9,7 @@ from glideinwms.creation.frontend_model import Frontend, Group
 from glideinwms.creation.placement import Placed
 from glideinwms.creation.points import side
 from glideinwms.creation.problems import Problems
-from glideinwms.creation.stagefiles import Pilot, Tables, blacklist, expanded, gridmap, user_items
+from glideinwms.creation.stagefiles import Pilot, Tables, blacklist, expanded, gridmap, unique, user_items
 from glideinwms.lib.stage.blobs import Blob
 from glideinwms.lib.stage.formats import Var
 from glideinwms.lib.stage.tree import Item, Tree, build
@@ -30,9 +30,11 @@ def main_tree(
     if frontend.security.proxy_DN:
         names[frontend.security.proxy_DN] = "frontend"
     first = _first(pilot, "client", tables, [gridmap(names), blacklist()])
-    return build("", {PRE: first + lists[PRE], FILES: _more(pilot, "client") + lists[FILES]} | {
-        AFTER_PRE: lists[AFTER_PRE], AFTER: lists[AFTER],
-    })  # fmt: skip
+    rows = {
+        PRE: first + lists[PRE], FILES: _more(pilot, "client") + lists[FILES], AFTER_PRE: lists[AFTER_PRE],
+        AFTER: lists[AFTER],
+    }  # fmt: skip
+    return build("", unique(rows, frontend.files, problems))
 
 
 def group_tree(group: Group, placed: Placed, pilot: Pilot, blobs: dict[str, Blob], problems: Problems) -> Tree:
@@ -41,9 +43,10 @@ def group_tree(group: Group, placed: Placed, pilot: Pilot, blobs: dict[str, Blob
     tables = Tables(consts, placed.vars.values())
     lists = _user_lists(group.files, tables, blobs, problems)
     first = _first(pilot, "client_group", tables, [blacklist()])
-    return build(f"group_{group.name}", {
+    rows = {
         PRE: first + lists[PRE] + lists[AFTER_PRE], FILES: _more(pilot, "client_group") + lists[FILES] + lists[AFTER],
-    })  # fmt: skip
+    }  # fmt: skip
+    return build(f"group_{group.name}", unique(rows, group.files, problems))
 
 
 def _first(pilot: Pilot, tree: str, tables: Tables, own: list[Item]) -> list[Item]:

@@ -178,6 +178,24 @@ def user_items(
     return [item for _, item in found.values()]
 
 
+def unique(
+    lists: Mapping[str, list[Item]], files: Iterable[File], problems: Problems
+) -> dict[str, list[Item]]:  # fmt: skip
+    """The lists of a tree without a second row of a name: an operator's file that is named as one of ours."""
+    named = {Path(f.absfname).name if f.relfname is None else f.relfname: f for f in files}
+    out: dict[str, list[Item]] = {}
+    for name, rows in lists.items():
+        found = out[name] = list[Item]()
+        for row in rows:
+            file = named.get(row.outfile)
+            if file is None or row.outfile not in {r.outfile for r in found}:
+                found.append(row)
+                continue
+            what = f"{row.outfile} is also the name of another file of {name}"
+            problems.error(file.where, f"file[{file.absfname}]@relfname", what, "give it another relfname")
+    return out
+
+
 def _user_item(
     file: File, tables: Tables, blobs: dict[str, Blob], problems: Problems, preentry: bool
 ) -> Item | None:  # fmt: skip
@@ -185,8 +203,9 @@ def _user_item(
     name = Path(file.absfname).name if file.relfname is None else file.relfname
     if not name:
         problems.error(file.where, f"{subject}@relfname", "may not be empty")
-    elif re.search(r"[\s/]", name):
+    elif re.search(r"[\s/]", name) or name in (".", ".."):
         problems.error(file.where, f"{subject}@relfname", f"{name!r} may not contain blanks or slashes")
+    _words(file, subject, problems)
     kind = _kind(file, problems, subject)
     acts = when(file, kind, problems)
     if kind == "exec:s" and preentry and "setup" in acts.points.split(","):
@@ -206,6 +225,17 @@ def _user_item(
         tables.untar[name] = options.dir or name.partition(".")[0]
         return Item(name, blob, kind, 0, file.prefix, options.cond_attr or "TRUE", options.absdir_outattr or "FALSE")
     return Item(name, blob, kind, acts.period, file.prefix or "NOPREFIX", points=acts.points)
+
+
+def _words(file: File, subject: str, problems: Problems) -> None:
+    """A row of a list is columns of one word each."""
+    options = file.untar_options
+    for name, word in {
+        "@prefix": file.prefix, "/untar_options@cond_attr": options.cond_attr, "/untar_options@dir": options.dir,
+        "/untar_options@absdir_outattr": options.absdir_outattr,
+    }.items():  # fmt: skip
+        if re.search(r"\s", word):
+            problems.error(file.where, f"{subject}{name}", f"{word!r} may not contain blanks")
 
 
 def _kind(file: File, problems: Problems, subject: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,12 @@ def check(tarballs: Sequence[CondorTarball], problems: Problems) -> list[Platfor
             lacking = [n for n in NEEDED if not (Path(tarball.base_dir) / n).is_file()]
             if lacking:
                 problems.error(tarball.where, f"{subject}@base_dir", f"{tarball.base_dir} lacks {', '.join(lacking)}")
-        found += platforms(tarball)
+        for platform in platforms(tarball):
+            if re.search(r"[\s/]", platform.name):
+                problems.error(tarball.where, subject, f"{platform.name!r} may not contain blanks or slashes")
+            if platform in found:
+                problems.error(tarball.where, subject, f"{platform.name} is offered by a tarball before this one")
+            found.append(platform)
     return found
 
 
