@@ -16,6 +16,7 @@ from glideinwms.cli import output
 from glideinwms.cli.factory import DEFAULT as FACTORY
 from glideinwms.cli.frontend import DEFAULT as FRONTEND
 from glideinwms.cli.output import Json
+from glideinwms.frontend.decide.plan import EntryPlan
 from glideinwms.lib import policyfile
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.records import Record, Ring
@@ -32,6 +33,7 @@ Config = Annotated[
     Path | None, typer.Option("--config", exists=True, help="Decide with this policy.json or XML configuration.")
 ]
 P = TypeVar("P")
+SHOWN = 20
 
 
 def configured(path: Path, side: str, load: Callable[[Path], P]) -> P:
@@ -78,7 +80,8 @@ def _tell(found: dict[int, dict[str, Any]], names: Callable[[dict[str, Any]], It
     else:
         for number, rows in found.items():
             differ = list(names(rows))
-            print(f"cycle {number}: {f'{len(differ)} entries differ: ' + ', '.join(differ) if differ else 'same plan'}")
+            shown = ", ".join(differ[:SHOWN]) + (", ... (all: --json)" if len(differ) > SHOWN else "")
+            print(f"cycle {number}: {f'{len(differ)} entries differ: {shown}' if differ else 'same plan'}")
     sys.exit(1 if any(found.values()) else 0)
 
 
@@ -102,7 +105,14 @@ def frontend(
 
     base, folder = _places(directory, work_dir)
     found = _replay(recorded, "frontend", base, folder, cycle, config)
-    _tell(found, lambda groups: [f"{g}/{e}" for g, entries in groups.items() for e in entries], as_json)
+    _tell(found, lambda groups: [f"{g}/{e} {_change(*pair)}" for g, es in groups.items() for e, pair in es.items()],
+          as_json)  # fmt: skip
+
+
+def _change(old: EntryPlan | None, new: EntryPlan | None) -> str:
+    """`(12/35/NO -> 10/35/NO)`: idle, maximum and removal."""
+    before, after = (f"{e.idle}/{e.max_glideins}/{e.removal}" if e else "none" for e in (old, new))
+    return f"({before} -> {after})" if before != after else f"({before}, for other reasons or credentials)"
 
 
 def _places(directory: Path | None, work_dir: Path) -> tuple[Path, Path]:

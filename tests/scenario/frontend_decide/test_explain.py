@@ -82,7 +82,11 @@ def test_replay_decides_the_same(scene: Scene, tmp_path: Path, capsys: Capture) 
     path = tmp_path / "work/policy.json"
     path.write_text(path.read_text().replace('"reserve_idle": 5', '"reserve_idle": 0'))
     code, out, _ = gwms(capsys, "frontend", "replay", str(tmp_path / "work/state/cycles"), "--config", str(path))
-    assert code == 1 and "differ: main/" in out
+    assert code == 1 and f"differ: main/{at('A')} (21/60/NO -> 16/60/NO)" in out
+    text = path.read_text().replace('"reserve_idle": 0', '"reserve_idle": 5')
+    path.write_text(text.replace('"idle_lifetime": 0', '"idle_lifetime": 60'))
+    _, out, _ = gwms(capsys, "frontend", "replay", str(tmp_path / "work/state/cycles"), "--config", str(path))
+    assert f"{at('A')} (21/60/NO, for other reasons or credentials)" in out
     assert gwms(capsys, "frontend", "replay", str(tmp_path))[0] == 1
 
 
