@@ -70,6 +70,8 @@ def clean_env(base: Path, extra: Mapping[str, str] | None = None) -> dict[str, s
 def _begin(parent: int, sig: int) -> None:
     interrupt.release()
     if sig:
+        # a script starts what it puts in the background with SIGQUIT ignored, and that is inherited
+        signal.signal(sig, signal.SIG_DFL)
         _libc.prctl(PR_SET_PDEATHSIG, sig, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)
