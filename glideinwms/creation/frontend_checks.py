@@ -82,6 +82,10 @@ def _groups(frontend: Frontend, problems: Problems) -> None:
         _match(frontend, group, problems)
         _singularity(frontend, group, problems)
         _limits(group, problems)
+        name = group.security.security_name or frontend.security.security_name
+        if re.search(r"[\s:;,]", name):
+            what = f"{name!r} may not contain blanks, colons, semicolons or commas: Factories write name:class lists"
+            problems.error(group.where, f"{subject}/security@security_name", what)
         plugin = group.security.proxy_selection_plugin or frontend.security.proxy_selection_plugin or PLUGINS[0]
         if plugin not in PLUGINS:
             hint = "use ProxyAll" if plugin in DROPPED_PLUGINS else f"use one of {', '.join(PLUGINS)}"

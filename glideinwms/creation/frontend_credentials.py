@@ -21,6 +21,8 @@ from glideinwms.lib.credentials.certificates import ends
 from glideinwms.lib.credentials.tokens import remaining
 from glideinwms.lib.errors import CredentialError
 
+# credentials of one range of a pool at most: more is a slip
+MOST = 10_000
 TYPES = (
     *("grid_proxy", "cert_pair", "key_pair", "username_password", "auth_file", "scitoken", "idtoken"),
     *("vm_id", "vm_type", "project_id", "username"),
@@ -232,7 +234,7 @@ def files_of(credential: Credential, subject: str, problems: Problems) -> list[s
     try:
         numbers = list(_indexes(credential.pool_idx_list))
     except ValueError:
-        what = f"{credential.pool_idx_list!r} is not a list like 2,4-6,10"
+        what = f"{credential.pool_idx_list!r} is not a list like 2,4-6,10, each range of 1 to {MOST}"
         problems.error(credential.where, f"{subject}/credential@pool_idx_list", what)
         return [credential.absfname]
     return [f"{credential.absfname}{str(n).zfill(credential.pool_idx_len or 0)}" for n in numbers]
@@ -242,6 +244,8 @@ def _indexes(text: str) -> Iterator[int]:
     for item in text.split(","):
         low, dash, high = item.strip().partition("-")
         if not re.fullmatch(r"\d+", low) or (dash and not re.fullmatch(r"\d+", high)):
+            raise ValueError(item)
+        if not 0 <= int(high or low) - int(low) < MOST:
             raise ValueError(item)
         yield from range(int(low), int(high or low) + 1)
 

@@ -23,7 +23,7 @@ def main_tree(
     frontend: Frontend, placed: Placed, pilot: Pilot, blobs: dict[str, Blob], problems: Problems
 ) -> Tree:  # fmt: skip
     """The Frontend's own tree."""
-    consts: dict[str, object] = {"GLIDECLIENT_Start": frontend.match.start_expr, **placed.consts}
+    consts: dict[str, object] = {"GLIDECLIENT_Start": frontend.match.start_expr.strip() or "True", **placed.consts}
     tables = Tables(consts, [*placed.vars.values(), REQ_NODE])
     lists = _user_lists(frontend.files, tables, blobs, problems)
     names = {c.DN: f"collector{n}" for n, c in enumerate(frontend.collectors)}
@@ -39,7 +39,7 @@ def main_tree(
 
 def group_tree(group: Group, placed: Placed, pilot: Pilot, blobs: dict[str, Blob], problems: Problems) -> Tree:
     """One group's tree."""
-    consts: dict[str, object] = {"GLIDECLIENT_Group_Start": group.match.start_expr, **placed.consts}
+    consts: dict[str, object] = {"GLIDECLIENT_Group_Start": group.match.start_expr.strip() or "True", **placed.consts}
     tables = Tables(consts, placed.vars.values())
     lists = _user_lists(group.files, tables, blobs, problems)
     first = _first(pilot, "client_group", tables, [blacklist()])

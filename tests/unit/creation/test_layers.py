@@ -11,6 +11,7 @@ from glideinwms.creation.frontend_build import build_frontend
 from glideinwms.creation.problems import InvalidConfig, Problems
 from glideinwms.factory.policy import FactoryPolicy, Limits
 from glideinwms.frontend.policy import FrontendPolicy
+from glideinwms.lib.stage.formats import read_pairs
 from tests.support.configs import place
 
 
@@ -146,3 +147,11 @@ def test_a_number_that_is_not_given_has_its_default(word: str, tmp_path: Path) -
     change = ("<security>", f'<security idtoken_lifetime="{word}">')
     with_word = frontend(place(tmp_path, "frontend.minimal.xml", change)).groups[0]
     assert with_word.idtoken_lifetime == frontend(place(tmp_path, "frontend.minimal.xml")).groups[0].idtoken_lifetime
+
+
+def test_an_empty_start_expression_lets_jobs_start(tmp_path: Path) -> None:
+    path = place(tmp_path, "frontend.minimal.xml", ("<match>", '<match start_expr="">'))
+    path.write_text(path.read_text().replace('name="main"/>', 'name="main"><match start_expr=" "/></group>'))
+    for tree, name in zip(build_frontend(path, Problems()).trees, ("Start", "Group_Start"), strict=True):
+        constants = next(b.read().decode() for n, b in tree.files.items() if n.startswith("constants."))
+        assert read_pairs(constants)[f"GLIDECLIENT_{name}"] == "True"
