@@ -151,8 +151,8 @@ def idle_number(
                               hint="give a positive one, or switch strict_deployed_numbers off")  # fmt: skip
         divisor = group.ramp_up_attenuation
         clip(Reason.RAMP_UP, int(number / divisor), detail=f"divided by {divisor:g}")
-    more = min(need_old // 3, group.reserve_idle)
-    clip(Reason.RESERVE, number + more, detail=f"{more} more, as {need_old} pilots' worth of jobs wait for 600 s")
+    if more := min(need_old // 3, group.reserve_idle):
+        clip(Reason.RESERVE, number + more, detail=f"{more} more, as {need_old} pilots' worth of jobs wait for 600 s")
     most = group.max_idle if strict else max(group.max_idle, 0)
     clip(Reason.MAX_IDLE, min(number, most), limit=most)
     if not strict:
