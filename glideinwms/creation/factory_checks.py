@@ -13,6 +13,7 @@ from glideinwms.creation.problems import Problems, did_you_mean
 from glideinwms.creation.tarballs import Platform
 
 NAME = re.compile(r"[A-Za-z0-9._-]+")
+SUBMIT = re.compile(r"\+?[A-Za-z_][A-Za-z0-9_.]*")
 REFUSED_TYPES = ("gt2", "gt5")
 LEGACY_TYPES = ("cream", "nordugrid")
 TYPES = ("condor", "arc", "ec2", "gce", *LEGACY_TYPES, *REFUSED_TYPES)
@@ -143,6 +144,7 @@ def _entry(entry: Entry | EntrySet, factory: Factory, problems: Problems) -> Non
         if sub.schedd_name and isinstance(entry, Entry):
             what = "is ignored: entries are spread over the Factory's schedd_name"
             problems.notice(sub.where, f"{subject}@schedd_name", what)
+    _one_line(entry, problems)
     for ref in entry.infosys_refs:
         problems.warn(ref.where, f"{subject}/infosys_ref[{ref.ref}]", f"{ref.type} is no more, ignored", "remove it")
     if entry.config.restrictions.require_glidein_glexec_use:
@@ -165,6 +167,21 @@ def _entry(entry: Entry | EntrySet, factory: Factory, problems: Problems) -> Non
             what = f"frontend {allowed.name} has no class {allowed.security_class!r}"
             hint = did_you_mean(allowed.security_class, classes)
             problems.warn(allowed.where, f"{subject}/allow_frontend@security_class", what, hint)
+
+
+def _one_line(entry: Entry | EntrySet, problems: Problems) -> None:
+    """Submit descriptions and constants have one value a line."""
+    subject = f"entry[{name_of(entry)}]"
+    for sub in subs_of(entry):
+        for name in ("gatekeeper", "rsl", "work_dir", "proxy_url", "trust_domain", "bosco_dir", "vm_id", "vm_type"):
+            if re.search(r"[\r\n]", getattr(sub, name)):
+                problems.error(sub.where, f"{subject}@{name}", "may not contain a newline")
+    for attr in entry.config.submit.submit_attrs:
+        where = f"{subject}/submit_attr[{attr.name}]"
+        if not SUBMIT.fullmatch(attr.name):
+            problems.error(attr.where, f"{where}@name", "is no submit command and no +Attribute")
+        if re.search(r"[\r\n]", attr.value):
+            problems.error(attr.where, f"{where}@value", "may not contain a newline: it would begin another command")
 
 
 def _limits(entry: Entry | EntrySet, classes: set[str], problems: Problems) -> None:

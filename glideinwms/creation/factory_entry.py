@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,7 +55,8 @@ def resolve(entry: Entry | EntrySet, schedd: str, shared: Shared) -> tuple[Entry
         return _expanded(text, values, entry.where, subject, shared)
 
     first = subs_of(entry)[0]
-    forced = _forced(first, entry.config, word)
+    # a newline in one is an error that factory_checks has named
+    forced = {k: re.sub(r"[\r\n]", " ", str(v)) for k, v in _forced(first, entry.config, word).items()}
     placed.attrs |= forced
     placed.consts |= forced
     _expand_all(placed, word)
