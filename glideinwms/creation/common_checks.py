@@ -11,6 +11,11 @@ from glideinwms.creation.elements import Element
 from glideinwms.creation.problems import Problems, Where
 
 ATTR = re.compile(r"[A-Za-z0-9._-]+")
+# entry attributes that the system publishes: no match_attr needs to name them (config 4)
+SYSTEM = frozenset({
+    "GLIDEIN_Gatekeeper", "GLIDEIN_GridType", "GLIDEIN_REQUIRE_VOMS", "GLIDEIN_TrustDomain", "GLIDEIN_SlotsLayout",
+    "GLIDEIN_SupportedAuthenticationMethod", "GLIDEIN_WorkDir", "GLIDEIN_Verbosity", "GLIDEIN_In_Downtime",
+})  # fmt: skip
 REFERENCE = re.compile(r"\$\$?\([^()]*\)")
 # of two long names: one letter more, less or other
 SLIP = 0.94

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from glideinwms.creation import common_checks, cvmfsexec, nodes, published, tarballs
+from glideinwms.creation import common_checks, cvmfsexec, nodes, tarballs
 from glideinwms.creation.factory_entry import DEFAULT_PARAMS, name_of, subs_of
 from glideinwms.creation.factory_model import Entry, EntrySet, Factory
 from glideinwms.creation.problems import Problems, did_you_mean
@@ -55,7 +55,7 @@ def names(factory: Factory, known: Iterable[str], problems: Problems) -> None:
     judged: dict[str, str] = {}
     holders: list[Entry | EntrySet] = [*factory.entries, *factory.entry_sets]
     for attr in (*factory.attrs, *(a for e in holders for a in e.attrs)):
-        if attr.name in published.SYSTEM:
+        if attr.name in common_checks.SYSTEM:
             what = "is ignored: each entry's own value is published"
             problems.warn(attr.where, f"attr[{attr.name}]", what, "remove it, or set the entry's attribute")
         if attr.name in words:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from glideinwms.creation.common_checks import SYSTEM
 from glideinwms.creation.frontend_model import Frontend, Group, Match, MatchAttr
 from glideinwms.creation.frontend_policyfiles import Declared
 from glideinwms.creation.never import never
 from glideinwms.creation.problems import Problems, did_you_mean
-from glideinwms.creation.published import SYSTEM
 from glideinwms.frontend.decide.pyexpr import conjuncts
 from glideinwms.frontend.policy import Expression
 from glideinwms.frontend.policy import MatchAttr as PolicyAttr

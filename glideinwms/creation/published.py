@@ -13,11 +13,6 @@ from glideinwms.creation.frontend_model import Frontend
 from glideinwms.creation.problems import Problems, Where
 from glideinwms.lib.ads.factory import GlideFactory
 
-# entry attributes that the system publishes: no match_attr needs to name them (config 4)
-SYSTEM = frozenset({
-    "GLIDEIN_Gatekeeper", "GLIDEIN_GridType", "GLIDEIN_REQUIRE_VOMS", "GLIDEIN_TrustDomain", "GLIDEIN_SlotsLayout",
-    "GLIDEIN_SupportedAuthenticationMethod", "GLIDEIN_WorkDir", "GLIDEIN_Verbosity", "GLIDEIN_In_Downtime",
-})  # fmt: skip
 SOMETIMES = frozenset({"GLIDEIN_GlobusRSL", "GLIDEIN_BoscoDir", "GLIDEIN_ProxyURL", "GLIDEIN_Downtime_Comment"})
 # what Factories' entries commonly publish of the catalogue of config 4.1
 COMMON = frozenset({
@@ -28,7 +23,7 @@ COMMON = frozenset({
     "GLIDEIN_MULTIGLIDEIN", "CONDOR_VERSION", "CONDOR_OS", "CONDOR_ARCH", "MIN_DISK_GBS",
 })  # fmt: skip
 FIXED = frozenset(f.metadata["attr"] for f in fields(GlideFactory) if "attr" in f.metadata)
-KNOWN = {n.lower(): n for n in sorted(SYSTEM | SOMETIMES | COMMON | FIXED)}
+KNOWN = {n.lower(): n for n in sorted(common_checks.SYSTEM | SOMETIMES | COMMON | FIXED)}
 
 
 def check(frontend: Frontend, problems: Problems) -> None:
