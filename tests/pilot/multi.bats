@@ -64,8 +64,9 @@ uuids() {
     (cd "$home" && exec env -i "${pilot_env[@]}" bash "$STAGE/good/glidein_startup.sh" "${words[@]}") \
         > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
     local pid=$! n
+    # the stub writes it when it listens to signals
     for ((n = 0; n < 300; n++)); do
-        [ "$(grep -c '=== Condor starting ' "$BATS_TEST_TMPDIR/out")" = 2 ] && break
+        [ "$(find "$home" -name condor_master2.pid -size +0 2> /dev/null | wc -l)" = 2 ] && break
         sleep 0.1
     done
     kill -TERM "$pid"
