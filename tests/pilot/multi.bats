@@ -71,6 +71,9 @@ uuids() {
     done
     kill -TERM "$pid"
     wait "$pid"
-    [ "$(grep -c 'stub got QUIT' "$BATS_TEST_TMPDIR/err")" = 2 ]
+    [ "$(grep -c 'stub got QUIT' "$BATS_TEST_TMPDIR/err")" = 2 ] || {
+        grep -n 'stub' "$BATS_TEST_TMPDIR/err"
+        return 1
+    }
     [ -z "$(ls -d "$home"/glide_* "$home"/glidein_dir*/glide_* "$home"/tmp/glide_* 2> /dev/null)" ]
 }

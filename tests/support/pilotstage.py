@@ -29,8 +29,9 @@ STUB_MASTER = rb"""#!/bin/sh
 echo "stub condor_master $* CONDOR_CONFIG=$CONDOR_CONFIG" >&2
 # what a shell starts in the background ignores QUIT
 [ -n "$STUB_LISTENS" ] || STUB_LISTENS=1 exec env --default-signal=QUIT,INT "$0" "$@"
-trap 'echo stub got QUIT >&2; kill $! ; exit 0' QUIT
-trap 'echo stub got TERM >&2; kill $! ; exit 0' TERM
+# said once, however often it is asked
+trap 'trap "" QUIT TERM; echo stub got QUIT >&2; kill $! ; exit 0' QUIT
+trap 'trap "" QUIT TERM; echo stub got TERM >&2; kill $! ; exit 0' TERM
 here=${CONDOR_CONFIG%/*}
 [ -z "$EVIDENCE" ] || cp -r "$here/condor_config" "$here/glidein_config" "$here/condor_job_wrapper.sh" \
     "$here/condor_config.d" "$EVIDENCE/"
