@@ -16,25 +16,13 @@ from glideinwms.demo import process
 from glideinwms.demo.grid import Grid
 from glideinwms.frontend.policy import GroupLimits, Removal
 from glideinwms.lib.errors import DemoError
+from tests.grid.field import SCHEDD2, SECOND
 from tests.grid.frontend.frontend_rig import FrontendRig
 from tests.grid.waiting import wait_for
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
-SECOND = "second@user.demo"
-# a second schedd under the user pool's master; slots that nobody renews stay for the test's length
-USER = {
-    "DAEMON_LIST": "MASTER, COLLECTOR, NEGOTIATOR, SCHEDD, SCHEDD2",
-    "DC_DAEMON_LIST": "+SCHEDD2",
-    "SCHEDD2": "$(SCHEDD)",
-    "SCHEDD2_ARGS": "-local-name SCHEDD2",
-    "SCHEDD2.SCHEDD_NAME": SECOND,
-    "SCHEDD2.SPOOL": "$(LOCAL_DIR)/spool2",
-    "SCHEDD2.SCHEDD_LOG": "$(LOG)/Schedd2Log",
-    "SCHEDD2.SCHEDD_ADDRESS_FILE": "$(SPOOL)/.schedd2_address",
-    "SCHEDD2.SCHEDD_DAEMON_AD_FILE": "$(SPOOL)/.schedd2_ad",
-    "SCHEDD2.HISTORY": "$(SPOOL)/history2",
-    "CLASSAD_LIFETIME": "900",
-}
+# slots that nobody renews stay for the test's length
+USER = {**SCHEDD2, "CLASSAD_LIFETIME": "900"}
 EAGER = GroupLimits(removal=Removal("ALL", 0, True, 0))
 GROUPS = ("main", "other", "third")
 Requests = dict[str, tuple[int, int, str]]
