@@ -26,12 +26,14 @@ FRONTENDS = 2
 
 def run(full: bool) -> Iterator[dict[str, Any]]:
     """10, 100 and 1000 entries; `full` is the same."""
-    with tempfile.TemporaryDirectory(prefix="gwms-pyc-") as compiled:
+    # nothing is removed before all is measured
+    with tempfile.TemporaryDirectory(prefix="gwms-bench-") as top:
         env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-        env["PYTHONPYCACHEPREFIX"] = compiled
+        env["PYTHONPYCACHEPREFIX"] = f"{top}/compiled"
         for entries in SIZES:
-            with tempfile.TemporaryDirectory(prefix="gwms-bench-") as base:
-                yield from _one(Path(base), entries, env)
+            base = Path(top, str(entries))
+            base.mkdir()
+            yield from _one(base, entries, env)
 
 
 def _one(base: Path, entries: int, env: dict[str, str]) -> Iterator[dict[str, Any]]:
