@@ -51,16 +51,15 @@ def test_the_tree_of_errors_is_drawn_whole() -> None:
 
 @given(st.binary(max_size=2000), st.sampled_from([0o600, 0o640, 0o644]))
 def test_a_written_file_has_its_content_and_mode(data: bytes, mode: int) -> None:
-    folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"gwms-atomic-{os.getpid()}"
-    folder.mkdir(exist_ok=True)
-    path = folder / "file"
-    old = os.umask(0o077)
-    try:
-        files.write_atomic(path, data, mode, fsync=True)
-    finally:
-        os.umask(old)
-    assert path.read_bytes() == data and stat.S_IMODE(path.stat().st_mode) == mode
-    assert [p.name for p in folder.iterdir()] == ["file"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "file")
+        old = os.umask(0o077)
+        try:
+            files.write_atomic(path, data, mode, fsync=True)
+        finally:
+            os.umask(old)
+        assert path.read_bytes() == data and stat.S_IMODE(path.stat().st_mode) == mode
+        assert os.listdir(folder) == ["file"]
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
