@@ -49,6 +49,8 @@ NO_LIMITS = {
     "MAX_JOBS_PER_OWNER": "10000000", "MAX_JOBS_PER_SUBMISSION": "10000000", "SYSTEM_SECURE_JOB_ATTRS": "none",
     "CLASSAD_LIFETIME": "86400",
 }  # fmt: skip
+# HTCondor's own; with a demo's the schedd would walk its whole queue every 5 s
+INTERVALS = {"SCHEDD_INTERVAL": "300", "SCHEDD_MIN_INTERVAL": "5", "PERIODIC_EXPR_INTERVAL": "60"}
 FRONTEND, FACTORY = "frontend@wms.demo", "factory@wms.demo"
 
 
@@ -77,7 +79,7 @@ def grid(*names: str, schedd: bool = True) -> Iterator[Grid]:
     base = Path(tempfile.mkdtemp(prefix="bench", dir=above))
     base.chmod(0o755)
     daemons = {"user": ("COLLECTOR", "SCHEDD") if schedd else ("COLLECTOR",), "wms": ("COLLECTOR",)}
-    options = {n: NO_LIMITS for n in names}
+    options = {n: NO_LIMITS | INTERVALS for n in names}
     try:
         with Grid(base, ensure_condor().prefix, names, {n: daemons[n] for n in names}, options) as made:
             yield made
