@@ -1,10 +1,11 @@
 """Job classes of one schedd, counted inside a reader process (decisions 1-3, 23). Only aggregates leave it.
 
-Questions with one constraint: SummaryOnly tells how many there are, GroupBy gives the classes, and their sum is
-checked; a GroupBy whose constraint names something it does not group on answers zero rows without an error. Where the
-sum does not hold, or there are too many rows, the real constraint is asked raw in slices that are folded one by one.
-Each question costs the schedd a look at its whole queue: in a large one that has not been read before, a sample tells
-first whether jobs share their times, so that one grouping may give both classes and ages.
+GroupBy gives the classes, and their sum is checked: a GroupBy whose constraint names something it does not group on
+answers zero rows without an error. Where the sum does not hold, or there are too many rows, the real constraint is
+asked raw in slices that are folded one by one. Each question costs the schedd a look at its whole queue. So the check
+of a grouping that takes nearly all of the queue is the queue's own size, which costs no evaluation; and in a large
+queue that has not been read before, a sample tells first whether jobs share their times, so that one grouping may give
+both classes and ages.
 """
 
 from __future__ import annotations
@@ -55,7 +56,18 @@ class Reading:
     method: str = GROUPED
     estimated: bool = False
     rows: int = 0
-    queued: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A schedd, and how many jobs of everybody are idle or running there."""
+
+    schedd: htc.ScheddAddress
+    queued: int
+
+    def count(self, constraint: str) -> int:
+        """How many jobs a constraint takes."""
+        return _int(htc.summary_jobs(self.schedd, constraint), "Jobs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +91,15 @@ def read_jobs(
     "extras": {attribute: [[value, idle, running]]}}.
     """
     schedd = htc.ScheddAddress(name, address)
+    summary = htc.summary_jobs(schedd, "false")
+    queue = Queue(schedd, _int(summary, "AllusersIdle") + _int(summary, "AllusersRunning"))
     bounds = Bounds(row_cap, slice_size, min(slice_size, AGES, row_cap))
-    readings = [_read(schedd, q["query"], tuple(q["names"]), str(q.get("method", "")), bounds) for q in queries]
+    readings = [_read(queue, q["query"], tuple(q["names"]), str(q.get("method", "")), bounds) for q in queries]
     tables = [
-        {**_table(r), "extras": {n: count_by(schedd, constraint_of(q["query"]), n, row_cap) for n in q["extras"]}}
+        {**_table(r), "extras": {n: count_by(queue, constraint_of(q["query"]), n, row_cap) for n in q["extras"]}}
         for q, r in zip(queries, readings, strict=True)
     ]
-    return {"tables": tables, "all_queued": max((r.queued for r in readings), default=0)}
+    return {"tables": tables, "all_queued": queue.queued}
 
 
 def _table(reading: Reading) -> dict[str, Any]:
@@ -97,26 +111,19 @@ def _table(reading: Reading) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _read(schedd: htc.ScheddAddress, query: str, names: tuple[str, ...], method: str, bounds: Bounds) -> Reading:
-    constraint = constraint_of(query)
-    summary = htc.summary_jobs(schedd, constraint)
-    total, queued = _int(summary, "Jobs"), _int(summary, "AllusersIdle") + _int(summary, "AllusersRunning")
-    reading = Reading(queued=queued)
-    if total == 0:
-        return reading
-    sampled = not method and total > bounds.ages
-    if method == TIMED or (sampled and times_are_shared(schedd, constraint, total, bounds.ages)):
-        timed = _timed(schedd, constraint, names, total, bounds.ages)
+def _read(queue: Queue, query: str, names: tuple[str, ...], method: str, bounds: Bounds) -> Reading:
+    constraint, schedd = constraint_of(query), queue.schedd
+    if not queue.queued:
+        return Reading()
+    sampled = not method and queue.queued > bounds.ages
+    if method == TIMED or (sampled and times_are_shared(schedd, constraint, queue.queued, bounds.ages)):
+        timed = _timed(queue, constraint, names, bounds.ages)
         if timed is not None:
-            reading.method, (reading.classes, reading.rows) = TIMED, timed
-            return reading
-    if method != SLICED:
-        grouped = _grouped(schedd, constraint, names, total, bounds.rows)
-        if grouped is not None:
-            reading.classes, reading.rows = grouped
+            return timed
+    reading = _grouped(queue, constraint, names, bounds.rows) if method != SLICED else None
+    if reading is None:
+        return _sliced(queue, constraint, names, bounds.raw)
     if not reading.classes:
-        reading.method = SLICED
-        reading.classes = _sliced(schedd, constraint, names, total, bounds.raw)
         return reading
     alone = method == SCALED or sampled
     reading.method = split_ages(schedd, constraint, names, reading.classes, bounds.ages, alone=alone)
@@ -135,13 +142,12 @@ def constraint_of(query: str) -> str:
     return f"{QUEUED} && ({rewrite(query)})"
 
 
-def count_by(schedd: htc.ScheddAddress, constraint: str, name: str, row_cap: int = ROW_CAP) -> list[list[Any]]:
+def count_by(queue: Queue, constraint: str, name: str, row_cap: int = ROW_CAP) -> list[list[Any]]:
     """[value, idle, running] per value of one attribute, two columns wide; raw where grouping does not add up."""
     counts: dict[Value, list[int]] = {}
-    total = int(htc.summary_jobs(schedd, constraint).get("Jobs", 0))
-    rows = _group(schedd, constraint, (name, STATUS), row_cap) if total else []
-    if rows is None or not close(sum(int(r.get("JobCount", 0)) for r in rows), total):
-        rows = htc.query_jobs(schedd, constraint, [name, STATUS])
+    rows = _checked(queue, constraint, (name, STATUS), row_cap)
+    if rows is None:
+        rows = htc.query_jobs(queue.schedd, constraint, [name, STATUS])
     for row in rows:
         [value] = class_of(row, (name,))
         if value is not None:
@@ -190,16 +196,26 @@ def _group(schedd: htc.ScheddAddress, constraint: str, names: Sequence[str], row
     return None if len(rows) > row_cap else rows
 
 
-def _grouped(
-    schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], total: int, row_cap: int
-) -> tuple[Classes, int] | None:
-    rows = _group(schedd, constraint, (*names, STATUS, FQAN), row_cap)
-    if rows is None or not close(sum(int(r.get("JobCount", 0)) for r in rows), total):
+def _checked(queue: Queue, constraint: str, names: Sequence[str], row_cap: int) -> list[htc.Ad] | None:
+    """Rows of a GroupBy that add up to what its constraint takes; None if they do not, or if there are too many."""
+    rows = _group(queue.schedd, constraint, names, row_cap)
+    if rows is None:
+        return None
+    found = sum(int(r.get("JobCount", 0)) for r in rows)
+    if found and close(found, queue.queued):
+        return rows
+    total = queue.count(constraint)
+    return rows if close(found, total) and (found or not total) else None
+
+
+def _grouped(queue: Queue, constraint: str, names: tuple[str, ...], row_cap: int) -> Reading | None:
+    rows = _checked(queue, constraint, (*names, STATUS, FQAN), row_cap)
+    if rows is None:
         return None
     classes: Classes = {}
     for row in rows:
         _count(classes.setdefault(class_of(row, names), Counts()), row)
-    return classes, len(rows)
+    return Reading(classes, GROUPED, rows=len(rows))
 
 
 def _count(counts: Counts, row: Mapping[str, Any]) -> None:
@@ -232,13 +248,11 @@ def _plain(value: Any) -> Value:
     return str(value)
 
 
-def _timed(
-    schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], total: int, most: int
-) -> tuple[Classes, int] | None:
+def _timed(queue: Queue, constraint: str, names: tuple[str, ...], most: int) -> Reading | None:
     """Classes and ages by one grouping; None if it has too many rows, or does not add up."""
-    clock = _schedd_time(schedd)
-    rows = _group(schedd, constraint, (*names, STATUS, FQAN, ENTERED), most)
-    if rows is None or not close(sum(int(r.get("JobCount", 0)) for r in rows), total):
+    clock = _schedd_time(queue.schedd)
+    rows = _checked(queue, constraint, (*names, STATUS, FQAN, ENTERED), most)
+    if rows is None:
         return None
     classes: Classes = {}
     for row in rows:
@@ -246,7 +260,7 @@ def _timed(
         _count(counts, row)
         if row.get(STATUS) == 1:
             _add_old(counts, clock - float(row.get(ENTERED, clock)), int(row["JobCount"]))
-    return classes, len(rows)
+    return Reading(classes, TIMED, rows=len(rows))
 
 
 def split_ages(
@@ -289,7 +303,7 @@ def times_are_shared(schedd: htc.ScheddAddress, constraint: str, jobs: int, most
     that were submitted together share their times. Distinct times cost the schedd ten times as much as classes, and a
     million of them more than it can do in time. `jobs` is how many there are."""
     block = max(BLOCK, 2 * jobs // max(most, 1))
-    part = f"({constraint}) && ((ClusterId * 31 + ProcId / {block}) % {max(1, jobs // (BLOCKS * block))} == 0)"
+    part = f"((ClusterId * 31 + ProcId / {block}) % {max(1, jobs // (BLOCKS * block))} == 0) && ({constraint})"
     found = [job.get(ENTERED) for job in htc.query_jobs(schedd, part, [ENTERED], 2 * BLOCKS * block)]
     return bool(found) and jobs * len(set(found)) <= most * len(found)
 
@@ -335,18 +349,18 @@ def _schedd_time(schedd: htc.ScheddAddress) -> float:
     return float(job[0].get("ServerTime", 0)) if job else 0.0
 
 
-def _sliced(
-    schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], total: int, raw: int
-) -> Classes:  # fmt: skip
+def _sliced(queue: Queue, constraint: str, names: tuple[str, ...], raw: int) -> Reading:
     """The real constraint, raw, in slices of some `raw` jobs, each folded before the next is asked (decision 1)."""
-    slices = max(1, -(-total // raw))
+    slices = -(-queue.count(constraint) // raw)
+    if not slices:
+        return Reading()
     classes: Classes = {}
     wanted = union(names, (STATUS, ENTERED, "ServerTime", FQAN))
     for k in range(slices):
         part = constraint if slices == 1 else f"({constraint}) && (ProcId % {slices} == {k})"
-        for job in htc.query_jobs(schedd, part, wanted):
+        for job in htc.query_jobs(queue.schedd, part, wanted):
             fold_job(classes, job, names)
-    return classes
+    return Reading(classes, SLICED)
 
 
 def fold_job(classes: Classes, job: Mapping[str, Any], names: Sequence[str]) -> None:

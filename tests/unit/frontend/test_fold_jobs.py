@@ -84,3 +84,24 @@ def test_a_large_queue_is_first_sampled(
         [table] = fold_jobs.read_jobs("s", schedd.address, [query], slice_size=20)["tables"]
     assert table["method"] == method and table["jobs"] == 200 and len(asked) == looks
     assert any(a[0] == "GroupBy" and fold_jobs.ENTERED in a for a in asked) == shared
+
+
+def test_a_query_that_takes_little_of_the_queue_is_checked_by_its_own_count(world: World) -> None:
+    next(iter(world.schedds.values())).add(500, Wants="c", JobUniverse=7)
+    table = read(world)
+    assert table["rows"] == [[["a"], 30, 30, 30, 0, 0], [["b"], 12, 0, 0, 5, 0]] and table["method"] == "grouped"
+
+
+def test_a_query_that_takes_nothing_needs_no_slices(world: World) -> None:
+    with world.installed():
+        query = {**QUERY, "query": "Wants == 7", "method": ""}
+        answer = fold_jobs.read_jobs("s", next(iter(world.schedds.values())).address, [query])
+    [table] = answer["tables"]
+    assert (table["rows"], table["method"], table["extras"]["User"]) == ([], "grouped", [])
+    assert answer["all_queued"] == 47
+
+
+def test_a_grouping_without_rows_is_had_by_slices(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(htc, "group_jobs", lambda *_: [])
+    table = read(world)
+    assert table["method"] == "sliced" and table["jobs"] == 47 and table["extras"] == {"User": [["user@fake", 42, 5]]}
