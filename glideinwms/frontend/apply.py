@@ -22,7 +22,7 @@ from glideinwms.lib.crypto import PublicKey
 from glideinwms.lib.errors import CredentialError, GwmsError, TimedOut
 from glideinwms.lib.htc import quoted
 from glideinwms.lib.names import RequestName, client_name
-from glideinwms.lib.readers import Call, Pool
+from glideinwms.lib.readers import Answers, Call, Pool
 
 SEND_DEADLINE = 30.0
 
@@ -217,33 +217,42 @@ class GroupAds:
 
 @dataclass(slots=True)
 class Courier:
-    """Advertises batch after batch, so that the ads of one group are gone before the next group's are made. `wary_of`:
-    see `wary`; an endpoint that passed its deadline gets nothing more of this cycle."""
+    """Advertises batch after batch; while one group's ads are on their way, the next group's may be made. `wary_of`:
+    see `wary`; an endpoint that passed its deadline gets nothing more of this cycle. `sent` counts ads by kind,
+    `failed` names what did not arrive, `requested` has each group's entries whose requests did."""
 
     pool: Pool
     policy: FrontendPolicy
     wary_of: set[str]
     sent: dict[str, int] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
+    requested: dict[str, list[str]] = field(default_factory=dict)
     _silent: set[str] = field(default_factory=set)
+    _going: list[Batch] = field(default_factory=list)
+    _answers: Answers = list
 
-    def send(self, batches: Sequence[Batch]) -> list[Batch]:
-        """The batches that arrived; `sent` counts ads by kind, `failed` names the others."""
-        going = [b for b in batches if b.node not in self._silent]
+    def send(self, batches: Sequence[Batch]) -> None:
+        """Hand the batches over, once those before are through."""
+        calls = [(b, self._call(b)) for b in batches if b.node not in self._silent]
+        self.settle()
         self.failed += [f"{_what(b)}: it does not answer" for b in batches if b.node in self._silent]
-        arrived = []
-        answers = wary.run(self.pool, [self._call(b) for b in going], self.wary_of)
-        for batch, answer in zip(going, answers, strict=True):
+        calls = [(b, c) for b, c in calls if b.node not in self._silent]
+        self._going = [b for b, _ in calls]
+        self._answers = wary.begin(self.pool, [c for _, c in calls], self.wary_of)
+
+    def settle(self) -> None:
+        """Wait until what was handed over is through."""
+        for batch, answer in zip(self._going, self._answers(), strict=True):
             if answer.error is not None:
                 self.failed.append(f"{_what(batch)}: {answer.error}")
                 if isinstance(answer.error, TimedOut):
                     self._silent.add(batch.node)
                 continue
             self.wary_of.discard(batch.node)
-            arrived.append(batch)
+            self.requested.setdefault(batch.group, []).extend(batch.requests)
             for ad in batch.ads:
                 self.sent[ad.KIND.my_type] = self.sent.get(ad.KIND.my_type, 0) + 1
-        return arrived
+        self._going, self._answers = [], list
 
     def _call(self, batch: Batch) -> Call:
         args = {

@@ -9,6 +9,7 @@ from typing import Any
 from glideinwms.frontend import fold_factory, inputs, wary
 from glideinwms.frontend.inputs import Input, Inputs
 from glideinwms.frontend.policy import FrontendPolicy, GroupPolicy
+from glideinwms.lib.errors import TimedOut
 from glideinwms.lib.names import client_name
 from glideinwms.lib.readers import JOB_DEADLINE, Answer, Call, Pool
 
@@ -90,18 +91,28 @@ def schedd_names(group: GroupPolicy, loads: Sequence[Mapping[str, Any]]) -> tupl
 
 
 def collect(pool: Pool, policy: FrontendPolicy, old: Inputs) -> Inputs:
-    """Ask every endpoint; what fails or looks wrong keeps its last good reading."""
+    """Ask every endpoint; what fails or looks wrong keeps its last good reading. First the user collector tells where
+    the schedds are; all else goes on at the same time, the schedds, which take longest, before the others. A collector
+    that just did not answer is not asked again."""
     groups = groups_of(policy)
-    first = [_loads_call(policy), _slots_call(policy, groups), *_pool_calls(policy, groups)]
-    answers = wary.run(pool, first, wary.suspects(old, policy.user_collector))
-    loads = _take(inputs.new("schedd ads", policy.job_max_age, old.loads), answers[0], _of_loads)
-    slots = _take(inputs.new("slots", policy.slot_max_age, old.slots), answers[1], _of_slots)
+    suspects = wary.suspects(old, policy.user_collector)
+    [told] = wary.run(pool, [_loads_call(policy)], suspects)
+    loads = _take(inputs.new("schedd ads", policy.job_max_age, old.loads), told, _of_loads)
+    schedds, asking = _schedds(policy, groups, loads, old)
+    pool_calls = _pool_calls(policy, groups)
+    slots_calls = [] if isinstance(told.error, TimedOut) else [_slots_call(policy, groups)]
+    if told.error is None:
+        suspects.discard(policy.user_collector)
+    answers = iter(wary.run(pool, [*(call for call, _ in asking), *pool_calls, *slots_calls], suspects))
+    for (call, wide), answer in zip(asking, answers, strict=False):
+        schedds[call.endpoint] = _take(schedds[call.endpoint], _labelled(call, answer, wide), _of_jobs)
     pools = {}
-    for call, answer in zip(first[2:], answers[2:], strict=True):
+    for call, answer in zip(pool_calls, answers, strict=False):
         key = pool_key(call.endpoint, call.args["identity"])
         known = inputs.new(f"Factories of {call.endpoint}", policy.factory_max_age, old.pools.get(key))
         pools[key] = _take(known, answer, _of_pool)
-    return replace(old, loads=loads, slots=slots, pools=pools, schedds=_schedds(pool, policy, groups, loads, old))
+    slots = _take(inputs.new("slots", policy.slot_max_age, old.slots), next(answers, told), _of_slots)
+    return replace(old, loads=loads, slots=slots, pools=pools, schedds=schedds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,42 +176,36 @@ def _pool_calls(policy: FrontendPolicy, groups: Sequence[GroupPolicy]) -> list[C
 
 
 def _schedds(
-    pool: Pool, policy: FrontendPolicy, groups: Sequence[GroupPolicy], loads: Input, old: Inputs
-) -> dict[str, Input]:
+    policy: FrontendPolicy, groups: Sequence[GroupPolicy], loads: Input, old: Inputs
+) -> tuple[dict[str, Input], list[tuple[Call, set[str]]]]:
+    """The inputs of all schedds as they were, and the calls, with their `wide` queries, to those whose address is
+    known; the others have failed."""
     ads = (loads.reading.value or {"ads": []})["ads"]
     address = {str(ad.get("Name")): str(ad.get("MyAddress", "")) for ad in ads}
     users: dict[str, list[GroupPolicy]] = {}
     for group in groups:
         for name in schedd_names(group, ads):
             users.setdefault(name, []).append(group)
-    found = {n: inputs.new(f"schedd {n}", policy.job_max_age, old.schedds.get(n)) for n in users}
-    wide = {n: wide_queries(found[n].reading.value or {"tables": []}, users[n]) for n in users}
-    failed = {n for n, i in old.schedds.items() if i.reading.error}
-    calls = [
-        _jobs_call(
-            n, address.get(n) or _old_address(found[n]), users[n], wide[n], {} if n in failed else _ways(found[n])
-        )
-        for n in users
-    ]
-    known = [c for c in calls if c.args["address"]]
-    for name in users:
-        if not any(c.endpoint == name for c in known):
-            found[name] = found[name].failed("has no ad in the user collector; is its name right, and is it up?")
-    answers = wary.run(pool, known, wary.suspects(old, policy.user_collector))
-    for call, answer in zip(known, answers, strict=True):
-        found[call.endpoint] = _take(found[call.endpoint], _labelled(call, answer, wide[call.endpoint]), _of_jobs)
-    return found
+    found: dict[str, Input] = {}
+    calls = []
+    for name, using in users.items():
+        known = inputs.new(f"schedd {name}", policy.job_max_age, old.schedds.get(name))
+        value: Mapping[str, Any] = known.reading.value or {}
+        where = address.get(name) or str(value.get("address", ""))
+        if where:
+            ways = {} if name in old.schedds and old.schedds[name].reading.error else _ways(value)
+            wide = wide_queries({"tables": [], **value}, using)
+            calls.append((_jobs_call(name, where, using, wide, ways), wide))
+        else:
+            known = known.failed("has no ad in the user collector; is its name right, and is it up?")
+        found[name] = known
+    return found, calls
 
 
-def _old_address(known: Input) -> str:
-    return str((known.reading.value or {}).get("address", ""))
-
-
-def _ways(known: Input) -> dict[tuple[str, tuple[str, ...]], str]:
+def _ways(value: Mapping[str, Any]) -> dict[tuple[str, tuple[str, ...]], str]:
     """How each query was answered last time. After a failure nobody asks: the queue may have become one for which that
     way takes too long."""
-    old = (known.reading.value or {}).get("tables", [])
-    return {(t["query"], tuple(t["names"])): t["method"] for t in old}
+    return {(t["query"], tuple(t["names"])): t["method"] for t in value.get("tables", [])}
 
 
 def _jobs_call(

@@ -150,15 +150,17 @@ class FrontendDaemon:
             b.group.name: credentials(b.group, self.wallets[b.group.name], self.minted, self.renewals) for b in builders
         }
         silent = {b.group.name for b in builders if snapshot.blind(b.given, policy, self.memory, now)}
-        requested = {}
         for b in builders:
-            arrived = courier.send(b.requests()) if b.group.name not in silent else []
-            requested[b.group.name] = tuple(r for batch in arrived for r in batch.requests)
+            if b.group.name not in silent:
+                courier.send(b.requests())
+        courier.settle()
+        requested = {b.group.name: tuple(courier.requested.get(b.group.name, ())) for b in builders}
         self.times["frontend_advertize_classads"] = time.monotonic() - began
         self._remember(plan, requested, now)
         for b in builders:
             self._tell(courier, b.group.name, b.resources(self.memory.sequence), policy)
         courier.send([apply.monitor_batch(policy, plan, self.times, ha.mode(policy), self.memory.sequence)])
+        courier.settle()
         self._tidy(policy, now)
         problems = {b.group.name: tuple(b.problems) for b in builders if b.problems}
         return Report(courier.sent, tuple(courier.failed), problems, requested, tuple(sorted(silent)))

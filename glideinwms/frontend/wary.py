@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from glideinwms.frontend.inputs import Inputs
 from glideinwms.lib import htc
-from glideinwms.lib.readers import READ_DEADLINE, Answer, Call, Pool
+from glideinwms.lib.readers import READ_DEADLINE, Answer, Answers, Call, Pool
 
 
 def ping_collector(collector: str) -> int:
@@ -32,12 +32,18 @@ def suspects(inputs: Inputs, user_collector: str) -> set[str]:
 def run(pool: Pool, calls: Sequence[Call], wary_of: Collection[str]) -> list[Answer]:
     """As `pool.run`, with a probe before the first call to each endpoint in `wary_of`. If that does not answer, the
     pool gives up the endpoint's other calls of this run."""
+    return begin(pool, calls, wary_of)()
+
+
+def begin(pool: Pool, calls: Sequence[Call], wary_of: Collection[str]) -> Answers:
+    """As `pool.begin`, with the probes of `run`."""
     first: dict[str, Call] = {}
     for call in calls:
         if call.endpoint in wary_of:
             first.setdefault(call.endpoint, call)
     probes = [_probe(call) for call in first.values()]
-    return pool.run([*probes, *calls])[len(probes) :]
+    answers = pool.begin([*probes, *calls])
+    return lambda: answers()[len(probes) :]
 
 
 def _probe(call: Call) -> Call:

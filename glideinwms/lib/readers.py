@@ -8,6 +8,7 @@ quarantine reader, until it answers. Submits and removals go through one reader,
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import sys
 import time
 import zlib
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol
@@ -50,11 +51,19 @@ class Answer:
     ended: float
 
 
+Answers = Callable[[], list[Answer]]
+
+
 class Pool(Protocol):
     """Runs calls; one that fails never disturbs the others."""
 
     def run(self, calls: Sequence[Call]) -> list[Answer]:
         """The answers, in the order of the calls."""
+        ...
+
+    def begin(self, calls: Sequence[Call]) -> Answers:
+        """Hand the calls over and come back; the answers are had by calling what is returned. One set of calls goes on
+        at a time: whoever begins another waits for the one before."""
         ...
 
     def one(self, call: Call) -> Answer:
@@ -95,6 +104,15 @@ class _Reader:
         self.process = self.pipe = self.busy = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A set of calls that goes on: what waits for each reader, what was answered, how many there are."""
+
+    queues: list[deque[tuple[int, Call]]]
+    answers: dict[int, Answer]
+    calls: int
+
+
 class ReaderPool:
     """`readers` ordinary processes (the last one also writes) and one for quarantine. A context manager.
 
@@ -103,6 +121,7 @@ class ReaderPool:
     def __init__(self, readers: int = 2, env: Mapping[str, str] | None = None) -> None:
         self._readers = [_Reader(env) for _ in range(readers + 1)]
         self.quarantined: set[str] = set()
+        self._running = _Run([], {}, 0)
 
     def __enter__(self) -> ReaderPool:
         return self
@@ -122,20 +141,45 @@ class ReaderPool:
     def run(self, calls: Sequence[Call]) -> list[Answer]:
         """All answers, in the order of the calls; calls to different readers go on at the same time. An endpoint that
         passed its deadline is not asked again in the same run: its other calls fail at once."""
-        queues: list[deque[tuple[int, Call]]] = [deque() for _ in self._readers]
+        return self.begin(calls)()
+
+    def begin(self, calls: Sequence[Call]) -> Answers:
+        """Start the calls that readers are free for; the others follow when the answers are asked for."""
+        self._finish(self._running)
+        self._running = run = _Run([deque() for _ in self._readers], {}, len(calls))
         for index, call in enumerate(calls):
-            queues[self._place(call)].append((index, call))
-        answers: dict[int, Answer] = {}
-        while len(answers) < len(calls):
-            for reader, queue in zip(self._readers, queues, strict=True):
-                if reader.busy is None and queue:
-                    reader.start(*queue.popleft())
+            run.queues[self._place(call)].append((index, call))
+        self._feed(run)
+        return functools.partial(self._finish, run)
+
+    def _feed(self, run: _Run) -> None:
+        """Give each free reader its next call; an ordinary one with none of its own takes another's."""
+        ordinary = run.queues[:-1]
+        for k, reader in enumerate(self._readers):
+            own = run.queues[k : k + 1]
+            item = self._next(own if k == len(ordinary) else own + ordinary) if reader.busy is None else None
+            if item is not None:
+                reader.start(*item)
+
+    def _next(self, queues: Sequence[deque[tuple[int, Call]]]) -> tuple[int, Call] | None:
+        """The first call whose endpoint nobody is asking, taken out. Only the first queue's writers."""
+        asked = {r.busy[1].endpoint for r in self._readers if r.busy is not None}
+        for k, queue in enumerate(queues):
+            for item in queue:
+                if item[1].endpoint not in asked and not (item[1].writer and k):
+                    queue.remove(item)
+                    return item
+        return None
+
+    def _finish(self, run: _Run) -> list[Answer]:
+        while len(run.answers) < run.calls:
+            self._feed(run)
             for index, answer in self._wait():
-                answers[index] = answer
+                run.answers[index] = answer
                 self._judge(answer)
                 if isinstance(answer.error, TimedOut):
-                    answers |= _given_up(queues, answer)
-        return [answers[i] for i in range(len(calls))]
+                    run.answers.update(_given_up(run.queues, answer))
+        return [run.answers[i] for i in range(run.calls)]
 
     def _place(self, call: Call) -> int:
         ordinary = len(self._readers) - 1

@@ -15,7 +15,7 @@ from glideinwms.lib.errors import OutcomeUnknown, TimedOut
 from glideinwms.lib.fakes.clock import Clock, Hung
 from glideinwms.lib.fakes.collector import Collector
 from glideinwms.lib.fakes.schedd import Schedd
-from glideinwms.lib.readers import Answer, Call
+from glideinwms.lib.readers import Answer, Answers, Call
 
 Identity = str | Mapping[str, str]
 COST = 0.01
@@ -135,6 +135,11 @@ class LocalPool:
                 if isinstance(answers[-1].error, TimedOut):
                     silent.add(call.endpoint)
         return answers
+
+    def begin(self, calls: Sequence[Call]) -> Answers:
+        """All is done at once."""
+        answers = self.run(calls)
+        return lambda: answers
 
     def one(self, call: Call) -> Answer:
         """The answer to a single call."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from glideinwms.lib.ads import GlideClient, GlideClientGlobal, open_envelope
 from glideinwms.lib.crypto import FactoryKey
 from glideinwms.lib.errors import CondorError, TimedOut, Unreachable
 from glideinwms.lib.readers import Answer, Call
+from tests.support.pools import MadeUp
 from tests.unit.frontend.build_frontend import FACTORY, KEY, ME, NODE, NOW, POOL, factories, good, group, known, policy
 
 A, B = "A@inst@factory", "B@inst@factory"
@@ -99,25 +101,23 @@ def test_an_entry_that_cannot_be_served_stops_no_other(tmp_path: Path) -> None:
     assert batch.requests == (B,) and "not a request name" in built.problems[0]
 
 
-class Half:
+class Half(MadeUp):
     """A pool that loses what goes to OTHER."""
 
     def __init__(self, error: type[CondorError]) -> None:
         self.error, self.calls = error, 0
 
-    def run(self, calls: list[Call]) -> list[Answer]:
+    def run(self, calls: Sequence[Call]) -> list[Answer]:
         self.calls += len(calls)
         return [Answer(c, 1, self.error("cut", where=OTHER) if c.endpoint == OTHER else None, NOW, NOW) for c in calls]
-
-    def one(self, call: Call) -> Answer:
-        return self.run([call])[0]
 
 
 def test_what_did_not_arrive_is_named(tmp_path: Path) -> None:
     [batch] = ads(tmp_path, one_pool(A), row(A)).requests()
     courier = Courier(Half(Unreachable), policy(), set())
-    arrived = courier.send([batch, replace(batch, node=OTHER)])
-    assert courier.sent == {"glideclientglobal": 1, "glideclient": 1} and [b.node for b in arrived] == [NODE]
+    courier.send([batch, replace(batch, node=OTHER, requests=(B,))])
+    courier.settle()
+    assert courier.sent == {"glideclientglobal": 1, "glideclient": 1} and courier.requested == {"main": [A]}
     assert len(courier.failed) == 1 and OTHER in courier.failed[0] and "2 ads of main" in courier.failed[0]
 
 
@@ -129,4 +129,5 @@ def test_a_suspect_is_probed_once_and_a_silent_one_left_alone(tmp_path: Path) ->
     courier.send(both)
     assert pool.calls == 4, "two probes and two batches"
     courier.send(both)
+    courier.settle()
     assert pool.calls == 5 and len(courier.failed) == 2 and "does not answer" in courier.failed[1]

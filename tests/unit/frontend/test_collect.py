@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from glideinwms.frontend.collect import collect, job_queries, schedd_names, table_of, wide_queries
@@ -9,6 +10,7 @@ from glideinwms.frontend.inputs import Inputs
 from glideinwms.frontend.policy import MatchAttr, WmsPool
 from glideinwms.lib.errors import Unreachable
 from glideinwms.lib.readers import Answer, Call
+from tests.support.pools import MadeUp
 from tests.unit.frontend.build_frontend import NODE, NOW, group, jobs, known, policy, table
 
 USER = group("users", job_attrs=(MatchAttr("Wants"), MatchAttr("User")))
@@ -42,18 +44,15 @@ def test_all_schedds() -> None:
     assert schedd_names(group(schedds=("ALL",)), loads) == ("a", "b")
 
 
-class Deaf:
+class Deaf(MadeUp):
     """A pool whose every call fails."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
 
-    def run(self, calls: list[Call]) -> list[Answer]:
+    def run(self, calls: Sequence[Call]) -> list[Answer]:
         self.calls += calls
         return [Answer(c, None, Unreachable("cut", where=c.endpoint), NOW, NOW) for c in calls]
-
-    def one(self, call: Call) -> Answer:
-        return self.run([call])[0]
 
 
 def test_when_nothing_answers_every_reading_is_held_and_schedds_are_asked_where_they_were() -> None:

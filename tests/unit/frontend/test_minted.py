@@ -15,6 +15,7 @@ from glideinwms.frontend.minted import PART, RETRY, Minted
 from glideinwms.frontend.policy import CredentialPolicy
 from glideinwms.lib.errors import CredentialError, GwmsError, TimedOut
 from glideinwms.lib.readers import Answer, Call
+from tests.support.pools import MadeUp
 from tests.unit.frontend.build_frontend import NOW, group, policy
 
 MADE = CredentialPolicy("mine", "scitoken", "demo", "frontend", generator="mine")
@@ -27,7 +28,7 @@ def entries(n: int, domain: str = "demo") -> list[Entry]:
     return [Entry(f"{domain}{k}@i@F", "wms", attrs, {}) for k in range(n)]
 
 
-class Readers:
+class Readers(MadeUp):
     """A pool whose generator makes tokens of a life, or fails."""
 
     def __init__(self) -> None:
@@ -41,9 +42,6 @@ class Readers:
     def run(self, calls: Sequence[Call]) -> list[Answer]:
         self.calls += calls
         return [Answer(c, None if self.error else self._value(c.args), self.error, NOW, NOW + self.took) for c in calls]
-
-    def one(self, call: Call) -> Answer:
-        return self.run([call])[0]
 
     def _value(self, args: dict[str, Any]) -> dict[str, Any]:
         asked = [e["request"] for e in args["entries"]]

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -133,9 +134,40 @@ def test_a_hung_endpoint_delays_no_other_once_it_is_known(pool: ReaderPool, hang
 
 def test_deadlines_run_from_when_a_call_is_asked(pool: ReaderPool, hang: Callable[..., Call]) -> None:
     pool.run([ping(e) for e in "ab"])
-    same = [e for e in "bcdefghijk" if ReaderPool()._place(ping(e)) == ReaderPool()._place(ping("a"))][:3]
-    answers = pool.run([hang("a", 2.0), *(Call(e, PING, {"value": e}, 1.0) for e in same)])
-    assert [a.value for a in answers] == [None, *same], "waiting behind another call is not held against them"
+    others = [Call(e, PING, {"value": e}, 1.0) for e in "cdefgh"]
+    answers = pool.run([hang("a", 2.0), hang("b", 2.0), *others])
+    assert [a.value for a in answers] == [None, None, *"cdefgh"], "waiting is not held against them"
+
+
+def neighbours() -> list[str]:
+    """Endpoints that one reader is there for."""
+    pool = ReaderPool()
+    return [e for e in "abcdefghijk" if pool._place(ping(e)) == pool._place(ping("a"))]
+
+
+def test_a_free_reader_takes_the_calls_that_wait_for_another(pool: ReaderPool, hang: Callable[..., Call]) -> None:
+    a, b, c = neighbours()[:3]
+    pool.run([ping(e) for e in "abcd"])
+    answers = pool.run([hang(a, 3.0), ping(a, 1), ping(b, 2), ping(c, 3)])
+    assert [x.value for x in answers] == [None, None, 2, 3]
+    assert max(x.ended for x in answers[2:]) < answers[0].ended - 1.0
+
+
+def test_an_endpoint_is_asked_one_thing_at_a_time(pool: ReaderPool, tmp_path: Path) -> None:
+    paths = [tmp_path / n for n in ("first", "second")]
+    for path in paths:
+        os.mkfifo(path)
+    answers = pool.begin([Call("a", READ, {"path": p}, 60.0) for p in paths])
+    paths[0].write_text("one")
+    threading.Thread(target=paths[1].write_text, args=["two"]).start()
+    first, second = answers()
+    assert (first.value, second.value) == ("one", "two") and second.began >= first.ended
+
+
+def test_what_changes_something_goes_through_one_reader(pool: ReaderPool, hang: Callable[..., Call]) -> None:
+    answers = pool.run([hang("a", 2.0, writer=True), ping("b", 1, writer=True), ping("c", 2, writer=True)])
+    assert min(x.began for x in answers[1:]) >= answers[0].ended - 0.1
+    assert [x.value for x in answers] == [None, 1, 2]
 
 
 def test_a_cut_off_write_has_an_unknown_outcome(pool: ReaderPool, hang: Callable[..., Call]) -> None:
@@ -218,6 +250,21 @@ def test_a_readers_environment_can_be_another(tmp_path: Path) -> None:
         assert pool.one(ping("a")).error is None
         environment = Path(f"/proc/{pids(pool)[0]}/environ").read_bytes().split(b"\0")
     assert f"HOME={tmp_path}".encode() in environment
+
+
+def test_calls_go_on_while_other_work_is_done(pool: ReaderPool, tmp_path: Path) -> None:
+    fifo = tmp_path / "begun"
+    os.mkfifo(fifo)
+    answers = pool.begin([Call("a", READ, {"path": fifo}, 60.0), ping("a", 2)])
+    fifo.write_text("read meanwhile")  # waits until a reader has opened it
+    assert [a.value for a in answers()] == ["read meanwhile", 2]
+    assert [a.value for a in answers()] == ["read meanwhile", 2], "asked twice"
+
+
+def test_calls_that_nobody_asked_after_do_not_stand_in_the_way(pool: ReaderPool, hang: Callable[..., Call]) -> None:
+    forgotten = pool.begin([hang("a", 1.0), *(ping(e, e) for e in "bcd")])
+    assert pool.one(ping("a", 5)).value == 5
+    assert errors(forgotten()) == [TimedOut, None, None, None] and [a.value for a in forgotten()[1:]] == list("bcd")
 
 
 def test_a_silent_endpoint_costs_one_deadline_a_run(pool: ReaderPool, hang: Callable[..., Call]) -> None:
