@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,6 +42,11 @@ def audit(
     exact = {k: v for k, v in (("act", act), ("entry", entry), ("who", who)) if v}
     oldest = time.time() - seconds(since) if since else 0.0
     places = work_dir or [p for p in DEFAULTS if p.is_dir()]
+    if not places:
+        output.fail("there is no daemon's work directory here; give --work-dir")
+    for place in places:
+        if not (place / "state/audit.jsonl").exists():
+            print(f"nothing has been done from {place} yet: it has no state/audit.jsonl", file=sys.stderr)
     found = [r for place in places for r in read(place / "state/audit.jsonl", **exact)]
     for record in sorted(found, key=lambda r: float(r.get("time", 0))):
         if float(record.get("time", 0)) < oldest or request not in str(record.get("request", "")):

@@ -55,6 +55,12 @@ def url(text: str, where: Where, problems: Problems) -> None:
         problems.warn(where, "stage@web_base_url", f"{text!r} is no URL that pilots can use", "http://host/path")
 
 
+def rests(loop_delay: float, subject: str, where: Where, problems: Problems) -> None:
+    """A daemon that begins the next cycle at once asks schedds and collectors without end."""
+    if loop_delay < 1:
+        problems.warn(where, f"{subject}@loop_delay", f"{loop_delay:g}: the daemon never rests", "60 is the default")
+
+
 def classad(text: str, subject: str, where: Where, problems: Problems) -> None:
     """A ClassAd expression that cannot be parsed makes each query with it fail."""
     if not parses(text):

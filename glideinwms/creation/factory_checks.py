@@ -29,6 +29,7 @@ def check(factory: Factory, problems: Problems) -> None:
     """All findings of the whole file; reads only tarballs' and files' presence."""
     _top(factory, problems)
     common_checks.url(factory.stage.web_base_url, factory.stage.where, problems)
+    common_checks.rests(factory.loop_delay, "glidein", factory.where, problems)
     common_checks.attrs(factory.attrs, problems)
     _frontends(factory, problems)
     entries: list[Entry | EntrySet] = [*factory.entries, *factory.entry_sets]

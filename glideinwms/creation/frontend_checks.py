@@ -27,6 +27,7 @@ def check(frontend: Frontend, problems: Problems) -> None:
     if not frontend.groups:
         problems.error(frontend.where, "frontend/groups", "there is no group")
     common_checks.url(frontend.stage.web_base_url, frontend.stage.where, problems)
+    common_checks.rests(frontend.loop_delay, "frontend", frontend.where, problems)
     for found in (frontend.attrs, *(g.attrs for g in frontend.groups)):
         common_checks.attrs(found, problems)
     config = frontend.config
@@ -45,6 +46,12 @@ def check(frontend: Frontend, problems: Problems) -> None:
     if frontend.security.classad_proxy and not Path(frontend.security.classad_proxy).is_file():
         what = f"{frontend.security.classad_proxy} is not a file"
         problems.error(frontend.security.where, "security@classad_proxy", what, "tokens are enough: leave it out")
+    for subject, security in (
+        ("", frontend.security), *((f"group[{g.name}]/", g.security) for g in frontend.groups)
+    ):  # fmt: skip
+        if security.idtoken_lifetime == 0:
+            what = "0 is no life: the default is used, 24 hours or what stands above the groups"
+            problems.warn(security.where, f"{subject}security@idtoken_lifetime", what)
     if frontend.security.sym_key not in ("aes_256_cbc", "aes_128_cbc"):
         what = f"{frontend.security.sym_key} is not supported; requests are sealed with aes_256_cbc"
         problems.notice(frontend.security.where, "security@sym_key", what)

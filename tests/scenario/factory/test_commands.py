@@ -169,6 +169,9 @@ def test_audit(scene: Scene, gwms: Shell) -> None:
     assert "submit" in out and "reasons=GlideFactoryLimitIdleGlideinsPerEntry" in out
     assert gwms("audit", "--entry", "C")[1] == ""
     assert gwms("audit", "--since", "soon")[0] == 2
+    (scene.base / "empty").mkdir()
+    code, out, err = gwms("audit", "--work-dir", str(scene.base / "empty"))  # and the scene's
+    assert code == 0 and "submit" in out and f"nothing has been done from {scene.base / 'empty'} yet" in err
 
 
 def test_rm_and_approve_speak_to_the_daemon(scene: Scene, gwms: Shell) -> None:
