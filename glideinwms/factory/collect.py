@@ -116,14 +116,15 @@ class Collector:
         """Every schedd that an enabled entry uses, all at the same time."""
         names = sorted({e.schedd_name for e in policy.entries if e.enabled})
         self.locate(policy, names)
+        self._settle(names)
         age = min([min(e.stale_idle, e.stale_running) for e in policy.entries] or [604800])
         files = any(e.sub_entries for e in policy.entries)
         calls = [
             Call(
                 name, "glideinwms.factory.fold:read_queue",
                 {"schedd": memory.address, "factory": policy.factory_name, "glidein": policy.glidein_name,
-                 "min_age": age, "files": files, "stale": now - memory.stale_at >= STALE_EVERY,
-                 "keyed": now - memory.unkeyed_at >= STALE_EVERY}, JOB_DEADLINE,
+                 "min_age": age, "files": files, "stale": _due(memory.stale_at, now),
+                 "keyed": _due(memory.unkeyed_at, now)}, JOB_DEADLINE,
             )
             for name in names if (memory := self.schedds[name]).address
         ]  # fmt: skip
@@ -160,28 +161,41 @@ class Collector:
         if answer.call.args["keyed"] and answer.value["method"] != "keyed":
             memory.unkeyed_at = now
         if answer.began <= memory.touched:
+            # or the clock was set back, and the next reading counts
+            memory.touched = min(memory.touched, answer.ended)
             return ScheddState(name, reading, "the reading began before our last act there ended")
-        self._settle(memory, answer, now)
         if memory.unknown:
             ids = ", ".join(u.submit_id for u in memory.unknown)
             return ScheddState(name, reading, f"outcome of submit {ids} is not known yet")
         return ScheddState(name, reading)
 
-    def _settle(self, memory: ScheddMemory, answer: Answer, now: float) -> None:
-        """Drop unknown outcomes that this schedd has answered: the id is in the queue, or it is still not there
-        SETTLE seconds after the first answer without it, and so not coming."""
-        left = []
-        for item in memory.unknown:
-            args = {"schedd": memory.address, "submit_id": item.submit_id}
-            found = self.pool.one(Call(answer.call.endpoint, "glideinwms.factory.fold:find_submit", args))
-            missing = found.error is None and not found.value
-            if missing and not item.missed:
-                item.missed = found.began
-            if found.error is not None or (missing and found.began - item.missed < SETTLE):
-                left.append(item)
-            else:
-                self.log.info("submit settled", submit=item.submit_id, entry=item.entry, found=found.value)
-        memory.unknown[:] = left
+    def _settle(self, names: list[str]) -> None:
+        """Drop unknown outcomes that their schedd has answered: the id is in the queue, or it is still not there
+        SETTLE seconds after the first answer without it, and so not coming. Before the queues are read: what comes
+        late must be in the reading that is decided on."""
+        calls = [
+            Call(name, "glideinwms.factory.fold:find_submit", {"schedd": memory.address, "submit_id": item.submit_id})
+            for name in names if (memory := self.schedds[name]).address for item in memory.unknown
+        ]  # fmt: skip
+        found = {a.call.args["submit_id"]: a for a in self.pool.run(calls) if a.error is None}
+        for memory in (self.schedds[name] for name in names):
+            memory.unknown[:] = [u for u in memory.unknown if not self._settled(u, found.get(u.submit_id))]
+
+    def _settled(self, item: Unknown, answer: Answer | None) -> bool:
+        if answer is None:
+            return False
+        if not answer.value:
+            if not 0.0 < item.missed <= answer.began:
+                item.missed = answer.began
+            if answer.began - item.missed < SETTLE:
+                return False
+        self.log.info("submit settled", submit=item.submit_id, entry=item.entry, found=answer.value)
+        return True
+
+
+def _due(last: float, now: float) -> bool:
+    """Whether STALE_EVERY has passed, or the clock was set back."""
+    return not 0.0 <= now - last < STALE_EVERY
 
 
 def files_in_use(collector: Collector, policy: FactoryPolicy) -> set[str] | None:
