@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -60,6 +60,7 @@ class EntryCycle:
         self.rail = RunningRail(self.entry.name, self.counts.running, given.rail, now)
         self.throttled = {h.client: h for h in given.health}
         self.caps = {h.client: h.cap for h in given.health if h.cap is not None}
+        self.dealt: Counter[str] = Counter()
         self.leaked_down = False
 
     def plan(self) -> EntryPlan:
@@ -152,6 +153,7 @@ class EntryCycle:
             clips.append(Clip(Reason.FACTORY_TOTAL_PER_ENTRY, need, placed, detail="no CE of the entry set has room"))
         if not self.strict:
             self.totals.add(key, placed)
+            self.dealt.update({p.file: p.n for p in placements})
             for name in guards:
                 self.caps[name] -= placed
         work = need if self.strict else placed
@@ -178,6 +180,8 @@ class EntryCycle:
                 idle[g.submit_file] += g.count
             elif g.status == RUN:
                 running[g.submit_file] += g.count
+        for file, n in self.dealt.items():
+            idle[file] += n
         return {file: FileCount(idle[file], running[file]) for file in {*idle, *running}}
 
     def _groups(self, request: Request) -> list[PilotGroup]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from glideinwms.factory.decide import decide
 from glideinwms.factory.decide.entrysets import FileCount, deal
 from glideinwms.factory.plan import Plan, RequestPlan
-from glideinwms.factory.policy import EntryPolicy, Limits
+from glideinwms.factory.policy import EntryPolicy, Limits, SubEntry
 from glideinwms.factory.snapshot import Health, Pilot, PilotGroup, Queue, Request, ScheddState, Snapshot
 from glideinwms.lib.jsondata import to_json
 from glideinwms.lib.reading import Reading
@@ -115,6 +116,21 @@ def test_what_is_placed_counts_not_what_was_planned() -> None:
     """A2: with entry sets fewer may be placed; only those count for the next request."""
     full = deal(9, ["a", "b"], ["a", "b"], "Default", {"a": FileCount(4, 0), "b": FileCount(1, 0)}, 10, 100)
     assert sum(p.n for p in full) == 5
+
+
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=4), st.integers(0, 30), st.integers(0, 99))
+@settings(deadline=None, max_examples=60)
+def test_a_ce_of_a_set_keeps_its_share_whoever_asks(asks: list[int], idle: int, seed: int) -> None:
+    """Each CE may have limit // number of CEs, counting what others were given this cycle."""
+    subs = tuple(SubEntry(n, f"{n} {n}:9619", "condor", f"job.{n}.condor") for n in "xyz")
+    e = entry(limits=Limits(100, idle, 100), sub_entries=subs, selection_algorithm="Default")
+    requests = [request(name=str(k), client=f"fe.{k}", idle=n, max_glideins=n) for k, n in enumerate(asks)]
+    [plan] = plan_of(snapshot(requests, []), e, seed=seed).entries
+    dealt: Counter[str] = Counter()
+    for row in plan.requests:
+        dealt.update({p.file: p.n for p in row.placements})
+    assert max(dealt.values(), default=0) <= idle // 3
+    assert dealt.total() == min(sum(asks), idle // 3 * 3)
 
 
 def test_a_refused_frontend_does_not_stop_those_after_it() -> None:
