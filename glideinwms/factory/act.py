@@ -13,6 +13,7 @@ from glideinwms.factory.decide import states
 from glideinwms.factory.plan import QUEUED, RUNNING, WAIT, Release, Removal, RequestPlan
 from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.lib import htc
+from glideinwms.lib.errors import CondorError
 from glideinwms.lib.htc import ScheddAddress, quoted
 from glideinwms.lib.reasons import Reason
 
@@ -53,19 +54,22 @@ def pick_and_act(
     leaves its place to the next (4.6, A5). The ids tried of each pick, and on how many the schedd acted. `force`: what
     was removed is then taken out of the queue without waiting for the site; the schedd does that to removed jobs only.
     """
-    found: list[list[str]] = []
+    found: list[list[str]] = [[] for _ in picks]
     done = 0
-    for constraint, limit in picks:
-        before = {i for ids in found for i in ids}
-        waiting = [i for i in fold.read_ids(schedd, constraint, limit) if i not in before] if done < cap else []
-        tried: list[str] = []
-        while done < cap and len(tried) < len(waiting):
-            ids = waiting[len(tried) : len(tried) + cap - done]
-            done += htc.act(schedd, action, ids, reason)
-            tried += ids
-        found.append(tried)
-    if force:
-        htc.act(schedd, "RemoveX", [i for tried in found for i in tried], reason)
+    try:
+        for (constraint, limit), tried in zip(picks, found, strict=True):
+            before = {i for ids in found for i in ids}
+            waiting = [i for i in fold.read_ids(schedd, constraint, limit) if i not in before] if done < cap else []
+            while done < cap and len(tried) < len(waiting):
+                ids = waiting[len(tried) : len(tried) + cap - done]
+                done += htc.act(schedd, action, ids, reason)
+                tried += ids
+        if force:
+            htc.act(schedd, "RemoveX", [i for tried in found for i in tried], reason)
+    except CondorError:
+        # what was done must be told; what failed is met again in the next cycle
+        if not done:
+            raise
     return found, done
 
 

@@ -12,6 +12,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from glideinwms.factory import act
 from glideinwms.factory.act import Deed
@@ -22,7 +23,7 @@ from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
 from glideinwms.factory.snapshot import Request, Taken
 from glideinwms.lib import log
 from glideinwms.lib.audit import Audit
-from glideinwms.lib.errors import GwmsError, OutcomeUnknown, TimedOut, Unreachable
+from glideinwms.lib.errors import GwmsError, OutcomeUnknown, StateError, TimedOut, Unreachable
 from glideinwms.lib.readers import WRITE_DEADLINE, Answer, Call, Pool
 from glideinwms.lib.reasons import Reason, Refusal
 
@@ -97,8 +98,10 @@ class Applier:
                 for deed in deeds(policy, row):
                     self._do(deed, report, gone, now)
                 batches += self._batches(policy, entries[row.entry], row, requests, report, now, rng)
-            except GwmsError as error:
-                report.refusals.append(Refusal(Reason.SUBMIT_FAILED, row.entry, str(error)))
+            except Exception as error:  # noqa: BLE001 - the boundary of one entry
+                text = str(error) if isinstance(error, GwmsError) else f"{type(error).__name__}: {error}"
+                log.get("apply").error("entry failed", entry=row.entry, error=text)
+                report.refusals.append(Refusal(Reason.SUBMIT_FAILED, row.entry, text))
         self.submit(batches, report, gone)
         served = {s.entry for s in report.submitted if not s.error}
         for row in (r for r in plan.entries if r.unless_submitted and not r.frozen and r.entry not in served):
@@ -126,9 +129,10 @@ class Applier:
             return
         answer = self.act(deed, f"gwms factory: {deed.reason.value}")
         if answer.error is not None:
-            report.acted.append(
-                Acted(deed.entry, deed.request, deed.action, deed.reason, error=str(answer.error))
-            )  # fmt: skip
+            text = f"{deed.action} ({deed.reason}): {answer.error}"
+            log.get("apply").error("act failed", entry=deed.entry, request=deed.request, error=text)
+            report.acted.append(Acted(deed.entry, deed.request, deed.action, deed.reason, error=str(answer.error)))
+            report.refusals.append(Refusal(Reason.ACT_FAILED, deed.request or deed.entry, text))
             if isinstance(answer.error, GONE):
                 gone.add(deed.schedd)
             # what may have been taken counts against the rail
@@ -138,9 +142,9 @@ class Applier:
             ids = tuple(i for part in parts for i in part)
             if ids:
                 report.acted.append(Acted(deed.entry, deed.request, deed.action, deed.reason, ids, done))
-                self.audit.line(
-                    "remove_forced" if deed.force else deed.action.lower(), cycle=self.cycle, entry=deed.entry,
-                    request=deed.request, n=done, ids=ids, reasons=[deed.reason],
+                self._note(
+                    "remove_forced" if deed.force else deed.action.lower(), entry=deed.entry, request=deed.request,
+                    n=done, ids=ids, reasons=[deed.reason],
                 )  # fmt: skip
             n = sum(min(len(part), done) for part, pick in zip(parts, deed.picks, strict=True) if pick.running)
         if n:
@@ -163,6 +167,9 @@ class Applier:
         while waiting:
             batch = waiting.popleft()
             if batch.schedd in gone:
+                if all(r.where != batch.row.request for r in report.refusals):
+                    text = f"not tried: {batch.schedd} did not answer just now"
+                    report.refusals.append(Refusal(Reason.SUBMIT_FAILED, batch.row.request, text))
                 continue
             now = self.clock()
             if batch.ready > now:
@@ -200,12 +207,19 @@ class Applier:
             log.get("apply").error("submit failed", entry=batch.entry, request=row.request, error=str(answer.error))
             return Submitted(done.entry, done.request, done.file, done.n, done.submit_id, 0, str(answer.error))
         number = int(answer.value[0][0])
-        self.audit.line(
-            "submit", cycle=self.cycle, entry=batch.entry, request=row.request, n=cluster.n, cluster=number,
+        self._note(
+            "submit", entry=batch.entry, request=row.request, n=cluster.n, cluster=number,
             submit_id=cluster.submit_id, file=cluster.file, credential=row.credential, asked=row.idle,
             reasons=reasons(row),
         )  # fmt: skip
         return Submitted(done.entry, done.request, done.file, done.n, done.submit_id, number)
+
+    def _note(self, act: str, **fields: Any) -> None:
+        """A line of the audit trail. What was done is done: where there is no room for the line, the log has it."""
+        try:
+            self.audit.line(act, cycle=self.cycle, **fields)
+        except StateError as error:
+            log.get("apply").error("act not in the audit trail", act=act, error=str(error), **fields)
 
 
 def reasons(row: RequestPlan) -> list[Reason]:

@@ -6,6 +6,7 @@ import os
 import random
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from glideinwms.factory.policy import SCHEMA, FactoryPolicy
 from glideinwms.factory.prune import Pruner
 from glideinwms.factory.snapshot import Request, Snapshot
 from glideinwms.factory.state import RailFile
+from glideinwms.factory.submit.check import full
 from glideinwms.factory.trust import KnownKey
 from glideinwms.lib import cycle, log, operator, policyfile
 from glideinwms.lib.audit import KEEP_DAYS, Audit, rotate
@@ -86,10 +88,13 @@ class FactoryDaemon:
             self.audit.line("credential", cycle=self.cycle, file=str(path))
         lines, wrong = self._downtimes(policy)
         health = self.learner.update(policy, now)
+        queues = self.collector.read_queues(policy, now)
+        if full(self.state):
+            # what cannot be recorded is not done
+            queues = tuple(replace(s, frozen=s.frozen or f"the file system of {self.state} is full") for s in queues)
         self.snapshot = Snapshot(
-            now, requests, self.collector.read_queues(policy, now), lines, self.rail.current(now), health,
-            (*self.collector.refusals, *wrong),
-        )  # fmt: skip
+            now, requests, queues, lines, self.rail.current(now), health, (*self.collector.refusals, *wrong)
+        )
         return self.snapshot
 
     def _downtimes(self, policy: FactoryPolicy) -> tuple[tuple[Downtime, ...], tuple[Refusal, ...]]:
@@ -119,7 +124,10 @@ class FactoryDaemon:
         assert self.snapshot is not None
         requests = {r.name: r for r in self.snapshot.requests.value or ()}
         report = self.applier.run(plan, policy, requests, now, self.rng)
-        self.rail.took(report.taken)
+        try:
+            self.rail.took(report.taken)
+        except StateError as error:
+            self.log.error("removals are remembered until a restart only", error=str(error))
         if policy.pilot_accounting:
             self._account(policy)
         self._clean(policy, requests.values(), now)

@@ -60,7 +60,7 @@ def batch_of(
         for placement in row.placements:
             for n in sizes(placement.n, entry.submit_cluster_size):
                 order = Order(policy, entry, subs[placement.file], request, new_id(), lognr)
-                if not clusters and (refusal := check(order)):
+                if not clusters and (refusal := check(order, now)):
                     return refusal
                 clusters.append(Cluster(placement.file, n, order.submit_id, describe(order)))
     except (GwmsError, KeyError) as error:

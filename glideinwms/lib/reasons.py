@@ -90,6 +90,7 @@ class Reason(StrEnum):
     NO_LOG_DIR = "LogDirectoryMissing"
     SUBMIT_FAILED = "SubmitFailed"
     SUBMIT_UNKNOWN = "SubmitOutcomeUnknown"
+    ACT_FAILED = "RemovalOrReleaseFailed"
 
     # Removal and release (protocol 4.6, 4.7)
     EXCESS_WAIT = "ExcessWaiting"

@@ -43,7 +43,7 @@ def _factory(policy: FactoryPolicy, entry: EntryPolicy, sub: SubEntry, request: 
         "-schedd", entry.schedd_name, "-proxy", sub.proxy_url or entry.proxy_url or "None",
         "-factory", policy.factory_name, "-web", policy.stage.url, "-sign", policy.stage.sign,
         "-signentry", entry.stage.sign, "-signtype", policy.sign_type, "-descript", policy.stage.descript,
-        "-descriptentry", entry.stage.descript, "-dir", entry.work_dir, "-param_GLIDEIN_Client", request.client,
+        "-descriptentry", entry.stage.descript, "-dir", sub.work_dir, "-param_GLIDEIN_Client", request.client,
         "-submitcredid", request.credential, "-slotslayout", entry.slots_layout,
     ]  # fmt: skip
 

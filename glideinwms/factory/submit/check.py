@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from pathlib import Path
 
 from glideinwms.factory.submit.description import Order
+from glideinwms.lib.credentials import certificates
+from glideinwms.lib.credentials.tokens import claims_of
+from glideinwms.lib.errors import CredentialError
 from glideinwms.lib.files import hint_of, make_directory
 from glideinwms.lib.reasons import Reason, Refusal
 
 ROOM = 16384
+TOKENS = ("scitoken", "idtoken")
 SECRET_ROLES = ("scitoken", "idtoken", "x509_proxy", "private_key", "auth_file", "password")
 
 
-def check(order: Order) -> Refusal | None:
+def check(order: Order, now: float) -> Refusal | None:
     """The first thing that makes this submission impossible, or None. Makes the log directory if it is missing."""
     where = order.request.name
     script = Path(order.policy.work_dir, order.policy.startup_script)
@@ -33,6 +38,8 @@ def check(order: Order) -> Refusal | None:
         problem = file_problem(Path(path), secret=role in SECRET_ROLES)
         if problem:
             return Refusal(Reason.CREDENTIAL_MISSING, where, f"{role} file {path} {problem}")
+        if problem := over(role, Path(path), now):
+            return Refusal(Reason.CREDENTIAL_UNUSABLE, where, f"{role} file {path} {problem}")
     return None
 
 
@@ -53,3 +60,17 @@ def file_problem(path: Path, *, secret: bool) -> str:
     if secret and found.st_mode & 0o077:
         return f"is open to others (mode {stat.S_IMODE(found.st_mode):04o})"
     return ""
+
+
+def over(role: str, path: Path, now: float) -> str:
+    """How long ago a token or proxy came to its end ("": it is good, or does not say)."""
+    try:
+        if role in TOKENS:
+            ended = float(claims_of(path.read_text())["exp"])
+        elif role == "x509_proxy":
+            ended = certificates.ends(path.read_bytes()) or math.inf
+        else:
+            return ""
+    except (OSError, CredentialError, KeyError, TypeError, ValueError):
+        return ""
+    return "" if ended > now else f"ended {now - ended:.0f} s ago; a new one must come"

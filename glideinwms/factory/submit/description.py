@@ -16,6 +16,7 @@ from glideinwms.lib.htc import quoted
 Description = dict[str, str]
 SUBMIT_ATTR_TYPES = ("condor", "gce", "ec2", "arc")
 GRACE_AFTER_WALLTIME = 12 * 3600
+LONGEST = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +131,7 @@ def _condor(order: Order) -> Description:
 
 def _arc(order: Order) -> Description:
     out = {"grid_resource": f"arc {order.sub.gatekeeper}", **_proxy(order)}
-    if order.entry.auth_method != "grid_proxy":
-        out |= _scitoken(order)
-    return out | ({"arc_rsl": order.sub.rsl} if order.sub.rsl else {})
+    return out | _scitoken(order) | ({"arc_rsl": order.sub.rsl} if order.sub.rsl else {})
 
 
 def _batch(order: Order) -> Description:
@@ -152,22 +151,36 @@ def _proxy(order: Order) -> Description:
     return {"x509userproxy": proxy} if proxy else {}
 
 
+def _token(order: Order) -> str:
+    """The SciToken that opens the CE; "" where another credential does."""
+    if order.gridtype in cloud.KINDS or (order.gridtype == "arc" and order.entry.auth_method == "grid_proxy"):
+        return ""
+    return order.request.files.get("scitoken", "")
+
+
 def _scitoken(order: Order) -> Description:
-    token = order.request.files.get("scitoken", "")
+    token = _token(order)
     return {"scitokens_file": token} if token else {}
 
 
 def periodic_remove(order: Order) -> str:
     """Idle longer than the request's lifetime, or running 12 h past the entry's wall time (4.10)."""
     terms = []
-    lifetime = order.request.idle_lifetime
-    if lifetime.isdigit() and int(lifetime) > 0:
-        terms.append(f"((GlideinSkipIdleRemoval =!= True) && (JobStatus == 1) && ((time() - QDate) > {int(lifetime)}))")
+    if lifetime := idle_lifetime(order.request.idle_lifetime):
+        terms.append(f"((GlideinSkipIdleRemoval =!= True) && (JobStatus == 1) && ((time() - QDate) > {lifetime}))")
     if "GLIDEIN_Max_Walltime" in order.entry.attrs:
         terms.append(
             f"((JobStatus == 2) && ((time() - EnteredCurrentStatus) > (GlideinMaxWalltime + {GRACE_AFTER_WALLTIME})))"
         )
     return " || ".join(terms)
+
+
+def idle_lifetime(text: str) -> int:
+    """ReqIdleLifetime in seconds, at most LONGEST; 0, never, where it is no positive whole number (9.1/15)."""
+    try:
+        return min(max(int(text), 0), LONGEST)
+    except ValueError:
+        return 0
 
 
 def _attributes(order: Order) -> Description:
@@ -193,7 +206,7 @@ def _attributes(order: Order) -> Description:
     text[countkey.NAME] = countkey.key_of(text)
     if proxy_url := order.sub.proxy_url or e.proxy_url:
         text["GlideinProxyURL"] = proxy_url
-    if (token := r.files.get("scitoken")) and order.gridtype not in cloud.KINDS:
+    if token := _token(order):
         text["SciTokensFile"] = token
     out = {f"My.{name}": quoted(value) for name, value in text.items()}
     out["My.GlideinMaxWalltime"] = str(e.attrs.get("GLIDEIN_Max_Walltime", "UNDEFINED"))

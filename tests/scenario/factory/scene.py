@@ -55,7 +55,10 @@ class Scene:
     def ask(self, idle: int, top: int = 1000, entry: str = "A", client: str = "fe.main", **changes: Any) -> None:
         """A Frontend's request, kept alive from now on."""
         name = f"{entry}@inst@fact"
-        secrets = {**SECRETS, "SecurityClass": changes.pop("security_class", "frontend")}
+        secrets = {
+            **SECRETS, "SecurityClass": changes.pop("security_class", "frontend"),
+            "frontend_scitoken": changes.pop("token", "a.b.c"),
+        }  # fmt: skip
         made = request_ad(
             secrets, self.seal, name=f"HASHHASH_{name}@{client}", client_name=client, req_name=name, req_glidein=name,
             idle=idle, max_glideins=top, **changes,

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from glideinwms.factory import daemon
 from glideinwms.factory.policy import Limits, SubEntry
+from glideinwms.lib.credentials.tokens import Signer
 from glideinwms.lib.downtimes import iso
 from tests.scenario.factory.scene import Scene, entry
 
@@ -223,6 +225,41 @@ def test_one_broken_request_does_not_disturb_the_others(tmp_path: Path) -> None:
     s.cycle()
     assert s.schedd.count() == 2
     assert s.status()["refused"] == {"BadNumber": 1}
+
+
+def test_a_lifetime_that_is_no_number_removes_no_pilot_and_stops_nobody(tmp_path: Path) -> None:
+    s = Scene(tmp_path)
+    s.ask(idle=2)
+    s.ask(idle=2, client="fe.odd", idle_lifetime="²")
+    s.cycle()
+    assert s.schedd.count() == 4
+    assert s.schedd.count('GlideinClient == "fe.odd" && PeriodicRemove =?= UNDEFINED') == 2
+
+
+def test_a_token_that_has_ended_is_told_and_nothing_is_submitted(tmp_path: Path) -> None:
+    s = Scene(tmp_path)
+    signer = Signer(b"k" * 32, "key", "issuer")
+    for lasts, pilots in ((-5, 0), (600, 2)):
+        token = signer.sign("vo", 1000, s.world.clock() - 1000 + lasts)
+        s.ask(idle=2, token=token)
+        s.cycle()
+        assert s.schedd.count() == pilots
+        if not pilots:
+            assert s.status()["refused"] == {"CredentialUnusable": 1}
+            s.world.clock.advance(1)
+            [client] = s.wms.ads("glidefactoryclient")
+            assert "ended 5 s ago; a new one must come" in client["GlideinMonitorStatus_ReasonText"]
+
+
+def test_a_full_disk_stops_what_could_not_be_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    s = Scene(tmp_path)
+    s.ask(idle=2)
+    monkeypatch.setattr(daemon, "full", lambda path: path.name == "state")
+    s.cycle()
+    s.world.clock.advance(1)
+    [client] = s.wms.ads("glidefactoryclient")
+    assert (s.schedd.count(), client["GlideinMonitorStatus_Reason"]) == (0, "Frozen")
+    assert "is full" in client["GlideinMonitorStatus_ReasonText"]
 
 
 def test_overload_share_is_drawn_for_each_submission(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from glideinwms.factory import act, fold
 from glideinwms.factory.plan import WAIT, Release, Removal
 from glideinwms.lib import htc
+from glideinwms.lib.errors import CondorError
 from glideinwms.lib.htc import ScheddAddress
 from glideinwms.lib.reasons import Reason
 from tests.unit.factory.makes import policy
@@ -49,6 +50,25 @@ def test_a_second_pick_gets_what_the_first_leaves(monkeypatch: pytest.MonkeyPatc
     schedd = Schedd(monkeypatch, 6)
     assert act.pick_and_act(WHERE, "Remove", [("c", 2), ("d", 6)], 5, "r") == ([schedd.ids[:2], schedd.ids[2:5]], 5)
     assert act.pick_and_act(WHERE, "Remove", [("c", 2), ("d", 6)], 0, "r") == ([[], []], 0)
+
+
+@pytest.mark.parametrize("action", ["Remove", "RemoveX"])
+def test_what_was_done_before_something_failed_is_told(action: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rail and the audit trail count on it."""
+    schedd = Schedd(monkeypatch, 4)
+
+    def fails(where: ScheddAddress, what: str, ids: list[str], reason: str) -> int:
+        if what == action and schedd.acts:
+            raise CondorError("gone")
+        return schedd.act(where, what, ids, reason)
+
+    monkeypatch.setattr(htc, "act", fails)
+    picks = [("c", 2), ("d", 4)]
+    found, done = act.pick_and_act(WHERE, "Remove", picks, 4, "r", force=action == "RemoveX")
+    assert (found, done) == (([schedd.ids[:2], []], 2) if action == "Remove" else ([schedd.ids[:2], schedd.ids[2:]], 4))
+    schedd.acts.append(("", []))
+    with pytest.raises(CondorError):
+        act.pick_and_act(WHERE, action, picks, 4, "r")
 
 
 def test_there_are_spares_for_named_pilots(tmp_path: Path) -> None:

@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from glideinwms.factory import orders
 from glideinwms.factory.apply import ACT, Applier, Report
 from glideinwms.factory.collect import ScheddMemory
 from glideinwms.factory.orders import sizes
 from glideinwms.factory.plan import EntryPlan, Placement, Plan, Release, RequestPlan
+from glideinwms.lib import audit
 from glideinwms.lib.audit import Audit
-from glideinwms.lib.errors import CondorError, GwmsError, OutcomeUnknown, Unreachable
+from glideinwms.lib.errors import CondorError, GwmsError, OutcomeUnknown, StateError, Unreachable
 from glideinwms.lib.htc import ScheddAddress
 from glideinwms.lib.readers import Answer, Call
 from tests.unit.factory.makes import entry, policy, request
@@ -44,11 +46,12 @@ class FakePool:
     fails: dict[int, GwmsError] = field(default_factory=dict)
     seen: list[tuple[float, str, str, int]] = field(default_factory=list)
     acts: list[tuple[str, int]] = field(default_factory=list)
+    firm: GwmsError | None = None
 
     def one(self, call: Call) -> Answer:
         if call.function == ACT:
             self.acts.append((call.args["action"], call.args["cap"]))
-            return Answer(call, ([["9.0"]], 1), None, 1.0, 2.0)
+            return Answer(call, ([["9.0"]], 1), self.firm, 1.0, 2.0)
         self.seen.append(
             (self.clock(), call.endpoint, call.args["description"]["My.GlideinClient"], call.args["count"])
         )
@@ -113,24 +116,54 @@ def test_the_sleep_of_one_request_is_the_time_of_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "left", "reason", "unknown"),
+    ("error", "left", "told", "unknown"),
     [
-        (CondorError("-3"), {"'b'": 2, "'c'": 2}, "SubmitFailed", 0),
-        (Unreachable("gone"), {"'c'": 2}, "SubmitFailed", 0),
-        (OutcomeUnknown("cut off"), {"'c'": 2}, "SubmitOutcomeUnknown", 1),
+        (CondorError("-3"), {"'b'": 2, "'c'": 2}, {"A/a": "SubmitFailed"}, 0),
+        (Unreachable("gone"), {"'c'": 2}, {"A/a": "SubmitFailed", "A/b": "SubmitFailed"}, 0),
+        (OutcomeUnknown("cut off"), {"'c'": 2}, {"A/a": "SubmitOutcomeUnknown", "A/b": "SubmitFailed"}, 1),
     ],
 )
-def test_what_an_error_stops(error: GwmsError, left: dict[str, int], reason: str, unknown: int, tmp_path: Path) -> None:
-    """A refusal ends that request; a schedd that is gone, or whose act is unknown, gets nothing more this cycle."""
+def test_what_an_error_stops(
+    error: GwmsError, left: dict[str, int], told: dict[str, str], unknown: int, tmp_path: Path
+) -> None:
+    """A refusal ends that request; a schedd that is gone, or whose act is unknown, gets nothing more this cycle, and
+    each of its requests says so once."""
     bench = Bench(tmp_path, fails={1: error})
     report = bench.run(("A", "a", 20), ("A", "b", 20), ("B", "c", 20))
     done: dict[str, int] = {}
     for _, _, client, _ in bench.pool.seen[1:]:
         done[client.replace('"', "'")] = done.get(client.replace('"', "'"), 0) + 1
     assert done == left
-    assert [r.reason.value for r in report.refusals] == [reason]
+    assert [(r.where, r.reason.value) for r in report.refusals] == list(told.items())
     assert [u.n for m in bench.schedds.values() for u in m.unknown] == [10] * unknown
     assert bench.schedds["s1"].touched == 2.0
+
+
+def test_an_act_that_fails_is_told(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, fails={1: CondorError("-3")})
+    bench.pool.firm = CondorError("no permission")
+    told = {r.where: str(r) for r in bench.run(("A", "a", 5)).refusals}
+    assert told["A"] == "RemovalOrReleaseFailed: Release (HeldRecoverable): no permission"
+
+
+def test_an_entry_that_cannot_be_described_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = orders.describe
+    monkeypatch.setattr(orders, "describe", lambda order: real(order) if order.entry.name != "A" else 1 / 0)
+    bench = Bench(tmp_path)
+    report = bench.run(("A", "a", 5), ("B", "b", 5))
+    assert [s.entry for s in report.submitted] == ["B"]
+    assert [(r.where, r.text) for r in report.refusals] == [("A", "ZeroDivisionError: division by zero")]
+
+
+def test_a_trail_without_room_does_not_end_the_cycle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise StateError("cannot be appended to: No space left on device")
+
+    monkeypatch.setattr(audit, "append_line", full)
+    bench = Bench(tmp_path)
+    assert sum(s.n for s in bench.run(("A", "a", 25), ("B", "b", 5)).submitted) == 30
 
 
 def test_every_cluster_has_its_own_id_and_line(tmp_path: Path) -> None:

@@ -1,0 +1,64 @@
+"""What a submit description holds, and what a request cannot bring into it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from glideinwms.factory.policy import EntryPolicy, SubEntry
+from glideinwms.factory.submit.description import Description, Order, describe, idle_lifetime, sub_entries
+from tests.unit.factory.makes import entry, policy, request
+
+
+def description(e: EntryPolicy, files: dict[str, str], sub: int = 0) -> Description:
+    return describe(Order(policy(Path("/x"), e), e, sub_entries(e)[sub], request(files=files), "uuid", "20261124"))
+
+
+@pytest.mark.parametrize(
+    ("gridtype", "auth_method", "given"),
+    [
+        ("condor", "grid_proxy", True),
+        ("batch slurm", "key_pair", True),
+        ("arc", "scitoken", True),
+        ("arc", "grid_proxy+project_id", True),
+        ("arc", "grid_proxy", False),
+        ("ec2", "key_pair", False),
+        ("gce", "auth_file", False),
+    ],
+)
+def test_which_pilots_have_a_scitoken(gridtype: str, auth_method: str, given: bool) -> None:
+    """4.10: a CE of type arc that wants a proxy gets no token, as neither attribute nor command."""
+    made = description(entry(gridtype=gridtype, auth_method=auth_method), {"scitoken": "/t"})
+    named = {k.lower().removeprefix("my.").replace("_", "") for k, v in made.items() if v.strip('"') == "/t"}
+    assert named == ({"scitokensfile"} if given else set())
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("864000", 864000),
+        (" 5 ", 5),
+        ("0", 0),
+        ("-3", 0),
+        ("never", 0),
+        ("", 0),
+        ("²", 0),
+        ("9" * 30, 2**31 - 1),
+        ("9" * 5000, 0),
+    ],
+)
+def test_idle_lifetimes(text: str, seconds: int) -> None:
+    assert idle_lifetime(text) == seconds
+
+
+def test_each_ce_of_a_set_has_its_own_work_directory_and_web_cache() -> None:
+    subs = (
+        SubEntry("a", "a a:9619", "condor", "job.a.condor", work_dir="OSG"),
+        SubEntry("b", "b b:9619", "condor", "job.b.condor", work_dir="TMPDIR", proxy_url="http://squid:3128"),
+    )
+    e = entry(sub_entries=subs, work_dir="OSG")
+    for number, (where, proxy) in enumerate((("OSG", "None"), ("TMPDIR", "http://squid:3128"))):
+        made = description(e, {}, number)
+        assert made["My.GlideinWorkDir"] == f'"{where}"'
+        assert f" -proxy {proxy} " in made["arguments"] and f" -dir {where} " in made["arguments"]
