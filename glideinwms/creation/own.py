@@ -21,8 +21,7 @@ class FactoryOwn(_Own):
     """`[factory]` of gwms.toml. Ages in seconds."""
 
     request_max_age: float = Field(900.0, ge=0, description="A request older than this is not served.")
-    credential_max_age: float = Field(3600.0, ge=0, description="A credential unnamed for so long may be removed.")
-    keep_generations: float = Field(14 * 86400.0, ge=0, description="Stage files of older generations are pruned.")
+    keep_generations: float = Field(14 * 86400.0, ge=0, description="Stage files out of force for so long are pruned.")
     guard_pilots: int = Field(20, ge=0, description="Last pilots of a client at an entry that count; 0: no guard.")
     guard_least: int = Field(5, ge=1, description="Fewer say nothing.")
     guard_share: float = Field(0.5, gt=0, le=1, description="With this share of them failing fewer are submitted.")
@@ -39,7 +38,7 @@ class FrontendOwn(_Own):
     slot_max_age: float = Field(600.0, ge=0, description="Readings of slots.")
     factory_max_age: float = Field(900.0, ge=0, description="Readings of Factories.")
     strict_deployed_numbers: bool = Field(False, description="Request exactly what the deployed program would.")
-    keep_generations: float = Field(14 * 86400.0, ge=0, description="Stage files of older generations are pruned.")
+    keep_generations: float = Field(14 * 86400.0, ge=0, description="Stage files out of force for so long are pruned.")
 
 
 Own = TypeVar("Own", FactoryOwn, FrontendOwn)

@@ -146,6 +146,7 @@ def _apply(built: Built, data: dict[str, Any]) -> int:
         tuple(built.work_files), plain,
     )  # fmt: skip
     generations.save(work, generation, built.text)
+    generations.leave(work, str(previous_policy(work).get("generation", "")))
     publish.sync_filesystem(work)
     write_atomic(policy_path(work), built.text, 0o640, fsync=True)
     return written + 2

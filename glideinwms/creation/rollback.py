@@ -84,6 +84,7 @@ def rollback(work: Path, name: str = "") -> str:
         if lost := missing(work, chosen):
             raise StateError(f"generation {name} lacks {', '.join(lost[:5])}", where=str(work), hint="reconfig instead")
         _restore(work, chosen)
+        generations.leave(work, current)
         write_atomic(policy_path(work), text_of(chosen.policy), 0o640, fsync=True)
     return name
 

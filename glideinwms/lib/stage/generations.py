@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +82,12 @@ def save(work_dir: Path, generation: Generation, policy: str = "") -> Path:
     return path
 
 
+def leave(work_dir: Path, name: str) -> None:
+    """A generation goes out of force: from now on its age counts, which is that of its manifest."""
+    with contextlib.suppress(FileNotFoundError):
+        os.utime(directory(work_dir) / f"{name}.json")
+
+
 def load(path: Path, *, policies: bool = True) -> Generation:
     """Read a manifest; StateError if it is not one. Without `policies` that, which is large, is left empty."""
     try:
@@ -104,14 +111,14 @@ def prune(
     stage_dir: Path, work_dir: Path, *, current: str, named: Collection[str], now: float, keep: float = KEEP_SECONDS,
     only: Collection[str] | None = None,
 ) -> Sequence[str]:  # fmt: skip
-    """Remove generations (of `only`, if given) older than `keep` seconds that neither run nor are named by a queued
-    pilot.
+    """Remove generations (of `only`, if given) that went out of force `keep` seconds ago, and that no queued pilot
+    names.
 
     Only files a manifest of ours names are removed, and only those no remaining generation names: a deployed stage
     may live in the same directory. Returns the removed stage-relative names.
     """
     generations = all_of(work_dir, policies=False)
-    old = [g for g in generations if g.name != current and g.name not in named and now - g.made > keep]
+    old = [g for g in generations if g.name != current and g.name not in named and now - _left(work_dir, g) > keep]
     old = [g for g in old if only is None or g.name in only]
     kept = [g for g in generations if g not in old]
     held, held_work = {f for g in kept for f in g.files}, {f for g in kept for f in g.work_files}
@@ -128,6 +135,10 @@ def prune(
         if "/" not in sha256:
             plain_copy(work_dir, sha256).unlink(missing_ok=True)
     return gone
+
+
+def _left(work_dir: Path, generation: Generation) -> float:
+    return (directory(work_dir) / f"{generation.name}.json").stat().st_mtime
 
 
 def _unlink(path: Path, gone: list[str], name: str) -> None:

@@ -243,11 +243,36 @@ def test_what_plain_files_held_goes_with_the_last_generation(tmp_path: Path) -> 
     for n, content in enumerate((b"one", b"two", b"two")):
         tree = Tree("", "d", "s", "t", plain={"site.cfg": of_bytes(content)})
         plain = generations.keep_plain(work, [tree])
-        generations.save(work, generations.Generation(f"g{n}", float(n), {}, (), (), plain))
+        path = generations.save(work, generations.Generation(f"g{n}", float(n), {}, (), (), plain))
+        os.utime(path, (n, n))
     assert len(list((work / "generations" / "plain").iterdir())) == 2
     generations.prune(stage, work, current="g2", named=(), now=100.0, keep=10.0)
     [left] = (work / "generations" / "plain").iterdir()
     assert left.read_bytes() == b"two"
+
+
+def test_a_generation_of_a_frontend_stays_for_its_pilots_when_it_goes(tmp_path: Path) -> None:
+    work, stage = (tmp_path / area / "frontend_vo_frontend" for area in ("work", "stage"))
+
+    def in_force(days: int) -> generations.Generation:
+        """A new generation, as it looks when it has been in force for so long."""
+        path = place(tmp_path, "frontend.minimal.xml", ("<match>", f'<match start_expr="Days != {days}">'))
+        manifest = work / "generations" / f"{reconfig(path, 'frontend').plan.generation}.json"
+        os.utime(manifest, (time.time() - days * 86400,) * 2)
+        return generations.load(manifest)
+
+    def there(generation: generations.Generation) -> bool:
+        return all((stage / f).exists() for f in generation.files)
+
+    first = in_force(60)
+    second = in_force(40)
+    assert there(first), "it went out of force just now"
+    assert rollback.rollback(work, first.name) == first.name
+    third = in_force(20)
+    assert there(first) and there(second) and there(third)
+    os.utime(work / "generations" / f"{second.name}.json", (0, 0))
+    in_force(0)
+    assert there(first) and not there(second) and there(third)
 
 
 def test_back_to_the_deployed_program(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,9 @@ def areas(tmp_path: Path) -> tuple[Path, Path]:
     for name in ("shared", "one", "two", "three", "deployed"):
         (stage / name).write_text(name)
     for n, name in enumerate(("one", "two", "three")):
-        generations.save(work, Generation(name, (60 + 15 * n) * DAY, {}, ("shared", name), (f"{name}.sh",)))
+        made = (60 + 15 * n) * DAY
+        path = generations.save(work, Generation(name, made, {}, ("shared", name), (f"{name}.sh",)))
+        os.utime(path, (made, made))
         (work / f"{name}.sh").write_text("")
     return stage, work
 
@@ -45,11 +49,20 @@ def test_young_generations_stay(areas: tuple[Path, Path]) -> None:
     assert prune(stage, work, current="three", named=(), now=NOW, keep=30 * DAY) == ["one"]
 
 
+def test_what_was_in_force_until_now_stays(areas: tuple[Path, Path]) -> None:
+    stage, work = areas
+    generations.leave(work, "two")
+    generations.leave(work, "none")
+    now = time.time()
+    assert prune(stage, work, current="three", named=(), now=now + 13 * DAY) == ["one"]
+    assert prune(stage, work, current="three", named=(), now=now + 15 * DAY) == ["two"]
+
+
 def test_a_manifest_cannot_lead_out_of_the_stage(areas: tuple[Path, Path]) -> None:
     stage, work = areas
     victim = stage.parent / "victim"
     victim.write_text("x")
-    generations.save(work, Generation("evil", 0, {}, ("../victim", str(victim)), ("../victim",)))
+    os.utime(generations.save(work, Generation("evil", 0, {}, ("../victim", str(victim)), ("../victim",))), (0, 0))
     prune(stage, work, current="three", named=(), now=NOW)
     assert victim.read_text() == "x"
 
