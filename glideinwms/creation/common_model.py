@@ -24,34 +24,33 @@ class LogKind(Element):
 class JobLogs(LogKind):
     """Standard output and error of pilots."""
 
-    max_days: Number = opt(7.0, "Days that pilot output is kept.")
+    max_days: Number = opt(7.0, "Days that pilot output is kept; 0 = for ever.")
     min_days: Number = opt(2.0, "Days that pilot output is kept whatever its size.")
 
 
 class SummaryLogs(LogKind):
     """Summaries of completed pilots."""
 
-    max_days: Number = opt(31.0, "Days that summaries are kept.")
+    max_days: Number = opt(31.0, "Days that summaries are kept; 0 = for ever.")
 
 
-class ProcessLog(Element):
-    """A log file of the daemon (the deployed program's; ours is one JSON log, this sets its retention)."""
+class ProcessLog(LogKind):
+    """A log file of the deployed daemon. Ours is one, of JSON lines, begun anew each day: this says how long days past
+    are kept."""
 
-    structured: Bool = opt(False, "JSON lines instead of text.")
-    extension: str = opt("all", "Extension of the log file.")
-    msg_types: str = opt("INFO, WARN, ERR", "Levels: INFO, DEBUG, ERR, WARN, ALL, ADMIN.")
-    max_days: Number = opt(7.0, "Rotate after this many days; 0 = never.")
-    max_mbytes: Number = opt(100.0, "Rotate at this size (MB); 0 = never.")
-    min_days: Number = opt(3.0, "Do not rotate by size before this many days.")
-    backup_count: Count = opt(5, "Rotated files kept.")
-    compression: Literal["", "gz", "zip"] = opt("", "Compress rotated files.")
+    structured: Bool = opt(False, "Not used.")
+    extension: str = opt("all", "Tells logs apart; not used otherwise.")
+    msg_types: str = opt("INFO, WARN, ERR", "Not used.")
+    max_days: Number = opt(7.0, "Days that logs are kept; 0 = for ever.")
+    backup_count: Count = opt(5, "Not used.")
+    compression: Literal["", "gz", "zip"] = opt("", "Not used.")
 
 
 class Footer(Element):
-    """A line at the foot of the monitoring pages."""
+    """A line at the foot of the deployed monitoring pages."""
 
-    display_txt: str = opt("", "Text shown.")
-    href_link: str = opt("", "Link of the text.")
+    display_txt: str = opt("", "Not used.")
+    href_link: str = opt("", "Not used.")
 
 
 class Stage(Element):
@@ -59,7 +58,7 @@ class Stage(Element):
 
     base_dir: str = req("Directory of the stage (web) area.")
     web_base_url: str = req("URL under which a web server serves base_dir.")
-    use_symlink: Bool = opt(True, "Make symbolic links in the work area.")
+    use_symlink: Bool = opt(True, "Not used.")
 
 
 class UntarOptions(Element):
@@ -121,7 +120,11 @@ class ProcessRetention(Element):
     process_logs: tuple[ProcessLog, ...] = items("process_log", "Log files of the daemon.")
 
 
+def retention(kind: LogKind) -> Retention:
+    """How long one kind of log is kept; 0 is for ever."""
+    return Retention(kind.max_days or NEVER, kind.min_days, kind.max_mbytes or NEVER)
+
+
 def process_retention(logs: Sequence[ProcessLog]) -> Retention:
     """How long our own logs of days past are kept: of several deployed ones, the one that is kept longest says it."""
-    one = max(logs or [ProcessLog()], key=lambda p: p.max_days or NEVER)
-    return Retention(one.max_days or NEVER, one.min_days, one.max_mbytes or NEVER)
+    return retention(max(logs or [ProcessLog()], key=lambda p: p.max_days or NEVER))

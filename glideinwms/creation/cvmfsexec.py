@@ -11,6 +11,7 @@ from pathlib import Path
 from glideinwms.creation.factory_model import Entry, EntrySet, Factory
 from glideinwms.creation.problems import Problems, did_you_mean
 from glideinwms.creation.stagefiles import Tables
+from glideinwms.creation.tarballs import words
 from glideinwms.lib.stage.blobs import Blob, of_file
 from glideinwms.lib.stage.tree import Item
 
@@ -44,16 +45,12 @@ def wanted(factory: Factory) -> list[Distribution]:
     sub = f"/glidein_{factory.glidein_name}" if factory.factory_versioning else ""
     folder = Path(factory.submit.base_dir + sub) / "cvmfsexec" / "tarballs"
     distro = factory.cvmfsexec_distro
-    platforms = _words(distro.platforms) or list(PLATFORMS)
+    platforms = words(distro.platforms) or list(PLATFORMS)
     return [
         Distribution(s, p, folder / f"cvmfsexec_{s}_{p.replace('-', '_', 1)}.tar.gz")
-        for s in _words(distro.sources)
+        for s in words(distro.sources)
         for p in platforms
     ]
-
-
-def _words(text: str) -> list[str]:
-    return [w.strip() for w in text.split(",") if w.strip()]
 
 
 def check(factory: Factory, problems: Problems) -> None:
@@ -62,7 +59,7 @@ def check(factory: Factory, problems: Problems) -> None:
     if distro.platforms and not distro.sources:
         problems.error(distro.where, "cvmfsexec_distro@platforms", "needs sources")
     for name, text, known in (("sources", distro.sources, SOURCES), ("platforms", distro.platforms, PLATFORMS)):
-        for word in _words(text):
+        for word in words(text):
             if word not in known:
                 hint = did_you_mean(word, known) or f"one of {', '.join(known)}"
                 problems.error(distro.where, f"cvmfsexec_distro@{name}", f"there is no {word!r}", hint)

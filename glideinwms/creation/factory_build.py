@@ -9,7 +9,7 @@ from pathlib import Path
 from glideinwms import __version__
 from glideinwms.creation import cvmfsexec, factory_checks, nodes, own, source, tarballs
 from glideinwms.creation.built import Built
-from glideinwms.creation.common_model import process_retention
+from glideinwms.creation.common_model import process_retention, retention
 from glideinwms.creation.elements import load
 from glideinwms.creation.factory_entry import Shared, name_of, resolve, subs_of
 from glideinwms.creation.factory_model import Entry, EntrySet, Factory
@@ -18,7 +18,6 @@ from glideinwms.creation.points import after_all
 from glideinwms.creation.problems import InvalidConfig, Problems
 from glideinwms.creation.stagefiles import GLIDEIN, Pilot, Tables, expanded, gridmap, load_pilot, unique, user_items
 from glideinwms.factory.policy import SCHEMA, EntryPolicy, FactoryPolicy, FrontendTrust, Guard, StageTriple
-from glideinwms.lib.policyfile import Retention
 from glideinwms.lib.stage.blobs import Blob
 from glideinwms.lib.stage.tree import Tree, build
 
@@ -57,7 +56,7 @@ def build_factory(
     shared = Shared(factory, placed, pilot, blobs, url, problems)
     kept = previous(Path(factory.submit.base_dir + sub))
     entries: list[Entry | EntrySet] = [*factory.entries, *factory.entry_sets]
-    schedds = assign_schedds(entries, [s.strip() for s in factory.schedd_name.split(",") if s.strip()], kept)
+    schedds = assign_schedds(entries, tarballs.words(factory.schedd_name), kept)
     if collectors := _monitoring(factory):
         placed.params["GLIDEIN_Factory_Collector"] = collectors
     done = [resolve(e, schedds[name_of(e)], shared) for e in entries if subs_of(e)]
@@ -167,13 +166,8 @@ def _policy(
         old_key_grace=security.reuse_oldkey_onstartup_gracetime,
         remove_old_cred_age=security.remove_old_cred_age * 86400.0,
         remove_old_cred_freq=security.remove_old_cred_freq * 3600.0,
-        monitoring_collectors=_monitoring(factory),
-        retention={k: Retention(r.max_days, r.min_days, r.max_mbytes) for k, r in kinds.items()}
-        | {"process": process_retention(logs.process_logs)},
-        credential_max_age=options.credential_max_age,
+        retention={k: retention(r) for k, r in kinds.items()} | {"process": process_retention(logs.process_logs)},
         request_max_age=options.request_max_age,
-        restart_attempts=factory.restart_attempts,
-        restart_interval=factory.restart_interval,
         keep_generations=options.keep_generations,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from glideinwms.creation.factory_entry import DEFAULT_PARAMS, name_of, subs_of
 from glideinwms.creation.factory_model import Entry, EntrySet, Factory
 from glideinwms.creation.problems import Problems, did_you_mean
 from glideinwms.creation.tarballs import Platform
+from glideinwms.lib.credentials import methods
 
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 SUBMIT = re.compile(r"\+?[A-Za-z_][A-Za-z0-9_.]*")
@@ -20,7 +22,7 @@ TYPES = ("condor", "arc", "ec2", "gce", *LEGACY_TYPES, *REFUSED_TYPES)
 BATCH = ("pbs", "lsf", "sge", "slurm", "condor")
 AUTH = (
     *("grid_proxy", "voms_proxy", "key_pair", "cert_pair", "username_password", "auth_file", "scitoken", "idtoken"),
-    *("vm_id", "vm_type", "project_id", "projectid", "none"),
+    *("vm_id", "vm_type", "project_id", "username", "glidein_proxy", "none"),
 )
 PLATFORMS = ("CONDOR_VERSION", "CONDOR_OS", "CONDOR_ARCH")
 
@@ -77,7 +79,7 @@ def _top(factory: Factory, problems: Problems) -> None:
     for part in filter(None, (p.strip() for p in factory.recoverable_exitcodes.split(","))):
         if not all(re.fullmatch(r"-?\d+", w) for w in part.split()):
             problems.error(factory.where, "glidein@recoverable_exitcodes", f"{part!r} is not `code [subcode ...]`")
-    if not any(s.strip() for s in factory.schedd_name.split(",")):
+    if not tarballs.words(factory.schedd_name):
         problems.error(factory.where, "glidein@schedd_name", "names no schedd")
     cvmfsexec.check(factory, problems)
     if factory.factory_versioning and factory.submit.num_factories > 1:
@@ -138,7 +140,8 @@ def _entry(entry: Entry | EntrySet, factory: Factory, problems: Problems) -> Non
         if sub.gridtype == "condor" and len(sub.gatekeeper.split()) != 2:
             what = f"{sub.gatekeeper!r} is not `schedd collector[:port]`"
             problems.warn(sub.where, f"{subject}@gatekeeper", what, "ce.example.org ce.example.org:9619")
-        for method in re.split(r"[+;,]", sub.auth_method):
+        newer = methods.grouped(sub.auth_method)
+        for method in itertools.chain(*methods.groups(sub.auth_method)) if newer else sub.auth_method.split("+"):
             if method.strip() not in AUTH:
                 what = f"unknown method {method!r}"
                 problems.warn(sub.where, f"{subject}@auth_method", what, did_you_mean(method, AUTH))

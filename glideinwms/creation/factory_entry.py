@@ -17,7 +17,6 @@ from glideinwms.lib.stage.blobs import Blob
 from glideinwms.lib.stage.formats import Var
 from glideinwms.lib.stage.tree import Item, Tree, build
 
-GRID_TYPES = ("condor", "arc", "ec2", "gce")
 Value = str | int | float | bool
 
 
@@ -132,10 +131,6 @@ def _limits(limits: JobLimits | ClassLimits, divisor: int) -> Limits:
     return Limits(limits.glideins // divisor, limits.idle // divisor, limits.held // divisor)
 
 
-def _applies(gridtype: str, all_types: bool) -> bool:
-    return all_types or gridtype in GRID_TYPES or gridtype.startswith("batch")
-
-
 def _policy(
     entry: Entry | EntrySet, schedd: str, word: Callable[[str], str], placed: Placed, tree: Tree, shared: Shared
 ) -> EntryPolicy:
@@ -159,7 +154,7 @@ def _policy(
         class_limits={p.name: _limits(p, divisor) for p in jobs.per_frontends},
         attrs={**shared.placed.attrs, **placed.attrs},
         params={**system, **shared.placed.params, **placed.params},
-        submit_attrs=tuple(a for a in lines if _applies(first.gridtype, a.all_grid_types)),
+        submit_attrs=tuple(lines),
         published_submit_attrs=tuple(published.values()),
         sub_entries=_subs(entry, word),
         selection_algorithm=config.entry_selection.algorithm_name if isinstance(entry, EntrySet) else "",
@@ -179,7 +174,6 @@ def _policy(
         submit_sleep=config.submit.sleep,
         remove_max_per_cycle=config.remove.max_per_cycle,
         release_max_per_cycle=config.release.max_per_cycle,
-        monitor_groups=tuple(m.group_name for m in entry.monitorgroups),
     )
 
 

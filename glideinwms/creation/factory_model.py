@@ -20,9 +20,9 @@ class FactoryRetention(Element):
 
 
 class FactoryMonitor(Element):
-    """Monitoring pages; directories of JavaScript libraries are read and not needed."""
+    """The deployed monitoring pages: read and not needed."""
 
-    base_dir: str = opt("/var/lib/gwms-factory/web-area/monitor", "Directory of the monitoring pages.")
+    base_dir: str = opt("/var/lib/gwms-factory/web-area/monitor", "Not used.")
     flot_dir: str = opt("/usr/share/javascriptrrd/flot", "Not used.")
     javascriptRRD_dir: str = opt("/usr/share/javascriptrrd/js", "Not used.")
     jquery_dir: str = opt("/usr/share/javascriptrrd/flot", "Not used.")
@@ -117,7 +117,7 @@ class Release(Element):
     """Releases of held pilots."""
 
     max_per_cycle: Count = opt(20, "At most so many a cycle.")
-    sleep: Number = opt(0.2, "Seconds between acts.")
+    sleep: Number = opt(0.2, "Not used: one act is for all of them.")
 
 
 class Remove(Release):
@@ -177,9 +177,9 @@ class InfosysRef(Element):
 
 
 class MonitorGroup(Element):
-    """A group of entries on the monitoring pages."""
+    """A group of entries on the deployed monitoring pages."""
 
-    group_name: str = req("Group.")
+    group_name: str = req("Not used.")
 
 
 class BareEntry(Element):
@@ -209,7 +209,7 @@ class Entry(BareEntry):
     attrs: tuple[FactoryAttr, ...] = items("attr", "Attributes of this entry.")
     files: tuple[File, ...] = items("file", "Files of this entry.")
     infosys_refs: tuple[InfosysRef, ...] = items("infosys_ref", "Legacy.")
-    monitorgroups: tuple[MonitorGroup, ...] = items("monitorgroup", "Groups on the monitoring pages.")
+    monitorgroups: tuple[MonitorGroup, ...] = items("monitorgroup", "Not used.")
 
 
 class EntrySet(Element):
@@ -222,7 +222,7 @@ class EntrySet(Element):
     attrs: tuple[FactoryAttr, ...] = items("attr", "Attributes of the set.")
     files: tuple[File, ...] = items("file", "Files of the set.")
     infosys_refs: tuple[InfosysRef, ...] = items("infosys_ref", "Legacy.")
-    monitorgroups: tuple[MonitorGroup, ...] = items("monitorgroup", "Groups on the monitoring pages.")
+    monitorgroups: tuple[MonitorGroup, ...] = items("monitorgroup", "Not used.")
     entries: tuple[BareEntry, ...] = items("entry", "Its CEs.")
 
 
@@ -265,14 +265,14 @@ class Factory(Element):
     advertise_with_tcp: Bool = opt(True, "Advertise over TCP.")
     advertise_with_multiple: Bool = opt(True, "Read and not needed.")
     advertise_pilot_accounting: Bool = opt(False, "Keep completed pilots 12 h in the queue for accounting.")
-    restart_attempts: Count = opt(3, "Restarts within restart_interval.")
-    restart_interval: Count = opt(1800, "Seconds.")
+    restart_attempts: Count = opt(3, "Not used: systemd restarts the daemon.")
+    restart_interval: Count = opt(1800, "Not used.")
     entry_parallel_workers: Int = opt(0, "Read and not needed.")
     recoverable_exitcodes: str = opt("", "Hold codes that are released: code [subcode ...], ...")
     enable_attribute_expansion: Bool = opt(False, "Expand $(X) and $$(X).")
     log_retention: FactoryRetention = opt(FactoryRetention(), "How long logs are kept.")
-    monitor: FactoryMonitor = opt(FactoryMonitor(), "Monitoring pages.")
-    monitor_footer: Footer = opt(Footer(), "Foot of the monitoring pages.")
+    monitor: FactoryMonitor = opt(FactoryMonitor(), "Not used.")
+    monitor_footer: Footer = opt(Footer(), "Not used.")
     security: FactorySecurity = opt(FactorySecurity(), "Keys and Frontends.")
     stage: Stage = opt(
         Stage(base_dir="/var/lib/gwms-factory/web-area/stage", web_base_url="http://localhost/factory/stage"),

@@ -30,10 +30,10 @@ class Work(Element):
 
 
 class FrontendMonitor(Element):
-    """Monitoring pages; directories of JavaScript libraries are read and not needed."""
+    """The deployed monitoring pages: all but their URL is read and not needed."""
 
-    base_dir: str = opt("/var/lib/gwms-frontend/web-area/monitor", "Directory of the monitoring pages.")
-    web_base_url: str = opt("", "Their URL; default: the stage URL with monitor for stage.")
+    base_dir: str = opt("/var/lib/gwms-frontend/web-area/monitor", "Not used.")
+    web_base_url: str = opt("", "Their URL, told in requests; default: the stage URL with monitor for stage.")
     flot_dir: str = opt("", "Not used.")
     javascriptRRD_dir: str = opt("", "Not used.")
     jquery_dir: str = opt("", "Not used.")
@@ -300,16 +300,16 @@ class Frontend(Element):
     advertise_with_tcp: Bool = opt(True, "Advertise over TCP.")
     advertise_with_multiple: Bool = opt(True, "Read and not needed.")
     group_parallel_workers: Count = opt(2, "Read and not needed.")
-    restart_attempts: Count = opt(3, "Restarts within restart_interval.")
-    restart_interval: Count = opt(1800, "Seconds.")
+    restart_attempts: Count = opt(3, "Not used: systemd restarts the daemon.")
+    restart_interval: Count = opt(1800, "Not used.")
     enable_attribute_expansion: Bool = opt(False, "Expand $(X) and $$(X).")
     work: Work = opt(Work(), "Directories.")
     stage: Stage = opt(
         Stage(base_dir="/var/lib/gwms-frontend/web-area/stage", web_base_url="http://localhost/vofrontend/stage"),
         "What pilots download.",
     )
-    monitor: FrontendMonitor = opt(FrontendMonitor(), "Monitoring pages.")
-    monitor_footer: Footer = opt(Footer(), "Foot of the monitoring pages.")
+    monitor: FrontendMonitor = opt(FrontendMonitor(), "The monitoring pages' URL.")
+    monitor_footer: Footer = opt(Footer(), "Not used.")
     log_retention: ProcessRetention = opt(ProcessRetention(), "How long logs are kept.")
     match: GlobalMatch = opt(GlobalMatch(), "Matching, for all groups.")
     security: FrontendSecurity = opt(FrontendSecurity(), "Security, for all groups.")

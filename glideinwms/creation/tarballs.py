@@ -34,13 +34,14 @@ class Platform:
         return f"{self.version}-{self.os}-{self.arch}"
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
+    """The parts of a comma separated list."""
     return [w.strip() for w in text.split(",") if w.strip()]
 
 
 def platforms(tarball: CondorTarball) -> list[Platform]:
     """Every combination the tarball names."""
-    axes = (_words(tarball.version), _words(tarball.os), _words(tarball.arch))
+    axes = (words(tarball.version), words(tarball.os), words(tarball.arch))
     return [Platform(v, o, a) for v, o, a in itertools.product(*axes)]
 
 
@@ -71,7 +72,7 @@ def resolves(wanted: Mapping[str, str], offered: Iterable[Platform]) -> bool:
     version, os, arch = (wanted.get(k, "default") for k in ("CONDOR_VERSION", "CONDOR_OS", "CONDOR_ARCH"))
 
     def fits(one: str, other: str) -> bool:
-        return any(w in ("auto", other) for w in _words(one) or ["default"])
+        return any(w in ("auto", other) for w in words(one) or ["default"])
 
     return any(fits(version, p.version) and fits(os, p.os) and fits(arch, p.arch) for p in offered)
 
@@ -83,7 +84,7 @@ def items(
     rows = []
     for index, tarball in enumerate(tarballs):
         if tarball.tar_file:
-            blob = blobs.setdefault(tarball.tar_file, blobs.get(tarball.tar_file) or of_file(Path(tarball.tar_file)))
+            blob = blobs.get(tarball.tar_file) or blobs.setdefault(tarball.tar_file, of_file(Path(tarball.tar_file)))
         else:
             blob = packed(Path(tarball.base_dir), cache, made)
         for platform in platforms(tarball):

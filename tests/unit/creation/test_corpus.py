@@ -132,7 +132,7 @@ def test_a_legacy_file_loads_and_says_what_to_do(side: str, tmp_path: Path) -> N
     assert told(problems.warnings, tmp_path) == LEGACY[side]
     if isinstance(policy, FactoryPolicy):
         assert {e.name: e.enabled for e in policy.entries} == {"Cream": False, "Gt5": False, "Condor": True}
-        assert policy.collector == "" and policy.entries[2].monitor_groups == ("T2",)
+        assert policy.collector == ""
     else:
         assert policy.groups[0].start_expr == "TARGET.Old =!= True"
 

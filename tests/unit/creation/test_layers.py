@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from glideinwms.creation.frontend_build import build_frontend
 from glideinwms.creation.problems import InvalidConfig, Problems
 from glideinwms.factory.policy import FactoryPolicy, Limits
 from glideinwms.frontend.policy import FrontendPolicy
+from glideinwms.lib.retention import DAY, File, expired
 from glideinwms.lib.stage.formats import read_pairs
 from tests.support.configs import place
 
@@ -53,6 +55,18 @@ def test_an_error_of_config_d_names_that_file(tmp_path: Path) -> None:
         factory(path)
 
 
+def test_logs_of_0_days_are_kept_for_ever(tmp_path: Path) -> None:
+    path = place(tmp_path, "factory.minimal.xml")
+    kinds = "<condor_logs/>", '<job_logs max_days="0"/>', '<summary_logs max_mbytes="0"/>'
+    text = path.read_text().replace("<stage ", f"<log_retention>{''.join(kinds)}</log_retention><stage ", 1)
+    path.write_text(text)
+    kept = factory(path).retention
+    assert (kept["condor"].max_days, kept["condor"].max_mbytes) == (14, 100)
+    log = File(path, 1000 * DAY, 10**9)
+    assert expired([log], kept["job"]) == [log], "its size still counts"
+    assert not expired([log], replace(kept["job"], max_mbytes=kept["summary"].max_mbytes))
+
+
 def test_our_own_options_lie_beside_the_file_and_are_checked(tmp_path: Path) -> None:
     path = place(tmp_path, "factory.minimal.xml")
     (tmp_path / "gwms.toml").write_text("[factory]\nrequest_max_age = 77\n")
@@ -78,7 +92,7 @@ def test_maximal_factory(tmp_path: Path) -> None:
     assert [a.name for a in alpha.published_submit_attrs] == ["+Everywhere", "+maxWallTime", "Request_GPUs"]
     assert [s.submit_file for s in entries["Both"].sub_entries] == ["job.North.condor", "job.South.condor"]
     assert "Secret" not in alpha.attrs and "Secret" not in alpha.params
-    assert policy.monitoring_collectors == "mon.example.org:9620"
+    assert alpha.params["GLIDEIN_Factory_Collector"] == "mon.example.org:9620"
     assert not entries["Gamma"].enabled
 
 
