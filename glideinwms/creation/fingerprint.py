@@ -113,7 +113,9 @@ def mtime(path: Path) -> int:
 def _taken(path: Path, generation: str) -> bool:
     """Whether no daemon runs, or it runs this."""
     try:
-        return not path.exists() or not status.running(path) or status.read(path).generation == generation
+        pid = status.pid(path)
+        found = status.read(path) if pid else None
+        return found is None or (found.pid, found.generation) == (pid, generation)
     except StateError:
         return False
 

@@ -166,22 +166,32 @@ def _prune(built: Built) -> int:
 def tell(work: Path, generation: str) -> str:
     """Send SIGHUP to a running daemon and wait for its word, at most two cycles; "" if none runs (decision 37)."""
     path = work / "state" / "status.json"
-    if not path.exists():
+    pid, told = status.pid(path), time.time()
+    found = _said(path, pid)
+    if not pid or (found and found.generation == generation):
+        return found.generation if found else ""
+    try:
+        os.kill(pid, signal.SIGHUP)
+    except ProcessLookupError:
         return ""
-    found = status.read(path)
-    running = status.running(path)
-    if not running or found.generation == generation:
-        return found.generation if running else ""
-    os.kill(found.pid, signal.SIGHUP)
-    deadline = time.monotonic() + 2 * found.loop_delay + 30
+    except PermissionError as error:
+        raise NotTaken("the daemon is another user's", where=str(path), hint="reload it as that one") from error
+    deadline = time.monotonic() + 2 * (found.loop_delay if found else 60.0) + 30
     while time.monotonic() < deadline:
-        found = status.read(path)
-        if found.generation == generation:
+        found = _said(path, pid)
+        if found and found.generation == generation:
             return found.generation
-        if found.policy_error:
+        # an error that it had before is none of this configuration
+        if found and found.policy_error and found.cycle_began >= told:
             raise StateError(f"the daemon did not take it: {found.policy_error}", where=str(path))
         time.sleep(0.1)
     raise NotTaken("the daemon has not taken the new configuration yet", where=str(path), hint="see its log")
+
+
+def _said(path: Path, pid: int) -> status.Status | None:
+    """What this process last said of itself; None if it has not yet ended a cycle."""
+    found = status.read(path) if path.exists() else None
+    return found if found and found.pid == pid else None
 
 
 class NotTaken(StateError):

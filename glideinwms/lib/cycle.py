@@ -257,7 +257,7 @@ def run(
 ) -> int:
     """Run a daemon until SIGTERM, or one cycle. One daemon a work directory. Exit code: 0, or 1 if `once` failed."""
     flags = Flags()
-    with locked(work_dir / "state" / status.LOCK, daemon.name), signals(flags):
+    with signals(flags), locked(work_dir / "state" / status.LOCK, daemon.name):
         cycle = Cycle(daemon, work_dir, clock=clock, seed=seed)
         if once:
             return 0 if cycle.once() else 1

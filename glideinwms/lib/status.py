@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,3 +75,15 @@ def running(path: Path) -> bool:
     except (ProcessLookupError, StateError):
         return False
     return True
+
+
+def pid(path: Path) -> int:
+    """The process of the daemon that lives, 0 if none does. Its lock says so: the status file may still be that of the
+    one before."""
+    if not running(path):
+        return 0
+    lock = path.with_name(LOCK)
+    if not lock.exists():
+        return read(path).pid
+    found = re.search(r"pid (\d+)$", read_text(lock))
+    return int(found[1]) if found else 0

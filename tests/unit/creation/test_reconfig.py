@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from glideinwms.creation.built import named
 from glideinwms.creation.plan import make_plan, policy_path
 from glideinwms.creation.problems import Problems
 from glideinwms.creation.reconfig import build, reconfig
+from glideinwms.lib import status
 from glideinwms.lib.errors import ConfigError, GwmsError, StateError
 from glideinwms.lib.files import locked
 from glideinwms.lib.stage import generations
@@ -437,8 +439,31 @@ def test_the_daemon_is_told_and_waited_for(tmp_path: Path) -> None:
         daemon.wait(30)
 
 
+def test_the_daemon_that_runs_is_told_whatever_the_status_of_the_one_before_says(tmp_path: Path) -> None:
+    path = place(tmp_path, "factory.minimal.xml")
+    reconfig(path, "factory")
+    shown = tmp_path / "work/state/status.json"
+    bystander = subprocess.Popen(["sleep", "600"])
+    daemon = subprocess.Popen([sys.executable, "-c", DAEMON, str(tmp_path / "work")], stdout=subprocess.PIPE)
+    assert daemon.stdout is not None
+    try:
+        assert daemon.stdout.readline() == b"up\n"
+        for pid in (bystander.pid, daemon.pid):
+            status.write(shown, replace(status.read(shown), pid=pid, policy_error="an old error", cycle_began=1.0))
+            text = path.read_text()
+            path.write_text(text.replace('"86400"', '"3600"') if '"86400"' in text else text.replace("3600", "7200"))
+            outcome = reconfig(path, "factory")
+            assert outcome.reloaded == outcome.plan.generation
+        assert bystander.poll() is None
+    finally:
+        for process in (bystander, daemon):
+            process.terminate()
+            process.wait(30)
+
+
+# its cycle takes a while
 DAEMON = """
-import json, os, signal, sys
+import json, os, signal, sys, time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -449,6 +474,7 @@ def now():
     return json.loads((work / "policy.json").read_text())["generation"]
 state = status.Status(status.SCHEMA, "factory", os.getpid(), now(), 1, 0, 0, 0, 0, 0.1)
 def taken(*_):
+    time.sleep(0.3)
     status.write(work / "state/status.json", replace(state, generation=now()))
 signal.signal(signal.SIGHUP, taken)
 with locked(work / "state" / status.LOCK, "daemon"):

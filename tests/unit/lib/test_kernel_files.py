@@ -244,8 +244,10 @@ def test_a_status_is_read_back_and_a_newer_ones_fields_are_passed_over(tmp_path:
     status.write(path, a_status())
     assert status.read(path) == a_status() and status.running(path), "no lock file: by its pid"
     with files.locked(tmp_path / status.LOCK, "toy"):
-        assert status.running(path)
-    assert not status.running(path) and not status.running(tmp_path / "none" / "status.json")
+        status.write(path, a_status(pid=2**30))
+        assert status.running(path) and status.pid(path) == os.getpid(), "the file is another's"
+        status.write(path, a_status())
+    assert status.pid(path) == 0 and not status.running(path) and not status.running(tmp_path / "none" / "status.json")
     path.write_text(json.dumps({**json.loads(path.read_text()), "news": 1}))
     assert status.read(path) == a_status()
 
