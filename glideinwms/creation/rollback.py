@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from glideinwms.lib.stage.generations import Generation
 
 # what the deployed program reads in a work area at its start (config 12)
 DEPLOYED = {"factory": "glidein.descript", "frontend": "frontend.descript"}
+# what it must not find; the pointer goes first
+OURS = ("policy.json", "state", "generations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +96,17 @@ def to_deployed(work: Path, side: str) -> list[str]:
     """Take our pointer and state aside, so that the directories are the deployed program's again.
 
     Keys, credentials, downtimes and its own files were never ours to change; our stage files stay for pilots that
-    are queued. Returns what was renamed. StateError while our daemon runs, or if it was never installed here.
+    are queued. Returns the new names, with a number where they are taken from another time. StateError while our
+    daemon runs, or if the deployed program was never installed here.
     """
     if status.running(work / "state" / "status.json"):
         raise StateError("the daemon runs", where=str(work), hint="stop it first")
     if not (work / DEPLOYED[side]).exists():
         what = f"the deployed program has no {DEPLOYED[side]} here"
         raise StateError(what, where=str(work), hint="run its reconfig after this program is removed")
-    renamed = []
-    for name in ("policy.json", "state", "generations"):
-        if (work / name).exists():
-            (work / name).rename(work / f"gwms-{name}")
-            renamed.append(f"gwms-{name}")
-    return renamed
+    ours = [name for name in OURS if (work / name).exists()]
+    suffixes = itertools.chain([""], (f".{n}" for n in itertools.count(2)))
+    suffix = next(s for s in suffixes if not any((work / f"gwms-{name}{s}").exists() for name in OURS))
+    for name in ours:
+        (work / name).rename(work / f"gwms-{name}{suffix}")
+    return [f"gwms-{name}{suffix}" for name in ours]

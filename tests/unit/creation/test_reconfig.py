@@ -288,6 +288,10 @@ def test_back_to_the_deployed_program(tmp_path: Path) -> None:
     assert sorted(rollback.to_deployed(work, "factory")) == ["gwms-generations", "gwms-policy.json", "gwms-state"]
     assert {n: (work / n).read_text() for n in theirs} == theirs
     assert not policy_path(work).exists()
+    reconfig(path, "factory")
+    again = rollback.to_deployed(work, "factory")
+    assert sorted(again) == ["gwms-generations.2", "gwms-policy.json.2", "gwms-state.2"]
+    assert (work / "gwms-state").is_dir() and not policy_path(work).exists()
     with pytest.raises(StateError, match=r"has no frontend\.descript"):
         rollback.to_deployed(work, "frontend")
 
