@@ -50,7 +50,8 @@ def load(xml: Path, kind: type[Own], problems: Problems) -> Own:
     section = "factory" if kind is FactoryOwn else "frontend"
     where = Where(str(path), 0)
     try:
-        data = tomllib.loads(path.read_text())
+        text = path.read_text()
+        data = tomllib.loads(text)
     except FileNotFoundError:
         return kind()
     except (OSError, ValueError) as error:
@@ -63,5 +64,18 @@ def load(xml: Path, kind: type[Own], problems: Problems) -> Own:
     except ValidationError as error:
         for finding in error.errors(include_url=False):
             name = ".".join(str(p) for p in finding["loc"])
-            problems.error(where, f"{section}.{name}", str(finding["msg"]), did_you_mean(name, kind.model_fields))
+            place = Where(str(path), _line_of(text, section, name))
+            problems.error(place, f"{section}.{name}", str(finding["msg"]), did_you_mean(name, kind.model_fields))
         return kind()
+
+
+def _line_of(text: str, section: str, name: str) -> int:
+    """Where a section gives an option, 0 if it is written in another way."""
+    inside = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        word = line.partition("=")[0].strip()
+        if word.startswith("["):
+            inside = word.strip("[] ")
+        elif (inside, word) == (section, name):
+            return number
+    return 0

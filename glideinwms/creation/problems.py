@@ -11,13 +11,13 @@ from glideinwms.lib.errors import ConfigError
 
 
 class Where(NamedTuple):
-    """A place in a configuration file."""
+    """A place in a configuration file; line 0 is all of it."""
 
     file: str
     line: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 NOWHERE = Where("(default)", 0)
