@@ -7,7 +7,7 @@ everything; then it is dropped (decision 15).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,6 +103,7 @@ def group_input(
         unknown=tuple(doubt.unknown),
         unusable_credentials=dict(wallet.unusable),
         told=told_of(inputs, group, client),
+        left_out=tuple(left_out(inputs, group)),
     )
 
 
@@ -115,6 +116,17 @@ def told_of(inputs: Inputs, group: GroupPolicy, client: str) -> dict[str, dict[s
             if said := {k: v for k, v in monitor.items() if k.startswith("Status_")}:
                 found[request] = said
     return found
+
+
+def left_out(inputs: Inputs, group: GroupPolicy) -> Iterator[str]:
+    """WMS pools of which no ad could be used, and why: mostly, another identity than the configured one. Where some
+    could, the others may be those of a Factory that is not the group's."""
+    query = fold_factory.expanded(group.factory_query, group.attrs)
+    for wms in group.wms_pools:
+        given = inputs.pools.get(pool_key(wms.node, wms.factory_identity))
+        value = (given and given.reading.value) or {}
+        if (skipped := value.get("skipped")) and not value["queries"].get(query):
+            yield f"no entry of {wms.node} can be used, {len(skipped)} ads are left out, first {skipped[0]}"
 
 
 def job_tables(

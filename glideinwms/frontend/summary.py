@@ -31,7 +31,7 @@ def summary(snapshot: Snapshot, plan: Plan, report: Report) -> dict[str, Any]:
 def group(given: GroupInput, plan: GroupPlan, report: Report) -> dict[str, Any]:
     """{"jobs": {idle, idle_600, idle_3600, running, unmatched}, "slots": {total, idle}, "request": {idle, max},
     "unmatched": [largest classes], "entries": [see `entry`], "down": entries with slots only, "schedds": overloaded,
-    "frozen", "held", "silent", "problems"}."""
+    "estimated": schedds whose ages are, "frozen", "held", "silent", "action", "problems"}."""
     known = {e.entry for e in plan.entries}
     unusable = [f"credential {name}: {why}" for name, why in sorted(given.unusable_credentials.items())]
     return {
@@ -50,7 +50,7 @@ def group(given: GroupInput, plan: GroupPlan, report: Report) -> dict[str, Any]:
         "held": list(plan.held),
         "silent": plan.name in report.silent,
         "action": given.action,
-        "problems": [*plan.problems, *unusable, *report.problems.get(plan.name, ())],
+        "problems": [*given.left_out, *plan.problems, *unusable, *report.problems.get(plan.name, ())],
     }  # fmt: skip
 
 

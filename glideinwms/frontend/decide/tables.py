@@ -96,7 +96,8 @@ class Published:
 class GroupInput:
     """Everything one group's decision needs. `held` names inputs that are older than this cycle, `unknown` those past
     their age; `action` is an operator's removal word (protocol 5.1) or empty; `told` is what the Factories say of the
-    group's requests, by request name: it decides nothing, and explains much."""
+    group's requests, by request name, `left_out` why none of a pool's ads is used: these decide nothing, and explain
+    much."""
 
     name: str
     jobs: tuple[JobTable, ...] = ()
@@ -113,6 +114,7 @@ class GroupInput:
     unknown: tuple[str, ...] = ()
     unusable_credentials: dict[str, str] = field(default_factory=dict)
     told: dict[str, dict[str, Value]] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

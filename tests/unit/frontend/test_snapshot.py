@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glideinwms.frontend import snapshot
+from glideinwms.frontend import snapshot, summary
+from glideinwms.frontend.apply import Report
 from glideinwms.frontend.decide import decide
 from glideinwms.frontend.decide.tables import Counters, Published, SlotCounts
 from glideinwms.frontend.inputs import Inputs
@@ -75,6 +76,21 @@ def test_without_any_slots_reading_nothing_is_computed() -> None:
     assert main.jobs == () and main.unknown == ("slots: not asked yet",)
     assert snapshot.blind(main, policy(), Memory(), NOW)
     assert not snapshot.blind(main, policy(), REMEMBERED, NOW)
+
+
+def test_a_pool_whose_ads_are_all_somebody_elses_is_a_problem() -> None:
+    """What an operator sees who has mistyped factory_identity."""
+    skipped = ["glidefactory E: comes from a, not from b", "glidefactory F: comes from a, not from b"]
+
+    def seen(*names: str) -> Any:
+        return build(known(pools={POOL: good("pool", {**factories(*names), "skipped": skipped})})).groups[0]
+
+    assert seen(ENTRY).left_out == (), "the others are of a Factory that shares the collector"
+    nobody = seen()
+    [why] = nobody.left_out
+    assert why == f"no entry of {NODE} can be used, 2 ads are left out, first {skipped[0]}"
+    [plan] = decide(build(known()), policy(), NOW, random.Random(1)).groups
+    assert why in summary.group(nobody, plan, Report())["problems"]
 
 
 def test_a_wms_pool_past_its_age_has_no_entries_and_freezes_nobody() -> None:
