@@ -357,7 +357,7 @@ def _sliced(queue: Queue, constraint: str, names: tuple[str, ...], raw: int) -> 
     classes: Classes = {}
     wanted = union(names, (STATUS, ENTERED, "ServerTime", FQAN))
     for k in range(slices):
-        part = constraint if slices == 1 else f"({constraint}) && (ProcId % {slices} == {k})"
+        part = constraint if slices == 1 else f"({constraint}) && ((ClusterId + ProcId) % {slices} == {k})"
         for job in htc.query_jobs(queue.schedd, part, wanted):
             fold_job(classes, job, names)
     return Reading(classes, SLICED)

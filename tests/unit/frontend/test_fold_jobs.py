@@ -48,6 +48,23 @@ def test_a_grouping_that_fails_is_had_by_slices(world: World, monkeypatch: pytes
     assert table["extras"] == {"User": [["user@fake", 42, 5]]}
 
 
+def test_slices_are_slices_also_of_clusters_of_one_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, sizes = World(), []
+    schedd = world.schedd("s", world.collector("c:1"))
+    for _ in range(100):
+        schedd.add(1, Wants="a")
+    real = htc.query_jobs
+
+    def query(*args: Any) -> Any:
+        sizes.append(len(found := real(*args)))
+        return found
+
+    monkeypatch.setattr(htc, "query_jobs", query)
+    with world.installed():
+        answer = fold_jobs.read_jobs("s", schedd.address, [{**QUERY, "extras": [], "method": "sliced"}], slice_size=20)
+    assert answer["tables"][0]["jobs"] == 100 and max(sizes) <= 25, sizes
+
+
 def test_a_schedd_that_goes_away_is_no_reason_for_slices(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*_: Any, **__: Any) -> Any:
         raise Unreachable("refused", where="s")
