@@ -76,9 +76,10 @@ class FrontendDaemon:
         return Audit(self.state / "audit.jsonl", self.clock)
 
     def load(self) -> FrontendPolicy:
-        """The policy on disk now; a copy is kept for replays."""
+        """The policy on disk now; a copy is kept for replays. What its expressions said is not known yet."""
         policy = load_policy(self.work_dir)
         policyfile.keep(self.work_dir / policyfile.NAME, policy.generation, self.state)
+        self.cache = MatchCache()
         return policy
 
     def collect(self, policy: FrontendPolicy, now: float) -> Snapshot:

@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from glideinwms.frontend.policy import HighAvailability
+from glideinwms.frontend.policy import Expression, HighAvailability
 from glideinwms.lib import downtimes
 from glideinwms.lib.downtimes import Downtime
 from glideinwms.lib.operator import user
@@ -101,6 +101,17 @@ def test_a_bad_policy_leaves_the_old_one_in_force(tmp_path: Path) -> None:
     s.runner.reload()
     s.cycle()
     assert s.status().policy_error == "" and s.status().generation == "g2"
+
+
+def test_what_expressions_said_goes_with_their_policy(tmp_path: Path) -> None:
+    s = Scene(tmp_path)
+    s.jobs(3)
+    for cpus in range(1, 4):
+        law = (Expression(f'int(glidein["attrs"]["GLIDEIN_CPUS"]) < {cpus + 1}', "frontend.xml:1"),)
+        s.write(groups=(s.group(match=law),))
+        s.runner.reload()
+        s.cycle(2)
+        assert [name.partition("< ")[2] for _, name, _ in s.daemon.cache.known] == [str(cpus + 1)]
 
 
 def test_an_expired_token_stops_requests_with_a_reason(tmp_path: Path) -> None:
