@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from glideinwms.lib.errors import ConfigError
-from glideinwms.lib.files import read_text
+from glideinwms.lib.errors import ConfigError, StateError
+from glideinwms.lib.files import hint_of, read_text, write_atomic
 from glideinwms.lib.jsondata import from_json
 
 T = TypeVar("T")
@@ -54,11 +53,15 @@ def load(kind: type[T], path: Path, schema: int, side: str) -> T:
 def keep(path: Path, generation: str, state: Path) -> None:
     """Keep a copy of the policy in force, so that its cycles can be replayed; the oldest of more than 10 go."""
     copy = kept(state, generation)
-    copy.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-    if not copy.exists() or copy.read_bytes() != path.read_bytes():
-        shutil.copyfile(path, copy)
-    for old in sorted(copy.parent.glob("*.json"), key=lambda p: p.stat().st_mtime)[:-KEPT]:
-        old.unlink(missing_ok=True)
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        policy = path.read_bytes()
+        if not copy.exists() or copy.read_bytes() != policy:
+            write_atomic(copy, policy, 0o640)
+        for old in sorted(copy.parent.glob("*.json"), key=lambda p: p.stat().st_mtime)[:-KEPT]:
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        raise StateError(f"cannot be kept: {error.strerror}", where=str(copy), hint=hint_of(error)) from error
 
 
 def kept(state: Path, generation: str) -> Path:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from glideinwms.lib import policyfile
-from glideinwms.lib.errors import ConfigError, GwmsError
+from glideinwms.lib.errors import ConfigError, GwmsError, StateError
 from glideinwms.lib.policyfile import StageTriple
 
 
@@ -47,3 +48,15 @@ def test_what_is_wrong_is_said(tmp_path: Path, content: str | None, words: str) 
         policyfile.load(Toy, path, 3, "frontend")
     assert str(path) in str(error.value)
     assert content is not None or isinstance(error.value, ConfigError)
+
+
+def test_a_copy_is_kept_whole_or_the_policy_is_not_taken(tmp_path: Path) -> None:
+    path, state = tmp_path / policyfile.NAME, tmp_path / "state"
+    for n in range(12):
+        path.write_text(f"{n}")
+        policyfile.keep(path, f"g{n}", state)
+        os.utime(policyfile.kept(state, f"g{n}"), (n, n))
+    assert sorted(p.name for p in (state / "policies").iterdir()) == sorted(f"g{n}.json" for n in range(2, 12))
+    (tmp_path / "other").write_text("no directory")
+    with pytest.raises(StateError, match=r"other/policies/g\.json: cannot be kept"):
+        policyfile.keep(path, "g", tmp_path / "other")
