@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import append_line
 from glideinwms.lib.jsondata import to_json
 
@@ -49,18 +48,21 @@ def _old(path: Path) -> list[Path]:
 
 
 def read(path: Path, **match: Any) -> Iterator[dict[str, Any]]:
-    """Lines of the trail, with what was put aside, whose fields equal `match`, oldest first; a broken line is named,
-    not skipped silently."""
+    """Lines of the trail, with what was put aside, whose fields equal `match`, oldest first. One that cannot be read,
+    as a power cut leaves it, is an act of its own, `unreadable`, at the time of the line before."""
     for part in [*_old(path), *([path] if path.exists() else [])]:
         yield from _read(part, match)
 
 
 def _read(path: Path, match: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
+    when = 0.0
+    with path.open(encoding="utf-8", errors="replace") as file:
         for number, text in enumerate(file, 1):
             try:
-                record = json.loads(text)
-            except ValueError as error:
-                raise StateError(f"not a JSON line: {error}", where=f"{path}:{number}") from error
+                record = dict(json.loads(text))
+                when = float(record["time"])
+            except (ValueError, KeyError, TypeError) as error:
+                yield {"time": when, "act": "unreadable", "where": f"{path}:{number}", "error": str(error)}
+                continue
             if all(record.get(k) == v for k, v in match.items()):
                 yield record

@@ -64,11 +64,15 @@ def sync_directory(path: Path) -> None:
 
 
 def append_line(path: Path, line: str, mode: int = 0o640) -> None:
-    """Append one line in a single write, so that lines of two writers never mix."""
+    """Append one line in a single write, so that lines of two writers never mix. One for which there is no room is
+    taken back whole."""
+    raw = line.rstrip("\n").encode() + b"\n"
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, mode)
         try:
-            os.write(fd, line.rstrip("\n").encode() + b"\n")
+            if (written := os.write(fd, raw)) < len(raw):
+                os.ftruncate(fd, os.lseek(fd, 0, os.SEEK_CUR) - written)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(fd)
     except OSError as error:

@@ -9,6 +9,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import resource
 import shutil
 import stat
 import subprocess
@@ -392,10 +393,32 @@ def test_the_audit_trail(tmp_path: Path) -> None:
     assert [r["entry"] for r in audit.read(path, act="submit")] == ["a", "b"]
     assert next(audit.read(path, act="submit", entry="a"))["thing"] == {"n": 1, "text": "line\nbreak"}
     assert list(audit.read(tmp_path / "none")) == []
-    with path.open("a") as file:
-        file.write("{broken\n")
-    with pytest.raises(StateError, match=r"audit\.jsonl:4: not a JSON line"):
-        list(audit.read(path))
+
+
+def test_a_broken_line_of_the_trail_hides_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    trail = audit.Audit(path, lambda: 100.0)
+    for n, broken in enumerate((b'{"time": 1', b"\0\0\xff", b"3", b'{"act": "x"}', b"")):
+        trail.line("submit", entry="a", n=n)
+        path.write_bytes(path.read_bytes() + broken + b"\n" * bool(broken))
+    found = list(audit.read(path, entry="a"))
+    assert [r["n"] for r in found if r["act"] == "submit"] == [0, 1, 2, 3, 4]
+    wrong = [r for r in found if r["act"] == "unreadable"]
+    assert [(r["time"], r["where"]) for r in wrong] == [(100.0, f"{path}:{n}") for n in (2, 4, 6, 8)]
+
+
+def test_a_line_without_room_is_taken_back_whole(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    files.append_line(path, "one")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(StateError, match="cannot be appended to"):
+            files.append_line(path, "a line that is longer")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    files.append_line(path, "two")
+    assert path.read_text() == "one\ntwo\n"
 
 
 def test_old_days_of_the_trail_are_put_aside_and_dropped(tmp_path: Path) -> None:
