@@ -18,6 +18,7 @@ HEADER = f"{'#Start':30} {'End':30} {'Entry':20} {'Frontend':30} {'Sec_Class':20
 FACTORY = "factory"
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 ALL = "All"
+FIRST, LAST = (t.replace(microsecond=0, tzinfo=UTC).timestamp() for t in (datetime.min, datetime.max))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,23 @@ class Downtime:
 
 def _time(text: str, where: str) -> float:
     try:
-        when = datetime.fromisoformat(text)
+        return _epoch(text)
     except ValueError as error:
         raise StateError(f"bad time {text!r}", where=where, hint="write YYYY-MM-DDTHH:MM:SS+HH:MM") from error
-    return (when if when.tzinfo else when.astimezone()).timestamp()
+
+
+def _epoch(text: str) -> float:
+    """Epoch seconds of an ISO time, local without a zone (but at the ends of the calendar, where not every zone has
+    one). ValueError if it is none."""
+    found = datetime.fromisoformat(text)
+    if not found.tzinfo:
+        found = found.astimezone() if 1 < found.year < 9999 else found.replace(tzinfo=UTC)
+    return _writable(found.timestamp())
+
+
+def _writable(when: float) -> float:
+    """The nearest time that `iso` can write."""
+    return min(max(when, FIRST), LAST)
 
 
 def iso(when: float) -> str:
@@ -54,16 +68,15 @@ def when(text: str, now: float) -> float:
     if text == "now":
         return now
     if match := re.fullmatch(r"\+(\d+)([smhd]?)", text):
-        return now + int(match[1]) * UNITS[match[2]]
-    if text.isdigit():
-        return float(text)
+        return _writable(now + float(match[1]) * UNITS[match[2]])
+    if re.fullmatch(r"\d+", text):
+        return _writable(float(text))
     try:
-        found = datetime.fromisoformat(text)
+        return _epoch(text)
     except ValueError:
         raise ConfigError(
             f"{text!r} is not a time", where="downtime", hint="write now, +2h or 2026-01-31T08:00"
         ) from None
-    return (found if found.tzinfo else found.astimezone()).timestamp()
 
 
 def until(text: str, now: float) -> float | None:

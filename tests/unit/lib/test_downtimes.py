@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,21 @@ def test_times_are_written_with_their_zone(when: int) -> None:
     text = downtimes.iso(when)
     assert text.endswith("+00:00") and len(text) == 25
     assert downtimes.parse(f"{text} None")[0][0].start == when
+
+
+@pytest.mark.parametrize("zone", ["America/Chicago", "UTC", "Asia/Tokyo"])
+def test_times_at_the_ends_of_the_calendar_stop_no_daemon(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What operators write for ever."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        ends = ("9999-12-31T23:59:59", "9999-12-31T23:59:59-06:00", "9999-12-31")
+        text = "".join(f"0001-01-01T00:00:00{'+12:00' * (n % 2)} {end}\n" for n, end in enumerate(ends))
+        lines, wrong = downtimes.parse(text)
+        assert not wrong and len(lines) == 3 and all(d.active(T) for d in lines)
+        assert downtimes.parse(downtimes.render(lines)) == (lines, [])
+        for far in ("+99999999d", "9" * 30, "9999-12-31T23:59:59"):
+            assert downtimes.iso(downtimes.when(far, T)).startswith("9999")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
