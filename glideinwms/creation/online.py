@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import requests
@@ -14,7 +15,8 @@ from glideinwms.creation.problems import Problems, Where
 from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.lib.readers import Pool
 
-SECONDS = 10.0
+SECONDS, DNS_SECONDS = 10.0, 30.0
+AT_A_TIME = 20
 Resolve = Callable[[str], object]
 
 
@@ -22,20 +24,38 @@ def _resolve(host: str) -> object:
     return socket.getaddrinfo(host, None)
 
 
-def check(built: Built, xml: Path, problems: Problems, pool: Pool, resolve: Resolve = _resolve) -> None:
+def check(
+    built: Built, xml: Path, problems: Problems, pool: Pool, resolve: Resolve = _resolve, seconds: float = DNS_SECONDS
+) -> None:  # fmt: skip
     """Hosts that DNS does not know, a stage URL that does not answer, and what collectors say."""
     where = Where(str(xml), 0)
-    for host, what in sorted(set(hosts(built))):
-        try:
-            resolve(host)
-        except OSError as error:
-            problems.warn(where, what, f"{host} cannot be resolved: {error.strerror or error}")
+    named = sorted(set(hosts(built)))
+    wrong = unresolved({host for host, _ in named}, resolve, seconds)
+    for host, what in named:
+        if host in wrong:
+            problems.warn(where, what, f"{host} cannot be resolved: {wrong[host]}")
     url = built.policy.stage.url
     try:
         requests.head(url, timeout=SECONDS)
     except requests.RequestException as error:
         problems.warn(where, "stage@web_base_url", f"{url} does not answer: {type(error).__name__}")
     online_pools.check(built.policy, xml, problems, pool)
+
+
+def unresolved(names: Collection[str], resolve: Resolve, seconds: float) -> dict[str, str]:
+    """Host -> why it has no address. All together take at most so many seconds, since DNS that does not answer takes
+    half a minute for each."""
+    asking = ThreadPoolExecutor(AT_A_TIME)
+    asked = {host: asking.submit(resolve, host) for host in names}
+    wait(asked.values(), seconds)
+    asking.shutdown(wait=False, cancel_futures=True)
+    found = {}
+    for host, answer in asked.items():
+        if answer.cancelled() or not answer.done():
+            found[host] = f"no answer within {seconds:g} s"
+        elif error := answer.exception():
+            found[host] = getattr(error, "strerror", None) or str(error)
+    return found
 
 
 def hosts(built: Built) -> Iterator[tuple[str, str]]:
@@ -45,7 +65,7 @@ def hosts(built: Built) -> Iterator[tuple[str, str]]:
         named = [(policy.collector, "glidein@factory_collector")]
         named += [(e.schedd_name.rpartition("@")[2], "glidein@schedd_name") for e in policy.entries]
         named += [
-            (e.gatekeeper.split()[0].rpartition("@")[2], f"entry[{e.name}]@gatekeeper")
+            (e.gatekeeper.strip().partition(" ")[0].rpartition("@")[2], f"entry[{e.name}]@gatekeeper")
             for e in policy.entries
             if e.enabled and "://" not in e.gatekeeper
         ]

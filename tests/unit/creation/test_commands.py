@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -179,3 +181,22 @@ def test_only_online_asks_the_network(side: str, tmp_path: Path) -> None:
     assert ("wms.example.org" if side == "factory" else "pool2.example.org") in asked
     assert {p.level for p in problems.found} == {"warning"}
     assert any("does not answer" in p.what for p in problems.found)
+
+
+def test_dns_that_does_not_answer_costs_its_patience_once() -> None:
+    over = threading.Event()
+
+    def resolve(host: str) -> object:
+        if host == "a..b":
+            return host.encode("idna")
+        if host.startswith("silent"):
+            over.wait(60)
+        return host
+
+    began = time.monotonic()
+    names = ["a..b", "known", *(f"silent{n}" for n in range(50))]
+    found = online.unresolved(names, resolve, 0.5)
+    over.set()
+    assert time.monotonic() - began < 30
+    assert "known" not in found and "label" in found.pop("a..b")
+    assert set(found.values()) == {"no answer within 0.5 s"} and len(found) == 50
