@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from glideinwms.lib.htc import quoted
+
 REFERENCE = re.compile(r"(\$\$?)\(([^()]*)\)")
 Value = str | int | float | bool
 
@@ -32,8 +34,3 @@ def expand(text: str, values: Mapping[str, Value], _inside: tuple[str, ...] = ()
         return quoted(inner) if kind == "$$" and isinstance(value, str) else inner
 
     return REFERENCE.sub(one, text)
-
-
-def quoted(text: str) -> str:
-    """A ClassAd string literal."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from glideinwms.frontend.decide.pyexpr import conjuncts
+from glideinwms.frontend.decide.pyexpr import conjuncts, factors
 from glideinwms.frontend.decide.safe import CALLS
 from glideinwms.lib.errors import ConfigError
 
@@ -45,24 +45,16 @@ class Bound:
 
 def never(expressions: Iterable[str]) -> Iterator[str]:
     """Why the conjunction of valid expressions is never true: one text for each cause, none if no cause is seen."""
-    factors = [
-        f for text in expressions for f in _factors(ast.parse(text.strip().replace("\n", " "), mode="eval").body)
-    ]
-    for factor in factors:
+    parts = [f for text in expressions for f in factors(ast.parse(text.strip().replace("\n", " "), mode="eval").body)]
+    for factor in parts:
         if _false(factor):
             yield f"{ast.unparse(factor)} is never true"
-    bounds = [b for f in factors for b in _bounds(f)]
+    bounds = [b for f in parts for b in _bounds(f)]
     for subject in dict.fromkeys(b.of for b in bounds):
         rows = [b for b in bounds if b.of == subject]
         if pair := _contradiction(rows):
             first, second = sorted(pair, key=rows.index)
             yield f"{first.what} and {second.what} exclude each other"
-
-
-def _factors(node: ast.expr) -> list[ast.expr]:
-    if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
-        return [factor for value in node.values for factor in _factors(value)]
-    return [node]
 
 
 def _false(node: ast.expr) -> bool:

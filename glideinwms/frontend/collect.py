@@ -231,14 +231,3 @@ def _labelled(call: Call, answer: Answer, wide: Collection[str]) -> Answer:
     ]
     value = {**answer.value, "tables": tables, "address": call.args["address"], "wide": sorted(wide)}
     return replace(answer, value=value)
-
-
-__all__ = [
-    "JobQuery",
-    "attribute_names",
-    "collect",
-    "groups_of",
-    "job_queries",
-    "pool_key",
-    "schedd_names",
-]

@@ -66,11 +66,6 @@ def split(ad: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return out
 
 
-def is_true(value: Any) -> bool:
-    """A downtime flag: text comparison, any case; the number 1 is none (golden-request 8)."""
-    return str(value).lower() == "true"
-
-
 def entry(ad: Mapping[str, Any], identity: str) -> dict[str, Any]:
     """One glidefactory ad as a row; a WireError says why it is left out."""
     name = str(ad.get("Name", "?"))
@@ -78,7 +73,7 @@ def entry(ad: Mapping[str, Any], identity: str) -> dict[str, Any]:
     parsed = RequestName.parse(name)
     if ad.get("EntryName", parsed.entry) != parsed.entry:
         raise WireError(f"EntryName is {ad['EntryName']!r}", where=f"glidefactory {name}")
-    return {"name": name, "identity": identity, "down": is_true(ad.get("GLIDEIN_In_Downtime")), **split(ad)}
+    return {"name": name, **split(ad)}
 
 
 def public_key(ad: Mapping[str, Any], identity: str) -> tuple[str, str, str]:

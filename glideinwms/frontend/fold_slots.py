@@ -26,7 +26,7 @@ Key = tuple[str, str, str]
 
 @dataclass(slots=True)
 class Tally:
-    """Slots and cores of one bucket (5.5), and what runs here: claimed slots, and glideins with at least one."""
+    """Slots and cores of one bucket (5.5)."""
 
     total: int = 0
     idle: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from glideinwms.frontend.decide.plan import GroupPlan
@@ -47,11 +47,6 @@ def after(old: GroupMemory, plan: GroupPlan, sent: Collection[str], now: float) 
     if plan.frozen:
         counters = {**old.counters, **counters}
     return GroupMemory(counters, {**kept, **last}, old.sure_at if plan.frozen else now)
-
-
-def with_group(memory: Memory, name: str, group: GroupMemory) -> Memory:
-    """The memory with one group replaced."""
-    return replace(memory, groups={**memory.groups, name: group})
 
 
 def save(path: Path, memory: Memory) -> None:

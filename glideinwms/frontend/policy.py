@@ -5,7 +5,7 @@ Field values are resolved: global and group parts already merged as protocol 5.3
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from glideinwms.lib.policyfile import Retention
@@ -187,7 +187,6 @@ class FrontendPolicy:
     strict_deployed_numbers: bool = False
     log_retention: Retention = Retention(7.0, 3.0, 100.0)
     generators_dir: str = ""
-    labels: dict[str, str] = field(default_factory=dict)
 
     @staticmethod
     def plain(name: str, **changes: Any) -> FrontendPolicy:

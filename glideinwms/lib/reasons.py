@@ -1,6 +1,6 @@
 """The one vocabulary of why: everything that can clip, reject, refuse, hold or freeze.
 
-The value is the short code seen in ads (`GlideinMonitorStatus_Reason`), logs, metrics, plans and `explain`.
+The value is the short code seen in ads (`GlideinMonitorStatus_Reason`), logs, plans and `explain`.
 """
 
 from __future__ import annotations
@@ -43,11 +43,7 @@ class Reason(StrEnum):
     NO_KEY = "NoFactoryKey"
     NO_CREDENTIAL = "NoMatchingCredential"
     CREDENTIAL_UNUSABLE = "CredentialUnusable"
-    CREDENTIAL_EXPIRED = "CredentialExpired"
-    FACTORY_IDENTITY = "FactoryIdentityMismatch"
-    NO_ENTRY_MATCHES = "NoEntryMatches"
     REJECTED_BY_EXPRESSION = "RejectedByExpression"
-    BAD_SCHEDD = "ScheddOverloaded"
 
     # Factory limits (protocol 4.3-4.7)
     FACTORY_IDLE_PER_ENTRY = "GlideFactoryLimitIdleGlideinsPerEntry"
@@ -102,10 +98,8 @@ class Reason(StrEnum):
     HELD_FORCEX = "HeldForceRemoved"
     HELD_RECOVERABLE = "HeldRecoverable"
 
-    # Inputs (design 3): held or unknown
-    INPUT_HELD = "InputHeld"
+    # Inputs (design 3)
     INPUT_UNKNOWN = "InputUnknown"
-    INPUT_SUSPICIOUS = "InputSuspicious"
     FROZEN = "Frozen"
 
 

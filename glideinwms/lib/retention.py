@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import stat
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,9 +59,11 @@ def sweep(
         return []
     for path in paths:
         kind = kind_of(path)
-        if kind in retention and str(path) not in used and path.is_file() and not path.is_symlink():
-            found = path.stat()
-            by_kind.setdefault(kind, []).append(File(path, now - found.st_mtime, found.st_size))
+        if kind in retention and str(path) not in used:
+            with contextlib.suppress(OSError):  # somebody else has removed it
+                found = path.lstat()
+                if stat.S_ISREG(found.st_mode):
+                    by_kind.setdefault(kind, []).append(File(path, now - found.st_mtime, found.st_size))
     gone = [f.path for kind, files in by_kind.items() for f in expired(files, retention[kind])]
     return [path for path in gone if removed(path)]
 

@@ -20,9 +20,9 @@ from glideinwms.lib.errors import ConfigError
 Key = tuple[Any, ...]
 Values = Sequence[Value | None]
 Glidein = Mapping[str, Mapping[str, Any]]
-# values whose equality says all; True == 1 == 1.0, so others carry their type in a key
 # what of an entry changes seldom
 LASTING = ("attrs", "params")
+# values whose equality says all; True == 1 == 1.0, so others carry their type in a key
 EXACT = (str, int, type(None))
 
 

@@ -74,12 +74,13 @@ def conjuncts(text: str, origin: str) -> tuple[Conjunct, ...]:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ConfigError(f"is not a Python expression: {error}", where=origin) from error
     _check(tree, origin)
-    return tuple(_compile(part, origin) for part in _factors(tree.body))
+    return tuple(_compile(part, origin) for part in factors(tree.body))
 
 
-def _factors(node: ast.expr) -> list[ast.expr]:
+def factors(node: ast.expr) -> list[ast.expr]:
+    """The parts of an expression that are joined by AND."""
     if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
-        return [factor for value in node.values for factor in _factors(value)]
+        return [factor for value in node.values for factor in factors(value)]
     return [node]
 
 

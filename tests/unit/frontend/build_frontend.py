@@ -63,8 +63,7 @@ def row(name: str, **attrs: Any) -> dict[str, Any]:
     """A Factory entry as fold_factory gives it."""
     attrs = {"GLIDEIN_Site": "S", "GLIDEIN_TrustDomain": "demo", "AuthenticatedIdentity": FACTORY,
              "GLIDEIN_SupportedAuthenticationMethod": "scitoken", **attrs}  # fmt: skip
-    return {"name": name, "identity": FACTORY, "down": False, "attrs": attrs, "params": {"CONDOR_VERSION": "default"},
-            "monitor": {}}  # fmt: skip
+    return {"name": name, "attrs": attrs, "params": {"CONDOR_VERSION": "default"}, "monitor": {}}
 
 
 def factories(*names: str, key: bool = True, query: str = "true") -> dict[str, Any]:

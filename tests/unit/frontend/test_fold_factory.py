@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from glideinwms.frontend import fold_factory
+from glideinwms.frontend.decide.tables import Entry
 from glideinwms.lib.ads import parse_long_form
 from glideinwms.lib.errors import WireError
 
@@ -88,4 +89,4 @@ def test_expansion_of_frontend_attributes() -> None:
     ("value", "down"), [(True, True), ("true", True), ("True", True), (False, False), (1, False), (None, False)]
 )
 def test_downtime_is_text(value: Any, down: bool) -> None:
-    assert fold_factory.is_true(value) is down
+    assert Entry("e@i@f", "wms", {"GLIDEIN_In_Downtime": value}).in_downtime is down

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from glideinwms.creation.common_model import ProcessLog, process_retention
 from glideinwms.lib.policyfile import Retention
-from glideinwms.lib.retention import DAY, File, expired
+from glideinwms.lib.retention import DAY, File, expired, own_kind, sweep
 
 
 @given(
@@ -38,3 +40,20 @@ def test_what_stays_is_young_or_small(rows: list[tuple[float, int]], days: float
 )
 def test_of_several_deployed_logs_the_one_kept_longest_counts(logs: tuple[ProcessLog, ...], wanted: Retention) -> None:
     assert process_retention(logs) == wanted
+
+
+def test_what_somebody_else_removes_meanwhile_stops_nothing(tmp_path: Path) -> None:
+    for name in ("old.log.2020-01-01", "gone.log.2020-01-01", "new.log.2020-01-01"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "link.log.2020-01-01").symlink_to(tmp_path / "new.log.2020-01-01")
+    os.utime(tmp_path / "old.log.2020-01-01", (0, 0))
+
+    def kind_of(path: Path) -> str:
+        if path.name.startswith("gone"):
+            path.unlink()
+        return own_kind(path)
+
+    assert sweep(tmp_path, {"process": Retention(1, 0, 1)}, time.time(), kind_of=kind_of) == [
+        tmp_path / "old.log.2020-01-01"
+    ]
+    assert sorted(p.name.split(".")[0] for p in tmp_path.iterdir()) == ["link", "new"]
