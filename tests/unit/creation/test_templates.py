@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -29,3 +30,13 @@ def test_a_filled_template_gives_no_word(side: str, tmp_path: Path) -> None:
     problems = Problems()
     build(path, side, problems)
     assert [str(p) for p in problems.found] == []
+
+
+def test_the_templates_of_both_sides_know_each_other() -> None:
+    factory, frontend = (ElementTree.parse(TEMPLATES / f"{side}.xml").getroot() for side in ("factory", "frontend"))
+    [trusted], [collector] = factory.findall(".//frontend"), frontend.findall("match/factory/collectors/collector")
+    assert trusted.get("identity") == collector.get("my_identity")
+    assert trusted.get("name") == frontend.find("security").get("security_name")  # type: ignore[union-attr]
+    [entry], [credential] = factory.findall("entries/entry"), frontend.findall(".//credential")
+    assert entry.get("trust_domain") == credential.get("trust_domain")
+    assert entry.get("auth_method") == credential.get("type")
