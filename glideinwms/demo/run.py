@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -42,7 +43,7 @@ def how_to_look(kept: Kept) -> list[str]:
     user, wms = (kept.base / "clients" / identity / "condor_config" for identity in LOOKERS)
     factory, frontend = (kept.base / side / "work" for side in ("factory", "frontend"))
     return [
-        f"  export PATH={kept.prefix}/bin:$PATH",
+        f"  export PATH={kept.prefix}/bin:{Path(sys.executable).parent}:$PATH",
         f"  CONDOR_CONFIG={user} condor_q            # the user's jobs",
         f"  CONDOR_CONFIG={user} condor_status       # the pool that pilots join",
         f"  CONDOR_CONFIG={wms} condor_q -all        # pilots in the WMS schedd",

@@ -40,7 +40,7 @@ def line(look: Look, began: float) -> str:
     states = Counter(j.state for j in look.jobs)
     jobs = ", ".join(f"{states[s]} {s}" for s in STATES)
     entries = "; ".join(
-        f"{e.name} asked {e.asked}/{e.most}, pilots {e.waiting} waiting {e.queued} at the CE {e.running} running"
+        f"{e.name} asked {e.asked}/{e.most}, pilots {e.waiting} waiting, {e.queued} at the CE, {e.running} running"
         for e in look.entries
     )
     return f"{look.now - began:5.0f} s  jobs {jobs}  |  {entries}  |  {look.slots} slots"
