@@ -116,18 +116,21 @@ def measure(jobs: int, classes: int, entries: int, times: int) -> Iterator[dict[
         took, (given, plan) = cpu(lambda c=cache: cold(c))  # type: ignore[misc]
         spent = min(spent, took)
     yield {"name": "decide_cpu_s", "value": spent, "unit": "s", "digest": digest(plan)}
-    changed = replace(given, jobs=tuple(renewed(t) for t in given.jobs))
-    took, plan = cpu(lambda: decided(changed, cache))
-    yield {"name": "warm_cpu_s", "value": took, "unit": "s", "digest": digest(plan), "new": "1%"}
+    spent, told = math.inf, ""
+    for cycle in range(times):
+        changed = replace(given, jobs=tuple(renewed(t, cycle) for t in given.jobs))
+        took, plan = cpu(lambda c=changed: decided(c, cache))  # type: ignore[misc]
+        spent, told = min(spent, took), told or digest(plan)
+    yield {"name": "warm_cpu_s", "value": spent, "unit": "s", "digest": told, "new": "1%"}
 
 
-def renewed(table: JobTable) -> JobTable:
-    """Every hundredth class (at least one) wants another memory."""
+def renewed(table: JobTable, cycle: int) -> JobTable:
+    """Every hundredth class (at least one) wants another memory, in each cycle one that no cycle before has met."""
     at = table.names.index("RequestMemory")
     rows = list(table.rows)
     for i in range(0, len(rows), 100):
         values = list(rows[i].values)
-        values[at] = 1234 + i
+        values[at] = 1234 + i + 50_000 * cycle
         rows[i] = replace(rows[i], values=tuple(values))
     return replace(table, rows=tuple(rows))
 
