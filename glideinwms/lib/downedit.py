@@ -23,7 +23,7 @@ def _change(path: Path, render: Render, change: Callable[[list[Downtime]], list[
         lines, wrong = downtimes.load(path)
         if wrong:
             raise StateError("has lines that cannot be read: mend them first", where=wrong[0].where)
-        write_atomic(path, render(change(lines)), 0o644)
+        write_atomic(path, render(change(lines)), 0o644, given=True)
 
 
 def add(path: Path, line: Downtime, render: Render) -> Downtime:

@@ -16,10 +16,12 @@ from glideinwms.lib.errors import StateError
 LOOKS = 5
 
 
-def write_atomic(path: Path, data: bytes | str, mode: int = 0o644, *, fsync: bool = False) -> None:
+def write_atomic(
+    path: Path, data: bytes | str, mode: int = 0o644, *, fsync: bool = False, given: bool = False
+) -> None:  # fmt: skip
     """Write `data` beside `path` and rename it there, so that a reader sees the old file or the new one, never half.
 
-    The file has exactly `mode`. With `fsync` the file and its directory survive a power cut.
+    The file has exactly `mode`. With `fsync` the file and its directory survive a power cut; with `given` see `give`.
     """
     raw = data.encode() if isinstance(data, str) else data
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
@@ -27,6 +29,8 @@ def write_atomic(path: Path, data: bytes | str, mode: int = 0o644, *, fsync: boo
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
         with os.fdopen(fd, "wb") as file:
             os.fchmod(fd, mode)
+            if given:
+                give(fd, path.parent)
             file.write(raw)
             if fsync:
                 file.flush()
@@ -38,6 +42,16 @@ def write_atomic(path: Path, data: bytes | str, mode: int = 0o644, *, fsync: boo
         raise StateError(f"cannot be written: {error.strerror}", where=str(path), hint=hint_of(error)) from error
     if fsync:
         sync_directory(path.parent)
+
+
+def give(fd: int, directory: Path) -> None:
+    """What root makes in a daemon's directory belongs to the owner of that, like all else there: the daemon goes on
+    with it."""
+    if os.geteuid() != 0:
+        return
+    found, above = os.fstat(fd), directory.stat()
+    if found.st_uid == 0 and found.st_nlink == 1:
+        os.fchown(fd, above.st_uid, above.st_gid)
 
 
 def make_directory(path: Path, mode: int) -> None:
@@ -70,6 +84,7 @@ def append_line(path: Path, line: str, mode: int = 0o640) -> None:
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, mode)
         try:
+            give(fd, path.parent)
             if (written := os.write(fd, raw)) < len(raw):
                 os.ftruncate(fd, os.lseek(fd, 0, os.SEEK_CUR) - written)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -94,6 +109,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        give(fd, path.parent)
     except OSError as error:
         raise StateError(f"cannot be locked: {error.strerror}", where=str(path), hint=hint_of(error)) from error
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,14 @@ def test_what_cannot_be_done_leaves_the_file(file: Path) -> None:
     with pytest.raises(StateError, match="mend them first") as caught:
         factory.finish(file, NOW, "A", "All", "All")
     assert caught.value.where.endswith("downtimes:3") and file.read_text() == before + "nonsense\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root works in directories of others")
+def test_what_root_writes_is_the_daemons(file: Path) -> None:
+    """A trail or a lock of root's would keep the daemon and its operators from all that comes after."""
+    work = file.parent
+    for place in (work, work / "state"):
+        os.chown(place, 65534, 65534)
+    frontend.begin(work, file, NOW, None, "by root")
+    made = {p.name: (p.stat().st_uid, p.stat().st_gid) for p in work.rglob("*") if p.is_file()}
+    assert made == dict.fromkeys(("downtimes", ".downtimes.lock", "audit.jsonl"), (65534, 65534))
