@@ -10,6 +10,7 @@ from glideinwms.factory.policy import EntryPolicy, FactoryPolicy, SubEntry
 from glideinwms.factory.snapshot import Request
 from glideinwms.factory.submit import cloud
 from glideinwms.factory.submit.arguments import arguments, merged_params
+from glideinwms.lib.credentials import methods
 from glideinwms.lib.errors import ConfigError
 from glideinwms.lib.htc import quoted
 
@@ -153,7 +154,8 @@ def _proxy(order: Order) -> Description:
 
 def _token(order: Order) -> str:
     """The SciToken that opens the CE; "" where another credential does."""
-    if order.gridtype in cloud.KINDS or (order.gridtype == "arc" and order.entry.auth_method == "grid_proxy"):
+    proxy_only = methods.groups(order.entry.auth_method) == [["grid_proxy"]]
+    if order.gridtype in cloud.KINDS or (order.gridtype == "arc" and proxy_only):
         return ""
     return order.request.files.get("scitoken", "")
 

@@ -14,7 +14,7 @@ OLD = {
 
 def grouped(method: str) -> bool:
     """Whether it is written in the way of 3.11 that 3.10 does not know."""
-    return "," in method or ";" in method
+    return "," in method or ";" in method or any(w.strip().lower() in OLD for w in method.split("+"))
 
 
 def groups(method: str) -> list[list[str]]:

@@ -23,6 +23,8 @@ def description(e: EntryPolicy, files: dict[str, str], sub: int = 0) -> Descript
         ("arc", "scitoken", True),
         ("arc", "grid_proxy+project_id", True),
         ("arc", "grid_proxy", False),
+        ("arc", "x509_cert", False),
+        ("arc", "scitoken,grid_proxy", True),
         ("ec2", "key_pair", False),
         ("gce", "auth_file", False),
     ],

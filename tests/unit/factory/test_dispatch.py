@@ -43,6 +43,10 @@ def roles(found: Use) -> dict[str, str]:
 GOOD: dict[str, tuple[str, dict[str, str], dict[str, str], dict[str, str], str, dict[str, str]]] = {
     # method, secrets, changes of the entry -> files, accounting id, text parameters
     "proxy": ("grid_proxy", {"SubmitProxy": "SUBPROXY"}, {}, {"x509_proxy": "SUBPROXY"}, "SUBPROXY", {}),
+    "proxy, in the words of 3.11": (
+        "x509_cert+ProjectId", {"SubmitProxy": "SUBPROXY", "ProjectId": "p1"}, {}, {"x509_proxy": "SUBPROXY"},
+        "SUBPROXY", {"ProjectId": "p1"},
+    ),
     "proxy and project": (
         "grid_proxy+project_id", {"SubmitProxy": "SUBPROXY", "ProjectId": "p1"}, {}, {"x509_proxy": "SUBPROXY"},
         "SUBPROXY", {"ProjectId": "p1"},
