@@ -65,7 +65,8 @@ def load(xml: Path, kind: type[Own], problems: Problems) -> Own:
         for finding in error.errors(include_url=False):
             name = ".".join(str(p) for p in finding["loc"])
             place = Where(str(path), _line_of(text, section, name))
-            problems.error(place, f"{section}.{name}", str(finding["msg"]), did_you_mean(name, kind.model_fields))
+            what = "unknown option" if finding["type"] == "extra_forbidden" else str(finding["msg"])
+            problems.error(place, f"{section}.{name}", what, did_you_mean(name, kind.model_fields))
         return kind()
 
 
