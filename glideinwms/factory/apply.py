@@ -74,7 +74,8 @@ def _uuid() -> str:
 
 @dataclass(slots=True)
 class Applier:
-    """Carries out plans. `cycle` goes into the audit trail; ids, clock and sleep are arguments for tests."""
+    """Carries out plans. `cycle` goes into the audit trail; `took` hears at once of running pilots that were removed,
+    whatever becomes of the cycle; ids, clock and sleep are arguments for tests."""
 
     pool: Pool
     schedds: Mapping[str, ScheddMemory]
@@ -83,6 +84,7 @@ class Applier:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     cycle: int = 0
+    took: Callable[[Taken], None] = lambda _: None
 
     def run(
         self, plan: Plan, policy: FactoryPolicy, requests: Mapping[str, Request], now: float, rng: random.Random
@@ -149,6 +151,7 @@ class Applier:
             n = sum(min(len(part), done) for part, pick in zip(parts, deed.picks, strict=True) if pick.running)
         if n:
             report.taken.append(Taken(now, deed.entry, deed.request, n))
+            self.took(report.taken[-1])
 
     def act(self, deed: Deed, why: str) -> Answer:
         """One act through the writer."""

@@ -21,7 +21,7 @@ from glideinwms.factory.learn import Learner
 from glideinwms.factory.plan import Plan
 from glideinwms.factory.policy import SCHEMA, FactoryPolicy
 from glideinwms.factory.prune import Pruner
-from glideinwms.factory.snapshot import Request, Snapshot
+from glideinwms.factory.snapshot import Request, Snapshot, Taken
 from glideinwms.factory.state import RailFile
 from glideinwms.factory.submit.check import full
 from glideinwms.factory.trust import KnownKey
@@ -55,6 +55,7 @@ class FactoryDaemon:
         self.applier = Applier(pool, self.collector.schedds, self.audit)
         self.advertiser = Advertiser(pool, int(now))
         self.rail = RailFile(self.state / "rail.json")
+        self.applier.took = self._took
         self.learner = Learner(self.state)
         self.completed = CompletedJobs(self.learner.db.db)
         self.last_use = LastUse(self.state / "credentials.json")
@@ -124,10 +125,6 @@ class FactoryDaemon:
         assert self.snapshot is not None
         requests = {r.name: r for r in self.snapshot.requests.value or ()}
         report = self.applier.run(plan, policy, requests, now, self.rng)
-        try:
-            self.rail.took(report.taken)
-        except StateError as error:
-            self.log.error("removals are remembered until a restart only", error=str(error))
         if policy.pilot_accounting:
             self._account(policy)
         self._clean(policy, requests.values(), now)
@@ -140,6 +137,12 @@ class FactoryDaemon:
             policy, self.keys[0].public, self.snapshot, plan, self.completed.current(now), report.refusals
         )
         return report
+
+    def _took(self, taken: Taken) -> None:
+        try:
+            self.rail.took(taken)
+        except StateError as error:
+            self.log.error("removals are remembered until a restart only", error=str(error))
 
     def _named(self, policy: FactoryPolicy) -> set[str] | None:
         """Files that must stay: named by queued pilots, or logs that are still followed."""

@@ -37,11 +37,10 @@ class RailFile:
         self.rail = expired(self.rail, now)
         return self.rail
 
-    def took(self, taken: list[Taken]) -> None:
+    def took(self, taken: Taken) -> None:
         """Running pilots were removed."""
-        if taken:
-            self.rail = replace(self.rail, taken=(*self.rail.taken, *taken))
-            self._save()
+        self.rail = replace(self.rail, taken=(*self.rail.taken, taken))
+        self._save()
 
     def approve(self, name: str, who: str, now: float) -> Approval:
         """An operator's word for a parked removal, good for a day."""

@@ -25,7 +25,7 @@ class RunningRail:
     def __init__(self, entry: str, running: int, rail: Rail, now: float) -> None:
         self.entry = entry
         self.budget = max(MINIMUM, running // SHARE)
-        self.left = self.budget - sum(t.n for t in rail.taken if t.entry == entry and now - t.when < WINDOW)
+        self.left = self.budget - sum(t.n for t in expired(rail, now).taken if t.entry == entry)
         self.approved = {a.id for a in rail.approvals if a.expires > now}
 
     def pass_through(self, request: str, removal: Removal) -> tuple[Removal | None, Parked | None, list[Clip]]:
@@ -47,7 +47,7 @@ class RunningRail:
 
 
 def expired(rail: Rail, now: float) -> Rail:
-    """Without what no longer counts."""
+    """Without what no longer counts, nor what lies more than WINDOW ahead since the clock was set back."""
     return Rail(
-        tuple(t for t in rail.taken if now - t.when < WINDOW), tuple(a for a in rail.approvals if a.expires > now)
+        tuple(t for t in rail.taken if abs(now - t.when) < WINDOW), tuple(a for a in rail.approvals if a.expires > now)
     )

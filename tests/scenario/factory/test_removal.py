@@ -5,6 +5,9 @@ from __future__ import annotations
 import getpass
 from pathlib import Path
 
+import pytest
+
+from glideinwms.factory.apply import Applier
 from tests.scenario.factory.scene import Scene, entry
 
 
@@ -70,6 +73,39 @@ def test_the_hour_passes(tmp_path: Path) -> None:
     assert s.schedd.count() == 35
     s.cycle(60)
     assert s.schedd.count() == 30
+
+
+def test_a_cycle_that_breaks_forgets_no_removal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    s = Scene(tmp_path)
+    s.ask(idle=40)
+    s.cycle()
+    s.run("true")
+    s.ask(idle=0, top=0, remove_excess="ALL")
+
+    def breaks(*_: object) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(Applier, "submit", breaks)
+    for _ in range(3):
+        s.cycle()
+        s.start()
+    monkeypatch.undo()
+    s.cycle()
+    assert s.schedd.count() == 35
+
+
+def test_a_clock_that_is_set_back_by_days_does_not_keep_the_rail_full(tmp_path: Path) -> None:
+    s = Scene(tmp_path)
+    s.ask(idle=40)
+    s.cycle()
+    s.run("true")
+    s.ask(idle=0, top=0, remove_excess="ALL")
+    s.cycle()
+    assert s.schedd.count() == 35
+    for back, left in ((600.0, 35), (86400.0, 30)):
+        s.world.clock.advance(-back)
+        s.cycle(2)
+        assert s.schedd.count() == left
 
 
 def test_held_pilots(tmp_path: Path) -> None:
