@@ -10,6 +10,7 @@ from glideinwms.factory.policy import EntryPolicy, FactoryPolicy, SubEntry
 from glideinwms.factory.snapshot import Request
 from glideinwms.factory.submit import cloud
 from glideinwms.factory.submit.arguments import arguments, merged_params
+from glideinwms.factory.submit.environment import filled
 from glideinwms.lib.credentials import methods
 from glideinwms.lib.errors import ConfigError
 from glideinwms.lib.htc import quoted
@@ -222,5 +223,5 @@ def _submit_attrs(order: Order) -> Description:
     out = {}
     for attr in order.entry.submit_attrs:
         if attr.all_grid_types or kind in SUBMIT_ATTR_TYPES or kind == "batch":
-            out[f"My.{attr.name[1:]}" if attr.name.startswith("+") else attr.name] = attr.value
+            out[f"My.{attr.name[1:]}" if attr.name.startswith("+") else attr.name] = filled(attr.value, order)
     return out

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from glideinwms.factory.policy import EntryPolicy, SubEntry
+from glideinwms.factory.policy import EntryPolicy, SubEntry, SubmitAttr
+from glideinwms.factory.snapshot import Value
 from glideinwms.factory.submit.description import Description, Order, describe, idle_lifetime, sub_entries
+from glideinwms.lib.errors import ConfigError
 from tests.unit.factory.makes import entry, policy, request
 
 
@@ -64,3 +66,32 @@ def test_each_ce_of_a_set_has_its_own_work_directory_and_web_cache() -> None:
         made = description(e, {}, number)
         assert made["My.GlideinWorkDir"] == f'"{where}"'
         assert f" -proxy {proxy} " in made["arguments"] and f" -dir {where} " in made["arguments"]
+
+
+def line(text: str, params: dict[str, Value] | None = None) -> str:
+    """What a submit_attr becomes."""
+    e = entry(submit_attrs=(SubmitAttr("+x", text),), attrs={"GLIDEIN_Max_Walltime": 3600})
+    row = request(params=params or {}, files={"idtoken": "/id"})
+    return describe(Order(policy(Path("/x"), e), e, sub_entries(e)[0], row, "uuid", "20261124"))["My.x"]
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("2880", "2880"),
+        ('"$ENV(GLIDEIN_CLIENT) of $ENV(GLIDEIN_FRONTEND_NAME)"', '"fe.main of fe:frontend"'),
+        ("$ENV(GLIDEIN_MAX_WALLTIME:60) / 60", "3600 / 60"),
+        ('"$ENV(GLIDEIN_PARAM_Queue)"', '"long"'),
+        ('"$ENV(IDTOKENS_FILE)"', '"/id"'),
+        ('"$ENV(X509_USER_PROXY)"', '"$ENV(X509_USER_PROXY)"'),
+        ('"$ENV(HOME)"', '"$ENV(HOME)"'),
+    ],
+)
+def test_submit_attrs_name_what_the_deployed_environment_has(text: str, made: str) -> None:
+    assert line(text, {"Queue": "long"}) == made
+
+
+@pytest.mark.parametrize("value", ["$(Cluster)", "1 || true", 'a"b', "$ENV(HOME)", "a\\b", "a\nb"])
+def test_no_value_of_a_request_breaks_a_submit_attr(value: str) -> None:
+    with pytest.raises(ConfigError, match="GLIDEIN_PARAM_Queue"):
+        line('"$ENV(GLIDEIN_PARAM_Queue)"', {"Queue": value})
