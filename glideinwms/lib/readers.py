@@ -2,7 +2,8 @@
 
 `htcondor2` holds the GIL in network calls and a hung peer blocks it for 20 s whatever its knobs say; so each call has a
 wall deadline, and the reader that passes it is killed and replaced. An endpoint that failed is asked next only in the
-quarantine reader, until it answers. Submits and removals go through one reader, with an outcome that can be unknown.
+quarantine reader, until it answers; many that hang share its time. Submits and removals go through one reader, with an
+outcome that can be unknown.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import sys
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol
@@ -26,6 +27,7 @@ from glideinwms.lib.errors import GwmsError, OutcomeUnknown, TimedOut, Unreachab
 READ_DEADLINE = 10.0
 JOB_DEADLINE = 60.0
 WRITE_DEADLINE = 60.0
+PATIENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +106,29 @@ class _Reader:
         self.process = self.pipe = self.busy = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Run:
-    """A set of calls that goes on: what waits for each reader, what was answered, how many there are."""
+    """A set of calls that goes on: what waits for each reader, what was answered, how many there are, and the seconds
+    that were lost in quarantine."""
 
     queues: list[deque[tuple[int, Call]]]
     answers: dict[int, Answer]
     calls: int
+    lost: float = 0.0
 
 
 class ReaderPool:
     """`readers` ordinary processes (the last one also writes) and one for quarantine. A context manager.
 
-    `env`: the environment of the readers (whom HTCondor takes them for), ours unless given."""
+    `env`: the environment of the readers (whom HTCondor takes them for), ours unless given. `patience`: once calls that
+    failed in quarantine have taken so many seconds of a run, the others there wait for the next run, and come first."""
 
-    def __init__(self, readers: int = 2, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, readers: int = 2, env: Mapping[str, str] | None = None, *, patience: float = PATIENCE
+    ) -> None:  # fmt: skip
         self._readers = [_Reader(env) for _ in range(readers + 1)]
-        self.quarantined: set[str] = set()
+        self.patience = patience
+        self.quarantined: dict[str, float] = {}  # endpoint -> when it was last asked
         self._running = _Run([], {}, 0)
 
     def __enter__(self) -> ReaderPool:
@@ -149,6 +157,7 @@ class ReaderPool:
         self._running = run = _Run([deque() for _ in self._readers], {}, len(calls))
         for index, call in enumerate(calls):
             run.queues[self._place(call)].append((index, call))
+        run.queues[-1] = deque(sorted(run.queues[-1], key=lambda item: self.quarantined[item[1].endpoint]))
         self._feed(run)
         return functools.partial(self._finish, run)
 
@@ -174,11 +183,16 @@ class ReaderPool:
     def _finish(self, run: _Run) -> list[Answer]:
         while len(run.answers) < run.calls:
             self._feed(run)
-            for index, answer in self._wait():
+            for index, answer, apart in self._wait():
                 run.answers[index] = answer
                 self._judge(answer)
                 if isinstance(answer.error, TimedOut):
-                    run.answers.update(_given_up(run.queues, answer))
+                    own = [answer.call.endpoint]
+                    run.answers.update(_given_up(run.queues, own, "it did not answer just now", answer.ended))
+                run.lost += answer.ended - answer.began if apart and answer.error is not None else 0.0
+                if run.lost >= self.patience:
+                    why = "too many others do not answer"
+                    run.answers.update(_given_up(run.queues[-1:], self.quarantined, why, answer.ended))
         return [run.answers[i] for i in range(run.calls)]
 
     def _place(self, call: Call) -> int:
@@ -191,22 +205,24 @@ class ReaderPool:
 
     def _judge(self, answer: Answer) -> None:
         if isinstance(answer.error, TimedOut | Unreachable | OutcomeUnknown):
-            self.quarantined.add(answer.call.endpoint)
+            self.quarantined[answer.call.endpoint] = answer.ended
         else:
-            self.quarantined.discard(answer.call.endpoint)
+            self.quarantined.pop(answer.call.endpoint, None)
 
-    def _wait(self) -> Iterator[tuple[int, Answer]]:
+    def _wait(self) -> Iterator[tuple[int, Answer, bool]]:
+        """The answers that are there next, and whether they were asked for in quarantine."""
         busy = [r for r in self._readers if r.busy is not None]
         soonest = min(r.busy[3] for r in busy if r.busy)
         ready = wait([r.pipe for r in busy if r.pipe], max(0.0, soonest - time.monotonic()))
         for reader in busy:
             assert reader.busy is not None
             index, call, began, deadline = reader.busy
+            apart = reader is self._readers[-1]
             if reader.pipe in ready:
-                yield index, self._receive(reader, call, began)
+                yield index, self._receive(reader, call, began), apart
             elif time.monotonic() >= deadline:
                 reader.close()
-                yield index, _cut_off(call, began, f"no answer within {call.deadline:g} s")
+                yield index, _cut_off(call, began, f"no answer within {call.deadline:g} s"), apart
 
     def _receive(self, reader: _Reader, call: Call, began: float) -> Answer:
         assert reader.pipe is not None
@@ -219,14 +235,16 @@ class ReaderPool:
         return Answer(call, value, error, began, time.time())
 
 
-def _given_up(queues: Sequence[deque[tuple[int, Call]]], silent: Answer) -> dict[int, Answer]:
-    """Takes the calls that still wait for a silent endpoint out of the queues; their answers."""
+def _given_up(
+    queues: Sequence[deque[tuple[int, Call]]], endpoints: Collection[str], why: str, now: float
+) -> dict[int, Answer]:  # fmt: skip
+    """Takes the calls that still wait for these endpoints out of the queues; their answers."""
     answers = {}
     for queue in queues:
-        for item in [i for i in queue if i[1].endpoint == silent.call.endpoint]:
+        for item in [i for i in queue if i[1].endpoint in endpoints]:
             queue.remove(item)
-            error = TimedOut("not asked, since it did not answer just now", where=item[1].endpoint)
-            answers[item[0]] = Answer(item[1], None, error, silent.ended, silent.ended)
+            error = TimedOut(f"not asked, since {why}", where=item[1].endpoint)
+            answers[item[0]] = Answer(item[1], None, error, now, now)
     return answers
 
 

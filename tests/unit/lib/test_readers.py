@@ -103,7 +103,7 @@ def test_errors_cross_as_they_are(pool: ReaderPool, tmp_path: Path) -> None:
         assert isinstance(got.error, CondorError) and words in str(got.error) and function in str(got.error)
     got = pool.one(Call("a", PING, {"nonsense": 1}))
     assert isinstance(got.error, CondorError) and "TypeError" in str(got.error)
-    assert pool.quarantined == set(), "the endpoint is not to blame"
+    assert not pool.quarantined, "the endpoint is not to blame"
 
 
 def test_a_value_that_is_no_plain_data_is_an_error_and_the_reader_lives(pool: ReaderPool) -> None:
@@ -125,11 +125,26 @@ def test_a_call_that_hangs_is_killed_at_its_deadline(pool: ReaderPool, hang: Cal
 
 def test_a_hung_endpoint_delays_no_other_once_it_is_known(pool: ReaderPool, hang: Callable[..., Call]) -> None:
     pool.run([ping(e) for e in "abcd"])
-    assert isinstance(pool.one(hang("a", 1.0)).error, TimedOut) and pool.quarantined == {"a"}
+    assert isinstance(pool.one(hang("a", 1.0)).error, TimedOut) and set(pool.quarantined) == {"a"}
     answers = pool.run([hang("a", 5.0), *(ping(e, e) for e in "bcdefgh")])
     assert errors(answers) == [TimedOut] + [None] * 7
     assert max(a.ended for a in answers[1:]) < answers[0].ended - 1.0, "the others did not wait for it"
-    assert pool.one(ping("a", 5)).value == 5 and pool.quarantined == set(), "it answers: out of quarantine"
+    assert pool.one(ping("a", 5)).value == 5 and not pool.quarantined, "it answers: out of quarantine"
+
+
+def test_many_that_hang_cost_a_run_little_and_are_asked_in_turn(hang: Callable[..., Call]) -> None:
+    with ReaderPool(patience=1.0) as pool:
+        calls = [hang(e, 0.6) for e in "abcdef"]
+        assert errors(pool.run(calls)) == [TimedOut] * 6 and len(pool.quarantined) == 6
+        asked: list[str] = []
+        for _ in range(3):
+            answers = pool.run([*calls, ping("z", 1)])
+            assert answers[-1].value == 1 and errors(answers[:-1]) == [TimedOut] * 6
+            tried = [a for a in answers[:-1] if a.ended > a.began]
+            assert len(tried) == 2, "0.6 s each until 1 s are lost"
+            assert "too many others do not answer" in str(next(a for a in answers if a.ended == a.began).error)
+            asked += [a.call.endpoint for a in tried]
+        assert sorted(asked) == list("abcdef"), "none is forgotten"
 
 
 def test_deadlines_run_from_when_a_call_is_asked(pool: ReaderPool, hang: Callable[..., Call]) -> None:
@@ -172,7 +187,7 @@ def test_what_changes_something_goes_through_one_reader(pool: ReaderPool, hang: 
 
 def test_a_cut_off_write_has_an_unknown_outcome(pool: ReaderPool, hang: Callable[..., Call]) -> None:
     got = pool.one(hang("a", 1.0, writer=True))
-    assert isinstance(got.error, OutcomeUnknown) and pool.quarantined == {"a"}
+    assert isinstance(got.error, OutcomeUnknown) and set(pool.quarantined) == {"a"}
     died = pool.one(Call("b", DIE, {"parent": 0}, 60.0, writer=True))
     assert isinstance(died.error, OutcomeUnknown) and "the reader process died" in str(died.error)
     assert pool.one(ping("b", 1, writer=True)).value == 1 and "b" not in pool.quarantined
