@@ -101,6 +101,8 @@ def _submit(daemon: FactoryDaemon, word: Word, policy: FactoryPolicy) -> str:
     state = next(s for s in daemon.snapshot.schedds if s.name == entry.schedd_name) if daemon.snapshot else None
     if state is None or state.frozen:
         raise StateError(state.frozen if state else "nothing is known yet", where=f"schedd {entry.schedd_name}")
+    if daemon.collector.schedds[entry.schedd_name].unknown:
+        raise StateError("the outcome of a submit is not known yet", where=f"schedd {entry.schedd_name}")
     n = int(word.args["n"]) if word.args.get("n", "").isdigit() else 1
     why = Clip(Reason.OPERATOR_SUBMISSION, 0, n, detail=f"by {word.who}")
     row = RequestPlan(

@@ -7,6 +7,7 @@ from collections import defaultdict
 
 from glideinwms.factory.decide.cycle import EntryCycle, EntryInput
 from glideinwms.factory.decide.sanitise import recoverable_codes
+from glideinwms.factory.decide.states import HELD
 from glideinwms.factory.plan import Plan
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
 from glideinwms.factory.snapshot import Health, Pilot, PilotGroup, Queue, Request, Snapshot
@@ -53,11 +54,15 @@ class _Table:
         self.pilots: dict[str, list[Pilot]] = defaultdict(list)
         self.requests: dict[str, list[Request]] = defaultdict(list)
         self.schedds = {s.name: s for s in snapshot.schedds}
+        home = {e.name: e.schedd_name for e in policy.entries}
         for schedd in snapshot.schedds:
+            # an entry that moved may have pilots elsewhere: the limits count them, but nothing here acts on them
             for group in schedd.queue.value.groups if schedd.queue.value else ():
-                self.groups[group.entry].append(group)
+                if group.status != HELD or home.get(group.entry) == schedd.name:
+                    self.groups[group.entry].append(group)
             for pilot in schedd.queue.value.exceptions if schedd.queue.value else ():
-                self.pilots[pilot.entry].append(pilot)
+                if home.get(pilot.entry) == schedd.name:
+                    self.pilots[pilot.entry].append(pilot)
         for request in snapshot.requests.value or ():
             self.requests[request.entry].append(request)
         self.health: dict[str, list[Health]] = defaultdict(list)

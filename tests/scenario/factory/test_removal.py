@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from glideinwms.factory.apply import Applier
+from glideinwms.factory.policy import Limits
 from tests.scenario.factory.scene import Scene, entry
 
 
@@ -185,3 +186,30 @@ def test_what_is_out_of_the_ordinary_is_not_asked_for_each_cycle(tmp_path: Path)
     scene.schedd.set("true", 1, JobStatus=5, HoldReasonCode=3, NumSystemHolds=1)
     scene.cycle(2)
     assert [r.group for r in scene.row().removals] == ["held_unrecoverable"], "after a cycle without other work"
+
+
+def test_pilots_that_an_entry_left_on_another_schedd_are_counted_and_no_id_is_mixed_up(tmp_path: Path) -> None:
+    """Ids are those of one schedd: 1.0 is stale there, and another pilot here. Nobody here removes what is held there,
+    so that does not count."""
+    names = ("schedd@factory", "other@factory")
+    limits = Limits(6, 6, 3)
+    s = Scene(tmp_path, entry("A", schedd_name=names[1], limits=limits), entry("B"), schedds=names)
+    here, there = s.schedds[names[0]], s.schedds[names[1]]
+    s.ask(idle=4)
+    s.cycle()
+    assert there.count() == 4
+    s.write(entries=(entry("A", limits=limits), entry("B", schedd_name=names[1])))
+    s.runner.reload()
+    s.cycle()
+    assert here.count() == 0, "4 wait there"
+    there.set("ProcId < 1", EnteredCurrentStatus=int(s.world.clock()) - 10**7)
+    there.set("ProcId == 3", JobStatus=5, HoldReasonCode=3, NumSystemHolds=1)
+    here.add(2, **{k: v for k, v in there.jobs[1, 1].items() if str(k).startswith("Glidein")}, JobUniverse=9)
+    s.ask(idle=0)
+    s.world.clock.advance(600)
+    s.cycle()
+    assert (here.count("JobStatus == 1"), there.count()) == (2, 4)
+    s.ask(idle=50)
+    s.cycle()
+    assert (here.count(), there.count()) == (3, 4), "6 in all, but for the held one"
+    assert (s.row().counts.idle, s.row().counts.held) == (5, 0)

@@ -177,6 +177,18 @@ def test_a_submit_of_unknown_outcome_is_neither_doubled_nor_forgotten(tmp_path: 
     assert s.status()["unknown_submits"] == []
 
 
+def test_an_operators_word_waits_for_a_submit_of_unknown_outcome(tmp_path: Path) -> None:
+    s = Scene(tmp_path)
+    s.ask(idle=3)
+    s.schedd.hung_after = True
+    s.cycle()
+    s.schedd.hung_after = False
+    answer = s.say("submit", entry="A", client="fe.main", n="2")
+    assert not answer.ok and "not known yet" in answer.text
+    assert s.schedd.count() == 3
+    assert s.say("submit", entry="A", client="fe.main", n="2").ok
+
+
 def test_a_submit_that_never_arrived_is_tried_again(tmp_path: Path) -> None:
     s = Scene(tmp_path)
     s.ask(idle=3)
