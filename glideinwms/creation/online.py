@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-
-import requests
 
 from glideinwms.creation import online_pools
 from glideinwms.creation.built import Built
@@ -36,9 +37,11 @@ def check(
             problems.warn(where, what, f"{host} cannot be resolved: {wrong[host]}")
     url = built.policy.stage.url
     try:
-        requests.head(url, timeout=SECONDS)
-    except requests.RequestException as error:
-        problems.warn(where, "stage@web_base_url", f"{url} does not answer: {type(error).__name__}")
+        urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=SECONDS).close()
+    except urllib.error.HTTPError:
+        pass  # an answer: a directory may be forbidden
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        problems.warn(where, "stage@web_base_url", f"{url} does not answer: {error}")
     online_pools.check(built.policy, xml, problems, pool)
 
 

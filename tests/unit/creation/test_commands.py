@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,18 @@ def test_only_online_asks_the_network(side: str, tmp_path: Path) -> None:
     assert ("wms.example.org" if side == "factory" else "pool2.example.org") in asked
     assert {p.level for p in problems.found} == {"warning"}
     assert any("does not answer" in p.what for p in problems.found)
+
+
+def test_a_stage_that_answers_whatever_it_says_is_there(tmp_path: Path) -> None:
+    """A web server that lists no directory says 403 or 404; this one, which knows no HEAD at all, 501."""
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/f"
+        path, problems = place(tmp_path, "factory.maximal.xml", ("http://f", url)), Problems()
+        online.check(
+            build(path, "factory", problems), path, problems, World().pool("nobody@nowhere"), lambda host: host
+        )
+    assert not [p for p in problems.found if p.subject == "stage@web_base_url"]
 
 
 def test_dns_that_does_not_answer_costs_its_patience_once() -> None:
