@@ -85,6 +85,7 @@ def request_constraint(policy: FactoryPolicy, row: RequestPlan) -> str:
     """The pilots of one request (4.3 step 11)."""
     return (
         f"{entry_constraint(policy, row.entry)} && GlideinClient =?= {quoted(row.client)}"
+        f" && GlideinFrontendName =?= {quoted(row.security_key)}"
         f" && GlideinSecurityClass =?= {quoted(row.security_key.partition(':')[2])}"
         f" && GlideinCredentialIdentifier =?= {quoted(row.credential)}"
     )

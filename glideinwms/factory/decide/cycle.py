@@ -19,7 +19,7 @@ from glideinwms.factory.policy import EntryPolicy
 from glideinwms.factory.snapshot import Health, Pilot, PilotGroup, Queue, Rail, Request
 from glideinwms.lib.reasons import Clip, Reason, Refusal
 
-Key = tuple[str, str, str]
+Key = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ class EntryCycle:
         self.groups: dict[Key, list[PilotGroup]] = defaultdict(list)
         self.exceptions: dict[Key, list[Pilot]] = defaultdict(list)
         for group in given.queue.groups:
-            self.groups[group.client, group.security_class, group.credential].append(group)
+            self.groups[self._key(group, group.frontend)].append(group)
         for pilot in given.queue.exceptions:
-            self.exceptions[pilot.client, pilot.security_class, pilot.credential].append(pilot)
+            self.exceptions[self._key(pilot, pilot.frontend)].append(pilot)
         self.totals = Totals(self.entry, given.queue.groups, given.classes)
         self.counts = count(given.queue.groups)
         self.limits = self.totals.triggered(strict=strict)
@@ -112,7 +112,7 @@ class EntryCycle:
             return replace(row, refusal=refusal)
         idle, clips = self._effective(request)
         ask = self._ask(request, key, idle, row.own)
-        own = self.exceptions.get((request.client, request.security_class, request.credential), [])
+        own = self.exceptions.get(self._key(request, request.security_key), [])
         supply = keep_idle(ask, self.totals, self.sanitise(own), strict=self.strict)
         row = replace(row, effective_idle=idle, clips=(*clips, *supply.clips), path=supply.path)
         return self._act(row, request, key, supply)
@@ -185,7 +185,12 @@ class EntryCycle:
         return {file: FileCount(idle[file], running[file]) for file in {*idle, *running}}
 
     def _groups(self, request: Request) -> list[PilotGroup]:
-        return self.groups.get((request.client, request.security_class, request.credential), [])
+        return self.groups.get(self._key(request, request.security_key), [])
+
+    def _key(self, of: PilotGroup | Pilot | Request, frontend: str) -> Key:
+        """Whose pilots these are (4.3 step 11). Mended: the Frontend too, which was proved; a client's name and a
+        credential's id are what anybody may write."""
+        return of.client, "" if self.strict else frontend, of.security_class, of.credential
 
     def _effective(self, request: Request) -> tuple[int, list[Clip]]:
         """4.3 steps 3, 5, 6, 10: downtime and entry limits take the idle number to zero, never the maximum."""
@@ -206,9 +211,7 @@ class EntryCycle:
     def _ask(self, request: Request, key: str, idle: int, own: StatusCounts) -> Ask:
         running = sum(g.count for g in self._groups(request) if g.status == RUN)
         strange = sum(g.count for g in self._groups(request) if state_code(g.status, g.grid_status) == IDLE_OTHER)
-        held = held_in_order(
-            self.exceptions.get((request.client, request.security_class, request.credential), []), self.given.codes
-        )
+        held = held_in_order(self.exceptions.get(self._key(request, request.security_key), []), self.given.codes)
         mine = Candidates(own.wait, own.pending + own.stage_in + strange, running, held)
         return Ask(
             key, idle, request.idle, request.max_glideins, request.remove_level, request.remove_margin, own, mine,

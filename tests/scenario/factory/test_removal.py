@@ -9,7 +9,8 @@ import pytest
 
 from glideinwms.factory.apply import Applier
 from glideinwms.factory.policy import Limits
-from tests.scenario.factory.scene import Scene, entry
+from tests.scenario.factory.scene import SECRETS, Scene, entry
+from tests.unit.factory.makes import request_ad, seal
 
 
 def test_waiting_pilots_go_at_the_configured_rate(tmp_path: Path) -> None:
@@ -107,6 +108,22 @@ def test_a_clock_that_is_set_back_by_days_does_not_keep_the_rail_full(tmp_path: 
         s.world.clock.advance(-back)
         s.cycle(2)
         assert s.schedd.count() == left
+
+
+def test_no_frontend_can_have_the_pilots_of_another_removed(tmp_path: Path) -> None:
+    """It may write any client's name and credential's id into its request, but is known by its identity."""
+    s = Scene(tmp_path)
+    s.ask(idle=8)
+    s.cycle()
+    s.run("true", 2)
+    theirs = "other@fe2.example.org"
+    values = {**SECRETS, "SecurityName": "other"}
+    greedy = {"name": "X_A@inst@fact@fe.main", "idle": 0, "max_glideins": 0, "remove_excess": "ALL"}
+    for _ in range(3):
+        s.wms.put(request_ad(values, seal(theirs), theirs, s.world.clock(), **greedy), "UPDATE_MASTER_AD", theirs)
+        s.cycle()
+    assert [r.refusal for r in s.row().requests] == [None, None]
+    assert (s.schedd.count("JobStatus == 1"), s.schedd.count("JobStatus == 2")) == (8, 2)
 
 
 def test_held_pilots(tmp_path: Path) -> None:

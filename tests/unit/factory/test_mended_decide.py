@@ -107,9 +107,9 @@ def test_limits_reached_are_told_by_one_rule_and_forgotten_when_over() -> None:
 def test_an_unknown_class_refuses_one_request_only() -> None:
     """A11: the deployed worker ends there."""
     strange = request(name="X", client="fe.x", security_class="gold")
-    seen = rows(snapshot([strange, request()], [replace(group(1, 1), frontend="")]))
+    seen = rows(snapshot([strange, request()], [group(1, 1), replace(group(1, 1), frontend="")]))
     assert seen["fe.x"].refusal is not None and seen["fe.x"].refusal.reason is Reason.UNKNOWN_CLASS
-    assert seen["fe.main"].submitted == 2, "it has one"
+    assert seen["fe.main"].submitted == 2, "it has one, the other is nobody's"
 
 
 def test_what_is_placed_counts_not_what_was_planned() -> None:
