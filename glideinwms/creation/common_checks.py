@@ -55,6 +55,13 @@ def url(text: str, where: Where, problems: Problems) -> None:
         problems.warn(where, "stage@web_base_url", f"{text!r} is no URL that pilots can use", "http://host/path")
 
 
+def directories(element: Element, tag: str, names: Iterable[str], problems: Problems) -> None:
+    """Directories of an element; the daemon and every command run in one of their own."""
+    for name in names:
+        if not (text := getattr(element, name)).startswith("/"):
+            problems.error(element.where, f"{tag}@{name}", f"{text!r} is not absolute", "write the whole path")
+
+
 def rests(loop_delay: float, subject: str, where: Where, problems: Problems) -> None:
     """A daemon that begins the next cycle at once asks schedds and collectors without end."""
     if loop_delay < 1:

@@ -24,12 +24,15 @@ AUTH = (
     *("grid_proxy", "voms_proxy", "key_pair", "cert_pair", "username_password", "auth_file", "scitoken", "idtoken"),
     *("vm_id", "vm_type", "project_id", "username", "glidein_proxy", "none"),
 )
+DIRECTORIES = ("base_dir", "base_log_dir", "base_client_log_dir", "base_client_proxies_dir")
 PLATFORMS = ("CONDOR_VERSION", "CONDOR_OS", "CONDOR_ARCH")
 
 
 def check(factory: Factory, problems: Problems) -> None:
     """All findings of the whole file; reads only tarballs' and files' presence."""
     _top(factory, problems)
+    common_checks.directories(factory.stage, "stage", ["base_dir"], problems)
+    common_checks.directories(factory.submit, "submit", DIRECTORIES, problems)
     common_checks.url(factory.stage.web_base_url, factory.stage.where, problems)
     common_checks.rests(factory.loop_delay, "glidein", factory.where, problems)
     common_checks.attrs(factory.attrs, problems)

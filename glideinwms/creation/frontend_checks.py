@@ -26,6 +26,8 @@ def check(frontend: Frontend, problems: Problems) -> None:
         problems.error(frontend.where, "frontend@frontend_name", what)
     if not frontend.groups:
         problems.error(frontend.where, "frontend/groups", "there is no group")
+    common_checks.directories(frontend.stage, "stage", ["base_dir"], problems)
+    common_checks.directories(frontend.work, "work", ["base_dir", "base_log_dir"], problems)
     common_checks.url(frontend.stage.web_base_url, frontend.stage.where, problems)
     common_checks.rests(frontend.loop_delay, "frontend", frontend.where, problems)
     for found in (frontend.attrs, *(g.attrs for g in frontend.groups)):

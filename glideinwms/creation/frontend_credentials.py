@@ -43,6 +43,7 @@ PARAMETERS = {
     "VMId": "vm_id", "VMType": "vm_type", "RemoteUsername": "remote_username", "ProjectId": "project_id",
     "GlideinProxy": "pilotabsfname",
 }  # fmt: skip
+FILES = ("absfname", "keyabsfname", "pilotabsfname", "vm_id_fname", "vm_type_fname")
 WANTS = {
     "vm_id": ("vm_id", "vm_id_fname"),
     "vm_type": ("vm_type", "vm_type_fname"),
@@ -201,6 +202,10 @@ def check(credential: Credential, subject: str, problems: Problems) -> None:
     if credential.generator:
         _generator(credential, subject, problems)
     _script(credential, subject, problems)
+    for name in FILES:
+        if (path := getattr(credential, name)) and not path.startswith("/"):
+            what = f"{path!r} is looked for where the daemon was started"
+            problems.warn(credential.where, f"{subject}@{name}", what, "write the whole path")
     _file(credential, subject, problems)
     for word in credential.type.split("+"):
         if word not in TYPES and word not in NEWER:

@@ -60,7 +60,12 @@ def load(xml: Path, kind: type[Own], problems: Problems) -> Own:
     for name in set(data) - {"factory", "frontend"}:
         problems.error(where, name, "unknown section", did_you_mean(name, ("factory", "frontend")))
     try:
-        return kind.model_validate(data.get(section, {}))
+        own = kind.model_validate(data.get(section, {}))
+        for name in ("passwords_dir", "tokens_dir"):
+            if not getattr(own, name, "/").startswith("/"):
+                place = Where(str(path), _line_of(text, section, name))
+                problems.error(place, f"{section}.{name}", "is not absolute", "write the whole path")
+        return own
     except ValidationError as error:
         for finding in error.errors(include_url=False):
             name = ".".join(str(p) for p in finding["loc"])

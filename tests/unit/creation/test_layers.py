@@ -74,6 +74,9 @@ def test_our_own_options_lie_beside_the_file_and_are_checked(tmp_path: Path) -> 
     (tmp_path / "gwms.toml").write_text("[frontend]\nrequest_maxage = 1\n[factory]\n# ours\nrequest_maxage = 77\n")
     with pytest.raises(InvalidConfig, match=r"gwms\.toml:5: factory\.request_maxage: unknown option; did you mean"):
         factory(path)
+    (tmp_path / "gwms.toml").write_text('[frontend]\ntokens_dir = "tokens"\n')
+    with pytest.raises(InvalidConfig, match=r"gwms\.toml:2: frontend\.tokens_dir: is not absolute"):
+        frontend(place(tmp_path, "frontend.minimal.xml"))
     (tmp_path / "gwms.toml").write_text("[factor]\n")
     with pytest.raises(InvalidConfig, match=r"gwms\.toml: factor: unknown section; did you mean factory"):
         factory(path)
