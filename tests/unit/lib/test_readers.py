@@ -137,14 +137,14 @@ def test_many_that_hang_cost_a_run_little_and_are_asked_in_turn(hang: Callable[.
         calls = [hang(e, 0.6) for e in "abcdef"]
         assert errors(pool.run(calls)) == [TimedOut] * 6 and len(pool.quarantined) == 6
         asked: list[str] = []
-        for _ in range(3):
+        while len(asked) < 6:
             answers = pool.run([*calls, ping("z", 1)])
             assert answers[-1].value == 1 and errors(answers[:-1]) == [TimedOut] * 6
             tried = [a for a in answers[:-1] if a.ended > a.began]
-            assert len(tried) == 2, "0.6 s each until 1 s are lost"
+            assert 1 <= len(tried) <= 2, "0.6 s each, or more, until 1 s is lost"
             assert "too many others do not answer" in str(next(a for a in answers if a.ended == a.began).error)
             asked += [a.call.endpoint for a in tried]
-        assert sorted(asked) == list("abcdef"), "none is forgotten"
+        assert sorted(asked[:6]) == list("abcdef"), "each once before any twice"
 
 
 def test_deadlines_run_from_when_a_call_is_asked(pool: ReaderPool, hang: Callable[..., Call]) -> None:
