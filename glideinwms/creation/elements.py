@@ -156,6 +156,9 @@ def _convert(node: Node, model: type[Element], problems: Problems, strict: bool)
         if kind is None:
             _unknown(child.where, f"{title(node)}/{child.tag}", child.tag, known, problems, strict)
         elif not tag:
+            if child.tag in out:
+                what = f"is also at {out[child.tag]['where']}; this one alone counts"
+                problems.warn(child.where, f"{title(node)}/{child.tag}", what, "write one element")
             out[child.tag] = _convert(child, kind, problems, strict)
         else:
             out.setdefault(child.tag, []).extend(_items(child, tag, kind, problems, strict))
