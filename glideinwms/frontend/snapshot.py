@@ -119,13 +119,14 @@ def told_of(inputs: Inputs, group: GroupPolicy, client: str) -> dict[str, dict[s
 
 
 def left_out(inputs: Inputs, group: GroupPolicy) -> Iterator[str]:
-    """WMS pools of which no ad could be used, and why: mostly, another identity than the configured one. Where some
+    """WMS pools of which no entry could be used, and why: mostly, another identity than the configured one. Where some
     could, the others may be those of a Factory that is not the group's."""
     query = fold_factory.expanded(group.factory_query, group.attrs)
     for wms in group.wms_pools:
         given = inputs.pools.get(pool_key(wms.node, wms.factory_identity))
         value = (given and given.reading.value) or {}
-        if (skipped := value.get("skipped")) and not value["queries"].get(query):
+        skipped = [text for text in value.get("skipped", ()) if text.startswith("glidefactory ")]
+        if skipped and not value["queries"].get(query):
             yield f"no entry of {wms.node} can be used, {len(skipped)} ads are left out, first {skipped[0]}"
 
 

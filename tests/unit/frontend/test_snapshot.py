@@ -80,10 +80,13 @@ def test_without_any_slots_reading_nothing_is_computed() -> None:
 
 def test_a_pool_whose_ads_are_all_somebody_elses_is_a_problem() -> None:
     """What an operator sees who has mistyped factory_identity."""
-    skipped = ["glidefactory E: comes from a, not from b", "glidefactory F: comes from a, not from b"]
+    skipped = [f"{what}: comes from a, not from b" for what in ("glidefactory E", "glidefactory F")]
 
-    def seen(*names: str) -> Any:
-        return build(known(pools={POOL: good("pool", {**factories(*names), "skipped": skipped})})).groups[0]
+    def seen(*names: str, left: list[str] = skipped) -> Any:
+        given = {**factories(*names), "skipped": [*left, "glidefactoryglobal i@f: comes from a, not from b"]}
+        return build(known(pools={POOL: good("pool", given)})).groups[0]
+
+    assert seen(left=[]).left_out == (), "it has no entry that the group asks for"
 
     assert seen(ENTRY).left_out == (), "the others are of a Factory that shares the collector"
     nobody = seen()
