@@ -55,7 +55,6 @@ class Reading:
     classes: Classes = field(default_factory=dict)
     method: str = GROUPED
     estimated: bool = False
-    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +86,8 @@ def read_jobs(
     times are among the columns: one question less), "scaled" (ages are estimated), "sliced".
 
     Returns {"tables": [...], "all_queued": jobs of everybody idle or running (the witness of decision 15)}; a table is
-    {"rows": [[values, idle, idle_600, idle_3600, running, voms]], "method", "estimated", "jobs", "group_rows",
-    "extras": {attribute: [[value, idle, running]]}}.
+    {"rows": [[values, idle, idle_600, idle_3600, running, voms]], "method", "estimated", "jobs", "extras": {attribute:
+    [[value, idle, running]]}}.
     """
     schedd = htc.ScheddAddress(name, address)
     summary = htc.summary_jobs(schedd, "false")
@@ -105,10 +104,7 @@ def read_jobs(
 def _table(reading: Reading) -> dict[str, Any]:
     rows = [[list(values), c.idle, c.idle_600, c.idle_3600, c.running, c.voms] for values, c in reading.classes.items()]
     jobs = sum(c.idle + c.running for c in reading.classes.values())
-    return {
-        "rows": rows, "method": reading.method, "estimated": reading.estimated, "jobs": jobs,
-        "group_rows": reading.rows,
-    }  # fmt: skip
+    return {"rows": rows, "method": reading.method, "estimated": reading.estimated, "jobs": jobs}
 
 
 def _read(queue: Queue, query: str, names: tuple[str, ...], method: str, bounds: Bounds) -> Reading:
@@ -215,7 +211,7 @@ def _grouped(queue: Queue, constraint: str, names: tuple[str, ...], row_cap: int
     classes: Classes = {}
     for row in rows:
         _count(classes.setdefault(class_of(row, names), Counts()), row)
-    return Reading(classes, GROUPED, rows=len(rows))
+    return Reading(classes, GROUPED)
 
 
 def _count(counts: Counts, row: Mapping[str, Any]) -> None:
@@ -260,7 +256,7 @@ def _timed(queue: Queue, constraint: str, names: tuple[str, ...], most: int) -> 
         _count(counts, row)
         if row.get(STATUS) == 1:
             _add_old(counts, clock - float(row.get(ENTERED, clock)), int(row["JobCount"]))
-    return Reading(classes, TIMED, rows=len(rows))
+    return Reading(classes, TIMED)
 
 
 def split_ages(

@@ -49,7 +49,7 @@ def table(*rows: tuple[list[Any], int, int], query: str = "true", names: tuple[s
     """A job table of rows (values, idle, running)."""
     return {
         "query": query, "names": list(names), "rows": [[v, idle, 0, 0, running, 0] for v, idle, running in rows],
-        "method": "grouped", "estimated": False, "jobs": sum(i + r for _, i, r in rows), "group_rows": len(rows),
+        "method": "grouped", "estimated": False, "jobs": sum(i + r for _, i, r in rows),
         "extras": {}, **more,
     }  # fmt: skip
 
