@@ -13,7 +13,7 @@ from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
 from glideinwms.factory.snapshot import Request
 from glideinwms.lib.ads import GlideFactory, GlideFactoryClient, GlideFactoryGlobal, Value
 from glideinwms.lib.crypto import PublicKey
-from glideinwms.lib.names import RequestName
+from glideinwms.lib.names import RequestName, is_safe
 from glideinwms.lib.reasons import Reason, Refusal
 
 SIGN_TYPE = "sha1"
@@ -125,11 +125,11 @@ def config_numbers(entry: EntryPolicy) -> Numbers:
 
 
 def clients_of(plan: EntryPlan) -> dict[str, list[RequestPlan]]:
-    """Every ClientName with a request or pilots here, with its rows."""
+    """Every ClientName with a request or pilots here, with its rows; one that is no name (4.3 step 1) gets no ad."""
     rows: dict[str, list[RequestPlan]] = defaultdict(list)
     for row in plan.requests:
         rows[row.client].append(row)
-    return {client: rows.get(client, []) for client in sorted({*rows, *plan.clients}) if client}
+    return {client: rows.get(client, []) for client in sorted({*rows, *plan.clients}) if is_safe(client)}
 
 
 def client_ads(

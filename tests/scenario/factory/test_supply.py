@@ -239,6 +239,17 @@ def test_one_broken_request_does_not_disturb_the_others(tmp_path: Path) -> None:
     assert s.status()["refused"] == {"BadNumber": 1}
 
 
+@pytest.mark.parametrize("client", ["../fe.main", "fe main", "fe\nMyType"])
+def test_a_client_without_a_name_gets_no_ad(client: str, tmp_path: Path) -> None:
+    s = Scene(tmp_path)
+    s.ask(idle=2)
+    s.ask(idle=2, client=client)
+    s.cycle()
+    s.world.clock.advance(1)
+    assert [ad["ReqClientName"] for ad in s.wms.ads("glidefactoryclient")] == ["fe.main"]
+    assert s.status()["refused"] == {"UnsafeName": 1}
+
+
 def test_a_lifetime_that_is_no_number_removes_no_pilot_and_stops_nobody(tmp_path: Path) -> None:
     s = Scene(tmp_path)
     s.ask(idle=2)
