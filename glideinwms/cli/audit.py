@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
@@ -21,7 +22,9 @@ Places = Annotated[
         "--work-dir", exists=True, file_okay=False, help="Of a Factory or Frontend, also several; both by default."
     ),
 ]
-DEFAULTS = (Path("/var/lib/gwms-factory/work-dir"), Path("/var/lib/gwms-frontend/vofrontend"))
+USUAL = {
+    "GWMS_FACTORY_DIR": "/var/lib/gwms-factory/work-dir", "GWMS_FRONTEND_DIR": "/var/lib/gwms-frontend/vofrontend"
+}  # fmt: skip
 
 
 def audit(
@@ -41,7 +44,7 @@ def audit(
 
     exact = {k: v for k, v in (("act", act), ("entry", entry), ("who", who)) if v}
     oldest = time.time() - seconds(since) if since else 0.0
-    places = work_dir or [p for p in DEFAULTS if p.is_dir()]
+    places = work_dir or [p for p in (Path(os.environ.get(k) or v) for k, v in USUAL.items()) if p.is_dir()]
     if not places:
         output.fail("there is no daemon's work directory here; give --work-dir")
     for place in places:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from glideinwms.cli.config import FACTORY_XML, FRONTEND_XML
 from glideinwms.cli.main import main as gwms
+from glideinwms.cli.main import one_line
 
 # exit codes of a start-up script (LSB)
 BAD_ARGUMENTS, UNIMPLEMENTED = 2, 3
@@ -18,11 +19,13 @@ UNITS = {"start": "start", "stop": "stop", "restart": "restart", "reload": "relo
 XML = {"factory": FACTORY_XML, "frontend": FRONTEND_XML}
 
 
+@one_line()
 def gwms_factory(argv: Sequence[str] | None = None) -> None:
     """gwms-factory start|stop|restart|reload|status|reconfig|upgrade|down|up|statusdown [XML] [OPTIONS]."""
     _service("factory", sys.argv[1:] if argv is None else argv)
 
 
+@one_line()
 def gwms_frontend(argv: Sequence[str] | None = None) -> None:
     """gwms-frontend start|stop|restart|reload|status|reconfig|upgrade|down|up [XML] [OPTIONS]."""
     _service("frontend", sys.argv[1:] if argv is None else argv)

@@ -125,7 +125,7 @@ def rm(
     state: Annotated[
         list[str] | None, typer.Option("--state", help="wait, queued, running or held; wait by default.")
     ] = None,
-    n: Annotated[int, typer.Option("--n", help="At most so many, longest in their state first; 0: all.")] = 0,
+    n: Annotated[int, typer.Option("--n", min=0, help="At most so many, longest in their state first; 0: all.")] = 0,
     client: Annotated[str, typer.Option("--client", help="Only of this ClientName.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Out of the queue at once, whatever the site says.")] = False,
     as_json: Json = False,

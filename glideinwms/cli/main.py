@@ -7,11 +7,12 @@ configuration in time; 130 interrupted.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
 
 import typer
 
@@ -62,13 +63,41 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args and args[0] in DEFAULT and (len(args) == 1 or (args[1].startswith("-") and args[1] != "--help")):
         args.insert(1, DEFAULT[args[0]])
     words = [a for a in args if not a.startswith("-")]
-    try:
+    with one_line():
         build(words, everything="_GWMS_COMPLETE" in os.environ)(args=args, prog_name="gwms")
+
+
+@contextlib.contextmanager
+def one_line() -> Iterator[None]:
+    """What fails inside is one line on stderr and an exit code; a reader that has seen enough is no fault."""
+    try:
+        try:
+            yield
+        finally:
+            _flush()
     except GwmsError as error:
-        print(f"gwms: {error}", file=sys.stderr)
+        _end(f"gwms: {error}")
+    except BrokenPipeError:
         sys.exit(FAILED)
     except PermissionError as error:
-        print(f"gwms: {error.filename}: {error.strerror}; be root, or of the daemon's group", file=sys.stderr)
-        sys.exit(FAILED)
+        _end(f"gwms: {error.filename}: {error.strerror}; be root, or of the daemon's group")
+    except OSError as error:
+        _end(f"gwms: {error.filename}: {error.strerror}" if error.filename else f"gwms: {error.strerror or error}")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _flush() -> None:
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # else the interpreter tries again at its end, and complains
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
+def _end(text: str) -> NoReturn:
+    print(text, file=sys.stderr)
+    sys.exit(FAILED)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from glideinwms.cli.main import main as gwms
+from glideinwms.cli.main import one_line
 
 DIR = os.environ.get("GWMS_FACTORY_DIR", "/var/lib/gwms-factory/work-dir")
 
@@ -58,6 +59,7 @@ def delay(text: str) -> int:
     return 3600 * hours + 60 * minutes + seconds
 
 
+@one_line()
 def entry_q(argv: Sequence[str] | None = None) -> None:
     """entry_q ENTRY: the entry's pilots in the queue; -l lists entries, -printschedd the entry's schedd."""
     parser = old_parser("entry_q", "Pilots of an entry in the queue (see gwms entry q).")

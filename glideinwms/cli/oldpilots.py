@@ -11,6 +11,7 @@ from pathlib import Path
 
 from glideinwms.cli import output
 from glideinwms.cli.main import main as gwms
+from glideinwms.cli.main import one_line
 from glideinwms.cli.oldnames import old_parser
 from glideinwms.cli.pilotlog import sections_of
 from glideinwms.lib.names import file_safe
@@ -65,6 +66,7 @@ def _find(prog: str, argv: Sequence[str] | None, log: str) -> None:
     gwms(["pilot", "list", *words, *(["--json"] if a.json else ["--files", "err"]), "--work-dir", a.dir])
 
 
+@one_line()
 def gwms_logcat(argv: Sequence[str] | None = None) -> None:
     """gwms-logcat [-l | -a] [-i ID | -f FILE] [-c DIR] [-json] ENTRY [LOG...]: logs packed into a pilot's stderr."""
     parser = old_parser("gwms-logcat", "Logs packed into a pilot's stderr (see gwms pilot log).")

@@ -17,6 +17,7 @@ import typer
 
 from glideinwms.cli import output
 from glideinwms.cli.factory import DEFAULT, WorkDir
+from glideinwms.cli.main import one_line
 from glideinwms.cli.output import Json
 
 if TYPE_CHECKING:
@@ -162,31 +163,37 @@ def sections_of(path: Path) -> dict[str, str]:
     return sections(text or "")
 
 
+@one_line()
 def cat_master_log(argv: Sequence[str] | None = None) -> None:
     """cat_MasterLog [-monitor] FILE.err"""
     _cat("cat_MasterLog", argv, "MasterLog")
 
 
+@one_line()
 def cat_startd_log(argv: Sequence[str] | None = None) -> None:
     """cat_StartdLog [-monitor] FILE.err"""
     _cat("cat_StartdLog", argv, "StartdLog")
 
 
+@one_line()
 def cat_starter_log(argv: Sequence[str] | None = None) -> None:
     """cat_StarterLog [-monitor] FILE.err: of all slots"""
     _cat("cat_StarterLog", argv, "StarterLog")
 
 
+@one_line()
 def cat_history_log(argv: Sequence[str] | None = None) -> None:
     """cat_StartdHistoryLog FILE.err"""
     _cat("cat_StartdHistoryLog", argv, "StartdHistoryLog")
 
 
+@one_line()
 def cat_named_log(argv: Sequence[str] | None = None) -> None:
     """cat_named_log NAME FILE.err"""
     _cat("cat_named_log", argv)
 
 
+@one_line()
 def cat_logs(argv: Sequence[str] | None = None) -> None:
     """cat_logs FILE.err: every packed log, each below its name"""
     parser = argparse.ArgumentParser(prog="cat_logs", description="All logs packed into a pilot's stderr.")
@@ -196,6 +203,7 @@ def cat_logs(argv: Sequence[str] | None = None) -> None:
             print(f"======== {name} ========\n{text}", end="")
 
 
+@one_line()
 def cat_xml_result(argv: Sequence[str] | None = None) -> None:
     """cat_XMLResult FILE.err: the XML result, with the file's name in it"""
     from glideinwms.factory.pilotlog import MOST, tail, xml_result
@@ -203,7 +211,10 @@ def cat_xml_result(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="cat_XMLResult", description="The XML result in a pilot's output.")
     parser.add_argument("file", nargs="+")
     for file in parser.parse_args(argv).file:
-        text = xml_result(tail(Path(file), MOST) or "")
+        whole = tail(Path(file), MOST)
+        if whole is None:
+            output.fail(f"{file}: no such file")
+        text = xml_result(whole or "")
         if not text:
             output.fail(f"{file} holds no XML result")
         print(text.replace(ROOT, f'{ROOT}logname="{Path(file).name}" ', 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -70,7 +71,7 @@ def load(path: Path) -> dict[str, Any]:
     try:
         content = path.read_bytes()
         data = json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         raise StateError(f"cannot be read: {error}", where=str(path)) from error
     if not isinstance(data, dict):
         raise StateError("is no snapshot", where=str(path), hint="give a file of state/cycles")

@@ -174,6 +174,29 @@ def test_audit(scene: Scene, gwms: Shell) -> None:
     assert code == 0 and "submit" in out and f"nothing has been done from {scene.base / 'empty'} yet" in err
 
 
+def test_audit_goes_by_the_environment_as_the_others_do(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GWMS_FACTORY_DIR", str(scene.base / "work"))
+    with pytest.raises(SystemExit) as end:
+        main(["audit", "--act", "submit"])
+    assert end.value.code == 0 and " submit " in capsys.readouterr().out
+
+
+def test_a_negative_number_removes_nothing(scene: Scene, gwms: Shell) -> None:
+    with answering(scene):
+        code, _, err = gwms("entry", "rm", "A", "--n", "-1")
+    assert code == 2 and "--n" in err and scene.audit("remove") == []
+
+
+def test_a_damaged_record_is_said(scene: Scene, gwms: Shell) -> None:
+    [path] = (scene.base / "work/state/cycles").glob("*.json.gz")
+    path.write_bytes(path.read_bytes()[:10] + b"\xff" * 50)
+    for words in (("factory", "plan"), ("factory", "replay")):
+        code, _, err = gwms(*words)
+        assert code == 1 and err.startswith(f"gwms: {path}: cannot be read: Error")
+
+
 def test_rm_and_approve_speak_to_the_daemon(scene: Scene, gwms: Shell) -> None:
     with answering(scene):
         code, out, _ = gwms("entry", "rm", "A", "--n", "3")

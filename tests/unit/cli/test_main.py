@@ -78,3 +78,33 @@ def test_a_shell_completes_nouns_verbs_and_options() -> None:
     assert completions("fact") == ["factory"]
     assert set(completions("entry", "")) == {"list", "show", "q", "rm", "log", "stats", "submit"}
     assert {"--work-dir", "--json"} <= set(completions("factory", "status", "--"))
+
+
+CODE = """
+import sys
+from glideinwms.cli import main as cli
+from glideinwms.cli.tree import TREE, Verb
+def act():
+    {}
+TREE["act"] = ("Acts.", Verb("tests:act", "Acts."))
+cli.load = lambda target: act
+cli.main(["act"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("act", "code", "said"),
+    [
+        ("print('x')", 1, ""),
+        ("print('x' * 1_000_000)", 1, ""),
+        ("raise KeyboardInterrupt", 130, ""),
+        ("raise IsADirectoryError(21, 'Is a directory', '/tmp')", 1, "gwms: /tmp: Is a directory\n"),
+        ("raise OSError(28, 'No space left on device')", 1, "gwms: No space left on device\n"),
+    ],
+)
+def test_a_reader_that_went_away_or_a_file_that_fails_gives_no_traceback(act: str, code: int, said: str) -> None:
+    command = [sys.executable, "-c", CODE.format(act)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None and run.stderr is not None
+        run.stdout.close()
+        assert (run.stderr.read(), run.wait(60)) == (said, code)

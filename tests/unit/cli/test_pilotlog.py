@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from glideinwms.cli import pilotlog
+from glideinwms.cli import oldnames, oldpilots, pilotlog
 from glideinwms.cli.main import main as gwms
 from glideinwms.factory.learn import Learner
 from glideinwms.lib.jsondata import to_json
@@ -102,3 +102,23 @@ def test_report(factory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert row["causes"] == {"validation failed in client/fail.sh (VO_Config)": 1}
     assert run(lambda: gwms([*words, "--hours", "0.0001"])) == 0
     assert json.loads(capsys.readouterr().out) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "words", "said"),
+    [
+        (pilotlog.cat_logs, ["{}"], "gwms: {}: cannot be read: Is a directory\n"),
+        (pilotlog.cat_master_log, ["{}/none.err"], "gwms: {}/none.err: no such file\n"),
+        (pilotlog.cat_xml_result, ["{}/none.err"], "gwms: {}/none.err: no such file\n"),
+        (pilotlog.cat_xml_result, ["{}"], "gwms: {}: cannot be read: Is a directory\n"),
+        (oldnames.entry_q, ["-printschedd", "X", "-dir", "{}/work"],
+         "gwms: Factory fact: there is no entry X; gwms entry list\n"),
+        (oldpilots.gwms_logcat, ["X", "-dir", "{}/work"],
+         "gwms: Factory fact: there is no entry X; gwms entry list\n"),
+    ],
+)  # fmt: skip
+def test_old_names_say_in_one_line_what_fails(
+    call: Callable[..., None], words: list[str], said: str, factory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(lambda: call([w.replace("{}", str(factory)) for w in words])) == 1
+    assert capsys.readouterr().err == said.replace("{}", str(factory))
