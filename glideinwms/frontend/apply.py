@@ -93,7 +93,19 @@ class GroupAds:
     minted: Minted
     ha_mode: str
     now: float
-    problems: list[str] = field(default_factory=list)
+    _wrong: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What could not be done for which entries: where many have the same cause, how many."""
+        return tuple(
+            f"{what} {names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}: {why}"
+            for (what, why), names in self._wrong.items()
+        )
+
+    def _note(self, what: str, entry: str, error: GwmsError) -> None:
+        why = f"{error.message}; {error.hint}" if error.hint else error.message
+        self._wrong.setdefault((what, why), []).append(entry)
 
     def requests(self) -> list[Batch]:
         """One batch per WMS pool: the credentials for each Factory there, then the requests."""
@@ -108,7 +120,7 @@ class GroupAds:
             try:
                 ads = self._entry(entry, row, globals_)
             except GwmsError as error:
-                self.problems.append(f"no request to {row.entry}: {error}")
+                self._note("no request to", row.entry, error)
                 continue
             if ads:
                 by_pool.setdefault(row.pool, []).extend(ads)
@@ -156,7 +168,7 @@ class GroupAds:
         try:
             return bool(self.minted.text(self.group.name, credential, entry.name, self.now))
         except CredentialError as error:
-            self.problems.append(f"no request to {entry.name}: {error.message}")
+            self._note("no request to", entry.name, error)
             return False
 
     def _client(
@@ -178,7 +190,7 @@ class GroupAds:
         try:
             sealed[f"{request.entry}.idtoken"] = self.tokens.token(self.group, entry, self.now)
         except GwmsError as error:
-            self.problems.append(f"no pilot token for {entry.name}: {error}")
+            self._note("no pilot token for", entry.name, error)
         domain = domain_of(entry)
         sealed["frontend_scitoken"] = self.wallet.scitokens.get(domain, "")
         for credential in self._generated.values():

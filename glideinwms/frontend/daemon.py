@@ -163,7 +163,7 @@ class FrontendDaemon:
         courier.send([apply.monitor_batch(policy, plan, self.times, ha.mode(policy), self.memory.sequence)])
         courier.settle()
         self._tidy(policy, now)
-        problems = {b.group.name: tuple(b.problems) for b in builders if b.problems}
+        problems = {b.group.name: b.problems for b in builders if b.problems}
         return Report(courier.sent, tuple(courier.failed), problems, requested, tuple(sorted(silent)))
 
     def _tell(self, courier: Courier, group: str, ads: Sequence[WireAd], policy: FrontendPolicy) -> None:
