@@ -3,6 +3,7 @@ submit some for a Frontend's request."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from glideinwms.factory import act
@@ -45,6 +46,13 @@ def _entry(word: Word, policy: FactoryPolicy) -> EntryPolicy:
     return entry
 
 
+def _number(word: Word, unsaid: int) -> int:
+    text = word.args.get("n", "")
+    if text and not re.fullmatch("[0-9]{1,6}", text):
+        raise StateError(f"{text!r} is not a number of pilots", where=word.verb)
+    return int(text or unsaid)
+
+
 def _approve(daemon: FactoryDaemon, word: Word) -> str:
     name = word.args.get("id", "")
     rows = [r.parked for e in (daemon.plan.entries if daemon.plan else ()) for r in e.requests if r.parked]
@@ -68,7 +76,7 @@ def _remove(daemon: FactoryDaemon, word: Word, policy: FactoryPolicy) -> str:
     states = [s for s in word.args.get("states", WAIT).split(",") if s]
     if wrong := [s for s in states if s not in STATES]:
         raise StateError(f"unknown state {', '.join(wrong)}", where="remove", hint=f"one of {', '.join(STATES)}")
-    limit = int(word.args["n"]) if word.args.get("n", "").isdigit() else EVERYTHING
+    limit = _number(word, EVERYTHING)
     base = act.entry_constraint(policy, entry.name)
     if client := word.args.get("client"):
         base += f" && GlideinClient =?= {quoted(client)}"
@@ -103,7 +111,7 @@ def _submit(daemon: FactoryDaemon, word: Word, policy: FactoryPolicy) -> str:
         raise StateError(state.frozen if state else "nothing is known yet", where=f"schedd {entry.schedd_name}")
     if daemon.collector.schedds[entry.schedd_name].unknown:
         raise StateError("the outcome of a submit is not known yet", where=f"schedd {entry.schedd_name}")
-    n = int(word.args["n"]) if word.args.get("n", "").isdigit() else 1
+    n = _number(word, 1)
     why = Clip(Reason.OPERATOR_SUBMISSION, 0, n, detail=f"by {word.who}")
     row = RequestPlan(
         request.name, entry.name, client, request.security_key, request.credential, request.idle,

@@ -183,6 +183,9 @@ def test_an_operator_removes_without_the_rail(tmp_path: Path) -> None:
     assert s.schedd.count() == 5
     assert not s.say("remove", entry="Z").ok
     assert not s.say("remove", entry="A", states="jumping").ok
+    for wrong in ("-1", "²", "all"):
+        assert not s.say("remove", entry="A", states="running", n=wrong).ok
+    assert s.schedd.count() == 5
 
 
 def test_what_is_out_of_the_ordinary_is_not_asked_for_each_cycle(tmp_path: Path) -> None:
