@@ -170,7 +170,7 @@ def _reconfig(xml: Path, side: str, force: bool, no_reload: bool, as_json: bool)
     become_owner(xml)
     if not hooks.programs(xml, "pre") and (same := fingerprint.unchanged(xml, side)):
         if as_json:
-            _show({"plan": None, "generation": same, "written": 0})
+            _show({"plan": None, "generation": same, "written": 0, "pruned": 0, "reloaded": "", "warnings": []})
         else:
             print(f"nothing changes (generation {same})")
         return
@@ -186,8 +186,9 @@ def _reconfig(xml: Path, side: str, force: bool, no_reload: bool, as_json: bool)
         print(f"gwms: {error}", file=sys.stderr)
         sys.exit(NOT_TAKEN)
     if as_json:
-        _show({"plan": outcome.plan, "written": outcome.written, "pruned": outcome.pruned,
-               "reloaded": outcome.reloaded, "warnings": [_problem(w) for w in outcome.warnings]})  # fmt: skip
+        _show({"plan": outcome.plan, "generation": outcome.plan.generation, "written": outcome.written,
+               "pruned": outcome.pruned, "reloaded": outcome.reloaded,
+               "warnings": [_problem(w) for w in outcome.warnings]})  # fmt: skip
         return
     for warning in outcome.warnings:
         print(warning)
@@ -215,7 +216,7 @@ def _rollback(xml: Path, side: str, to: str, listing: bool, to_deployed: bool, a
     from glideinwms.cli.output import clock, fail
     from glideinwms.creation import fingerprint, rollback
     from glideinwms.creation.owner import become_owner
-    from glideinwms.creation.reconfig import tell
+    from glideinwms.creation.reconfig import NotTaken, tell
 
     xml = xml.absolute()
     work = fingerprint.work_dir(xml, side)
@@ -232,8 +233,19 @@ def _rollback(xml: Path, side: str, to: str, listing: bool, to_deployed: bool, a
         return
     become_owner(xml)
     if to_deployed:
-        print(f"put aside in {work}: {', '.join(rollback.to_deployed(work, side)) or 'nothing'}")
+        aside = rollback.to_deployed(work, side)
+        if as_json:
+            _show({"work_dir": str(work), "aside": aside})
+        else:
+            print(f"put aside in {work}: {', '.join(aside) or 'nothing'}")
         return
     name = rollback.rollback(work, to)
-    told = tell(work, name)
-    print(f"generation {name} is in force" + ("; the daemon runs it" if told else ""))
+    try:
+        told = tell(work, name)
+    except NotTaken as error:
+        print(f"gwms: generation {name} is in force, but {error}", file=sys.stderr)
+        sys.exit(NOT_TAKEN)
+    if as_json:
+        _show({"generation": name, "reloaded": told})
+    else:
+        print(f"generation {name} is in force" + ("; the daemon runs it" if told else ""))

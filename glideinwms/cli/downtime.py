@@ -92,13 +92,8 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Downtimes that are on or to come."""
-    from glideinwms.lib import downtimes
-
     path, _ = _place(work_dir)
-    lines, wrong = downtimes.load(path)
-    for error in wrong:
-        print(f"gwms: {error}", file=sys.stderr)
-    now = time.time()
+    lines, now = _lines(path), time.time()
     _print([d for d in lines if every or d.end is None or d.end >= now], as_json)
 
 
@@ -111,12 +106,11 @@ def check(
 ) -> None:
     """Whether submission goes on now: for the Factory and each entry, or for a Frontend's class there."""
     from glideinwms.factory import downs
-    from glideinwms.lib import downtimes
 
     path, policy = _place(work_dir)
     _known(policy, entry or "All", frontend, security)
-    lines, _ = downtimes.load(path)
-    names = [entry] if entry else ["factory", *(e.name for e in policy.entries if e.enabled)]
+    lines = _lines(path)
+    names = [entry] if entry not in ("", "All") else ["factory", *(e.name for e in policy.entries if e.enabled)]
     found = {n: downs.state(lines, time.time(), n, frontend, security) for n in names}
     if as_json:
         output.print_json({n: {"down": d is not None, "by": d} for n, d in found.items()})
@@ -131,6 +125,16 @@ def vacuum(work_dir: WorkDir = DEFAULT, as_json: Json = False) -> None:
 
     path, _ = _place(work_dir)
     _print(downs.vacuum(path, time.time()), as_json)
+
+
+def _lines(path: Path) -> list[Any]:
+    """The file's downtimes; of lines that cannot be read a word on stderr."""
+    from glideinwms.lib import downtimes
+
+    lines, wrong = downtimes.load(path)
+    for error in wrong:
+        print(f"gwms: {error}", file=sys.stderr)
+    return lines
 
 
 def _columns(down: Any) -> list[str]:

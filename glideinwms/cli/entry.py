@@ -159,6 +159,12 @@ def stats(
     """Averages over the recorded cycles: what was asked of each entry, what waited, ran, was held."""
     from glideinwms.factory import queuestats, recorded
 
+    if entry:
+        from glideinwms.factory.daemon import load_policy
+        from glideinwms.factory.listing import entry_of
+
+        policy = load_policy(work_dir)
+        entry = [entry_of(policy, name).name for name in entry]
     kept = recorded.plans(work_dir / "state", time.time() - 3600 * hours)
     rows = [r for r in queuestats.table(kept) if not entry or r.entry in entry]
     rows = output.sorted_by(rows, sort, queuestats.COLUMNS)

@@ -62,7 +62,7 @@ def plan(
     """What a cycle decided for each entry; with --config, how requests would change."""
     kept = _record(work_dir, cycle, snapshot)
     if config is not None:
-        _changes(kept, configured(config, "frontend", recorded.load_policy), as_json)
+        _changes(kept, configured(config, "frontend", recorded.load_policy), group, as_json)
     found = _plan(kept, _policy(work_dir, kept, None), False, group)
     shown = [g for g in found.groups if group in ("", g.name)]
     if as_json:
@@ -77,9 +77,9 @@ def plan(
     output.table(["GROUP", "ENTRY", "JOBS", "SHARE", "IDLE", "MAX", "REMOVE", "WHY"], rows)
 
 
-def _changes(kept: recorded.Record, policy: FrontendPolicy, as_json: bool) -> None:
-    old, new = kept.plan, recorded.replay(kept, policy)
-    found = recorded.differences(old, new)
+def _changes(kept: recorded.Record, policy: FrontendPolicy, group: str, as_json: bool) -> None:
+    old, new = kept.plan, _plan(kept, policy, True, group)
+    found = {g: rows for g, rows in recorded.differences(old, new).items() if group in ("", g)}
     if as_json:
         output.print_json({"cycle": kept.cycle, "changes": found})
     else:
@@ -88,10 +88,11 @@ def _changes(kept: recorded.Record, policy: FrontendPolicy, as_json: bool) -> No
             for g, entries in found.items() for name, pair in entries.items()
         ]  # fmt: skip
         output.table(["GROUP", "ENTRY", "IDLE", "MAX", "REMOVE", "-> IDLE", "-> MAX", "-> REMOVE"], rows)
-    for one in new.groups:
+    shown = [g for g in new.groups if group in ("", g.name)]
+    for one in shown:
         for problem in one.problems:
             print(f"group {one.name}: {problem}", file=sys.stderr)
-    sys.exit(1 if found or any(g.problems for g in new.groups) else 0)
+    sys.exit(1 if found or any(g.problems for g in shown) else 0)
 
 
 def explain(

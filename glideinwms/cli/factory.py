@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -121,7 +122,10 @@ def explain(
         raise StateError(f"no such entry: {', '.join(strange)}", where="explain", hint="see gwms entry list")
     requests = {r.name: r for r in record.snapshot.requests.value or ()}
     if as_json:
-        rows = [e for e in record.plan.entries if not entries or e.entry in entries]
+        rows = [
+            replace(e, requests=tuple(r for r in e.requests if client in ("", r.client)))
+            for e in record.plan.entries if not entries or e.entry in entries
+        ]  # fmt: skip
         output.print_json({"cycle": record.cycle, "entries": rows, "refusals": record.plan.refusals})
         return
     print("\n".join(words.explain(record.plan, requests, entries or [], client)))

@@ -183,7 +183,7 @@ def tell(work: Path, generation: str) -> str:
             return found.generation
         # an error that it had before is none of this configuration
         if found and found.policy_error and found.cycle_began >= told:
-            raise StateError(f"the daemon did not take it: {found.policy_error}", where=str(path))
+            raise NotTaken(f"the daemon did not take it: {found.policy_error}", where=str(path))
         time.sleep(0.1)
     raise NotTaken("the daemon has not taken the new configuration yet", where=str(path), hint="see its log")
 
@@ -195,4 +195,4 @@ def _said(path: Path, pid: int) -> status.Status | None:
 
 
 class NotTaken(StateError):
-    """The configuration is in force on disk, but the running daemon did not say so in time."""
+    """The configuration is in force on disk, but the running daemon refused it, or said nothing in time."""

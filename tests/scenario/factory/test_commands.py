@@ -84,6 +84,15 @@ def test_plan_and_explain(scene: Scene, gwms: Shell) -> None:
     assert [e["entry"] for e in gwms.json("factory", "explain", "A")["entries"]] == ["A"]
 
 
+def test_the_answers_to_programs_are_of_what_was_asked(scene: Scene, gwms: Shell) -> None:
+    def clients(*words: str) -> set[str]:
+        return {r["client"] for e in gwms.json("factory", "explain", *words)["entries"] for r in e["requests"]}
+
+    assert clients() == {"fe.main", "fe.bad"} and clients("--client", "fe.main") == {"fe.main"}
+    code, _, err = gwms("entry", "stats", "nosuch")
+    assert code == 1 and "there is no entry nosuch" in err
+
+
 def test_replay_finds_the_same_plan_and_a_changed_policy(scene: Scene, gwms: Shell, tmp_path: Path) -> None:
     scene.cycle(2)
     scene.write(generation="g2", entries=(entry(limits=Limits(100, 3, 100)),))
@@ -126,6 +135,7 @@ def test_downtimes(scene: Scene, gwms: Shell) -> None:
     }  # fmt: skip
     text = (scene.base / "work/glideinWMS.downtimes").read_text().splitlines()
     assert text[0].startswith("#Start") and text[1].split()[1:5] == ["None", "A", "All", "All"]
+    assert gwms.json("downtime", "check", "--entry", "All").keys() == {"factory", "A", "C"}
     assert gwms("downtime", "end", "--entry", "C")[0] == 1
     assert gwms("downtime", "end", "--entry", "A")[0] == 0
     time.sleep(1.1)
@@ -160,6 +170,8 @@ def test_a_broken_line_is_not_lost_by_a_change(scene: Scene, gwms: Shell) -> Non
     code, _, err = gwms("downtime", "add", "--entry", "A")
     assert code == 1 and f"{path}:1" in err
     assert path.read_text() == "whenever None A\n"
+    code, _, err = gwms("downtime", "check")
+    assert code == 0 and f"{path}:1: bad time 'whenever'" in err
 
 
 def test_audit(scene: Scene, gwms: Shell) -> None:

@@ -71,6 +71,8 @@ def test_a_plan_with_another_policy(scene: Scene, tmp_path: Path, capsys: Captur
     )
     found = json.loads(out)["changes"]["main"][at("A")]
     assert code == 1 and found[0]["idle"] > 0 and found[1]["idle"] == 0
+    code, _, err = gwms(capsys, "frontend", "plan", "--config", str(path), "--group", "nobody", *place(scene))
+    assert code == 1 and "no group nobody in this cycle" in err
     one = sorted((tmp_path / "work/state/cycles").iterdir())[0]
     code, out, _ = gwms(capsys, "frontend", "explain", "--snapshot", str(one), "--config", str(path), *place(scene))
     assert code == 0 and "TotalGlideinsPerEntry" in out

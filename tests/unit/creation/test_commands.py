@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -18,9 +19,11 @@ from glideinwms.creation.problems import Problems
 from glideinwms.creation.reconfig import build
 from glideinwms.factory.plan import Plan as FactoryPlan
 from glideinwms.factory.snapshot import PilotGroup, Queue, Rail, ScheddState, Snapshot
+from glideinwms.lib import status
 from glideinwms.lib.fakes import World
 from glideinwms.lib.reading import Reading
 from glideinwms.lib.records import Ring
+from glideinwms.lib.status import Status
 from tests.support.configs import place
 
 Out = pytest.CaptureFixture[str]
@@ -66,6 +69,40 @@ def test_changes_reconfig_and_rollback(side: str, tmp_path: Path, capsys: Out) -
     capsys.readouterr()
     assert run(side, "rollback", path, "--list", "--json") == 0
     assert [k["current"] for k in json.loads(capsys.readouterr().out)] == [True, False]
+
+
+@pytest.mark.parametrize("side", ["factory", "frontend"])
+def test_json_of_what_changes_a_configuration_has_one_shape(side: str, tmp_path: Path, capsys: Out) -> None:
+    def told(*words: Any) -> dict[str, Any]:
+        capsys.readouterr()
+        assert run(side, *words, "--json") == 0
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return found
+
+    path = place(tmp_path, f"{side}.maximal.xml")
+    first, same = told("reconfig", path), told("reconfig", path)
+    assert first.keys() == same.keys() and first["generation"] == same["generation"] == first["plan"]["generation"]
+    path.write_text(path.read_text().replace('loop_delay="30"', 'loop_delay="31"'))
+    assert told("reconfig", path)["generation"] != first["generation"]
+    assert told("rollback", path) == {"generation": first["generation"], "reloaded": ""}
+    for name in ("glidein.descript", "frontend.descript"):
+        (tmp_path / "work" / name).write_text("")
+    assert told("rollback", "--to-deployed", path)["aside"]
+
+
+@pytest.mark.parametrize("side", ["factory", "frontend"])
+def test_a_daemon_that_refuses_is_exit_code_4(side: str, tmp_path: Path, capsys: Out) -> None:
+    path = place(tmp_path, f"{side}.maximal.xml")
+    assert run(side, "reconfig", path) == 0
+    path.write_text(path.read_text().replace('loop_delay="30"', 'loop_delay="31"'))
+    with subprocess.Popen(["sleep", "60"]) as daemon:
+        said = Status(1, side, daemon.pid, "old", 1, 0, time.time() + 60, 0, 0, 1, policy_error="no such schedd")
+        status.write(tmp_path / "work/state/status.json", said)
+        for verb in ("reconfig", "rollback"):
+            capsys.readouterr()
+            assert run(side, verb, path) == 4
+            assert "the daemon did not take it: no such schedd" in capsys.readouterr().err
+        daemon.kill()
 
 
 def test_plan_without_a_file_is_of_a_cycle(tmp_path: Path, capsys: Out) -> None:
