@@ -14,7 +14,7 @@ from glideinwms.factory.vault import Vault, packed
 from glideinwms.lib import downtimes, log
 from glideinwms.lib.crypto import FactoryKey
 from glideinwms.lib.downtimes import Downtime
-from glideinwms.lib.errors import GwmsError, StateError, TimedOut, Unreachable
+from glideinwms.lib.errors import CredentialError, GwmsError, StateError, TimedOut, Unreachable
 from glideinwms.lib.htc import ScheddAddress
 from glideinwms.lib.readers import JOB_DEADLINE, Answer, Call, Pool
 from glideinwms.lib.reading import Reading
@@ -107,8 +107,10 @@ class Collector:
         except Refused as error:
             self.refusals.append(Refusal(error.reason, name, error.text))
         except GwmsError as error:
-            reason = getattr(error, "reason", Reason.MALFORMED_AD)
-            self.refusals.append(Refusal(reason, name, error.message))
+            # what cannot be stored is no fault of the ad
+            lost = isinstance(error, CredentialError) and error.__cause__ is not None
+            reason = Reason.CREDENTIAL_MISSING if lost else getattr(error, "reason", Reason.MALFORMED_AD)
+            self.refusals.append(Refusal(reason, name, str(error) if lost else error.message))
         except Exception as error:  # noqa: BLE001 - the boundary of one ad
             self.refusals.append(Refusal(Reason.MALFORMED_AD, name, f"{type(error).__name__}: {error}"))
 

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glideinwms.factory import daemon
+from glideinwms.factory import daemon, vault
 from glideinwms.factory.policy import Limits, SubEntry
 from glideinwms.lib.credentials.tokens import Signer
 from glideinwms.lib.downtimes import iso
+from glideinwms.lib.errors import StateError
 from tests.scenario.factory.scene import Scene, entry
+from tests.unit.factory.makes import IDENTITY, global_ad
 
 STEP = st.tuples(st.integers(0, 40), st.integers(0, 60), st.integers(0, 30), st.integers(0, 8), st.integers(0, 6))
 
@@ -248,6 +250,22 @@ def test_a_client_without_a_name_gets_no_ad(client: str, tmp_path: Path) -> None
     s.world.clock.advance(1)
     assert [ad["ReqClientName"] for ad in s.wms.ads("glidefactoryclient")] == ["fe.main"]
     assert s.status()["refused"] == {"UnsafeName": 1}
+
+
+def test_a_credential_that_cannot_be_stored_is_not_the_frontends_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, *_: object) -> None:
+        raise StateError("cannot be written: No space left on device", where=str(path))
+
+    monkeypatch.setattr(vault, "write_atomic", full)
+    s = Scene(tmp_path)
+    values = {"SecurityName": "fe", "CREDIDXX": b"token", "SecurityClassCREDIDXX": "frontend"}
+    s.wms.put(global_ad(values, s.seal, IDENTITY, s.world.clock()), "UPDATE_MASTER_AD", IDENTITY)
+    s.cycle()
+    [told] = s.status()["refusals"]
+    assert told["reason"] == "CredentialMissing" and "No space left" in told["text"]
+    assert "credential_fe.main_CREDIDXX" in told["text"]
 
 
 def test_a_lifetime_that_is_no_number_removes_no_pilot_and_stops_nobody(tmp_path: Path) -> None:
