@@ -15,19 +15,26 @@ from glideinwms.cli.main import one_line
 
 # exit codes of a start-up script (LSB)
 BAD_ARGUMENTS, UNIMPLEMENTED = 2, 3
-UNITS = {"start": "start", "stop": "stop", "restart": "restart", "reload": "reload", "status": "status"}
+UNITS = {
+    "start": "start", "stop": "stop", "restart": "restart", "force-reload": "restart", "condrestart": "try-restart",
+    "try-restart": "try-restart", "reload": "reload", "status": "status",
+}  # fmt: skip
+VERBS = {
+    "factory": "start stop restart force-reload reload status reconfig upgrade down up statusdown info",
+    "frontend": "start stop restart force-reload reload status reconfig upgrade down up statusdown",
+}
 XML = {"factory": FACTORY_XML, "frontend": FRONTEND_XML}
 
 
 @one_line()
 def gwms_factory(argv: Sequence[str] | None = None) -> None:
-    """gwms-factory start|stop|restart|reload|status|reconfig|upgrade|down|up|statusdown [XML] [OPTIONS]."""
+    """gwms-factory start|stop|restart|reload|status|reconfig|upgrade|down|up|statusdown|info [XML] [OPTIONS]."""
     _service("factory", sys.argv[1:] if argv is None else argv)
 
 
 @one_line()
 def gwms_frontend(argv: Sequence[str] | None = None) -> None:
-    """gwms-frontend start|stop|restart|reload|status|reconfig|upgrade|down|up [XML] [OPTIONS]."""
+    """gwms-frontend start|stop|restart|reload|status|reconfig|upgrade|down|up|statusdown [XML] [OPTIONS]."""
     _service("frontend", sys.argv[1:] if argv is None else argv)
 
 
@@ -63,13 +70,16 @@ def _service(side: str, words: Sequence[str]) -> None:
         force = ["--force-delete"] if {"-force_delete", "--force_delete"} & set(rest) and side == "factory" else []
         xml = next((w for w in rest if w.endswith(".xml")), str(XML[side]))
         gwms([side, "reconfig", xml, *force])
-    elif verb in ("down", "up", "statusdown") and side == "factory":
+    elif verb in ("down", "up", "statusdown"):
+        from glideinwms.cli.oldfrontend import manage_frontend_downtimes
         from glideinwms.cli.oldnames import manage_factory_downtimes
 
-        manage_factory_downtimes(["-cmd", "check" if verb == "statusdown" else verb, *rest])
+        manage = manage_factory_downtimes if side == "factory" else manage_frontend_downtimes
+        manage(["-cmd", "check" if verb == "statusdown" else verb, *rest])
+    elif verb == "info" and side == "factory":
+        gwms(["entry", "list"])
+    elif verb in ("-h", "-help", "--help", "help"):
+        print(f"{prog} VERB [OPTIONS]: {VERBS[side]}; see gwms {side} --help")
     else:
-        known = "start stop restart reload status reconfig upgrade" + (
-            " down up statusdown" if side == "factory" else ""
-        )
-        print(f"{prog}: {verb or 'nothing'} is none of {known}; see gwms {side} --help", file=sys.stderr)
+        print(f"{prog}: {verb or 'nothing'} is none of {VERBS[side]}; see gwms {side} --help", file=sys.stderr)
         sys.exit(BAD_ARGUMENTS if not verb else UNIMPLEMENTED)

@@ -5,6 +5,7 @@ Exit codes beside the common ones: `check` 1 if it is down, 0 if it is up.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from glideinwms.cli import output
 from glideinwms.cli.factory import DEFAULT, WorkDir
 from glideinwms.cli.output import Json
 
+MANDATORY = "GLIDEIN_MANDATORY_COMMENTS"
 Entry = Annotated[str, typer.Option("--entry", help="An entry, All (every entry), or factory.")]
 Frontend = Annotated[str, typer.Option("--frontend", help="A Frontend's SecurityName, or All.")]
 Class = Annotated[str, typer.Option("--security", help="A security class, or All.")]
@@ -58,6 +60,8 @@ def add(
 
     path, policy = _place(work_dir)
     _known(policy, entry, frontend, security)
+    if not comment.strip() and os.environ.get(MANDATORY, "").lower() not in ("", "0", "false", "no"):
+        output.fail(f"a downtime needs a reason here ({MANDATORY} is set): --comment TEXT")
     now = time.time()
     begins, ends = downtimes.when(start, now), downtimes.until(end, now)
     line = downs.add(path, begins, ends, entry, frontend, security, comment)

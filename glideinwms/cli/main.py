@@ -80,9 +80,9 @@ def one_line() -> Iterator[None]:
     except BrokenPipeError:
         sys.exit(FAILED)
     except PermissionError as error:
-        _end(f"gwms: {error.filename}: {error.strerror}; be root, or of the daemon's group")
+        _end(f"gwms: {_what(error)}; be root, or of the daemon's group")
     except OSError as error:
-        _end(f"gwms: {error.filename}: {error.strerror}" if error.filename else f"gwms: {error.strerror or error}")
+        _end(f"gwms: {_what(error)}")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
@@ -96,6 +96,10 @@ def _flush() -> None:
         # else the interpreter tries again at its end, and complains
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise
+
+
+def _what(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
 
 
 def _end(text: str) -> NoReturn:

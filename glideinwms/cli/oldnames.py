@@ -38,7 +38,9 @@ def manage_factory_downtimes(argv: Sequence[str] | None = None) -> None:
     if a.cmd == "vacuum":
         words = ["vacuum"]
     else:
-        words = ["--entry", a.entry or "factory", "--frontend", a.frontend, "--security", a.security]
+        # the deployed word for all of them
+        entry = "All" if a.entry == "entries" else a.entry or "factory"
+        words = ["--entry", entry, "--frontend", a.frontend, "--security", a.security]
         if a.cmd in ("add", "down"):
             words = ["add", *words, "--start", start, "--end", a.end, "--comment", a.comment]
         elif a.cmd == "up":
@@ -97,6 +99,8 @@ def manual_glidein_submit(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--entry-name", required=True)
     parser.add_argument("--fe-name", required=True, help="FRONTEND, or FRONTEND.GROUP")
     parser.add_argument("--group-name", default="", help="main by default")
+    parser.add_argument("--wms-collector", default="", help="not needed: the Factory knows its own")
+    parser.add_argument("--debug", action="store_true", help="accepted, without effect")
     a = parser.parse_args(argv)
     client = a.fe_name if "." in a.fe_name and not a.group_name else f"{a.fe_name}.{a.group_name or 'main'}"
     gwms(["entry", "submit", a.entry_name, "--client", client, "--work-dir", a.dir])

@@ -6,8 +6,10 @@ The work is done by `gwms pilot` and `gwms entry stats`. Files of logs and what 
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from glideinwms.cli import output
 from glideinwms.cli.main import main as gwms
@@ -15,6 +17,20 @@ from glideinwms.cli.main import one_line
 from glideinwms.cli.oldnames import old_parser
 from glideinwms.cli.pilotlog import sections_of
 from glideinwms.lib.names import file_safe
+
+
+class Gone(argparse.Action):
+    """An option of the deployed command that has no meaning here; `help` says why."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *rest: Any) -> None:
+        parser.error(f"{'/'.join(self.option_strings)}: {self.help}")
+
+
+def _of_rrds(parser: argparse.ArgumentParser, *names: str) -> None:
+    for name in names:
+        parser.add_argument(
+            name, action=Gone, nargs="?", help="there are no RRD files here; the numbers come with -json"
+        )
 
 
 def _given(**options: str | float | None) -> list[str]:
@@ -132,6 +148,7 @@ def _analyze(prog: str, argv: Sequence[str] | None, by: str) -> None:
     parser.add_argument("-x", type=float, default=24.0, metavar="HOURS", help="ended so lately; at most 168")
     parser.add_argument("-f", default="", metavar="FRONTEND", help="only of this Frontend, or ClientName")
     parser.add_argument("-s", default="", metavar="COLUMN", help="sort by pilots, removed, failed, jobs or lifetime")
+    _of_rrds(parser, "-p", "-z", "-m", "--ms", "--mh", "--msort", "--source")
     parser.add_argument("-json", action="store_true")
     a = parser.parse_args(argv)
     words = ["--by", by, *_given(hours=a.x, client=a.f, sort=a.s), *["--json"] * a.json]
@@ -143,6 +160,7 @@ def analyze_queues(argv: Sequence[str] | None = None) -> None:
     parser = old_parser("analyze_queues", "Averages over the recorded cycles (see gwms entry stats).")
     parser.add_argument("-x", type=float, default=2.0, metavar="HOURS", help="cycles of so lately, as far as kept")
     parser.add_argument("-s", default="", metavar="COLUMN", help="sort by asked, wait, idle, running, held, submitted")
+    _of_rrds(parser, "-p", "-z", "-m", "--ms", "--mh", "--msort", "--source")
     parser.add_argument("-json", action="store_true")
     a = parser.parse_args(argv)
     gwms(["entry", "stats", *_given(hours=a.x, sort=a.s), *["--json"] * a.json, "--work-dir", a.dir])

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from glideinwms.cli import oldnames
+from glideinwms.cli import config_oldnames, olddaemons, oldnames
 from glideinwms.cli.main import main
 from glideinwms.factory.policy import Limits
 from tests.scenario.factory.scene import Scene, entry
@@ -252,6 +257,25 @@ def test_old_names(scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == "schedd@factory\n"
 
 
+def test_a_comment_is_wanted_where_the_site_says_so(scene: Scene, gwms: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLIDEIN_MANDATORY_COMMENTS", "True")
+    code, _, err = gwms("downtime", "add", "--entry", "A")
+    assert code == 1 and "--comment" in err and gwms.json("downtime", "list") == []
+    assert gwms("downtime", "add", "--entry", "A", "--comment", "power cut")[0] == 0
+
+
+def test_the_start_up_script_takes_a_daemon_down_and_up(scene: Scene, gwms: Shell) -> None:
+    def service(*words: str) -> int:
+        with pytest.raises(SystemExit) as end:
+            config_oldnames.gwms_factory([*words, "-dir", gwms.place])
+        return int(end.value.code or 0)
+
+    assert service("down", "-entry", "entries", "-comment", "power cut") == 0
+    assert [d["entry"] for d in gwms.json("downtime", "list")] == ["All"]
+    assert service("statusdown", "-entry", "C") == 1 and service("statusdown", "-entry", "factory") == 0
+    assert service("up", "-entry", "entries") == 0
+
+
 def test_nobody_answers(scene: Scene, gwms: Shell) -> None:
     path = scene.base / "work/state/status.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "pid": 2**22 + 1}))
@@ -275,3 +299,50 @@ class answering:
     def __exit__(self, *_: object) -> None:
         self.over.set()
         self.thread.join()
+
+
+def test_check_and_stop_a_daemon(scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    def old(call: Any, *words: str) -> tuple[int, str]:
+        capsys.readouterr()
+        try:
+            call([*words, gwms.place])
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return code, "".join(capsys.readouterr())
+
+    with locking(scene.base / "work/state/daemon.lock") as daemon:
+        assert old(olddaemons.check_factory)[0] == 0
+        assert old(olddaemons.stop_factory) == (0, f"the factory of {gwms.place} has ended (pid {daemon.pid})\n")
+        assert daemon.wait(30) == -signal.SIGTERM
+    assert old(olddaemons.check_factory)[0] == 3
+    assert old(olddaemons.stop_factory) == (0, f"the factory of {gwms.place} does not run\n")
+
+
+def test_a_daemon_that_hears_no_word_is_killed_if_asked(
+    scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(olddaemons, "PATIENCE", 0.3)
+    with locking(scene.base / "work/state/daemon.lock", deaf=True) as daemon:
+        with pytest.raises(SystemExit) as end:
+            olddaemons.stop_factory([gwms.place])
+        assert end.value.code == 1 and "still runs after 0 s; -f kills it" in capsys.readouterr().err
+        monkeypatch.setattr(olddaemons, "PATIENCE", 5.0)
+        olddaemons.stop_factory(["-f", gwms.place])
+        assert daemon.wait(30) == -signal.SIGKILL
+
+
+@contextlib.contextmanager
+def locking(path: Path, deaf: bool = False) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds a daemon's lock."""
+    code = (
+        "import pathlib, signal, sys, time\nfrom glideinwms.lib.files import locked\n"
+        f"if {deaf}: signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "with locked(pathlib.Path(sys.argv[1]), 'factory'):\n    print('held', flush=True)\n    time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True) as run:
+        try:
+            assert run.stdout is not None and run.stdout.readline() == "held\n"
+            yield run
+        finally:
+            run.kill()

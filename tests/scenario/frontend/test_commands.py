@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from glideinwms.cli.config_oldnames import gwms_frontend
 from glideinwms.cli.main import main
 from glideinwms.cli.oldfrontend import manage_frontend_downtimes, remove_requested_glideins
 from glideinwms.lib import downtimes
@@ -91,6 +92,12 @@ def test_the_deployed_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
     assert downtimes_("-cmd", "check") == 0 and downtimes_("-cmd", "down") == 0
     assert downtimes_("-cmd", "check") == 1 and downtimes_("-cmd", "up") == 0
+    for verb, code in (("down", 0), ("statusdown", 1), ("up", 0)):
+        with pytest.raises(SystemExit) as stop:
+            gwms_frontend([verb, *where])
+        assert (stop.value.code or 0) == code, verb
+    (tmp_path / "work/frontenddowntime").unlink()
+    assert downtimes_("-cmd", "down") == 0 and downtimes_("-cmd", "up") == 0
     assert downtimes_("-cmd", "add", "-delay", "1h30m", "-end", "+3h") == 0
     lines, _ = downtimes.load(tmp_path / "work/frontenddowntime")
     assert len(lines) == 2 and 5300 < lines[1].start - lines[0].start < 5500

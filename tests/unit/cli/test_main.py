@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +29,16 @@ def test_every_verb_loads_and_has_help(words: str, verb: Verb) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert "Usage" in result.stdout
+
+
+def test_every_name_that_is_installed_loads() -> None:
+    with (Path(__file__).parents[3] / "pyproject.toml").open("rb") as file:
+        scripts = tomllib.load(file)["project"]["scripts"]
+    for name, target in scripts.items():
+        assert callable(cli.load(target)), name
+    assert {"manageFactoryDowntimes.py", "manageFrontendDowntimes.py", "checkFactory.py", "stopFactory.py"} <= {
+        *scripts
+    }
 
 
 def test_help_loads_no_room_and_nothing_that_paints() -> None:

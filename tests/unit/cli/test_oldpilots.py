@@ -115,6 +115,8 @@ def test_analyze(ask: Callable[..., Any]) -> None:
     assert ask(oldpilots.analyze_entries, "-x", "1000000", "-f", "other", "-json") == []
     assert "no column age" in ask(oldpilots.analyze_entries, "-s", "age", code=1)
     assert ask(oldpilots.analyze_queues, "-json") == []
+    for option in ("-p", "-z", "--source"):
+        assert f"{option}: there are no RRD files here" in ask(oldpilots.analyze_entries, option, "x", code=2)
 
 
 def test_averages_over_cycles() -> None:

@@ -14,6 +14,8 @@ import pytest
 
 from glideinwms.cli import config_oldnames as old
 from glideinwms.cli.main import main as gwms
+from glideinwms.cli.oldfrontend import manage_frontend_downtimes
+from glideinwms.cli.oldnames import manage_factory_downtimes
 from glideinwms.creation import fingerprint, online
 from glideinwms.creation.problems import Problems
 from glideinwms.creation.reconfig import build
@@ -202,6 +204,12 @@ def test_old_names(tmp_path: Path, capsys: Out) -> None:
     with pytest.raises(SystemExit) as end:
         old.gwms_frontend(["infosysdown"])
     assert end.value.code == old.UNIMPLEMENTED
+    old.gwms_factory(["--help"])
+    assert "statusdown info; see gwms factory --help" in capsys.readouterr().out
+    for manage in (manage_factory_downtimes, manage_frontend_downtimes):
+        with pytest.raises(SystemExit) as end:
+            manage(["-cmd", "ress"])
+        assert end.value.code == 2 and "choose from" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("side", ["factory", "frontend"])
