@@ -7,6 +7,7 @@ children are models. The field's description is its help text.
 from __future__ import annotations
 
 import functools
+import re
 from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -23,6 +24,8 @@ LEGACY = {
     "use_condor_g": "pilots always go through it: remove it",
     "allowed_job_proxy_source": "every credential comes with its request: remove it",
 }
+# words that templates have in the place of names, ours and those of the deployed packages
+PLACEHOLDER = re.compile(r"\b(FACTORY|FRONTEND|CE|POOL|SCHEDD)_(HOST|HOSTNAME|NAME)\b|CHANGEME")
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
@@ -149,6 +152,9 @@ def _convert(node: Node, model: type[Element], problems: Problems, strict: bool)
     for name, value in node.attrs.items():
         if name in known and known[name] == ("", None):
             out[name] = value
+            if found := PLACEHOLDER.search(value):
+                what = f"{found[0]} stands as in the template"
+                problems.warn(node.where, f"{title(node)}@{name}", what, "write the real name")
         elif name != "comment":
             _unknown(node.where, f"{title(node)}@{name}", name, known, problems, strict)
     for child in node.children:

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from glideinwms.creation import convert
 from glideinwms.creation.problems import Problems
 from glideinwms.creation.reconfig import build
 from tests.support.configs import FILES
@@ -30,6 +31,16 @@ def test_a_filled_template_gives_no_word(side: str, tmp_path: Path) -> None:
     problems = Problems()
     build(path, side, problems)
     assert [str(p) for p in problems.found] == []
+
+
+@pytest.mark.parametrize("side", ["factory", "frontend"])
+def test_what_is_not_filled_in_is_named(side: str) -> None:
+    path, problems = TEMPLATES / f"{side}.xml", Problems()
+    convert.READERS[side][1](path, problems)
+    words = {n: re.findall(r"[A-Z]+_(?:HOST|NAME)\b", line) for n, line in enumerate(path.read_text().splitlines(), 1)}
+    named = [(p.where.line, p.what.split()[0]) for p in problems.warnings if "as in the template" in p.what]
+    assert {n for n, _ in named} == {n for n, found in words.items() if found} and len(named) > 5
+    assert all(word in words[n] for n, word in named)
 
 
 def test_the_templates_of_both_sides_know_each_other() -> None:
