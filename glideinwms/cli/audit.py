@@ -56,7 +56,7 @@ def audit(
             continue
         if reason and reason not in record.get("reasons", []):
             continue
-        print(json.dumps(record) if as_json else line(record))
+        output.say(json.dumps(record) if as_json else line(record))
 
 
 def seconds(text: str) -> float:

@@ -118,7 +118,8 @@ def explain(
         output.print_json(shown)
         return
     for g, e in rows:
-        print("\n".join(entry_lines(g, e, given[g.name])))
+        for line in entry_lines(g, e, given[g.name]):
+            output.say(line)
         for other in others(g, e):
             same = ", part of them the same jobs" if other["same_jobs"] else ""
             print(f"  group {other['group']} asks there too: {other['idle']} idle pilots, at most {other['max']}, "
@@ -258,17 +259,17 @@ def _tell(
     inputs: Mapping[str, GroupInput],
 ) -> None:  # fmt: skip
     if queued is None:
-        print(f"job with {_values(attrs)}")
+        output.say(f"job with {_values(attrs)}")
     else:
-        print(f"job {name} of {queued.schedd}, with {_values(attrs)}: {queued.state()}")
+        output.say(f"job {name} of {queued.schedd}, with {_values(attrs)}: {queued.state()}")
         if not queued.waits():
             print("only idle jobs ask for pilots; what follows is what it would get")
     for answer in found:
-        print("\n".join(_verdict_lines(answer)))
-        for e in answer.fits:
-            print("\n".join(entry_lines(answer.plan, e, inputs[answer.group])))
+        of_entries = (x for e in answer.fits for x in entry_lines(answer.plan, e, inputs[answer.group]))
+        for line in (*_verdict_lines(answer), *of_entries):
+            output.say(line)
     if len(takers) > 1:
-        print(f"groups {', '.join(takers)} each count it, and ask for pilots without regard to each other")
+        output.say(f"groups {', '.join(takers)} each count it, and ask for pilots without regard to each other")
 
 
 def _verdict_lines(answer: Answer) -> list[str]:

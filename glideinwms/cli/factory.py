@@ -53,21 +53,23 @@ def status(work_dir: WorkDir = DEFAULT, as_json: Json = False) -> None:
 
 def _status(found: Any, running: bool) -> None:
     now, s = time.time(), found.summary
-    print(f"factory {'runs' if running else 'does not run'} (pid {found.pid}), policy {found.generation}")
-    print(output.cycle(found, now))
+    output.say(f"factory {'runs' if running else 'does not run'} (pid {found.pid}), policy {found.generation}")
+    output.say(output.cycle(found, now))
     for label, text in (("cycle failed", found.error), ("policy not taken", found.policy_error)):
         if text:
-            print(f"{label}: {text}")
+            output.say(f"{label}: {text}")
     for reading in found.readings:
         if reading.error:
-            print(f"{reading.source}: {reading.error}")
+            output.say(f"{reading.source}: {reading.error}")
     if not s:
         return
-    print(f"requests {s['requests']}, submitted {s['submitted']}, removed {s['removed']}, released {s['released']}")
+    output.say(
+        f"requests {s['requests']}, submitted {s['submitted']}, removed {s['removed']}, released {s['released']}"
+    )
     for code, n in s["refused"].items():
-        print(f"refused {n} x {code}")
+        output.say(f"refused {n} x {code}")
     for parked in s["parked"]:
-        print(f"parked {parked['id']}: {parked['n']} running pilots of {parked['request']}")
+        output.say(f"parked {parked['id']}: {parked['n']} running pilots of {parked['request']}")
     headers = ["ENTRY", "WAIT", "IDLE", "RUNNING", "HELD", "REQS", "ASKED", "SUBMITTED", "REMOVED", "WHY"]
     keys = ("wait", "idle", "running", "held", "requests", "asked", "submitted", "removed")
     rows = [[name, *(e[k] for k in keys), _why(e)] for name, e in s["entries"].items()]
@@ -128,7 +130,8 @@ def explain(
         ]  # fmt: skip
         output.print_json({"cycle": record.cycle, "entries": rows, "refusals": record.plan.refusals})
         return
-    print("\n".join(words.explain(record.plan, requests, entries or [], client)))
+    for line in words.explain(record.plan, requests, entries or [], client):
+        output.say(line)
 
 
 def approve(
@@ -160,5 +163,5 @@ def say(work_dir: Path, verb: str, args: dict[str, str], as_json: bool) -> None:
     if as_json:
         output.print_json(answer)
     else:
-        print(answer.text, file=sys.stdout if answer.ok else sys.stderr)
+        print(output.visible(answer.text), file=sys.stdout if answer.ok else sys.stderr)
     sys.exit(0 if answer.ok else 1)

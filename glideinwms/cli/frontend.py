@@ -57,44 +57,45 @@ def status(work_dir: WorkDir = DEFAULT, group: Group = "", as_json: Json = False
 
 def _status(found: Any, running: bool, groups: dict[str, Any]) -> None:
     now, ha = time.time(), found.summary.get("ha", {})
-    print(f"frontend {'runs' if running else 'does not run'} (pid {found.pid}), policy {found.generation}")
+    output.say(f"frontend {'runs' if running else 'does not run'} (pid {found.pid}), policy {found.generation}")
     print(output.cycle(found, now))
     if ha.get("seen"):
-        print(f"slave, {'working' if ha['working'] else 'hibernating'}: {ha['seen']}")
+        output.say(f"slave, {'working' if ha['working'] else 'hibernating'}: {ha['seen']}")
     if found.summary.get("downtime"):
-        print("in downtime: nothing is asked for")
+        output.say("in downtime: nothing is asked for")
     for label, text in (("cycle failed", found.error), ("policy not taken", found.policy_error)):
         if text:
-            print(f"{label}: {text}")
+            output.say(f"{label}: {text}")
     for reading in found.readings:
         if reading.error:
             age = "never" if reading.age is None else f"{output.ago(reading.age)} ago"
-            print(f"{reading.source}: last read {age}: {reading.error}")
+            output.say(f"{reading.source}: last read {age}: {reading.error}")
     for text in found.summary.get("failed", ()):
-        print(f"not sent: {text}")
+        output.say(f"not sent: {text}")
     for name, shown in groups.items():
         _group(name, shown)
 
 
 def _group(name: str, g: dict[str, Any]) -> None:
     jobs, slots, asked = g["jobs"], g["slots"], g["request"]
-    print(f"\ngroup {name}: {jobs['idle']} idle jobs, {jobs['unmatched']} of them match no entry; "
+    print()
+    output.say(f"group {name}: {jobs['idle']} idle jobs, {jobs['unmatched']} of them match no entry; "
           f"{jobs['running']} running; {slots['total']} slots, {slots['idle']} idle; "
           f"asks for {asked['idle']} idle pilots, at most {asked['max']}")  # fmt: skip
     for label in ("frozen", "held", "problems"):
         for text in g[label]:
-            print(f"  {label}: {text}")
+            output.say(f"  {label}: {text}")
     for one in g.get("credentials", ()):
-        print(f"  credential {one['name']} ({one['type']}, {one['trust_domain']}): {_credential(one)}")
+        output.say(f"  credential {one['name']} ({one['type']}, {one['trust_domain']}): {_credential(one)}")
     for schedd, why in g["schedds"].items():
-        print(f"  idle jobs of {schedd} do not count: {why}")
+        output.say(f"  idle jobs of {schedd} do not count: {why}")
     if g["silent"]:
-        print("  silent: too little is known for too long, requests are left to expire")
+        output.say("  silent: too little is known for too long, requests are left to expire")
     for one in g["unmatched"]:
         values = ", ".join(f"{k}={v!r}" for k, v in one["values"].items())
-        print(f"  {one['idle']} jobs of {one['schedd']} match nothing: {values}")
+        output.say(f"  {one['idle']} jobs of {one['schedd']} match nothing: {values}")
         for by in one["rejected_by"]:
-            print(f"    {by['entries']} entries rejected by {by['conjunct']}  ({by['origin']})")
+            output.say(f"    {by['entries']} entries rejected by {by['conjunct']}  ({by['origin']})")
     rows = [
         [e["entry"], e["jobs"], e["share"], e["slots"].get("total", 0), e["slots"].get("idle", 0),
          e["idle"] if e["requested"] else "-", e["max"] if e["requested"] else "-", e["removal"], _why(e)]
@@ -102,7 +103,7 @@ def _group(name: str, g: dict[str, Any]) -> None:
     ]  # fmt: skip
     output.table(["ENTRY", "JOBS", "SHARE", "SLOTS", "IDLE", "ASKED", "MAX", "REMOVE", "WHY"], rows)
     for entry in g["down"]:
-        print(f"{entry}: down, only its pilots are seen")
+        output.say(f"{entry}: down, only its pilots are seen")
 
 
 def _credential(one: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from glideinwms.lib.jsondata import to_json
 from glideinwms.lib.status import Status
 
 NOT_RUNNING = 3
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -22,9 +24,19 @@ def print_json(data: Any) -> None:
     print(json.dumps(to_json(data), indent=2, default=str))
 
 
+def visible(text: str) -> str:
+    """Control characters as Python writes them: peers write texts that we show, and a terminal obeys."""
+    return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def say(text: str) -> None:
+    """One line for people."""
+    print(visible(text))
+
+
 def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Columns, numbers to the right; nothing is cut off."""
-    texts = [["" if v is None else str(v) for v in row] for row in rows]
+    texts = [["" if v is None else visible(str(v)) for v in row] for row in rows]
     widths = [max(len(h), *(len(r[i]) for r in texts)) if texts else len(h) for i, h in enumerate(headers)]
     right = [
         all(isinstance(r[i], int | float) or r[i] is None for r in rows) and bool(rows) for i in range(len(widths))

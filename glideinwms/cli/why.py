@@ -39,7 +39,7 @@ def why(
         sys.exit(1 if stands else 0)
     shown = found if everything else found[:LINES]
     for one in shown:
-        print(one.line() if one.stands else f"({one.line()})")
+        output.say(one.line() if one.stands else f"({one.line()})")
     if len(shown) < len(found):
         print(f"... and {len(found) - len(shown)} more: --all")
     if not stands:

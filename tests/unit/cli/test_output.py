@@ -8,6 +8,11 @@ from glideinwms.cli import output
 from glideinwms.lib.status import SCHEMA, Status
 
 
+def test_a_table_has_one_line_for_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+    output.table(["WHY", "N"], [["no\nspace\x9b1m", 1], ["Größe", 12]])
+    assert capsys.readouterr().out == "WHY               N\nno\\nspace\\x9b1m   1\nGröße            12\n"
+
+
 @pytest.mark.parametrize(
     ("took", "more"),
     [({}, ""), ({"words": 0.0, "collect": 9.24, "decide": 0.049, "apply": 2.0}, "; collect 9.2 s, apply 2.0 s")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -89,6 +90,27 @@ def test_a_downtime_is_said_by_the_factory_and_to_the_frontend(pair: Pair, why: 
     code, text = why()
     assert code == 1 and "factory: A: in downtime: new disks  [gwms downtime list]" in text
     assert pair.queue.count() == 0
+
+
+def test_what_a_peer_writes_commands_no_terminal(pair: Pair, why: Why, capsys: pytest.CaptureFixture[str]) -> None:
+    """The comment of a downtime goes from the Factory's file by its ads to a Frontend's operator."""
+    factory, frontend = (["--work-dir", str(pair.base / who)] for who in ("factory", "frontend"))
+    with pytest.raises(SystemExit):
+        gwms(["downtime", "add", *factory, "--entry", "A", "--comment", "new \x1b[2Jdisks"])
+    pair.jobs.add(4, Wants="x")
+    pair.turn(4)
+    assert "in downtime: new \\x1b[2Jdisks" in why()[1] and "\x1b" not in why()[1]
+    for words in (
+        ["factory", "status", *factory], ["factory", "explain", *factory], ["factory", "plan", *factory],
+        ["downtime", "list", *factory], ["downtime", "check", *factory], ["audit", *factory],
+        ["frontend", "status", *frontend], ["frontend", "explain", *frontend],
+        ["job", "explain", "--class", "Wants=x", *frontend],
+    ):  # fmt: skip
+        capsys.readouterr()
+        with contextlib.suppress(SystemExit):
+            gwms(words)
+        out = capsys.readouterr().out
+        assert out and "\x1b" not in out, words
 
 
 def test_inputs_that_fail_come_with_age_and_cause_before_anything_else(pair: Pair, why: Why) -> None:
