@@ -18,6 +18,7 @@ from glideinwms.cli import output
 from glideinwms.cli.output import Json
 
 DEFAULT = Path("/var/lib/gwms-factory/work-dir")
+FIRST_CYCLE = 300.0
 WorkDir = Annotated[
     Path,
     typer.Option(
@@ -150,14 +151,14 @@ def say(work_dir: Path, verb: str, args: dict[str, str], as_json: bool) -> None:
     from glideinwms.lib.errors import StateError
 
     path = work_dir / "state/status.json"
-    found = files.read(path) if path.exists() else None
-    if found is None or not files.running(path):
+    if not files.running(path):
         output.fail(f"no daemon runs in {work_dir}", output.NOT_RUNNING)
-    assert found is not None
+    # it says nothing of itself until its first cycle ends
+    delay = files.read(path).loop_delay if path.exists() else FIRST_CYCLE
     folder = work_dir / "state/requests"
     word = operator.put(folder, verb, args)
     try:
-        answer = operator.wait_answer(folder, word, 2 * found.loop_delay + 60)
+        answer = operator.wait_answer(folder, word, 2 * delay + 60)
     except StateError as error:
         output.fail(str(error), output.NOT_RUNNING)
     if as_json:

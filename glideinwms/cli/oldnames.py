@@ -38,8 +38,8 @@ def manage_factory_downtimes(argv: Sequence[str] | None = None) -> None:
     if a.cmd == "vacuum":
         words = ["vacuum"]
     else:
-        # the deployed word for all of them
-        entry = "All" if a.entry == "entries" else a.entry or "factory"
+        # the deployed words for all of them
+        entry = "All" if a.entry in ("entries", "all") else a.entry or "factory"
         words = ["--entry", entry, "--frontend", a.frontend, "--security", a.security]
         if a.cmd in ("add", "down"):
             words = ["add", *words, "--start", start, "--end", a.end, "--comment", a.comment]

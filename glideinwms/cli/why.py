@@ -67,6 +67,10 @@ def collect(dirs: list[tuple[str, Path]], now: float) -> tuple[list[Finding], li
         path = work / "state/status.json"
         if not work.is_dir():
             raise StateError("is no directory", where=str(work), hint=f"is this the {who}'s work directory?")
+        if not path.exists() and status.running(path):
+            found.append(Finding(Rank.NOTE, who, "is in its first cycle", stands=False))
+            words.append(f"{who} is in its first cycle")
+            continue
         if not path.exists():
             ready = (work / policyfile.NAME).exists()
             text = f"has never run in {work}" + ("" if ready else ", which holds no configuration")

@@ -319,6 +319,17 @@ def test_check_and_stop_a_daemon(scene: Scene, gwms: Shell, capsys: pytest.Captu
     assert old(olddaemons.stop_factory) == (0, f"the factory of {gwms.place} does not run\n")
 
 
+def test_a_daemon_in_its_first_cycle_runs(scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    """It has said nothing of itself yet."""
+    (scene.base / "work/state/status.json").unlink()
+    with locking(scene.base / "work/state/daemon.lock"):
+        with pytest.raises(SystemExit) as end:
+            main(["why", "--factory-work-dir", gwms.place])
+        assert end.value.code == 0 and "is in its first cycle" in capsys.readouterr().out
+        with answering(scene):
+            assert gwms("entry", "rm", "nosuch")[0] == 1
+
+
 def test_a_daemon_that_hears_no_word_is_killed_if_asked(
     scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
