@@ -74,6 +74,39 @@ time.sleep(60)' > "$home/port" 3>&- &
     until_there '[ -z "$(processes_left)" ]'
 }
 
+@test "TERM while the server is away: in a pause, and in a try that gets no answer" {
+    local where bin=$BATS_TEST_TMPDIR/bin
+    mkdir "$bin"
+    cat > "$bin/sleep" << 'END'
+#!/bin/sh
+[ "$1" != 1 ] || { echo > "$HOME/there" && exec /bin/sleep 30; }
+exec /bin/sleep "$@"
+END
+    # the first tries, one for each description, go on beside the pilot
+    cat > "$bin/curl" << 'END'
+#!/bin/sh
+[ "$1" != --version ] || exec /usr/bin/curl --version
+echo >> "$HOME/tries"
+[ -z "$HANG" ] || [ "$(wc -l < "$HOME/tries")" -le 4 ] || { echo > "$HOME/there" && exec /bin/sleep 30; }
+exit 7
+END
+    chmod +x "$bin"/*
+    pilot_env+=(GLIDEIN_FETCH_PATIENCE=300 "PATH=$bin:/usr/bin:/bin")
+    for where in "" try; do
+        rm -f "$home/there" "$home/tries"
+        pilot_env+=(HANG=$where)
+        begin
+        until_there '[ -e "$home/there" ]'
+        SECONDS=0
+        kill -TERM "$pid"
+        finish
+        [ "$status" = 143 ]
+        [ "$SECONDS" -lt 15 ]
+        nothing_left
+        until_there '[ -z "$(processes_left)" ]'
+    done
+}
+
 @test "TERM in a script of the validation" {
     pilot_env+=(VO_HANG=1)
     begin
