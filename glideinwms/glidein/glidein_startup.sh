@@ -128,20 +128,22 @@ remove_directories() {
 
 # Before there is a configuration there is little to say, but the slow death is the same.
 early_failure() {
-    local now
+    local now time detail=${1//&/&amp;}
+    detail=${detail//</&lt;}
     echo "$1" >&2
     sleep "$hold_down" &
     child=$!
     wait "$child"
     child=""
     printf -v now '%(%s)T' -1
+    TZ=UTC printf -v time '%(%Y-%m-%dT%H:%M:%S+00:00)T' "$now"
     printf '=== Glidein ending %(%a %b %e %H:%M:%S %Z %Y)T (%s) with code 1 after %s ===\n\n' \
         "$now" "$now" "$((now - startup_time))"
     echo "=== XML description of glidein activity ==="
     printf '<?xml version="1.0"?>\n<OSGTestResult id="glidein_startup.sh" version="4.3.1">\n  <result>\n    <status>ERROR</status>\n'
-    printf '    <metric name="TestID" ts="%(%Y-%m-%dT%H:%M:%S+00:00)T" uri="local">glidein_startup.sh</metric>\n' -1
-    printf '    <metric name="failure" ts="%(%Y-%m-%dT%H:%M:%S+00:00)T" uri="local">WN_RESOURCE</metric>\n  </result>\n' -1
-    printf '  <detail>%s</detail>\n</OSGTestResult>\n' "$1"
+    printf '    <metric name="TestID" ts="%s" uri="local">glidein_startup.sh</metric>\n' "$time"
+    printf '    <metric name="failure" ts="%s" uri="local">WN_RESOURCE</metric>\n  </result>\n' "$time"
+    printf '  <detail>%s</detail>\n</OSGTestResult>\n' "$detail"
     echo "=== End XML description of glidein activity ==="
     remove_directories
     exit 1
@@ -271,5 +273,6 @@ fi
 start_reaper
 remove_strangers
 make_tree
+find_proxies
 write_config
 run_pilot

@@ -77,3 +77,24 @@ uuids() {
     }
     [ -z "$(ls -d "$home"/glide_* "$home"/glidein_dir*/glide_* "$home"/tmp/glide_* 2> /dev/null)" ]
 }
+
+@test "KILL of the parent alone: the children and all they started end, nothing is left" {
+    with_params GLIDEIN_MULTIGLIDEIN 2
+    pilot_env+=(STUB_MASTER_TIME=300 MULTI_TEST="$BATS_TEST_TMPDIR")
+    (cd "$home" && exec env -i "${pilot_env[@]}" bash "$STAGE/good/glidein_startup.sh" "${words[@]}") \
+        > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
+    local pid=$! n
+    for ((n = 0; n < 300; n++)); do
+        [ "$(find "$home" -name condor_master2.pid -size +0 2> /dev/null | wc -l)" = 2 ] && break
+        sleep 0.1
+    done
+    kill -KILL "$pid"
+    wait "$pid" || true
+    for ((n = 0; n < 300; n++)); do
+        grep -qlzxF "MULTI_TEST=$BATS_TEST_TMPDIR" /proc/[0-9]*/environ 2> /dev/null || break
+        sleep 0.1
+    done
+    [ "$n" -lt 300 ]
+    [ "$(grep -c 'stub got QUIT' "$BATS_TEST_TMPDIR/err")" = 2 ]
+    [ -z "$(ls -d "$home"/glide_* "$home"/glidein_dir*/glide_* "$home"/tmp/glide_* 2> /dev/null)" ]
+}

@@ -110,6 +110,8 @@ teardown() {
     pilot
     [ "$status" = 0 ]
     says err "Downloads do not go through http://127.0.0.2:3128: "
+    # what jobs get as GLIDEIN_Proxy_URL
+    grep -qx 'PROXY_URL http://127.0.0.2:3128' "$EVIDENCE/glidein_config"
 }
 
 @test "the curl of EL7 is enough" {
