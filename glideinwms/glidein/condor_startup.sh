@@ -3,7 +3,8 @@
 glidein_config=$1
 declare -A cfg=()
 while IFS= read -r line || [ -n "$line" ]; do
-    [[ $line == "#"* || -z $line ]] || cfg[${line%% *}]=${line#* }
+    key=${line%%[[:blank:]]*}
+    [[ -z $key || $key == "#"* ]] || cfg[$key]=${line:${#key}+1}
 done < "$glidein_config"
 # shellcheck disable=SC1090
 . "${cfg[ADD_CONFIG_LINE_SOURCE]}"

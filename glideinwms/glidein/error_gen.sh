@@ -15,7 +15,7 @@ escape() {
 metric() {
     local name
     escape "$1"
-    name=$escaped
+    name=${escaped//\"/&quot;}
     escape "$2"
     printf '    <metric name="%s" ts="%s" uri="local">%s</metric>\n' "$name" "$now" "$escaped"
 }
@@ -35,7 +35,7 @@ case $kind in
 esac
 escape "$id"
 {
-    printf '<?xml version="1.0"?>\n<OSGTestResult id="%s" version="4.3.1">\n  <result>\n' "$escaped"
+    printf '<?xml version="1.0"?>\n<OSGTestResult id="%s" version="4.3.1">\n  <result>\n' "${escaped//\"/&quot;}"
     if [ "$kind" = -ok ]; then
         echo "    <status>OK</status>"
     else

@@ -49,28 +49,31 @@ reason() {
     reason="exit code $status after $((ended - began)) s${text:+: ${text:0:500}}"
 }
 
+# another one may read and write them at the same time
+lock_file "$glidein_config" 300
 ok=True
 listed GLIDEIN_PS_FAILING_LIST "${status#0}"
 failed_before=$was
 [ -z "$list" ] || ok=False
-add_config_line_safe GLIDEIN_PS_FAILING_LIST "$list"
-add_config_line_safe GLIDEIN_PS_OK "$ok"
-add_config_line_safe GLIDEIN_PS_LAST "$script"
-add_config_line_safe GLIDEIN_PS_LAST_END "$ended"
+add_config_line GLIDEIN_PS_FAILING_LIST "$list"
+add_config_line GLIDEIN_PS_OK "$ok"
+add_config_line GLIDEIN_PS_LAST "$script"
+add_config_line GLIDEIN_PS_LAST_END "$ended"
 printf '%s\n' "${prefix}OK = $ok" "${prefix}LAST = \"$script\"" "${prefix}LAST_END = $ended"
 if [ "$status" != 0 ]; then
     reason
-    # once for a row of failures: a pilot lives for days
-    if [ -z "$failed_before" ]; then
-        "$main_dir/error_augment.sh" -process "$status" "$tree/${script##*/}" "$work" "$script $glidein_config" "$began" "$ended"
-        "$main_dir/error_augment.sh" -concat "$work_dir/otr_outlist.list"
-    fi
     listed GLIDEIN_PS_FAILED_LIST add
-    add_config_line_safe GLIDEIN_PS_FAILED_LIST "$list"
-    add_config_line_safe GLIDEIN_PS_FAILED_LAST "$script"
-    add_config_line_safe GLIDEIN_PS_FAILED_LAST_REASON "$reason"
-    add_config_line_safe GLIDEIN_PS_FAILED_LAST_END "$ended"
+    add_config_line GLIDEIN_PS_FAILED_LIST "$list"
+    add_config_line GLIDEIN_PS_FAILED_LAST "$script"
+    add_config_line GLIDEIN_PS_FAILED_LAST_REASON "$reason"
+    add_config_line GLIDEIN_PS_FAILED_LAST_END "$ended"
     printf '%s\n' "${prefix}FAILED_LAST = \"$script\"" "${prefix}FAILED_LAST_REASON = \"$reason\"" \
         "${prefix}FAILED_LAST_END = $ended"
+fi
+unlock_file "$glidein_config"
+# once for a row of failures: a pilot lives for days
+if [ "$status" != 0 ] && [ -z "$failed_before" ]; then
+    "$main_dir/error_augment.sh" -process "$status" "$tree/${script##*/}" "$work" "$script $glidein_config" "$began" "$ended"
+    "$main_dir/error_augment.sh" -concat "$work_dir/otr_outlist.list"
 fi
 echo "-"

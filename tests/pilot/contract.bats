@@ -47,10 +47,35 @@ a.c [x" ]
     ! grep -q 'idtoken' <(grep -E '^(STARTER_JOB_ENVIRONMENT|GLIDEIN_CONDOR_TOKEN)' condor_config)
 }
 
+@test "scripts may be careless: IFS of their own, keys without a value, numbers that are none, no result" {
+    pilot
+    [ "$status" = 0 ]
+    cd "$EVIDENCE"
+    grep -qx 'VO_SE_data near data' glidein_config
+    grep -qx 'VO_LFN_data /store/data rw' glidein_config
+    grep -qxF 'VO_SE_cache = "near cache"' condor_config
+    ! grep -q 'VO_Nothing' condor_config
+    grep -qxF 'VO_Load = 0.75' condor_config
+    grep -qxF 'VO_Quota = 8 * 1024' condor_config
+    grep -q "^STARTER_JOB_ENVIRONMENT = .*VO_SE_data='near data'.* VO_Load='0.75'" condor_config
+}
+
+@test "a script that removes the work directory: the pilot still holds the node, and says how it ended" {
+    pilot_env+=(VO_REMOVE=1 GLIDEIN_HOLD_DOWN=1)
+    pilot
+    [ "$status" = 1 ]
+    says err "Waiting 1 s before the next pilot may come"
+    says out " with code 1 after "
+    says out '<metric name="TestID"'
+    says out "=== End XML description of glidein activity ==="
+    nothing_left
+}
+
 @test "files of every kind are where they belong" {
     pilot
     cd "$EVIDENCE"
     grep -qx 'VO_KNOB = 5' condor_config.d/extra.conf
+    grep -qx "VO_MODULE_DIR $home/glide_....../main/lib/python/module" glidein_config
     grep -q "^gwms_d=.*$home/glide_....../.gwms.d}$" condor_job_wrapper.sh
     [ "$(VO_WRAPPED='' sh condor_job_wrapper.sh env | grep -c '^VO_WRAPPED=yes$')" = 1 ]
     grep -q 'STARTD_CRON_GLIDEIN_PS_[0-9]*_PERIOD = 600s' condor_config
@@ -173,8 +198,12 @@ lines unset" ]
 }
 
 @test "a work directory that is not there is an early failure" {
-    option -dir /nonexistent
+    option -dir '/nonexistent/<a&b>'
+    pilot_env+=(TZ=Asia/Tokyo)
     pilot
     [ "$status" = 1 ]
     says out '>WN_RESOURCE</metric>'
+    says out "ts=\"$(date -u +%Y-%m-%dT)"
+    sed -n '/^=== XML/,/^=== End XML/{/^===/!p}' "$BATS_TEST_TMPDIR/out" |
+        python -c 'import sys, xml.dom.minidom as m; m.parseString(sys.stdin.buffer.read())'
 }

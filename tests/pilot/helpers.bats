@@ -199,3 +199,42 @@ trust_domain() {
     setup
     [ "$(trust_domain TRUST_DOMAIN given)" = given ]
 }
+
+@test "a long result is kept in a moment" {
+    "$PWD/error_gen.sh" -error x.sh Config here
+    { head -n 7 otrb_output.xml && seq -f '    line %.0f &lt;&amp;' 20000 && tail -n +8 otrb_output.xml; } > long.xml
+    SECONDS=0
+    run env LC_ALL=C bash -c '. ./glidein_results.source; cp long.xml otrb_output.xml; work_top=$PWD
+        keep_result main/x.sh x.sh 0 1 1; echo "$result_failure"; grep -c "line .* &lt;&amp;" <<< "$result_list"'
+    [ "$output" = $'Config\n20000' ]
+    [ "$SECONDS" -lt 10 ]
+}
+
+@test "names and ids of results may hold quotes; the log's lines stay JSON whatever is said" {
+    "$PWD/error_gen.sh" -ok 'a"b' 'size "x"' '"&'
+    python -c 'import xml.dom.minidom as m; m.parse("otrb_output.xml")'
+    run bash -c '. ./logging_utils.source; glog_file=$PWD/log; glog_write x text $'"'"'\e[31mred\b\001"\\ \n'"'"
+    python -c 'import json; assert "red" in json.load(open("log"))["content"]'
+}
+
+@test "jobs' times over the end of a month and of a year, each log by itself" {
+    cat > a << 'END'
+11/30/26 23:59:00 (pid:1) ** condor_starter (CONDOR_STARTER) STARTING UP
+11/30/26 23:59:10 (pid:1) Create_Process succeeded, pid=2
+a line that goes on
+12/01/26 00:09:00 (pid:1) Process exited, pid=2, status=0
+12/01/26 00:09:00 (pid:1) **** condor_starter (condor_STARTER) pid 1 EXITING WITH STATUS 0
+12/31/26 23:59:00 (pid:1) ** condor_starter (CONDOR_STARTER) STARTING UP
+12/31/26 23:59:10 (pid:1) Create_Process succeeded, pid=2
+01/01/27 00:00:00 (pid:1) still running
+END
+    cat > b << 'END'
+02/28/28 23:00:00 (pid:1) ** condor_starter (CONDOR_STARTER) STARTING UP
+02/28/28 23:00:00 (pid:1) Create_Process succeeded, pid=2
+03/01/28 00:00:00 (pid:1) Process exited, pid=2, status=3
+03/01/28 00:00:00 (pid:1) **** condor_starter (condor_STARTER) pid 1 EXITING WITH STATUS 0
+END
+    # shellcheck disable=SC2016
+    run bash -c '. ./job_stats.source; count_jobs a b; echo "${times[goodZ]} ${times[goodNZ]} ${times[badOther]} $claims"'
+    [ "$output" = "600 90000 60 3" ]
+}

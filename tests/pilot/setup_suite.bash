@@ -16,6 +16,8 @@ setup_suite() {
     python -m tests.support.pilotstage "$STAGE/good" "http://127.0.0.1:$PORT/good" \
         --entry-attr GLIDEIN_Site=SiteA --entry-attr GLIDEIN_CPUS=2 --client-attr VO_Const="a b  'c' [d] \$(id)" \
         --param VO_Param='x:y; (z) "q" %&' \
+        --factory-files "<file absfname='$STAGE/tools.tar.gz' relfname='module.tar.gz' untar='True'>
+            <untar_options dir='lib/python/module' absdir_outattr='VO_MODULE_DIR'/></file>" \
         --entry-files "<file absfname='$vo/late_failure.sh' executable='True'/>" \
         --client-files "<file absfname='$vo/helpers.sh' executable='True' after_entry='False'/>
             <file absfname='$vo/regular.txt'/><file absfname='$vo/wrapper.sh' wrapper='True'/>
@@ -31,6 +33,7 @@ setup_suite() {
         --group-files "<file absfname='$vo/group.sh' executable='True'/>
             <file absfname='$vo/software.sh' executable='True'/>
             <file absfname='$vo/everything.sh' executable='True'/>
+            <file absfname='$vo/careless.sh' executable='True'/>
             <file absfname='$vo/in_python.py' executable='True'/>" > "$STAGE/log" 2>&1 ||
         {
             cat "$STAGE/log" >&2

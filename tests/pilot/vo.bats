@@ -174,3 +174,30 @@ END
     [ "$(grep -c '<OSGTestResult id="client/my.sh"' "$top/otr_outlist.list")" = 1 ]
     [ "$(ls "$top/tmp")" = "" ]
 }
+
+@test "periodic scripts that end at the same time do not forget each other's failure" {
+    local n
+    top=$BATS_TEST_TMPDIR/top
+    mkdir -p "$top/tmp" "$BATS_TEST_TMPDIR/main"
+    cp "$GLIDEIN"/error_{gen,augment}.sh "$BATS_TEST_TMPDIR/main/"
+    printf '%s\n' "ADD_CONFIG_LINE_SOURCE $GLIDEIN/add_config_line.source" "ERROR_GEN_PATH $BATS_TEST_TMPDIR/main/error_gen.sh" \
+        "GLIDEIN_WORK_DIR $BATS_TEST_TMPDIR/main" "GLIDEIN_WORKSPACE_ORIG $top" > "$top/glidein_config"
+    printf '#!/bin/sh\necho > "%s/ran"\n' "$top" > "$top/my.sh"
+    chmod +x "$top/my.sh"
+    # another one has the lock
+    ln -s "$BASHPID" "$top/glidein_config.lock"
+    bash "$GLIDEIN/script_wrapper.sh" "$top/glidein_config" client GLIDEIN_PS_3 "$top/my.sh" NOPREFIX > "$top/said" 3>&- &
+    local pid=$!
+    # it waits for it: sleeps between its looks
+    for ((n = 0; n < 300; n++)); do
+        [ -e "$top/ran" ] && [ "$(ps -o comm= --ppid "$pid")" = sleep ] && break
+        sleep 0.05
+    done
+    [ "$n" -lt 300 ]
+    echo "GLIDEIN_PS_FAILING_LIST GLIDEIN_PS_4" >> "$top/glidein_config"
+    rm "$top/glidein_config.lock"
+    wait "$pid"
+    grep -qx 'GLIDEIN_PS_FAILING_LIST GLIDEIN_PS_4' "$top/glidein_config"
+    grep -qx 'GLIDEIN_PS_OK = False' "$top/said"
+    [ ! -e "$top/glidein_config.lock" ]
+}
