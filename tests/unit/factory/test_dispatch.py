@@ -136,6 +136,19 @@ def test_misfits(case: str, vault: Vault) -> None:
     assert caught.value.text
 
 
+def test_a_token_without_an_id_is_refused(vault: Vault) -> None:
+    """Its pilots could not be told from those of other requests."""
+    vault.store(vault.token("u", CLIENT, "A", "scitoken"), b"t\n")
+    with pytest.raises(Misfit, match="ScitokenId is missing"):
+        use(vault, "scitoken", {"frontend_scitoken": "t"})
+
+
+def test_a_machine_of_a_cloud_waits_for_its_credential(vault: Vault) -> None:
+    method, absent = "key_pair+vm_id+vm_type", {**KEYS, **VM, "GlideinProxy": "NOTTHERE"}
+    with pytest.raises(Misfit, match="the file of GlideinProxy has not come"):
+        use(vault, method, absent, gridtype="ec2")
+
+
 def test_a_method_of_3_11_takes_what_the_request_brings(vault: Vault) -> None:
     method = "scitoken,grid_proxy;projectid"
     found = use(vault, method, {"SubmitProxy": "SUBPROXY", "ProjectId": "TG-1"})
