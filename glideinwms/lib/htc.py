@@ -6,6 +6,7 @@ undefined attributes are left out; an expression is its text as `Expr`.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from glideinwms.lib.errors import CondorError, OutcomeUnknown, Unreachable
 
 Ad = dict[str, Any]
 MY_ADDRESS = "<127.0.0.1:0>"
+# what the bindings raise of a text that is not UTF-8: in a list, the second
+UNREADABLE = (UnicodeDecodeError, SystemError)
 
 
 class Expr(str):
@@ -53,7 +56,19 @@ def plain(value: Any, classad2: Any) -> Any:
 
 
 def _plain_ads(ads: Iterable[Any], classad2: Any) -> list[Ad]:
-    return [{k: v for k in ad if (v := plain(ad[k], classad2)) is not None} for ad in ads]
+    return [_plain_ad(ad, classad2) for ad in ads]
+
+
+def _plain_ad(ad: Any, classad2: Any) -> Ad:
+    """Without what is undefined. A text that is not UTF-8, which the bindings cannot read, costs its attribute only."""
+    try:
+        return {k: v for k in ad if (v := plain(ad[k], classad2)) is not None}
+    except UNREADABLE:
+        found: Ad = {}
+        for name in ad:
+            with contextlib.suppress(*UNREADABLE):
+                found[name] = plain(ad[name], classad2)
+        return {k: v for k, v in found.items() if v is not None}
 
 
 def to_classad(ad: Mapping[str, Any]) -> Any:

@@ -35,6 +35,14 @@ def test_plain_data_survives_a_classad(ad: dict[str, Any]) -> None:
     assert _sorted(again) == _sorted(ad)
 
 
+def test_a_text_that_is_not_utf8_costs_its_attribute_only() -> None:
+    """A user or a peer that writes Latin-1 must not make a whole queue or pool unreadable."""
+    texts = ('"\\377"', '{"\\377"}', '[E = "\\377"]')
+    wrong = [classad2.ClassAd(f"[A = 1; B = {text}; C = undefined; D = 2]") for text in texts]
+    found = htc._plain_ads([*wrong, classad2.ClassAd('[A = 1; B = "é"]')], classad2)
+    assert found == [{"A": 1, "D": 2}] * 3 + [{"A": 1, "B": "é"}]
+
+
 def _sorted(value: Any) -> Any:
     """Nested ads lose the spelling of their names' order only; expressions inside lists are their text."""
     if isinstance(value, dict):
