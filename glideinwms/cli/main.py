@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -70,6 +71,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 @contextlib.contextmanager
 def one_line() -> Iterator[None]:
     """What fails inside is one line on stderr and an exit code; a reader that has seen enough is no fault."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # a terminal that lacks a letter shows its code
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
             yield

@@ -120,3 +120,10 @@ def test_a_reader_that_went_away_or_a_file_that_fails_gives_no_traceback(act: st
         assert run.stdout is not None and run.stderr is not None
         run.stdout.close()
         assert (run.stderr.read(), run.wait(60)) == (said, code)
+
+
+def test_a_letter_that_the_terminal_lacks_is_shown_by_its_code() -> None:
+    command = [sys.executable, "-c", CODE.format("print('Gr\\xf6\\xdfe \\udcff')")]
+    for encoding, shown in (("ascii", b"Gr\\xf6\\xdfe \\udcff\n"), ("utf-8", b"Gr\xc3\xb6\xc3\x9fe \\udcff\n")):
+        env = {**os.environ, "PYTHONIOENCODING": encoding}
+        assert subprocess.run(command, env=env, capture_output=True, check=True).stdout == shown
