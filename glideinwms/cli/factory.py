@@ -159,8 +159,12 @@ def say(work_dir: Path, verb: str, args: dict[str, str], as_json: bool) -> None:
     word = operator.put(folder, verb, args)
     try:
         answer = operator.wait_answer(folder, word, 2 * delay + 60)
-    except StateError as error:
-        output.fail(str(error), output.NOT_RUNNING)
+    except (StateError, KeyboardInterrupt) as error:
+        # a daemon that is started tomorrow must not do what was wanted today
+        back = "; the word is taken back" if operator.withdraw(folder, word) else ""
+        if isinstance(error, StateError):
+            output.fail(f"{error}{back}", output.NOT_RUNNING)
+        raise
     if as_json:
         output.print_json(answer)
     else:

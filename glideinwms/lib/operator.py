@@ -60,6 +60,15 @@ def put(directory: Path, verb: str, args: dict[str, str]) -> str:
     return word.id
 
 
+def withdraw(directory: Path, word_id: str) -> bool:
+    """Take a word back that nobody has answered; False if it is gone, done or not."""
+    try:
+        (directory / f"{word_id}.json").unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def wait_answer(directory: Path, word_id: str, timeout: float) -> WordAnswer:
     """The daemon's answer; a StateError after `timeout` seconds without one."""
     path = directory / f"{word_id}.answer.json"

@@ -18,6 +18,8 @@ import pytest
 from glideinwms.cli import config_oldnames, olddaemons, oldnames
 from glideinwms.cli.main import main
 from glideinwms.factory.policy import Limits
+from glideinwms.lib import operator
+from glideinwms.lib.errors import StateError
 from tests.scenario.factory.scene import Scene, entry
 
 
@@ -317,6 +319,20 @@ def test_check_and_stop_a_daemon(scene: Scene, gwms: Shell, capsys: pytest.Captu
         assert daemon.wait(30) == -signal.SIGTERM
     assert old(olddaemons.check_factory)[0] == 3
     assert old(olddaemons.stop_factory) == (0, f"the factory of {gwms.place} does not run\n")
+
+
+@pytest.mark.parametrize(("end", "code"), [(StateError("no answer within 60 s"), 3), (KeyboardInterrupt(), 130)])
+def test_a_word_that_is_not_answered_is_taken_back(
+    end: BaseException, code: int, scene: Scene, gwms: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_: Any) -> None:
+        raise end
+
+    monkeypatch.setattr(operator, "wait_answer", silent)
+    with locking(scene.base / "work/state/daemon.lock"):
+        found, _, err = gwms("entry", "rm", "A")
+    assert found == code and ("the word is taken back" in err or code == 130)
+    assert not list((scene.base / "work/state/requests").glob("*.json"))
 
 
 def test_a_daemon_in_its_first_cycle_runs(scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]) -> None:
