@@ -161,8 +161,9 @@ new_uuid() {
 
 banner() {
     printf 'Starting glidein_startup.sh at %(%a %b %e %H:%M:%S %Z %Y)T (%s)\n' "$startup_time" "$startup_time"
-    local row
-    for row in "debug_mode        =${opt[verbosity]}" "condorg_cluster   =${opt[condorg_cluster]}" \
+    local row sum
+    read -r sum _ < <(exec md5sum "$startup_script" 2> /dev/null)
+    for row in "checksum          =$sum" "debug_mode        =${opt[verbosity]}" "condorg_cluster   =${opt[condorg_cluster]}" \
         "condorg_subcluster=${opt[condorg_subcluster]}" "condorg_schedd    =${opt[condorg_schedd]}" \
         "glidein_uuid      =$GLIDEIN_UUID" "glidein_credential_id =${opt[credential_id]}" \
         "glidein_factory   =${opt[glidein_factory]}" "glidein_name      =${opt[glidein_name]}" \
@@ -218,7 +219,8 @@ choose_directory() {
         done
         unset TMPDIR
         ;;
-    *) base_dir=${opt[work_dir]} ;;
+    /*) base_dir=${opt[work_dir]} ;;
+    *) base_dir=$start_dir/${opt[work_dir]} ;;
     esac
     [ -n "$base_dir" ] && [ -d "$base_dir" ] || early_failure "work directory '${opt[work_dir]}' does not exist on this node"
     work_top=$(mktemp -d "$base_dir/glide_XXXXXX") || early_failure "cannot make a directory in $base_dir"

@@ -78,7 +78,7 @@ if [ "$count" = 1 ]; then
     expiry "$token"
     printf -v now '%(%s)T' -1
     if [ -n "$ends" ] && [ "$ends" -le "$now" ]; then
-        problem="the pilot's token has expired"
+        problem="the pilot's token expired $((now - ends)) s ago, by the clock of this node: $(date)"
         token=""
     else
         keep GLIDEIN_CONDOR_TOKEN "$token"

@@ -5,6 +5,7 @@ load common
 @test "a pilot runs every list, starts HTCondor and leaves nothing" {
     pilot
     [ "$status" = 0 ]
+    says out "checksum          = '$(md5sum < "$STAGE/good/glidein_startup.sh" | cut -d ' ' -f 1)'"
     says out "=== Last script starting "
     says out " with code 0 after "
     says out '<metric name="AutoShutdown"'
@@ -41,6 +42,8 @@ a.c [x" ]
     pilot
     cd "$EVIDENCE"
     grep -qxF 'VO_Old = "a.c [x"' condor_config
+    grep -qxF "LSB_RELEASE = \"$(. /etc/os-release && echo "$VERSION_ID")\"" condor_config
+    grep -qxF "LSB_DESCRIPTION = \"$(. /etc/os-release && echo "$PRETTY_NAME")\"" condor_config
     grep -qxF 'VO_Count = 17' condor_config
     grep -q '^GLIDEIN_VARIABLES = .*VO_Old.*VO_Count' condor_config
     grep -q "^STARTER_JOB_ENVIRONMENT = .*VO_Old='a.c \[x'.*VO_Count='17'" condor_config

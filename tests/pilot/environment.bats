@@ -51,6 +51,16 @@ kept() {
     says err "FROM_SITE is set"
 }
 
+@test "a directory that is not absolute is below the start directory" {
+    mkdir "$home/sub"
+    option -dir sub
+    pilot
+    [ "$status" = 0 ]
+    grep -qx "GLIDEIN_WORKSPACE_ORIG $home/sub/glide_......" "$EVIDENCE/glidein_config"
+    [ -z "$(ls "$home/sub")" ]
+    nothing_left
+}
+
 @test "AUTO takes the first directory with room" {
     mkdir "$home/scratch"
     option -dir AUTO

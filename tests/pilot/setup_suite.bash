@@ -29,6 +29,7 @@ setup_suite() {
             <file absfname='$vo/sourced.sh' type='source' time='setup,cleanup'/>
             <file absfname='$vo/contained.sh' executable='True' type='run:singularity' time='prejob'/>
             <file absfname='$STAGE/tools.tar.gz' untar='True'><untar_options absdir_outattr='VO_TOOLS_DIR'/></file>
+            <file absfname='$vo/regular.txt' relfname='runs[1-2]{a,b}.txt'/>
             <file absfname='$vo/fresh.txt' const='False'/>" \
         --group-files "<file absfname='$vo/group.sh' executable='True'/>
             <file absfname='$vo/software.sh' executable='True'/>

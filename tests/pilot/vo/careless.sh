@@ -11,6 +11,7 @@ add_config_line_source=$(grep -m1 '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" |
 . "$add_config_line_source"
 # shellcheck disable=SC2034
 condor_vars_file=$(grep -i '^CONDOR_VARS_FILE ' "$glidein_config" | cut -d ' ' -f 2-)
+cmp -s client/regular.txt 'client/runs[1-2]{a,b}.txt'
 elements=cache,data
 IFS=,
 for element in $elements; do
