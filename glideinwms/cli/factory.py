@@ -43,7 +43,7 @@ def status(work_dir: WorkDir = DEFAULT, as_json: Json = False) -> None:
     """What the daemon says of itself: entries, pilots, requests, reasons."""
     from glideinwms.lib import status as files
 
-    found = files.read(work_dir / "state/status.json")
+    found = files.read(work_dir / "state/status.json", "factory")
     running = files.running(work_dir / "state/status.json")
     if as_json:
         output.print_json({"running": running, "status": found})
@@ -144,7 +144,7 @@ def approve(
     say(work_dir, "approve", {"id": name}, as_json)
 
 
-def say(work_dir: Path, verb: str, args: dict[str, str], as_json: bool) -> None:
+def say(work_dir: Path, verb: str, args: dict[str, str], as_json: bool, daemon: str = "factory") -> None:
     """Leave a word for the daemon and wait two cycles for its answer; ends the program unless it was done."""
     from glideinwms.lib import operator
     from glideinwms.lib import status as files
@@ -154,7 +154,7 @@ def say(work_dir: Path, verb: str, args: dict[str, str], as_json: bool) -> None:
     if not files.running(path):
         output.fail(f"no daemon runs in {work_dir}", output.NOT_RUNNING)
     # it says nothing of itself until its first cycle ends
-    delay = files.read(path).loop_delay if path.exists() else FIRST_CYCLE
+    delay = files.read(path, daemon).loop_delay if path.exists() else FIRST_CYCLE
     folder = work_dir / "state/requests"
     word = operator.put(folder, verb, args)
     try:

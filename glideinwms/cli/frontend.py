@@ -42,7 +42,7 @@ def status(work_dir: WorkDir = DEFAULT, group: Group = "", as_json: Json = False
     from glideinwms.lib import status as files
     from glideinwms.lib.errors import StateError
 
-    found = files.read(work_dir / "state/status.json")
+    found = files.read(work_dir / "state/status.json", "frontend")
     running = files.running(work_dir / "state/status.json")
     groups = found.summary.get("groups", {})
     if group and group not in groups:
@@ -192,4 +192,5 @@ def remove(
     """Ask the Factories to remove pilots, with the next cycle (running ones wait for a word of the Factory's)."""
     from glideinwms.cli.factory import say
 
-    say(work_dir, "remove", {"level": level.value, "group": group, "excess": str(excess).lower()}, as_json)
+    args = {"level": level.value, "group": group, "excess": str(excess).lower()}
+    say(work_dir, "remove", args, as_json, "frontend")

@@ -76,9 +76,7 @@ def collect(dirs: list[tuple[str, Path]], now: float) -> tuple[list[Finding], li
             text = f"has never run in {work}" + ("" if ready else ", which holds no configuration")
             found.append(Finding(Rank.DAEMON, who, text, see=f"gwms {who} {'run' if ready else 'reconfig'}"))
             continue
-        told = status.read(path)
-        if told.daemon != who:
-            raise StateError(f"is a {told.daemon}'s work directory", where=str(work), hint=f"the {who}'s is wanted")
+        told = status.read(path, who)
         found += findings(told, status.running(path), now)
         words.append(f"{who} cycle {told.cycle}, {output.ago(now - told.cycle_ended)} ago")
     return sorted(found, key=lambda f: (not f.stands, f.rank)), words

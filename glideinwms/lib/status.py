@@ -53,14 +53,18 @@ def write(path: Path, status: Status) -> None:
     write_atomic(path, json.dumps(to_json(status), default=str), 0o644)
 
 
-def read(path: Path) -> Status:
-    """The status file; a StateError if there is none."""
+def read(path: Path, daemon: str = "") -> Status:
+    """The status file (of this kind of daemon, if it is named); a StateError if there is none."""
     if not path.exists():
         raise StateError("no status yet", where=str(path), hint="has the daemon run here?")
     try:
-        return from_json(Status, json.loads(read_text(path)), ignore_unknown=True)
+        found = from_json(Status, json.loads(read_text(path)), ignore_unknown=True)
     except ValueError as error:
         raise StateError(f"is not JSON: {error}", where=str(path)) from error
+    if daemon not in ("", found.daemon):
+        hint = f"the {daemon}'s is wanted"
+        raise StateError(f"is a {found.daemon}'s work directory", where=str(path.parent.parent), hint=hint)
+    return found
 
 
 def running(path: Path) -> bool:

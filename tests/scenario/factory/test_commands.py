@@ -278,6 +278,12 @@ def test_the_start_up_script_takes_a_daemon_down_and_up(scene: Scene, gwms: Shel
     assert service("up", "-entry", "entries") == 0
 
 
+def test_a_command_of_a_frontend_is_not_for_a_factory(scene: Scene, gwms: Shell) -> None:
+    for words in (("frontend", "status"), ("frontend", "remove", "all")):
+        code, _, err = gwms(*words)
+        assert code == 1 and f"{gwms.place}: is a factory's work directory; the frontend's is wanted" in err
+
+
 def test_nobody_answers(scene: Scene, gwms: Shell) -> None:
     path = scene.base / "work/state/status.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "pid": 2**22 + 1}))

@@ -63,6 +63,14 @@ def test_status_of_a_daemon_that_is_gone(tmp_path: Path, capsys: pytest.CaptureF
     assert code == 3 and "does not run" in out
 
 
+def test_a_command_of_a_factory_is_not_for_a_frontend(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    s = Scene(tmp_path)
+    s.cycle()
+    for words in (("factory", "status"), ("entry", "rm", "A"), ("factory", "approve", "x")):
+        code, _, err = gwms(capsys, *words, *place(s))
+        assert code == 1 and "is a frontend's work directory; the factory's is wanted" in err
+
+
 def test_a_downtime_from_begin_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     s = Scene(tmp_path)
     assert gwms(capsys, "frontend", "downtime", "check", *place(s))[0] == 0
