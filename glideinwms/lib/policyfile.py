@@ -44,6 +44,9 @@ def load(kind: type[T], path: Path, schema: int, side: str) -> T:
         data = json.loads(read_text(path))
     except ValueError as error:
         raise ConfigError(f"is not JSON: {error}", where=str(path), hint=hint) from error
+    other = {"factory": "frontend", "frontend": "factory"}[side]
+    if isinstance(data, dict) and f"{other}_name" in data:
+        raise ConfigError(f"is a {other}'s", where=str(path), hint=f"give the work directory of the {side}")
     found = data.get("schema") if isinstance(data, dict) else None
     if found != schema:
         raise ConfigError(f"has schema {found}, this program reads {schema}", where=str(path), hint=hint)

@@ -37,6 +37,7 @@ def test_a_policy_is_read(tmp_path: Path) -> None:
         ("[]", "has schema None, this program reads 3; run gwms frontend reconfig"),
         (json.dumps({**GOOD, "schema": 2, "old": 1}), "has schema 2"),
         (json.dumps({**GOOD, "more": 1}), "unknown field more"),
+        (json.dumps({**GOOD, "factory_name": "f"}), "is a factory's; give the work directory of the frontend"),
         (json.dumps({**GOOD, "stage": {"url": 1}}), "stage: missing field"),
     ],
 )
