@@ -6,6 +6,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,8 +99,9 @@ def submitted(rig: FrontendRig, group: str) -> str:
 def second_pid(grid: Grid) -> int:
     """The second schedd's process: the newest condor_schedd below the master with its local name."""
     for child in process.children(grid["user"].pid()):
-        if b"SCHEDD2" in Path(f"/proc/{child}/cmdline").read_bytes():
-            return child
+        with suppress(OSError):  # it has just ended
+            if b"SCHEDD2" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return child
     raise AssertionError("the second schedd does not run")
 
 
