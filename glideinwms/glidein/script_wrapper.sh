@@ -21,9 +21,22 @@ work=$(mktemp -d "$work_dir/tmp/ps_XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 printf -v began '%(%s)T' -1
-"${command[@]}" < /dev/null
+# HTCondor ends what still runs when its next turn comes, or when the pilot ends, within a second: with all that it started
+child="" killed=""
+trap 'killed=1; [ -z "$child" ] || kill -KILL -- "-$child"' TERM
+set -m
+"${command[@]}" < /dev/null &
+child=$!
+set +m
+wait "$child"
 status=$?
+[ -z "$killed" ] || status=137
 printf -v ended '%(%s)T' -1
+if [ -n "$killed" ]; then
+    period=$(sed -n "s/^STARTD_CRON_${job}_PERIOD = \([0-9]*\)s\$/\1/p" "$work_dir/condor_config_startd_cron_include")
+    # not before its next turn: the pilot ends
+    [ $((ended - began)) -ge "${period:-0}" ] || exit 0
+fi
 
 # listed KEY ADD: the names of jobs in a key, with this one or without it, in `list`; `was`: whether it was there.
 listed() {
@@ -46,7 +59,7 @@ reason() {
     text=${text#"${text%%[![:space:]]*}"}
     text=${text%%$'\n'*}
     text=${text//[\\\"[:cntrl:]]/ }
-    reason="exit code $status after $((ended - began)) s${text:+: ${text:0:500}}"
+    reason="exit code $status after $((ended - began)) s${killed:+: not done when its next turn came}${text:+: ${text:0:500}}"
 }
 
 # another one may read and write them at the same time

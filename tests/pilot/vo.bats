@@ -175,13 +175,20 @@ END
     [ "$(ls "$top/tmp")" = "" ]
 }
 
-@test "periodic scripts that end at the same time do not forget each other's failure" {
-    local n
+# periodic_top: what a periodic script finds, for one that is written to $top/my.sh.
+periodic_top() {
     top=$BATS_TEST_TMPDIR/top
     mkdir -p "$top/tmp" "$BATS_TEST_TMPDIR/main"
     cp "$GLIDEIN"/error_{gen,augment}.sh "$BATS_TEST_TMPDIR/main/"
+    chmod +x "$BATS_TEST_TMPDIR/main"/*
     printf '%s\n' "ADD_CONFIG_LINE_SOURCE $GLIDEIN/add_config_line.source" "ERROR_GEN_PATH $BATS_TEST_TMPDIR/main/error_gen.sh" \
         "GLIDEIN_WORK_DIR $BATS_TEST_TMPDIR/main" "GLIDEIN_WORKSPACE_ORIG $top" > "$top/glidein_config"
+    echo "STARTD_CRON_GLIDEIN_PS_3_PERIOD = ${1}s" > "$top/condor_config_startd_cron_include"
+}
+
+@test "periodic scripts that end at the same time do not forget each other's failure" {
+    local n
+    periodic_top 60
     printf '#!/bin/sh\necho > "%s/ran"\n' "$top" > "$top/my.sh"
     chmod +x "$top/my.sh"
     # another one has the lock
@@ -200,4 +207,37 @@ END
     grep -qx 'GLIDEIN_PS_FAILING_LIST GLIDEIN_PS_4' "$top/glidein_config"
     grep -qx 'GLIDEIN_PS_OK = False' "$top/said"
     [ ! -e "$top/glidein_config.lock" ]
+}
+
+@test "a periodic script that hangs is ended with all it started when its turn comes again, and fails; not at the pilot's end" {
+    local n period
+    for period in 1 600; do
+        periodic_top "$period"
+        printf '#!/bin/bash\nsleep 300 &\necho $! > "%s/ran"\nsleep 300\n' "$top" > "$top/my.sh"
+        chmod +x "$top/my.sh"
+        rm -f "$top/ran" "$top/otr_outlist.list"
+        bash "$GLIDEIN/script_wrapper.sh" "$top/glidein_config" client GLIDEIN_PS_3 "$top/my.sh" NOPREFIX > "$top/said" 3>&- &
+        local pid=$!
+        for ((n = 0; n < 300; n++)); do
+            [ -s "$top/ran" ] && break
+            sleep 0.05
+        done
+        [ "$period" != 1 ] || sleep 1
+        kill -TERM "$pid"
+        wait "$pid"
+        for ((n = 0; n < 300; n++)); do
+            kill -0 "$(cat "$top/ran")" 2> /dev/null || break
+            sleep 0.05
+        done
+        [ "$n" -lt 300 ]
+        [ -z "$(ls "$top/tmp")" ]
+        if [ "$period" = 1 ]; then
+            grep -qx 'GLIDEIN_PS_OK = False' "$top/said"
+            grep -q 'exit code 137 after .* s: not done when its next turn came' "$top/said" "$top/glidein_config"
+            grep -q '<OSGTestResult id="client/my.sh"' "$top/otr_outlist.list"
+        else
+            [ ! -s "$top/said" ]
+            [ ! -e "$top/otr_outlist.list" ]
+        fi
+    done
 }
