@@ -12,10 +12,15 @@ from pathlib import Path
 from glideinwms.demo import process
 from glideinwms.demo.interrupt import interruptible
 
+def strike():
+    # or the kernel may give it to this thread, and Python's handler runs while the main thread holds it back
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    os.killpg(os.getpgrp(), signal.SIGINT)
+
 rng, who = random.Random(1), process.account()
 with interruptible():
     for _ in range(100):
-        timer = threading.Timer(rng.uniform(0.001, 0.01), os.killpg, (os.getpgrp(), signal.SIGINT))
+        timer = threading.Timer(rng.uniform(0.001, 0.01), strike)
         end, children = time.monotonic() + 5, []
         try:
             timer.start()
