@@ -57,7 +57,7 @@ Answers = Callable[[], list[Answer]]
 
 
 class Pool(Protocol):
-    """Runs calls; one that fails never disturbs the others."""
+    """Runs calls; one that fails never disturbs the others. Whoever inherits it need only say what `run` does."""
 
     def run(self, calls: Sequence[Call]) -> list[Answer]:
         """The answers, in the order of the calls."""
@@ -66,11 +66,12 @@ class Pool(Protocol):
     def begin(self, calls: Sequence[Call]) -> Answers:
         """Hand the calls over and come back; the answers are had by calling what is returned. One set of calls goes on
         at a time: whoever begins another waits for the one before."""
-        ...
+        answers = self.run(calls)
+        return lambda: answers
 
     def one(self, call: Call) -> Answer:
         """The answer to a single call."""
-        ...
+        return self.run([call])[0]
 
 
 class _Reader:
@@ -117,7 +118,7 @@ class _Run:
     lost: float = 0.0
 
 
-class ReaderPool:
+class ReaderPool(Pool):
     """`readers` ordinary processes (the last one also writes) and one for quarantine. A context manager.
 
     `env`: the environment of the readers (whom HTCondor takes them for), ours unless given. `patience`: once calls that
@@ -141,10 +142,6 @@ class ReaderPool:
         """End every child."""
         for reader in self._readers:
             reader.close()
-
-    def one(self, call: Call) -> Answer:
-        """The answer to a single call."""
-        return self.run([call])[0]
 
     def run(self, calls: Sequence[Call]) -> list[Answer]:
         """All answers, in the order of the calls; calls to different readers go on at the same time. An endpoint that

@@ -15,7 +15,7 @@ from glideinwms.lib.errors import OutcomeUnknown, TimedOut
 from glideinwms.lib.fakes.clock import Clock, Hung
 from glideinwms.lib.fakes.collector import Collector
 from glideinwms.lib.fakes.schedd import Schedd
-from glideinwms.lib.readers import Answer, Answers, Call
+from glideinwms.lib.readers import Answer, Call, Pool
 
 Identity = str | Mapping[str, str]
 COST = 0.01
@@ -117,7 +117,7 @@ class _ScheddClient:
 
 
 @dataclass(slots=True)
-class LocalPool:
+class LocalPool(Pool):
     """A `readers.Pool` that runs calls one after the other in this process. Arguments and values cross a pickle, as
     over the real pipe. A daemon that hangs costs the call's whole deadline on the world's clock, any other `COST`."""
 
@@ -135,15 +135,6 @@ class LocalPool:
                 if isinstance(answers[-1].error, TimedOut):
                     silent.add(call.endpoint)
         return answers
-
-    def begin(self, calls: Sequence[Call]) -> Answers:
-        """All is done at once."""
-        answers = self.run(calls)
-        return lambda: answers
-
-    def one(self, call: Call) -> Answer:
-        """The answer to a single call."""
-        return self.run([call])[0]
 
     def close(self) -> None:
         """Nothing to end."""

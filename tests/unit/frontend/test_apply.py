@@ -20,8 +20,7 @@ from glideinwms.frontend.wallet import Wallet
 from glideinwms.lib.ads import GlideClient, GlideClientGlobal, open_envelope
 from glideinwms.lib.crypto import FactoryKey
 from glideinwms.lib.errors import CondorError, TimedOut, Unreachable
-from glideinwms.lib.readers import Answer, Call
-from tests.support.pools import MadeUp
+from glideinwms.lib.readers import Answer, Call, Pool
 from tests.unit.frontend.build_frontend import FACTORY, KEY, ME, NODE, NOW, POOL, factories, good, group, known, policy
 
 A, B = "A@inst@factory", "B@inst@factory"
@@ -102,7 +101,7 @@ def test_an_entry_that_cannot_be_served_stops_no_other(tmp_path: Path) -> None:
     assert batch.requests == (B,) and "not a request name" in built.problems[0]
 
 
-class Half(MadeUp):
+class Half(Pool):
     """A pool that loses what goes to OTHER."""
 
     def __init__(self, error: type[CondorError]) -> None:

@@ -9,8 +9,7 @@ from glideinwms.frontend.collect import collect, job_queries, schedd_names, tabl
 from glideinwms.frontend.inputs import Inputs
 from glideinwms.frontend.policy import MatchAttr, WmsPool
 from glideinwms.lib.errors import Unreachable
-from glideinwms.lib.readers import Answer, Call
-from tests.support.pools import MadeUp
+from glideinwms.lib.readers import Answer, Call, Pool
 from tests.unit.frontend.build_frontend import NODE, NOW, group, jobs, known, policy, table
 
 USER = group("users", job_attrs=(MatchAttr("Wants"), MatchAttr("User")))
@@ -44,7 +43,7 @@ def test_all_schedds() -> None:
     assert schedd_names(group(schedds=("ALL",)), loads) == ("a", "b")
 
 
-class Deaf(MadeUp):
+class Deaf(Pool):
     """A pool whose every call fails."""
 
     def __init__(self) -> None:

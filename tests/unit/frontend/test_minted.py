@@ -14,8 +14,7 @@ from glideinwms.frontend.decide.tables import Entry
 from glideinwms.frontend.minted import PART, RETRY, Minted
 from glideinwms.frontend.policy import CredentialPolicy
 from glideinwms.lib.errors import CredentialError, GwmsError, TimedOut
-from glideinwms.lib.readers import Answer, Call
-from tests.support.pools import MadeUp
+from glideinwms.lib.readers import Answer, Call, Pool
 from tests.unit.frontend.build_frontend import NOW, group, policy
 
 MADE = CredentialPolicy("mine", "scitoken", "demo", "frontend", generator="mine")
@@ -28,7 +27,7 @@ def entries(n: int, domain: str = "demo") -> list[Entry]:
     return [Entry(f"{domain}{k}@i@F", "wms", attrs, {}) for k in range(n)]
 
 
-class Readers(MadeUp):
+class Readers(Pool):
     """A pool whose generator makes tokens of a life, or fails."""
 
     def __init__(self) -> None:
