@@ -55,7 +55,9 @@ def plain(value: Any, classad2: Any) -> Any:
     return str(value)
 
 
-def _plain_ads(ads: Iterable[Any], classad2: Any) -> list[Ad]:
+def plain_ads(ads: Iterable[Any]) -> list[Ad]:
+    """ClassAds as plain data."""
+    _, classad2 = _bindings()
     return [_plain_ad(ad, classad2) for ad in ads]
 
 
@@ -106,7 +108,7 @@ def query_ads(
         ads = _collector(collector).query(kind, constraint=constraint, projection=list(projection or []))
     except (htcondor2.HTCondorException, classad2.ClassAdException, RuntimeError) as error:
         raise _failed(f"query of {ad_type} ads", collector or "local collector", error) from error
-    return _plain_ads(ads, classad2)
+    return plain_ads(ads)
 
 
 def locate_schedds(collector: str, names: Sequence[str] | None = None) -> list[Ad]:
@@ -140,7 +142,7 @@ def _job_query(schedd: ScheddAddress, constraint: str, projection: Sequence[str]
         )
     except (htcondor2.HTCondorException, classad2.ClassAdException, RuntimeError) as error:
         raise _failed("job query", schedd.name, error) from error
-    return _plain_ads(ads, classad2)
+    return plain_ads(ads)
 
 
 def query_jobs(schedd: ScheddAddress, constraint: str, projection: Sequence[str], limit: int = -1) -> list[Ad]:

@@ -10,10 +10,10 @@
 The rules are those that tests/contract/lib found on real daemons; the same tests run on both.
 """
 
-from glideinwms.lib.fakes.ads import matches, to_plain
+from glideinwms.lib.fakes.ads import matches
 from glideinwms.lib.fakes.clock import Clock, Hung
 from glideinwms.lib.fakes.collector import Collector
 from glideinwms.lib.fakes.schedd import Schedd
 from glideinwms.lib.fakes.world import LocalPool, World
 
-__all__ = ["Clock", "Collector", "Hung", "LocalPool", "Schedd", "World", "matches", "to_plain"]
+__all__ = ["Clock", "Collector", "Hung", "LocalPool", "Schedd", "World", "matches"]

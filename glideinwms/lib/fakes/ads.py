@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import classad2
@@ -61,8 +61,3 @@ def of(ad: Mapping[str, Any]) -> Any:
 def copy(ad: Any) -> Any:
     """A ClassAd that shares nothing with `ad`."""
     return project(ad, (), {})
-
-
-def to_plain(ads: Iterable[Any]) -> list[dict[str, Any]]:
-    """ClassAds as plain data, as `lib.htc` gives them."""
-    return [{k: v for k in ad if (v := htc.plain(ad[k], classad2)) is not None} for ad in ads]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import classad2
 import htcondor2
 
+from glideinwms.lib import htc
 from glideinwms.lib.fakes import ads as fake_ads
 from glideinwms.lib.fakes.clock import Clock, Hung
 
@@ -76,7 +77,7 @@ class Collector:
         self._settle()
         expression = fake_ads.parse(constraint, self.clock())
         found = [ad for table in self._tables.values() for ad in table.values() if fake_ads.matches(ad, expression)]
-        return [ad for ad in fake_ads.to_plain(found) if not my_type or ad.get("MyType") == my_type]
+        return [ad for ad in htc.plain_ads(found) if not my_type or ad.get("MyType") == my_type]
 
     def query(self, kind: Any, constraint: str, projection: Sequence[str], identity: str) -> list[Any]:
         """As htcondor2.Collector.query; `kind` is an AdType. Our own kinds of ads are found under Any only."""

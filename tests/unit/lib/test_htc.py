@@ -39,7 +39,7 @@ def test_a_text_that_is_not_utf8_costs_its_attribute_only() -> None:
     """A user or a peer that writes Latin-1 must not make a whole queue or pool unreadable."""
     texts = ('"\\377"', '{"\\377"}', '[E = "\\377"]')
     wrong = [classad2.ClassAd(f"[A = 1; B = {text}; C = undefined; D = 2]") for text in texts]
-    found = htc._plain_ads([*wrong, classad2.ClassAd('[A = 1; B = "é"]')], classad2)
+    found = htc.plain_ads([*wrong, classad2.ClassAd('[A = 1; B = "é"]')])
     assert found == [{"A": 1, "D": 2}] * 3 + [{"A": 1, "B": "é"}]
 
 
