@@ -7,6 +7,7 @@ use this one.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import signal
@@ -228,11 +229,10 @@ class Chain:
                         target.write_bytes(path.read_bytes())
 
     def __enter__(self) -> Chain:
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.down)
             self.up()
-        except BaseException:
-            self.down()
-            raise
+            undo.pop_all()
         return self
 
     def __exit__(

@@ -8,6 +8,7 @@ As root everything runs as `nobody` (decision 55); `base` must then be reachable
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import shutil
@@ -156,12 +157,11 @@ class Grid:
                 pool.master = None
 
     def __enter__(self) -> Grid:
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.down)
             self.create()
             self.up()
-        except BaseException:
-            self.down()
-            raise
+            undo.pop_all()
         return self
 
     def __exit__(
