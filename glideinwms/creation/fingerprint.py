@@ -18,7 +18,7 @@ from glideinwms.lib import status
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import read_text, write_atomic
 
-SCHEMA = 2
+SCHEMA = 3
 NAME = "inputs.json"
 GLIDEIN = Path(__file__).parent.parent / "glidein"
 AREA = {"factory": ("submit", "factory_versioning", "glidein_name", "glidein_"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from glideinwms.lib.policyfile import Retention
 from glideinwms.lib.policyfile import StageTriple as StageTriple
 
-SCHEMA = 1
+SCHEMA = 2
 Value = str | int | float | bool
 
 
@@ -86,7 +86,6 @@ class EntryPolicy:
     submit_sleep: float = 0.2
     remove_max_per_cycle: int = 5
     release_max_per_cycle: int = 20
-    monitor_groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +138,7 @@ class FactoryPolicy:
     remove_old_cred_freq: float = 86400.0
     downtimes_file: str = "glideinWMS.downtimes"
     sign_type: str = "sha1"
-    monitoring_collectors: str = ""
     retention: dict[str, Retention] = field(default_factory=dict)
-    credential_max_age: float = 3600.0
     request_max_age: float = 900.0
-    restart_attempts: int = 3
-    restart_interval: int = 1800
     keep_generations: float = 14 * 86400.0
     guard: Guard = field(default_factory=Guard)

@@ -11,7 +11,7 @@ from typing import Any
 from glideinwms.lib.policyfile import Retention
 from glideinwms.lib.policyfile import StageTriple as StageTriple
 
-SCHEMA = 1
+SCHEMA = 2
 Value = str | int | float | bool
 
 
