@@ -101,6 +101,8 @@ def explain(
     group: Group = "", of_class: Class = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Why entries are asked for what they are, step by step; with --class, for jobs with these attributes."""
+    if of_class and entries:
+        raise StateError("takes entries or --class, not both", where="explain", hint="--class shows every entry")
     if of_class:
         job("", of_class, work_dir, cycle, snapshot, config, group, "", as_json)
     kept = _record(work_dir, cycle, snapshot)

@@ -49,6 +49,8 @@ def test_a_class_is_explained(scene: Scene, capsys: Capture) -> None:
     assert code == 1 and not any(e["matches"] for e in data["groups"]["main"]["entries"])
     assert gwms(capsys, "job", "explain", *place(scene))[0] == 1
     assert "ATTRIBUTE=VALUE" in gwms(capsys, "job", "explain", "--class", "x", *place(scene))[2]
+    both = gwms(capsys, "frontend", "explain", "A", "--class", "Wants=A", *place(scene))
+    assert both[0] == 1 and "takes entries or --class, not both" in both[2]
 
 
 def test_an_entry_is_explained(scene: Scene, capsys: Capture) -> None:
