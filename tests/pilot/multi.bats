@@ -58,17 +58,25 @@ uuids() {
     nothing_left
 }
 
-@test "TERM of the parent ends the children" {
+# start_two [NAME=VALUE...]: a parent `pid` of two pilots whose masters listen to signals.
+start_two() {
+    local n
     with_params GLIDEIN_MULTIGLIDEIN 2
-    pilot_env+=(STUB_MASTER_TIME=300)
+    pilot_env+=(STUB_MASTER_TIME=300 "$@")
     (cd "$home" && exec env -i "${pilot_env[@]}" bash "$STAGE/good/glidein_startup.sh" "${words[@]}") \
         > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
-    local pid=$! n
-    # the stub writes it when it listens to signals
+    pid=$!
+    # the stub writes it when it listens
     for ((n = 0; n < 300; n++)); do
-        [ "$(find "$home" -name condor_master2.pid -size +0 2> /dev/null | wc -l)" = 2 ] && break
+        [ "$(find "$home" -name condor_master2.pid -size +0 2> /dev/null | wc -l)" = 2 ] && return 0
         sleep 0.1
     done
+    return 1
+}
+
+@test "TERM of the parent ends the children" {
+    local pid
+    start_two
     kill -TERM "$pid"
     wait "$pid"
     [ "$(grep -c 'stub got QUIT' "$BATS_TEST_TMPDIR/err")" = 2 ] || {
@@ -79,15 +87,8 @@ uuids() {
 }
 
 @test "KILL of the parent alone: the children and all they started end, nothing is left" {
-    with_params GLIDEIN_MULTIGLIDEIN 2
-    pilot_env+=(STUB_MASTER_TIME=300 MULTI_TEST="$BATS_TEST_TMPDIR")
-    (cd "$home" && exec env -i "${pilot_env[@]}" bash "$STAGE/good/glidein_startup.sh" "${words[@]}") \
-        > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
-    local pid=$! n
-    for ((n = 0; n < 300; n++)); do
-        [ "$(find "$home" -name condor_master2.pid -size +0 2> /dev/null | wc -l)" = 2 ] && break
-        sleep 0.1
-    done
+    local pid n
+    start_two MULTI_TEST="$BATS_TEST_TMPDIR"
     kill -KILL "$pid"
     wait "$pid" || true
     for ((n = 0; n < 300; n++)); do

@@ -65,12 +65,18 @@ def test_running_pilots_few_an_hour_then_an_operators_word(tmp_path: Path) -> No
     assert (line["n"], line["who"]) == (73, getpass.getuser())
 
 
-def test_the_hour_passes(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+def unwanted(base: Path) -> Scene:
+    """Forty pilots that run, of which none is wanted any more."""
+    s = Scene(base)
     s.ask(idle=40)
     s.cycle()
     s.run("true")
     s.ask(idle=0, top=0, remove_excess="ALL")
+    return s
+
+
+def test_the_hour_passes(tmp_path: Path) -> None:
+    s = unwanted(tmp_path)
     s.cycle(5)
     assert s.schedd.count() == 35
     s.cycle(60)
@@ -78,11 +84,7 @@ def test_the_hour_passes(tmp_path: Path) -> None:
 
 
 def test_a_cycle_that_breaks_forgets_no_removal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    s = Scene(tmp_path)
-    s.ask(idle=40)
-    s.cycle()
-    s.run("true")
-    s.ask(idle=0, top=0, remove_excess="ALL")
+    s = unwanted(tmp_path)
 
     def breaks(*_: object) -> None:
         raise RuntimeError("out of memory")
@@ -97,11 +99,7 @@ def test_a_cycle_that_breaks_forgets_no_removal(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_clock_that_is_set_back_by_days_does_not_keep_the_rail_full(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
-    s.ask(idle=40)
-    s.cycle()
-    s.run("true")
-    s.ask(idle=0, top=0, remove_excess="ALL")
+    s = unwanted(tmp_path)
     s.cycle()
     assert s.schedd.count() == 35
     for back, left in ((600.0, 35), (86400.0, 30)):
