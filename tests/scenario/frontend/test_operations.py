@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from glideinwms.frontend.policy import Expression, HighAvailability
+from glideinwms.frontend.policy import SCHEMA, Expression, HighAvailability
 from glideinwms.lib import downtimes
 from glideinwms.lib.downtimes import Downtime
 from glideinwms.lib.operator import user
@@ -93,7 +93,7 @@ def test_a_bad_policy_leaves_the_old_one_in_force(tmp_path: Path) -> None:
     s = Scene(tmp_path)
     s.jobs(10)
     s.cycle()
-    (tmp_path / "work/policy.json").write_text('{"schema": 1}')
+    (tmp_path / "work/policy.json").write_text(f'{{"schema": {SCHEMA}}}')
     s.runner.reload()
     s.cycle()
     assert "missing field" in s.status().policy_error and s.requests()["A"][0] > 0
