@@ -5,6 +5,7 @@ GwmsError
 ├── StateError         our own files on disk cannot be read or written
 ├── StageError         the stage area is missing, changed or not writable
 ├── WireError          an ad from a peer is malformed
+│   ├── BadValue       a foreign value does not fit its bounds (in bounded.py)
 │   └── CryptoError    an envelope cannot be opened, or a key loaded
 ├── CredentialError    a credential is missing, unreadable or expired
 ├── CondorError        HTCondor said no

@@ -11,18 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from glideinwms.lib.bounded import Expr as Expr
 from glideinwms.lib.errors import CondorError, OutcomeUnknown, Unreachable
 
 Ad = dict[str, Any]
 MY_ADDRESS = "<127.0.0.1:0>"
 # what the bindings raise of a text that is not UTF-8: in a list, the second
 UNREADABLE = (UnicodeDecodeError, SystemError)
-
-
-class Expr(str):
-    """The text of a ClassAd expression, as opposed to a string."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
