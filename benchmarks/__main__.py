@@ -1,13 +1,14 @@
-"""Runs one benchmark: `python -m benchmarks NAME [--json] [--full]`.
+"""Runs one benchmark: `python -m benchmarks NAME [--json] [--full] [--minutes N]`.
 
 A benchmark is a module here with `run(full: bool) -> Iterator[dict]`; each dict is one row: name, value, unit and the
-parameters it was measured with.
+parameters it was measured with. One whose `run` also takes `minutes` runs as long as it is told to.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import json
 import pkgutil
 import sys
@@ -27,11 +28,16 @@ def main() -> int:
     parser.add_argument("name", nargs="?", choices=names())
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--full", action="store_true", help="the size that the figures are quoted for")
+    parser.add_argument("--minutes", type=float, help="how long to run; only for soak")
     args = parser.parse_args()
     if not args.name:
         print("\n".join(names()))
         return 0
-    for row in importlib.import_module(f"benchmarks.{args.name}").run(full=args.full):
+    run = importlib.import_module(f"benchmarks.{args.name}").run
+    options = {} if args.minutes is None else {"minutes": args.minutes}
+    if options and "minutes" not in inspect.signature(run).parameters:
+        parser.error(f"{args.name} takes no --minutes")
+    for row in run(full=args.full, **options):
         if args.json:
             print(json.dumps(row), flush=True)
         else:
