@@ -26,7 +26,7 @@ class Queued:
 
     def values(self, names: Sequence[str]) -> dict[str, Value]:
         """What the Frontend reads of these attributes; those that are undefined are left out."""
-        from glideinwms.frontend.fold_jobs import class_of
+        from glideinwms.frontend.job_values import class_of
 
         return {n: v for n, v in zip(names, class_of(self.ad, names), strict=True) if v is not None}
 

@@ -10,19 +10,18 @@ both classes and ages.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from glideinwms.frontend.job_values import ENTERED, MAX_JOBS, Oddities, Value, Values, age_of, class_of, jobs_of
 from glideinwms.lib import htc
+from glideinwms.lib.bounded import count_or, moment_or, reason
 from glideinwms.lib.errors import CondorError, Unreachable
 
-Value = str | int | float | bool | None
-Values = tuple[Value, ...]
-
 STATUS = "JobStatus"
-ENTERED = "EnteredCurrentStatus"
 FQAN = "x509UserProxyFirstFQAN"
 QUEUED = "((JobStatus=?=1)||(JobStatus=?=2))"
 SLICE = 50_000
@@ -63,6 +62,7 @@ class Queue:
 
     schedd: htc.ScheddAddress
     queued: int
+    odd: Oddities = field(default_factory=Oddities)
 
     def count(self, constraint: str) -> int:
         """How many jobs a constraint takes."""
@@ -85,7 +85,8 @@ def read_jobs(
     "extras": [attributes counted by themselves], "method": what worked last time, or ""}: "grouped", "timed" (the
     times are among the columns: one question less), "scaled" (ages are estimated), "sliced".
 
-    Returns {"tables": [...], "all_queued": jobs of everybody idle or running (the witness of decision 15)}; a table is
+    Returns {"tables": [...], "all_queued": jobs of everybody idle or running (the witness of decision 15), "odd":
+    [[reason, jobs]] where users wrote values that had to be replaced}; a table is
     {"rows": [[values, idle, idle_600, idle_3600, running, voms]], "method", "estimated", "jobs", "extras": {attribute:
     [[value, idle, running]]}}.
     """
@@ -98,7 +99,7 @@ def read_jobs(
         {**_table(r), "extras": {n: count_by(queue, constraint_of(q["query"]), n, row_cap) for n in q["extras"]}}
         for q, r in zip(queries, readings, strict=True)
     ]
-    return {"tables": tables, "all_queued": queue.queued}
+    return {"tables": tables, "all_queued": queue.queued, "odd": queue.odd.rows()}
 
 
 def _table(reading: Reading) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def _read(queue: Queue, query: str, names: tuple[str, ...], method: str, bounds:
     if not reading.classes:
         return reading
     alone = method == SCALED or sampled
-    reading.method = split_ages(schedd, constraint, names, reading.classes, bounds.ages, alone=alone)
+    reading.method = split_ages(queue, constraint, names, reading.classes, bounds.ages, alone=alone)
     reading.estimated = reading.method == SCALED
     if reading.method == TIMED and 2 * sum(c.running for c in reading.classes.values()) > bounds.ages:
         reading.method = GROUPED  # running jobs seldom share their times
@@ -130,7 +131,7 @@ def _read(queue: Queue, query: str, names: tuple[str, ...], method: str, bounds:
 
 
 def _int(ad: Mapping[str, Any], name: str) -> int:
-    return int(ad.get(name, 0))
+    return count_or(ad.get(name, 0), 0, high=MAX_JOBS)
 
 
 def constraint_of(query: str) -> str:
@@ -145,9 +146,9 @@ def count_by(queue: Queue, constraint: str, name: str, row_cap: int = ROW_CAP) -
     if rows is None:
         rows = htc.query_jobs(queue.schedd, constraint, [name, STATUS])
     for row in rows:
-        [value] = class_of(row, (name,))
+        [value] = class_of(row, (name,), queue.odd)
         if value is not None:
-            counts.setdefault(value, [0, 0])[0 if row.get(STATUS) == 1 else 1] += int(row.get("JobCount", 1))
+            counts.setdefault(value, [0, 0])[0 if row.get(STATUS) == 1 else 1] += jobs_of(row)
     return [[value, *n] for value, n in counts.items()]
 
 
@@ -197,7 +198,7 @@ def _checked(queue: Queue, constraint: str, names: Sequence[str], row_cap: int) 
     rows = _group(queue.schedd, constraint, names, row_cap)
     if rows is None:
         return None
-    found = sum(int(r.get("JobCount", 0)) for r in rows)
+    found = sum(jobs_of(row) for row in rows)
     if found and close(found, queue.queued):
         return rows
     total = queue.count(constraint)
@@ -210,38 +211,27 @@ def _grouped(queue: Queue, constraint: str, names: tuple[str, ...], row_cap: int
         return None
     classes: Classes = {}
     for row in rows:
-        _count(classes.setdefault(class_of(row, names), Counts()), row)
+        with _row(queue.odd, row):
+            _count(classes.setdefault(class_of(row, names, queue.odd), Counts()), row)
     return Reading(classes, GROUPED)
 
 
+@contextlib.contextmanager
+def _row(odd: Oddities, row: Mapping[str, Any]) -> Iterator[None]:
+    """The boundary of one row: one that nobody foresaw is left out and counted."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - the boundary of one row of a job query
+        odd.note(reason(f"left out, {type(error).__name__}: {error}"), jobs_of(row))
+
+
 def _count(counts: Counts, row: Mapping[str, Any]) -> None:
-    n = int(row["JobCount"])
+    jobs = jobs_of(row)
     if row.get(STATUS) != 1:
-        counts.running += n
+        counts.running += jobs
         return
-    counts.idle += n
-    counts.voms += n if FQAN in row else 0
-
-
-def class_of(ad: Mapping[str, Any], names: Sequence[str]) -> Values:
-    """The values of a job's match attributes; expressions are evaluated on the ad itself, lists become their text."""
-    values = tuple(ad.get(n) for n in names)
-    if all(v is None or type(v) in (str, int, float, bool) for v in values):
-        return values
-    job = htc.to_classad(ad)
-    return tuple(
-        _plain(job.eval(n)) if isinstance(v, htc.Expr) else _plain(v) for n, v in zip(names, values, strict=True)
-    )
-
-
-def _plain(value: Any) -> Value:
-    import classad2
-
-    if isinstance(value, classad2.Value):
-        return None
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return str(value)
+    counts.idle += jobs
+    counts.voms += jobs if FQAN in row else 0
 
 
 def _timed(queue: Queue, constraint: str, names: tuple[str, ...], most: int) -> Reading | None:
@@ -252,33 +242,35 @@ def _timed(queue: Queue, constraint: str, names: tuple[str, ...], most: int) -> 
         return None
     classes: Classes = {}
     for row in rows:
-        counts = classes.setdefault(class_of(row, names), Counts())
-        _count(counts, row)
-        if row.get(STATUS) == 1:
-            _add_old(counts, clock - float(row.get(ENTERED, clock)), int(row["JobCount"]))
+        with _row(queue.odd, row):
+            counts = classes.setdefault(class_of(row, names, queue.odd), Counts())
+            _count(counts, row)
+            if row.get(STATUS) == 1:
+                _add_old(counts, age_of(row, clock, queue.odd), jobs_of(row))
     return Reading(classes, TIMED)
 
 
 def split_ages(
-    schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], classes: Classes, raw: int = AGES,
+    queue: Queue, constraint: str, names: tuple[str, ...], classes: Classes, raw: int = AGES,
     *, alone: bool = False,
 ) -> str:  # fmt: skip
     """Fill idle_600 and idle_3600 by asking a side of at most `raw` jobs one by one (decision 3); else by the times
     that jobs share, unless each is known to be `alone` with its own; else scaled from the totals. GROUPED, TIMED or
     SCALED."""
+    schedd = queue.schedd
     idle = f"({constraint}) && (JobStatus=?=1)"
-    young = f"({idle}) && (time()-{ENTERED} < 3600)"
+    young = f"({idle}) && ((time()-{ENTERED} < 3600) =!= false)"  # one that does not say since when is young
     old = f"({idle}) && (time()-{ENTERED} >= 600)"
     n_old = _int(htc.summary_jobs(schedd, old), "Jobs")
     if n_old <= raw:  # each look at the queue costs the schedd a scan: the other side may not matter
-        for values, age, n in _ages(schedd, old, names, n_old):
+        for values, age, n in _ages(queue, old, names, n_old):
             if values in classes:
                 _add_old(classes[values], age, n)
         return _bound(classes)
     n_young = _int(htc.summary_jobs(schedd, young), "Jobs")
     if n_young > raw:
         shared = not alone and times_are_shared(schedd, idle, max(n_old, n_young), raw)
-        if shared and _grouped_ages(schedd, idle, names, classes, raw):
+        if shared and _grouped_ages(queue, idle, names, classes, raw):
             return TIMED
         total = max(sum(c.idle for c in classes.values()), 1)
         for c in classes.values():
@@ -287,7 +279,7 @@ def split_ages(
         return SCALED
     for c in classes.values():
         c.idle_600 = c.idle_3600 = c.idle
-    for values, age, n in _ages(schedd, young, names, n_young):
+    for values, age, n in _ages(queue, young, names, n_young):
         if values in classes:
             classes[values].idle_3600 -= n
             classes[values].idle_600 -= n if age < 600 else 0
@@ -300,7 +292,7 @@ def times_are_shared(schedd: htc.ScheddAddress, constraint: str, jobs: int, most
     million of them more than it can do in time. `jobs` is how many there are."""
     block = max(BLOCK, 2 * jobs // max(most, 1))
     part = f"((ClusterId * 31 + ProcId / {block}) % {max(1, jobs // (BLOCKS * block))} == 0) && ({constraint})"
-    found = [job.get(ENTERED) for job in htc.query_jobs(schedd, part, [ENTERED], 2 * BLOCKS * block)]
+    found = [moment_or(job.get(ENTERED), 0.0) for job in htc.query_jobs(schedd, part, [ENTERED], 2 * BLOCKS * block)]
     return bool(found) and jobs * len(set(found)) <= most * len(found)
 
 
@@ -318,31 +310,34 @@ def _bound(classes: Classes) -> str:
 
 
 def _ages(
-    schedd: htc.ScheddAddress, constraint: str, names: tuple[str, ...], total: int
-) -> Iterable[tuple[Values, float, int]]:
+    queue: Queue, constraint: str, names: tuple[str, ...], total: int
+) -> Iterable[tuple[Values, float, int]]:  # fmt: skip
     if not total:
         return
-    for job in htc.query_jobs(schedd, constraint, [*names, ENTERED, "ServerTime"]):
-        yield class_of(job, names), float(job.get("ServerTime", 0)) - float(job.get(ENTERED, 0)), 1
+    for job in htc.query_jobs(queue.schedd, constraint, [*names, ENTERED, "ServerTime"]):
+        with _row(queue.odd, job):
+            yield class_of(job, names, queue.odd), age_of(job, None, queue.odd), 1
 
 
 def _grouped_ages(
-    schedd: htc.ScheddAddress, idle: str, names: tuple[str, ...], classes: Classes, most: int
+    queue: Queue, idle: str, names: tuple[str, ...], classes: Classes, most: int
 ) -> bool:  # fmt: skip
     """Jobs submitted in bulk share their times. False if there are too many of them."""
-    clock = _schedd_time(schedd)
-    rows = _group(schedd, idle, (*names, ENTERED), most)
+    clock = _schedd_time(queue.schedd)
+    rows = _group(queue.schedd, idle, (*names, ENTERED), most)
     for row in rows or ():
-        counts = classes.get(class_of(row, names))
-        if counts is not None:
-            _add_old(counts, clock - float(row.get(ENTERED, clock)), int(row["JobCount"]))
+        with _row(queue.odd, row):
+            counts = classes.get(class_of(row, names, queue.odd))
+            if counts is not None:
+                _add_old(counts, age_of(row, clock, queue.odd), jobs_of(row))
     _bound(classes)
     return rows is not None
 
 
 def _schedd_time(schedd: htc.ScheddAddress) -> float:
-    job = htc.query_jobs(schedd, "JobStatus =?= 1", [ENTERED, "ServerTime"], 1)
-    return float(job[0].get("ServerTime", 0)) if job else 0.0
+    """The schedd's clock, by a job that has no ServerTime of its own: the schedd adds it to its answer only."""
+    job = htc.query_jobs(schedd, "JobStatus =?= 1 && ServerTime =?= undefined", [ENTERED, "ServerTime"], 1)
+    return moment_or(job[0].get("ServerTime"), 0.0) if job else 0.0
 
 
 def _sliced(queue: Queue, constraint: str, names: tuple[str, ...], raw: int) -> Reading:
@@ -355,16 +350,17 @@ def _sliced(queue: Queue, constraint: str, names: tuple[str, ...], raw: int) -> 
     for k in range(slices):
         part = constraint if slices == 1 else f"({constraint}) && ((ClusterId + ProcId) % {slices} == {k})"
         for job in htc.query_jobs(queue.schedd, part, wanted):
-            fold_job(classes, job, names)
+            with _row(queue.odd, job):
+                fold_job(classes, job, names, queue.odd)
     return Reading(classes, SLICED)
 
 
-def fold_job(classes: Classes, job: Mapping[str, Any], names: Sequence[str]) -> None:
+def fold_job(classes: Classes, job: Mapping[str, Any], names: Sequence[str], odd: Oddities) -> None:
     """Count one job ad (it carries JobStatus, EnteredCurrentStatus, ServerTime)."""
-    counts = classes.setdefault(class_of(job, names), Counts())
+    counts = classes.setdefault(class_of(job, names, odd), Counts())
     if job.get(STATUS) != 1:
         counts.running += 1
         return
     counts.idle += 1
-    _add_old(counts, float(job.get("ServerTime", 0)) - float(job.get(ENTERED, 0)), 1)
+    _add_old(counts, age_of(job, None, odd), 1)
     counts.voms += FQAN in job

@@ -103,7 +103,7 @@ def group_input(
         unknown=tuple(doubt.unknown),
         unusable_credentials=dict(wallet.unusable),
         told=told_of(inputs, group, client),
-        left_out=tuple(left_out(inputs, group)),
+        left_out=(*left_out(inputs, group), *odd_jobs(inputs, schedd_names(group, loads))),
     )
 
 
@@ -128,6 +128,14 @@ def left_out(inputs: Inputs, group: GroupPolicy) -> Iterator[str]:
         skipped = [text for text in value.get("skipped", ()) if text.startswith("glidefactory ")]
         if skipped and not value["queries"].get(query):
             yield f"no entry of {wms.node} can be used, {len(skipped)} ads are left out, first {skipped[0]}"
+
+
+def odd_jobs(inputs: Inputs, schedds: Sequence[str]) -> Iterator[str]:
+    """Jobs whose values had to be replaced, by schedd and reason."""
+    for name in schedds:
+        given = inputs.schedds.get(name)
+        for why, jobs in ((given and given.reading.value) or {}).get("odd", ()):
+            yield f"schedd {name}: {jobs} jobs: {why}"
 
 
 def job_tables(

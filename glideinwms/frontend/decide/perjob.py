@@ -51,11 +51,14 @@ def read_queue(schedd: str, jobs: Iterable[Ad], names: Sequence[str], now: float
         if status == RUNNING:
             counts[3] += 1
             host = get("RemoteHost")
-            if host:
+            if host and isinstance(host, str):
                 hosts.setdefault(key, []).append(host)
             continue
         counts[0] += 1
-        age = get("ServerTime", now) - get("EnteredCurrentStatus", now)
+        try:
+            age = get("ServerTime", now) - get("EnteredCurrentStatus", now)
+        except TypeError:  # a user wrote something that is no time
+            age = 0
         if age >= 600:
             counts[1] += 1
             if age >= 3600:
@@ -78,16 +81,19 @@ def group_input(
     known: dict[tuple[Any, ...], tuple[str, str] | None] = {}
     for ad in slots:
         get = ad.get
-        key = tuple(map(get, IDENTITY))
-        if key not in known:
-            request = fold_slots.request_name(ad)
-            own_slot = request is not None and fold_slots.client_of(ad, request) == client
-            known[key] = (str(request), fold_slots.pool_of(ad)) if own_slot else None
-        place = known[key]
-        if place is None:
+        try:
+            key = tuple(map(get, IDENTITY))
+            if key not in known:
+                request = fold_slots.request_name(ad)
+                own_slot = request is not None and fold_slots.client_of(ad, request) == client
+                known[key] = (str(request), fold_slots.pool_of(ad)) if own_slot else None
+            place = known[key]
+            if place is None:
+                continue
+            kind = (place[0], str(get("GLIDEIN_CredentialIdentifier", "")), *map(get, COUNTED))
+            counted[kind] = counted.get(kind, 0) + 1
+        except TypeError:  # a list or an ad where a plain value belongs: this slot does not count
             continue
-        kind = (place[0], str(get("GLIDEIN_CredentialIdentifier", "")), *map(get, COUNTED))
-        counted[kind] = counted.get(kind, 0) + 1
         if get("State") == "Claimed" or get("PartitionableSlot") is True:
             places[str(get("Name"))] = place
     here = running_here(group, own, entries, places, cache or MatchCache())

@@ -12,6 +12,7 @@ import pytest
 from glideinwms.demo.grid import Grid
 from glideinwms.frontend import fold_jobs
 from glideinwms.frontend.fold_jobs import Classes, Counts
+from glideinwms.frontend.job_values import Oddities
 from glideinwms.lib.htc import ScheddAddress
 from glideinwms.lib.readers import Call, ReaderPool
 
@@ -66,7 +67,7 @@ class Rig:
                         projection=projection)  # fmt: skip
         classes: Classes = {}
         for job in jobs:
-            fold_jobs.fold_job(classes, job, names)
+            fold_jobs.fold_job(classes, job, names, Oddities())
         return classes
 
 
