@@ -16,9 +16,9 @@ feature() {
     "") return 0 ;;
     http://* | https://*)
         if command -v curl > /dev/null; then
-            value=$(curl -sf --max-time 20 "${1%/}/$2")
+            value=$(curl -q -sf --max-time 20 "${1%/}/$2")
         else
-            value=$(wget -q -T 20 -t 1 -O - "${1%/}/$2")
+            value=$(HOME=/nonexistent WGETRC='' wget -q -T 20 -t 1 -O - "${1%/}/$2")
         fi
         ;;
     *) [ ! -r "$1/$2" ] || read -r value < "$1/$2" || [ -n "$value" ] ;;

@@ -3,12 +3,32 @@
 # Options: one value each, as the Factory gives them. What it needs first travels behind the line #EOF; the rest is
 # downloaded and verified against the sums that stand on the command line.
 
-export LANG=C LC_ALL=C
-export PATH="${PATH:-/bin:/usr/bin}"
-IFS=$' \t\n'
-umask 0022
-# `&` in a replacement is a plain character, as it was before bash 5.2
-shopt -u patsub_replacement 2> /dev/null
+# plain_shell: the shell's own rules, whatever the account or a script of the site has set. Children get none of it.
+plain_shell() {
+    set +abefkmnuvxCEHPT +o pipefail +o posix -hB
+    local name
+    for name in nullglob failglob nocaseglob nocasematch dotglob extglob globstar xpg_echo lastpipe execfail \
+        expand_aliases gnu_errfmt shift_verbose noexpand_translation inherit_errexit localvar_inherit localvar_unset \
+        patsub_replacement; do
+        # an older bash does not know all of them; `&` in a replacement is a plain character, as it was before bash 5.2
+        shopt -u "$name" 2> /dev/null
+    done
+    shopt -s sourcepath
+    export -n SHELLOPTS BASHOPTS
+    unset -v BASH_ENV ENV CDPATH GLOBIGNORE EXECIGNORE POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS GZIP BLOCK_SIZE \
+        DF_BLOCK_SIZE BLOCKSIZE QUOTING_STYLE TIME_STYLE CURL_HOME WGETRC AWKPATH AWKLIBPATH
+    export LANG=C LC_ALL=C PATH="${PATH:-/bin:/usr/bin}"
+    IFS=$' \t\n'
+    umask 0022
+}
+
+plain_shell
+# functions that the account exports are not commands of the node; those of environment modules are wanted
+for name in $(compgen -A function); do
+    [[ $name == plain_shell || $name == *module* || $name == ml ]] || unset -f "$name"
+done
+# what the site's own setup says of Python counts, what the account says does not
+unset -v "${!PYTHON@}"
 printf -v startup_time '%(%s)T' -1
 start_dir=$PWD
 startup_script=$0
@@ -177,14 +197,16 @@ banner() {
         "client_descript_group_fname =${opt[group_descript]}" "client_sign_group_id        =${opt[group_sign]}"; do
         echo "${row%%=*}= '${row#*=}'"
     done
-    printf '\nRunning on %s\nSystem: %s\nAs: %s\nPID: %s\n\n' "$node_name" "$(uname -a)" "$(id)" "$$"
+    printf '\nRunning on %s\nSystem: %s\nAs: %s\nPID: %s\n\n' "$node_name" "$(uname -a)" "$(timeout -k 2 20 id)" "$$"
 }
 
 # The node, and where a process number means something: on it, in this container. Directories may be shared more widely.
 look_around() {
+    node_name=$(uname -nm) || node_name="${HOSTNAME:-unknown} ${HOSTTYPE:-unknown}"
     # shellcheck disable=SC2034  # the results say it
-    read -r node_name node_arch < <(exec uname -nm)
-    node_user=$(id -un 2> /dev/null || id -u)
+    node_arch=${node_name##* } node_name=${node_name%% *}
+    # an account without a name: id prints the number, and fails; the name is part of a directory's
+    node_user=$(timeout -k 2 20 id -un 2> /dev/null) && [[ $node_user =~ ^[A-Za-z0-9._@+-]+$ ]] || node_user=$EUID
     pid_space=$node_name/$(readlink /proc/self/ns/pid 2> /dev/null)
 }
 
@@ -195,6 +217,7 @@ site_environment() {
     if [ -r "$file" ]; then
         # shellcheck disable=SC1090
         . "$file"
+        plain_shell
     fi
     [[ ${X509_USER_PROXY:-/} == /* ]] || export X509_USER_PROXY=$start_dir/$X509_USER_PROXY
 }

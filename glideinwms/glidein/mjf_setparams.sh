@@ -11,9 +11,9 @@ gconfig_get_to condor_vars_file CONDOR_VARS_FILE
 
 fetch() {
     if command -v curl > /dev/null; then
-        curl -sf --max-time 20 "$1"
+        curl -q -sf --max-time 20 "$1"
     else
-        wget -q -T 20 -t 1 -O - "$1"
+        HOME=/nonexistent WGETRC='' wget -q -T 20 -t 1 -O - "$1"
     fi
 }
 

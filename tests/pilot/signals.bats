@@ -84,8 +84,8 @@ exec /bin/sleep "$@"
 END
     # the first tries, one for each description, go on beside the pilot
     cat > "$bin/curl" << 'END'
-#!/bin/sh
-[ "$1" != --version ] || exec /usr/bin/curl --version
+#!/bin/bash
+[[ "$*" != *--version ]] || exec /usr/bin/curl --version
 echo >> "$HOME/tries"
 [ -z "$HANG" ] || [ "$(wc -l < "$HOME/tries")" -le 4 ] || { echo > "$HOME/there" && exec /bin/sleep 30; }
 exit 7
