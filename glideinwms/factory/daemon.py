@@ -94,7 +94,13 @@ class FactoryDaemon:
             # what cannot be recorded is not done
             queues = tuple(replace(s, frozen=s.frozen or f"the file system of {self.state} is full") for s in queues)
         self.snapshot = Snapshot(
-            now, requests, queues, lines, self.rail.current(now), health, (*self.collector.refusals, *wrong)
+            now,
+            requests,
+            queues,
+            lines,
+            self.rail.current(now),
+            health,
+            (*self.collector.refusals, *wrong, *self.learner.refusals(now)),
         )
         return self.snapshot
 

@@ -7,6 +7,7 @@ as a pickle. Dates: legacy `MM/DD HH:MM:SS` (local time, no year), ISO, with sub
 from __future__ import annotations
 
 import calendar
+import math
 import os
 import re
 import time
@@ -14,17 +15,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from glideinwms.lib.bounded import EARLIEST
 from glideinwms.lib.errors import StateError
 
 END = b"\n...\n"
 CHUNK = 96 * 1024
+# A longer event is none: it is passed over, so that a file without an end marker does not fill the memory.
+MAX_EVENT_BYTES = 8 * 1024 * 1024
 DAY = 86400.0
 SUBMIT, EXECUTE, EVICTED, TERMINATED, ABORTED = 0, 1, 4, 5, 9
 # a look-up costs a third of int()
 _CODES = {b"%03d" % n: n for n in range(1000)}
 _SECONDS = {b"%02d" % n: n for n in range(100)}
 _HEADER = re.compile(
-    rb"\n\.\.\.\n(\d{3}) \((\d+)\.(\d+)\.\d+\) (\d\d/\d\d \d\d:\d\d|\d{4}-\d\d-\d\d[ T]\d\d:\d\d):(\d\d)(?:\.\d+)?(Z?)"
+    rb"\n\.\.\.\n(\d{3}) \((\d{1,10})\.(\d{1,10})\.\d+\) "
+    rb"(\d\d/\d\d \d\d:\d\d|\d{4}-\d\d-\d\d[ T]\d\d:\d\d):(\d\d)(?:\.\d+)?(Z?)"
 )
 
 Event = tuple[int, int, int, float]
@@ -41,19 +46,30 @@ class Position:
 
 
 class Clock:
-    """Dates of event logs as epoch seconds; each minute is computed once."""
+    """Dates of event logs as epoch seconds; each minute is computed once. `impossible` counts dates that are none."""
 
     def __init__(self, now: float) -> None:
         self.now = now
         self.minutes: dict[bytes, float] = {}
+        self.impossible = 0
 
     def minute(self, text: bytes, zone: bytes) -> float:
-        """The beginning of a minute. A date without a year is the latest one that is not in the future."""
+        """The beginning of a minute, NaN for an impossible date: month 13, or a day that has not come.
+
+        A date without a year is the latest one that is not in the future."""
         key = text + zone
         found = self.minutes.get(key)
-        if found is None:
-            found = self.minutes[key] = self._compute(text.decode(), zone)
-        return found
+        if found is not None:
+            return found
+        try:
+            when = self._compute(text.decode(), zone)
+        except (ValueError, OverflowError):
+            when = math.nan
+        if not EARLIEST <= when <= self.now + DAY:
+            self.impossible += 1
+            return math.nan
+        self.minutes[key] = when
+        return when
 
     def _compute(self, text: str, zone: bytes) -> float:
         hour, minute = int(text[-5:-3]), int(text[-2:])
@@ -73,13 +89,17 @@ def parse(data: bytes, clock: Clock) -> tuple[list[Event], int]:
         return [], 0
     minutes, minute = clock.minutes, clock.minute
     codes, secs = _CODES, _SECONDS
-    return [
+    before = clock.impossible
+    events = [
         (
             codes[code], int(cluster), int(proc),
             ((minutes.get(text) if not zone else None) or minute(text, zone)) + secs[second],
         )
         for code, cluster, proc, text, second, zone in _HEADER.findall(b"\n...\n" + data[: end + 1])
-    ], end + len(END)  # fmt: skip
+    ]  # fmt: skip
+    if clock.impossible > before:
+        events = [event for event in events if not math.isnan(event[3])]
+    return events, end + len(END)
 
 
 def read_new(position: Position, clock: Clock, budget: int) -> Iterator[list[Event]]:
@@ -125,12 +145,14 @@ def _chunks(path: Path, position: Position, clock: Clock, budget: int) -> Iterat
                 file.seek(position.offset)
                 data = file.read(size)
                 events, used = parse(data, clock)
-                if not used and len(data) == size:
+                if not used and len(data) < size:
+                    return
+                if not used and size < MAX_EVENT_BYTES:
                     # one event longer than the chunk
                     size *= 2
                     continue
-                if not used:
-                    return
+                # the last bytes may be the beginning of an end marker
+                used = used or len(data) - len(END)
                 position.offset += used
                 budget -= used
                 yield events

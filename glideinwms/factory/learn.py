@@ -6,6 +6,7 @@ number of bytes and outputs, the newest first, so that a backlog of days does no
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import time
@@ -22,12 +23,16 @@ from glideinwms.factory.pilotlog import facts, tail
 from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.factory.snapshot import Health
 from glideinwms.lib import log
-from glideinwms.lib.errors import StateError
+from glideinwms.lib.bounded import reason
+from glideinwms.lib.errors import GwmsError, StateError
+from glideinwms.lib.reasons import Reason, Refusal
 
 PREFIX = "condor_activity_"
 BYTES, OUTPUTS = 64 * 1024 * 1024, 1000
 OUTPUT_WAIT = 600.0
 QUIET, TIDY, KEEP = 86400.0, 3600.0, 7 * 86400.0
+# What could not be read is shown for this many seconds, the latest MAX_SHOWN of it.
+SHOW, MAX_SHOWN = 3600.0, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,42 +63,74 @@ class Learner:
         self.known: dict[str, tuple[Health, ...]] = {}
         self.changed: set[str] = set()
         self.first, self.tidied = True, 0.0
+        self.unreadable: dict[Refusal, float] = {}
         self.log = log.get("learn")
 
     def update(self, policy: FactoryPolicy, now: float) -> tuple[Health, ...]:
         """Read what is new and judge the entries. If its own memory fails, the last judgement stays."""
         try:
-            self._discover(policy)
+            self._discover(policy, now)
             self._follow(now)
             self._outputs(policy, now)
             self._judge(policy, now)
             if now - self.tidied > TIDY:
                 self._tidy(now)
             self.db.commit()
-        except (sqlite3.Error, OSError) as error:
-            self.log.error("not learned", error=str(error))
+        except Exception as error:  # noqa: BLE001 - the boundary of the statistics: requests are served without them
+            self._refuse(now, str(self.db.path), error)
+            self._begin_again()
+        return tuple(h for e in policy.entries for h in self.known.get(e.name, ()))
+
+    def _begin_again(self) -> None:
+        """Go back to what was last kept; without its memory the next cycle tries again."""
+        with contextlib.suppress(sqlite3.Error):
             self.db.db.rollback()
             self.live, self.over = self.db.logs()
-            self.sizes.clear()
-            self.scanned.clear()
-        return tuple(h for e in policy.entries for h in self.known.get(e.name, ()))
+        self.sizes.clear()
+        self.scanned.clear()
+
+    def _refuse(self, now: float, where: str, error: Exception) -> None:
+        """Note something that cannot be read, for the log and the status."""
+        text = str(error) if isinstance(error, GwmsError | OSError) else f"{type(error).__name__}: {error}"
+        refusal = Refusal(Reason.UNREADABLE, reason(where), reason(text))
+        if now - self.unreadable.pop(refusal, -SHOW) >= SHOW:
+            self.log.error("not learned", file=refusal.where, error=refusal.text)
+        self.unreadable[refusal] = now
+        while len(self.unreadable) > MAX_SHOWN:
+            del self.unreadable[next(iter(self.unreadable))]
+
+    def refusals(self, now: float) -> tuple[Refusal, ...]:
+        """What could not be read lately."""
+        return tuple(refusal for refusal, when in self.unreadable.items() if now - when < SHOW)
 
     def followed(self) -> set[str]:
         """Logs that are still needed: no clean-up may take them."""
         return set(self.live)
 
-    def _discover(self, policy: FactoryPolicy) -> None:
+    def _discover(self, policy: FactoryPolicy, now: float) -> None:
         """Logs that are new, in directories that changed."""
         for directory in _directories(Path(policy.client_log_dir), policy.glidein_name):
-            changed = directory.stat().st_mtime_ns
-            if self.scanned.get(directory.path) == changed:
-                continue
-            self.scanned[directory.path] = changed
-            with os.scandir(directory.path) as found:
-                for file in found:
-                    new = file.path not in self.live and file.path not in self.over
-                    if new and file.name.startswith(PREFIX) and file.name.endswith(".log"):
-                        self.live[file.path] = (self.db.add_log(file.path), Position(Path(file.path)))
+            try:
+                self._scan(directory, now)
+            except sqlite3.Error:
+                raise
+            except Exception as error:  # noqa: BLE001 - the boundary of one directory of logs
+                self._refuse(now, directory.path, error)
+
+    def _scan(self, directory: os.DirEntry[str], now: float) -> None:
+        changed = directory.stat().st_mtime_ns
+        if self.scanned.get(directory.path) == changed:
+            return
+        self.scanned[directory.path] = changed
+        with os.scandir(directory.path) as found:
+            for file in found:
+                new = file.path not in self.live and file.path not in self.over
+                if not (new and file.name.startswith(PREFIX) and file.name.endswith(".log")):
+                    continue
+                if not _is_text(file.path):
+                    self._refuse(now, file.path, StateError("its name is not UTF-8"))
+                else:
+                    self.live[file.path] = (self.db.add_log(file.path), Position(Path(file.path)))
 
     def _follow(self, now: float) -> None:
         clock, budget = Clock(now), BYTES
@@ -107,13 +144,21 @@ class Learner:
                 continue
             if budget <= 0:
                 return
+            begin, impossible = position.offset, clock.impossible
             try:
-                begin = position.offset
                 for events in read_new(position, clock, budget):
                     self._fold(number, Path(path), events, now)
-                budget -= max(0, position.offset - begin)
-            except StateError as error:
-                self.log.warning("event log not read", file=path, error=error.message)
+            except (StateError, OSError) as error:
+                self._refuse(now, path, error)
+            except sqlite3.Error:
+                raise
+            except Exception as error:  # noqa: BLE001 - the boundary of one log: what it holds now is passed over
+                self._refuse(now, path, error)
+                position.inode, position.offset = seen
+            if clock.impossible > impossible:
+                text = f"{clock.impossible - impossible} events have an impossible date"
+                self._refuse(now, path, StateError(text))
+            budget -= max(0, position.offset - begin)
             self.db.moved(number, position)
             if position.inode == seen[0] and position.offset >= seen[1]:
                 self.sizes[path] = seen
@@ -146,25 +191,27 @@ class Learner:
             self.db.ended(number, pilots, pending=pending)
 
     def _outputs(self, policy: FactoryPolicy, now: float) -> None:
-        lines: dict[Path, list[str]] = defaultdict(list)
+        """Describe pilots whose output has come. One that cannot be read is described as such and not read again."""
+        ended: dict[Path, list[tuple[int, Finished]]] = defaultdict(list)
         for number, path, pilot in self.db.pending(OUTPUTS):
-            text = None
+            output = Path(path).with_name(f"job.{pilot.id}.out")
             try:
-                text = tail(Path(path).with_name(f"job.{pilot.id}.out"))
-            except StateError as error:
-                self.log.warning("output not read", file=error.where, error=error.message)
-            if text is None and now - pilot.ended < OUTPUT_WAIT:
-                continue
-            done = described(pilot, facts(text)) if text is not None else replace(pilot)
-            self.db.ended(number, [done], pending=False)
-            self.changed.add(done.entry)
-            day = time.strftime("%Y%m%d", time.localtime(done.ended))
-            folder = Path(policy.log_dir, f"entry_{done.entry}")
-            lines[folder / f"completed_jobs_{day}.log"].append(done.line() + "\n")
-        for file, texts in lines.items():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("a") as out:
-                out.writelines(texts)
+                done = _described(pilot, output, now)
+            except Exception as error:  # noqa: BLE001 - the boundary of one pilot's output
+                self._refuse(now, str(output), error)
+                done = replace(pilot, cause=reason(f"output cannot be read: {error}"))
+            if done is not None:
+                day = time.strftime("%Y%m%d", time.localtime(done.ended))
+                ended[Path(policy.log_dir, f"entry_{done.entry}", f"completed_jobs_{day}.log")].append((number, done))
+        for file, rows in ended.items():
+            try:
+                _append(file, "".join(f"{pilot.line()}\n" for _, pilot in rows))
+            except Exception as error:  # noqa: BLE001 - the boundary of one entry's file: its pilots wait a while
+                self._refuse(now, str(file), error)
+                rows = [(number, pilot) for number, pilot in rows if now - pilot.ended > SHOW]
+            for number, pilot in rows:
+                self.db.ended(number, [pilot], pending=False)
+                self.changed.add(pilot.entry)
 
     def _judge(self, policy: FactoryPolicy, now: float) -> None:
         """Entries where a pilot ended, and those throttled, whose evidence grows old."""
@@ -199,6 +246,34 @@ class Learner:
                 self.db.over(number)
                 self.over.add(path)
                 del self.live[path], self.sizes[path]
+
+
+def _is_text(path: str) -> bool:
+    """Whether a path is UTF-8, as the database and our own logs are."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _described(pilot: Finished, output: Path, now: float) -> Finished | None:
+    """The pilot with what its output says; None if the output may still come."""
+    try:
+        text = tail(output)
+    except StateError:
+        if now - pilot.ended < OUTPUT_WAIT:
+            return None
+        raise
+    if text is not None:
+        return described(pilot, facts(text))
+    return None if now - pilot.ended < OUTPUT_WAIT else replace(pilot)
+
+
+def _append(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as out:
+        out.write(text)
 
 
 def _throttled(health: Iterable[Health]) -> dict[str, str]:

@@ -12,35 +12,38 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from glideinwms.lib.bounded import reason
 from glideinwms.lib.errors import StateError
 
 TAIL = 262_144
 MOST = 64 * 1024 * 1024
 STATS = ("Total", "goodZ", "goodNZ", "badSignal", "badOther")
-_VALIDATED = re.compile(r"^=== Last script starting .* after validating for (\d+) ===", re.MULTILINE)
+MAX_SECTIONS = 200
+# Every pattern takes time in proportion to the text: no part of one can begin again at each character of another.
+_VALIDATED = re.compile(r"^=== Last script starting .* after validating for (\d{1,9}) ===", re.MULTILINE)
 _STARTED = re.compile(r"^=== Condor starting .* ===", re.MULTILINE)
-_CONDOR = re.compile(r"^=== Condor ended .* after (\d+) ===", re.MULTILINE)
-_ENDING = re.compile(r"^=== Glidein ending .* with code (-?\d+) after (\d+) ===", re.MULTILINE)
-_CLAIMS = re.compile(r"^Total number of activations/claims: (\d+)", re.MULTILINE)
-_BLOCK = re.compile(r"^=== Stats of (\S+) ===\n(.*?)^=== End Stats of \1 ===", re.MULTILINE | re.DOTALL)
+_CONDOR = re.compile(r"^=== Condor ended .* after (\d{1,9}) ===", re.MULTILINE)
+_ENDING = re.compile(r"^=== Glidein ending .* with code (-?\d{1,9}) after (\d{1,9}) ===", re.MULTILINE)
+_CLAIMS = re.compile(r"^Total number of activations/claims: (\d{1,9})\b", re.MULTILINE)
+_BLOCK_MARK = re.compile(r"^=== (End )?Stats of (\S{1,100}) ===", re.MULTILINE)
 _STAT = re.compile(
-    r"^(\(Real\) |\(Normalized\) )?Total (?:(goodZ|goodNZ|badSignal|badOther) )?jobs (\d+) .*?utilization (\d+)",
+    r"^(\(Real\) |\(Normalized\) )?Total (?:(goodZ|goodNZ|badSignal|badOther) )?jobs (\d{1,9}) .*?"
+    r"utilization (\d{1,9})\b",
     re.MULTILINE,
 )
 _PACKED = re.compile(
-    r"^(?P<name>\S+)\n=+ gzip \| uuencode =+\nbegin-base64 \d+ -\n(?P<data>[A-Za-z0-9+/=\n]*?)\n====$", re.MULTILINE
+    r"^(?P<name>\S{1,200})\n=+ gzip \| uuencode =+\nbegin-base64 \d{1,9} -\n(?P<data>[A-Za-z0-9+/=\n]*?)\n====$",
+    re.MULTILINE,
 )
 _XML_PACKED = re.compile(
-    r"^=== Encoded XML description of glidein activity ===\nbegin-base64 \d+ -\n([A-Za-z0-9+/=\n]*?)\n====\n"
+    r"^=== Encoded XML description of glidein activity ===\nbegin-base64 \d{1,9} -\n([A-Za-z0-9+/=\n]*?)\n====\n"
     r"=== End encoded XML description of glidein activity ===",
     re.MULTILINE,
 )
-_XML_PLAIN = re.compile(
-    r"^=== XML description of glidein activity ===\n(.*?)^=== End XML description of glidein activity ===",
-    re.MULTILINE | re.DOTALL,
-)
-_TEST = re.compile(r'<metric name="TestID"[^>]*>([^<]{1,200})</metric>')
-_FAILURE = re.compile(r'<metric name="failure"[^>]*>([^<]{1,100})</metric>')
+_XML_BEGIN = "=== XML description of glidein activity ===\n"
+_XML_END = "=== End XML description of glidein activity ==="
+_TEST = re.compile(r'<metric name="TestID"[^<>]{0,200}>([^<]{1,200})</metric>')
+_FAILURE = re.compile(r'<metric name="failure"[^<>]{0,200}>([^<]{1,100})</metric>')
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +88,37 @@ def _first(pattern: re.Pattern[str], text: str) -> int | None:
 
 
 def _cause(stdout: str) -> tuple[str, str]:
-    plain = _XML_PLAIN.search(stdout)
-    if plain is None:
-        return "", ""
-    test, failure = _TEST.search(plain[1]), _FAILURE.search(plain[1])
-    return test[1] if test else "", failure[1] if failure else ""
+    plain = _plain_xml(stdout)
+    test, failure = _TEST.search(plain), _FAILURE.search(plain)
+    return reason(test[1]) if test else "", reason(failure[1]) if failure else ""
+
+
+def _plain_xml(text: str) -> str:
+    """The XML result that is written as it is; "" if there is none."""
+    begin = 0 if text.startswith(_XML_BEGIN) else text.find("\n" + _XML_BEGIN) + 1
+    if not begin and not text.startswith(_XML_BEGIN):
+        return ""
+    begin += len(_XML_BEGIN)
+    end = text.find("\n" + _XML_END, begin - 1)
+    return text[begin : end + 1] if end >= 0 else ""
 
 
 def _stats(stdout: str) -> dict[str, tuple[int, int]]:
     """The block of the main startd; of older pilots the last one that is not of a monitoring slot (name ending in 1).
     Normalised lines win over real ones, so that all of them are of one kind."""
-    blocks = {name: body for name, body in _BLOCK.findall(stdout) if name == "main" or not name.endswith("1")}
+    begins: dict[str, int] = {}
+    blocks: dict[str, tuple[int, int]] = {}
+    for mark in _BLOCK_MARK.finditer(stdout):
+        name = mark[2]
+        if not mark[1]:
+            begins.setdefault(name, mark.end())
+        elif name in begins and (name == "main" or not name.endswith("1")):
+            blocks[name] = (begins.pop(name), mark.start())
     if not blocks:
         return {}
+    begin, end = blocks.get("main") or list(blocks.values())[-1]
     found: dict[str, tuple[int, int]] = {}
-    for kind, name, jobs, seconds in _STAT.findall(blocks.get("main", list(blocks.values())[-1])):
+    for kind, name, jobs, seconds in _STAT.findall(stdout[begin:end]):
         if kind != "(Real) " or (name or "Total") not in found:
             found[name or "Total"] = (int(jobs), int(seconds))
     return found
@@ -107,28 +126,33 @@ def _stats(stdout: str) -> dict[str, tuple[int, int]]:
 
 def sections(stderr: str) -> dict[str, str]:
     """The packed logs by name (MasterLog, StartdLog, StarterLog.slot1, ...), unpacked, in their order; of a repeated
-    name the first. A damaged one is its readable beginning."""
+    name the first. A damaged one is its readable beginning. At most MAX_SECTIONS, and MOST bytes of all together."""
     found: dict[str, str] = {}
+    room = MOST
     for match in _PACKED.finditer(stderr):
-        found.setdefault(match["name"], _unpack(match["data"]))
+        if match["name"] in found:
+            continue
+        if len(found) == MAX_SECTIONS or room <= 0:
+            break
+        unpacked = _unpack(match["data"], room)
+        room -= len(unpacked)
+        found[match["name"]] = unpacked.decode(errors="replace")
     return found
 
 
 def xml_result(text: str) -> str:
     """The XML result out of stderr (packed) or stdout (plain, shorter); "" if there is none."""
     packed = _XML_PACKED.search(text)
-    if packed:
-        return _unpack(packed[1])
-    plain = _XML_PLAIN.search(text)
-    return plain[1] if plain else ""
+    return _unpack(packed[1], MOST).decode(errors="replace") if packed else _plain_xml(text)
 
 
-def _unpack(data: str) -> str:
+def _unpack(data: str, most: int) -> bytes:
+    """What is packed, at most so many bytes of it."""
     try:
         raw = base64.b64decode(data)
-        return zlib.decompressobj(wbits=31).decompress(raw, MOST).decode(errors="replace")
+        return zlib.decompressobj(wbits=31).decompress(raw, most)
     except (binascii.Error, zlib.error):
-        return ""
+        return b""
 
 
 def tail(path: Path, size: int = TAIL) -> str | None:

@@ -100,6 +100,7 @@ class Reason(StrEnum):
 
     # Inputs (design 3)
     INPUT_UNKNOWN = "InputUnknown"
+    UNREADABLE = "Unreadable"
     FROZEN = "Frozen"
 
 
