@@ -12,9 +12,10 @@ from glideinwms.factory.snapshot import Pilot, PilotGroup, Queue, Request, Sched
 from glideinwms.factory.trust import Refused, Trust
 from glideinwms.factory.vault import Vault, packed
 from glideinwms.lib import downtimes, log
+from glideinwms.lib.ads import Opener
 from glideinwms.lib.crypto import FactoryKey
 from glideinwms.lib.downtimes import Downtime
-from glideinwms.lib.errors import CredentialError, GwmsError, StateError, TimedOut, Unreachable
+from glideinwms.lib.errors import CredentialError, GwmsError, StateError, TimedOut, Unreachable, place_of
 from glideinwms.lib.htc import ScheddAddress
 from glideinwms.lib.readers import JOB_DEADLINE, Answer, Call, Pool
 from glideinwms.lib.reading import Reading
@@ -63,6 +64,7 @@ class Collector:
         self.stored: list[Path] = []
         self.named: set[str] = set()
         self.vault: Vault | None = None
+        self.opener = Opener(keys, ())
         self.silent = False
         self.log = log.get("collect")
 
@@ -78,7 +80,7 @@ class Collector:
             return self.requests
         if self.vault is None or self.vault.base != Path(policy.client_proxies_dir):
             self.vault = Vault(Path(policy.client_proxies_dir), policy.glidein_name)
-        trust = Trust(policy, self.keys, now, self.vault)
+        trust = Trust(policy, self.keys, now, self.vault, self.opener)
         for raw in answer.value["glideclientglobal"]:
             self._store(trust, raw)
         rows = tuple(self._row(trust, raw) for raw in answer.value["glideclient"])
@@ -91,9 +93,10 @@ class Collector:
             return trust.request(raw)
         except Exception as error:  # noqa: BLE001 - the boundary of one ad
             name = str(raw.get("Name", "?"))
-            self.log.error("request not understood", request=name, error=f"{type(error).__name__}: {error}")
+            text = place_of(error)
+            self.log.error("request not understood", request=name, error=text)
             entry = str(raw.get("ReqName", "")).partition("@")[0]
-            refusal = Refusal(Reason.MALFORMED_AD, name, f"{type(error).__name__}: {error}")
+            refusal = Refusal(Reason.MALFORMED_AD, name, text)
             return Request(name, entry, str(raw.get("ClientName", "")), refusal=refusal)
 
     def _store(self, trust: Trust, raw: Row) -> None:
@@ -112,7 +115,7 @@ class Collector:
             reason = Reason.CREDENTIAL_MISSING if lost else getattr(error, "reason", Reason.MALFORMED_AD)
             self.refusals.append(Refusal(reason, name, str(error) if lost else error.message))
         except Exception as error:  # noqa: BLE001 - the boundary of one ad
-            self.refusals.append(Refusal(Reason.MALFORMED_AD, name, f"{type(error).__name__}: {error}"))
+            self.refusals.append(Refusal(Reason.MALFORMED_AD, name, place_of(error)))
 
     def read_queues(self, policy: FactoryPolicy, now: float) -> tuple[ScheddState, ...]:
         """Every schedd that an enabled entry uses, all at the same time."""

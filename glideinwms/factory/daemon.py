@@ -24,7 +24,6 @@ from glideinwms.factory.prune import Pruner
 from glideinwms.factory.snapshot import Request, Snapshot, Taken
 from glideinwms.factory.state import RailFile
 from glideinwms.factory.submit.check import full
-from glideinwms.factory.trust import KnownKey
 from glideinwms.lib import cycle, log, operator, policyfile
 from glideinwms.lib.audit import KEEP_DAYS, Audit, rotate
 from glideinwms.lib.crypto import FactoryKey, keys_at_start
@@ -73,8 +72,7 @@ class FactoryDaemon:
         here, since nobody else runs in this directory by now."""
         policy = load_policy(self.work_dir)
         if not self.keys:
-            made = keys_at_start(self.work_dir, policy.old_key_grace, policy.key_length, self.started)
-            self.keys = [KnownKey(k.private, k.public) for k in made]
+            self.keys = keys_at_start(self.work_dir, policy.old_key_grace, policy.key_length, self.started)
             self.collector.keys = {k.public.key_id: k for k in self.keys}
         policyfile.keep(self.work_dir / policyfile.NAME, policy.generation, self.state)
         return policy

@@ -124,7 +124,7 @@ class Dispatcher:
         if path is not None and path.exists():
             use.files["x509_proxy"] = str(path)
         elif not self.passthru:
-            raise Misfit(Reason.CREDENTIAL_MISSING, f"proxy {wanted or '(none named)'} has not come")
+            raise Misfit(Reason.CREDENTIAL_MISSING, "the proxy that SubmitProxy names has not been sent")
         use.accounting_id = wanted or self._param("ScitokenId")
 
     def _others(self, use: Use, method: str) -> None:
@@ -162,5 +162,5 @@ class Dispatcher:
 
     def _file(self, name: str, path: Path) -> str:
         if not path.exists():
-            raise Misfit(Reason.CREDENTIAL_MISSING, f"the file of {name} has not come ({path.name})")
+            raise Misfit(Reason.CREDENTIAL_MISSING, f"the credential that {name} names has not been sent")
         return str(path)

@@ -47,6 +47,9 @@ class LearnDb:
             self.db = self._open()
 
     def _open(self) -> sqlite3.Connection:
+        # the files that SQLite adds take the mode of this one
+        self.path.touch(0o640)
+        self.path.chmod(0o640)
         db = sqlite3.connect(self.path, isolation_level="IMMEDIATE")
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")

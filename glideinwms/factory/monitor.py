@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from glideinwms.factory.plan import EntryPlan, RequestPlan, StatusCounts
 from glideinwms.factory.policy import EntryPolicy
 from glideinwms.factory.snapshot import Request
+from glideinwms.lib import bounded
 from glideinwms.lib.ads import Value
 from glideinwms.lib.reasons import Reason, Refusal
 
@@ -78,7 +79,7 @@ def reason_of(plan: EntryPlan, rows: Iterable[RequestPlan], failed: Mapping[str,
         if refusal is not None:
             return refusal.reason.value, refusal.text
     if plan.frozen:
-        return Reason.FROZEN.value, plan.frozen
+        return Reason.FROZEN.value, bounded.reason(plan.frozen)
     for row in rows:
         if row.parked is not None:
             return Reason.RUNNING_REMOVAL_PARKED.value, f"{row.parked.n} running pilots await approval {row.parked.id}"
@@ -90,4 +91,4 @@ def reason_of(plan: EntryPlan, rows: Iterable[RequestPlan], failed: Mapping[str,
     numbers = f"{clip.before:g} -> {clip.after:g}"
     if clip.limit is not None:
         numbers += f", {clip.count:g} of {clip.limit:g}" if clip.count is not None else f", at most {clip.limit:g}"
-    return clip.reason.value, f"{numbers} {clip.detail}".rstrip()
+    return clip.reason.value, bounded.reason(f"{numbers} {clip.detail}".rstrip())

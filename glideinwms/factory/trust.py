@@ -12,9 +12,10 @@ from typing import Any
 from glideinwms.factory.dispatch import CLOUDS, Dispatcher, Misfit, Use, consistent, settled
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy, FrontendTrust
 from glideinwms.factory.snapshot import Request, Web
-from glideinwms.factory.vault import Vault
-from glideinwms.lib.ads import EnvelopeRefused, GlideClient, GlideClientGlobal, as_text, open_envelope
-from glideinwms.lib.crypto import FactoryKey, SymmetricKey
+from glideinwms.factory.vault import MAX_ID, Vault
+from glideinwms.lib import bounded
+from glideinwms.lib.ads import EnvelopeRefused, GlideClient, GlideClientGlobal, Opener, as_text
+from glideinwms.lib.crypto import FactoryKey
 from glideinwms.lib.errors import CredentialError, WireError
 from glideinwms.lib.names import is_safe
 from glideinwms.lib.reasons import Reason, Refusal
@@ -27,21 +28,6 @@ SIGN_TYPES = ("sha1", "sha256")
 PASSTHRU = "CONTINUE_IF_NO_PROXY"
 PARAMETER = re.compile(r"[A-Za-z0-9_.-]+")
 SUBMIT_TEXT = re.compile(r"[A-Za-z0-9_.,:@/+=~-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class KnownKey(FactoryKey):
-    """A Factory key that remembers what it opened: a group wraps one symmetric key for all its requests."""
-
-    seen: dict[str, SymmetricKey] = field(default_factory=dict)
-
-    def unwrap(self, wrapped: str) -> SymmetricKey:
-        """As FactoryKey, each wrapped key once."""
-        if wrapped not in self.seen:
-            if len(self.seen) > 1000:
-                self.seen.clear()
-            self.seen[wrapped] = FactoryKey.unwrap(self, wrapped)
-        return self.seen[wrapped]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +49,21 @@ class Refused(Exception):
 
 
 class Trust:
-    """Judges ads against the policy. Writes the tokens that a good request brings into the vault (3.4)."""
+    """Judges ads against the policy. Writes the tokens that a good request brings into the vault (3.4).
+
+    `opener` remembers keys between cycles."""
 
     def __init__(
-        self, policy: FactoryPolicy, keys: Mapping[str, FactoryKey], now: float, vault: Vault | None = None
+        self,
+        policy: FactoryPolicy,
+        keys: Mapping[str, FactoryKey],
+        now: float,
+        vault: Vault | None = None,
+        opener: Opener | None = None,
     ) -> None:
-        self.policy, self.keys, self.now = policy, keys, now
+        self.policy, self.now = policy, now
+        self.opener = opener or Opener({}, ())
+        self.opener.begin(keys, {f.identity for f in policy.frontends})
         self.frontends = {f.name: f for f in policy.frontends}
         self.entries = {e.name: e for e in policy.entries if e.enabled}
         self.vault = vault or Vault(Path(policy.client_proxies_dir), policy.glidein_name)
@@ -81,7 +76,7 @@ class Trust:
             raise Refused(Reason.BAD_NAME, f"ClientName {ad.client_name!r}")
         self._fresh(raw)
         identity = str(raw.get("AuthenticatedIdentity", ""))
-        opened = open_envelope(ad, self.keys, identity)
+        opened = self.opener.open(ad, identity)
         trust = self._frontend(opened.get("SecurityName", b"").decode(errors="replace"), identity)
         for name, value in opened.items():
             if name.startswith(CLASS_PREFIX) and (data := opened.get(name[len(CLASS_PREFIX) :])):
@@ -91,7 +86,7 @@ class Trust:
 
     def request(self, raw: Mapping[str, Any]) -> Request:
         """The row of one glideclient, with its refusal if it has one. Never raises for what a peer wrote."""
-        name = str(raw.get("Name", "?"))
+        name = bounded.reason(str(raw.get("Name", "?")))
         bare = Request(name, str(raw.get("ReqName", "")).partition("@")[0], str(raw.get("ClientName", "")))
         try:
             if LEGACY_MAX in raw:
@@ -129,7 +124,7 @@ class Trust:
         if entry is None:
             raise Refused(Reason.UNKNOWN_ENTRY, f"there is no entry {row.entry}")
         self._fresh({"LastHeardFrom": row.last_heard})
-        secrets = as_text(open_envelope(ad, self.keys, identity), row.name)
+        secrets = as_text(self.opener.open(ad, identity), row.name)
         if "x509_proxy_0" in secrets:
             raise Refused(Reason.CREDENTIAL_MISMATCH, "speaks the old protocol 2 (x509_proxy_0)")
         trust = self._frontend(secrets.get("SecurityName", ""), identity)
@@ -160,9 +155,9 @@ class Trust:
             raise Refused(Reason.MISSING_PARAMETER, "SecurityName is missing")
         trust = self.frontends.get(security_name)
         if trust is None:
-            raise Refused(Reason.UNKNOWN_FRONTEND, f"SecurityName {security_name} is not configured here")
+            raise Refused(Reason.UNKNOWN_FRONTEND, f"{identity} sends a SecurityName that is not configured here")
         if trust.identity != identity:
-            raise Refused(Reason.IDENTITY_MISMATCH, f"{security_name} must come from {trust.identity}, not {identity}")
+            raise Refused(Reason.IDENTITY_MISMATCH, f"{trust.name} must come from {trust.identity}, not {identity}")
         return trust
 
     def _allowed(self, entry: EntryPolicy, trust: FrontendTrust, security_class: str) -> tuple[bool, str]:
@@ -171,7 +166,7 @@ class Trust:
             raise Refused(Reason.MISSING_PARAMETER, "SecurityClass is missing")
         username = trust.usernames.get(security_class)
         if username is None:
-            raise Refused(Reason.UNKNOWN_CLASS, f"{trust.name} has no security class {security_class}")
+            raise Refused(Reason.UNKNOWN_CLASS, f"{trust.name} has no security class of this name")
         if not entry.allow_frontends:
             return True, username
         classes = {item.partition(":")[2] for item in entry.allow_frontends if item.partition(":")[0] == trust.name}
@@ -229,6 +224,8 @@ def _harmless(row: Request, use: Use) -> None:
             raise Refused(Reason.BAD_VALUE, f"{name!r} cannot be the name of a parameter")
         if not isinstance(value, str | int | float) or any(ord(c) < 32 for c in str(value)):
             raise Refused(Reason.BAD_VALUE, f"parameter {name} has control characters, or is no plain value")
+    if len(use.accounting_id) > MAX_ID:
+        raise Refused(Reason.BAD_VALUE, f"the credential's id has more than {MAX_ID} characters")
     for name, text in {"the credential's id": use.accounting_id, **use.extra}.items():
         if text and not SUBMIT_TEXT.fullmatch(text):
             raise Refused(Reason.BAD_VALUE, f"{name} has characters that a submit description may not have")

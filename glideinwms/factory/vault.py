@@ -12,6 +12,9 @@ from glideinwms.lib.errors import CredentialError, StateError
 from glideinwms.lib.files import write_atomic
 from glideinwms.lib.names import is_safe
 
+# Ids have 8 characters. A token that was sent as an id by mistake must not become a file name.
+MAX_ID = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Vault:
@@ -28,8 +31,8 @@ class Vault:
 
     def credential(self, username: str, client: str, cred_id: str) -> Path:
         """File of a credential of the global ad; a CredentialError if the id cannot be part of a file name."""
-        if not is_safe(cred_id):
-            raise CredentialError(f"credential id {cred_id!r} is not a safe name", where=client)
+        if not is_safe(cred_id) or len(cred_id) > MAX_ID:
+            raise CredentialError("the id of a credential is not a safe name", where=client)
         return self._place(username) / f"credential_{client}_{cred_id}"
 
     def token(self, username: str, client: str, entry: str, kind: str) -> Path:
@@ -59,7 +62,7 @@ class Vault:
 
     def _store(self, path: Path, data: bytes) -> bool:
         if not is_safe(path.name):
-            raise CredentialError(f"{path.name!r} is not a safe file name")
+            raise CredentialError("the name of a credential file is not safe")
         path.parent.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
         path.parent.mkdir(exist_ok=True, mode=0o700)
         if path.exists() and path.read_bytes() == data and path.stat().st_mode & 0o777 == 0o600:

@@ -49,9 +49,9 @@ class SymmetricKey:
             raise CryptoError("the key code is not cypher:<name>,key:<hex>,iv:<hex>")
         name, key, iv = match[1], match[2], match[3]
         if name not in KEY_BYTES:
-            raise CryptoError(f"cipher {name} is not supported", hint=f"use one of {', '.join(KEY_BYTES)}")
+            raise CryptoError(f"the cipher of the key code is none of {', '.join(KEY_BYTES)}")
         if len(key) != 2 * KEY_BYTES[name] or len(iv) != 32:
-            raise CryptoError(f"key or iv of {name} has the wrong length")
+            raise CryptoError("the key or the IV of the key code has the wrong length")
         return cls(name, bytes.fromhex(key), bytes.fromhex(iv))
 
     def code(self) -> str:

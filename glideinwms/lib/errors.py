@@ -17,6 +17,8 @@ GwmsError
 
 from __future__ import annotations
 
+import traceback
+
 
 class GwmsError(Exception):
     """What is wrong (`message`), where (`where`: file:line, ad, entry, endpoint) and what to do (`hint`)."""
@@ -37,6 +39,13 @@ class GwmsError(Exception):
 
 def _rebuild(kind: type[GwmsError], message: str, where: str, hint: str) -> GwmsError:
     return kind(message, where=where, hint=hint)
+
+
+def place_of(error: BaseException) -> str:
+    """The kind and the place of an error that nobody expected, without its message: that could contain a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+    return f"unexpected {type(error).__name__}{place}"
 
 
 class ConfigError(GwmsError):

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from glideinwms.lib import bounded
+
 
 class Reason(StrEnum):
     """A cause, as a stable word. Codes of deployed limits keep the deployed names (protocol 4.4, 5.6)."""
@@ -104,6 +106,10 @@ class Reason(StrEnum):
     FROZEN = "Frozen"
 
 
+def _bounded(text: str) -> str:
+    return text if len(text) <= bounded.MAX_REASON and text.isprintable() else bounded.reason(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
     """One step that changed a number: `before` -> `after`, because `count` met `limit` (None where there is none)."""
@@ -115,6 +121,9 @@ class Clip:
     limit: float | None = None
     detail: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", _bounded(self.detail))
+
     def __str__(self) -> str:
         """`50 -> 12 by Limit (88 of 100)`."""
         text = f"{self.before:g} -> {self.after:g} by {self.reason}"
@@ -125,11 +134,17 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why one thing (request, ad, credential, entry) was left out; `where` names it, `text` is for people."""
+    """Why one thing (request, ad, credential, entry) was left out; `where` names it, `text` is for people.
+
+    Both are cut to `bounded.MAX_REASON` characters: peers can write parts of them."""
 
     reason: Reason
     where: str
     text: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "where", _bounded(self.where))
+        object.__setattr__(self, "text", _bounded(self.text))
 
     def __str__(self) -> str:
         """`Code: text`."""

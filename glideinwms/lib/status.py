@@ -50,7 +50,7 @@ class Status:
 
 def write(path: Path, status: Status) -> None:
     """Replace the status file."""
-    write_atomic(path, json.dumps(to_json(status), default=str), 0o644)
+    write_atomic(path, json.dumps(to_json(status), default=str), 0o640)
 
 
 def read(path: Path, daemon: str = "") -> Status:

@@ -1,13 +1,12 @@
-"""Sealing a request's secrets for one Factory, and opening them there (protocol 2.3, 2.4)."""
+"""Sealing a request's secrets for one Factory (protocol 2.3). `opening` opens them there."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from glideinwms.lib.ads.frontend import GlideClient, GlideClientGlobal
-from glideinwms.lib.crypto import FactoryKey, PublicKey, SymmetricKey
-from glideinwms.lib.errors import CryptoError, WireError
+from glideinwms.lib.crypto import PublicKey, SymmetricKey
+from glideinwms.lib.errors import WireError
 from glideinwms.lib.reasons import Reason
 
 PICKLE_MARK = 0x80
@@ -49,34 +48,6 @@ class Seal:
         return known
 
 
-def open_envelope(
-    ad: GlideClient | GlideClientGlobal, keys: Mapping[str, FactoryKey], authenticated: str
-) -> dict[str, bytes]:
-    """The sealed values of a request, after the checks of 2.4: our key, a readable envelope, and the identity that the
-    collector stamped equal to the one sealed inside. EnvelopeRefused says which of them failed."""
-    where = f"{ad.KIND.my_type} {ad.name}"
-    if not ad.key_id or not ad.key_code or not ad.enc_identity:
-        raise EnvelopeRefused(Reason.BAD_ENVELOPE, "has no sealed key or identity", where)
-    if ad.key_id not in keys:
-        raise EnvelopeRefused(Reason.UNKNOWN_KEY, f"is sealed for key {ad.key_id}, which is not ours", where)
-    try:
-        key = keys[ad.key_id].unwrap(ad.key_code)
-        identity = key.decrypt_hex(ad.enc_identity).decode()
-    except (CryptoError, UnicodeDecodeError) as error:
-        raise EnvelopeRefused(Reason.BAD_ENVELOPE, f"cannot be opened: {error}", where) from error
-    if identity != authenticated:
-        raise EnvelopeRefused(
-            Reason.IDENTITY_MISMATCH, f"claims to come from {identity}, the collector saw {authenticated}", where
-        )
-    opened = {}
-    for name, sealed in ad.enc_params.items():
-        try:
-            opened[name] = key.decrypt_hex(str(sealed))
-        except CryptoError as error:
-            raise EnvelopeRefused(Reason.BAD_ENVELOPE, f"{name} cannot be opened: {error}", where) from error
-    return opened
-
-
 def as_text(opened: Mapping[str, bytes], where: str) -> dict[str, str]:
     """The values of a glideclient, which are text. A pickle (3.11 peers, 3.9) is refused, never loaded."""
     texts = {}
@@ -85,6 +56,7 @@ def as_text(opened: Mapping[str, bytes], where: str) -> dict[str, str]:
             raise EnvelopeRefused(Reason.PICKLED_PAYLOAD, f"{name} is a Python pickle (a 3.11 Frontend's)", where)
         try:
             texts[name] = raw.decode()
-        except UnicodeDecodeError as error:
-            raise EnvelopeRefused(Reason.BAD_ENVELOPE, f"{name} is not text: {error}", where) from error
+        except UnicodeDecodeError:
+            # the message of this error contains a decrypted byte
+            raise EnvelopeRefused(Reason.BAD_ENVELOPE, f"{name} is not UTF-8 text", where) from None
     return texts

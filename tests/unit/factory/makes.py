@@ -10,7 +10,7 @@ from typing import Any
 
 from glideinwms.factory.policy import SCHEMA, EntryPolicy, FactoryPolicy, FrontendTrust, Limits, StageTriple
 from glideinwms.factory.snapshot import Request, Web
-from glideinwms.factory.trust import KnownKey, Trust
+from glideinwms.factory.trust import Trust
 from glideinwms.lib.ads import GlideClient, GlideClientGlobal, Seal
 from glideinwms.lib.crypto import FactoryKey
 
@@ -21,10 +21,9 @@ ROOMY = Limits(1000, 1000, 1000)
 
 
 @functools.cache
-def key() -> KnownKey:
+def key() -> FactoryKey:
     """One Factory key for all tests: making one takes long."""
-    made = FactoryKey.generate()
-    return KnownKey(made.private, made.public)
+    return FactoryKey.generate()
 
 
 @functools.cache

@@ -145,7 +145,7 @@ def test_a_token_without_an_id_is_refused(vault: Vault) -> None:
 
 def test_a_machine_of_a_cloud_waits_for_its_credential(vault: Vault) -> None:
     method, absent = "key_pair+vm_id+vm_type", {**KEYS, **VM, "GlideinProxy": "NOTTHERE"}
-    with pytest.raises(Misfit, match="the file of GlideinProxy has not come"):
+    with pytest.raises(Misfit, match="the credential that GlideinProxy names has not been sent"):
         use(vault, method, absent, gridtype="ec2")
 
 

@@ -16,7 +16,7 @@ from glideinwms.factory.snapshot import Request
 from glideinwms.factory.submit.arguments import arguments
 from glideinwms.factory.submit.cloud import user_data
 from glideinwms.factory.submit.description import Order, sub_entries
-from glideinwms.factory.trust import KnownKey, Trust
+from glideinwms.factory.trust import Trust
 from glideinwms.lib.ads import parse_long_form
 from glideinwms.lib.crypto import FactoryKey
 from tests.unit.factory.makes import ROOMY, policy
@@ -77,7 +77,7 @@ def factory(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> FactoryPo
 def rows(golden: Path, factory: FactoryPolicy) -> dict[str, Request]:
     """Our rows by name, after storing what the global ads brought."""
     pair = FactoryKey.load(golden / "crypto/rsa.key")
-    judge = Trust(factory, {pair.public.key_id: KnownKey(pair.private, pair.public)}, NOW)
+    judge = Trust(factory, {pair.public.key_id: pair}, NOW)
     stamp = {"AuthenticatedIdentity": "vofrontend@fe.example.org", "LastHeardFrom": int(NOW)}
     ads = [{**a, **stamp} for name in CYCLE1 for a in parse_long_form((golden / "ads" / name).read_text())]
     for ad in ads:

@@ -74,11 +74,11 @@ CASES: dict[str, tuple[dict[str, Any], Reason]] = {
     "key code of garbage": (request_ad(key_code="00ff" * 64), Reason.BAD_ENVELOPE),
     "identity of garbage": (request_ad(enc_identity="zz"), Reason.BAD_ENVELOPE),
     "a value of garbage": ({**request_ad(), "GlideinEncParamVMId": "00"}, Reason.BAD_ENVELOPE),
-    "copied by another client": (request_ad(seen_as="thief@fe2.example.org"), Reason.IDENTITY_MISMATCH),
+    "copied by another client": (request_ad(seen_as="thief@fe2.example.org"), Reason.BAD_ENVELOPE),
     "identity not that of its name": (
         request_ad(sealed=seal("other@fe2.example.org"), seen_as="other@fe2.example.org"), Reason.IDENTITY_MISMATCH
     ),
-    "not authenticated": (request_ad(seen_as=""), Reason.IDENTITY_MISMATCH),
+    "not authenticated": (request_ad(seen_as=""), Reason.BAD_ENVELOPE),
     "unknown security name": (request_ad(secrets(SecurityName="stranger")), Reason.UNKNOWN_FRONTEND),
     "no security name": (request_ad(secrets(SecurityName="")), Reason.MISSING_PARAMETER),
     "unknown class": (request_ad(secrets(SecurityClass="gold")), Reason.UNKNOWN_CLASS),
@@ -178,7 +178,7 @@ GOOD = {"SecurityName": "fe", "AAAAAAAA": "x", "SecurityClassAAAAAAAA": "fronten
 GLOBALS: dict[str, tuple[dict[str, Any], Reason]] = {
     "unsafe client": (global_ad(GOOD, client_name="a/b"), Reason.BAD_NAME),
     "old": (global_ad(GOOD, heard=NOW - 1000), Reason.STALE_AD),
-    "copied": (global_ad(GOOD, seen_as="thief@x"), Reason.IDENTITY_MISMATCH),
+    "copied": (global_ad(GOOD, seen_as="thief@x"), Reason.BAD_ENVELOPE),
     "another's key": (global_ad(GOOD, sealed=seal(factory=other_key())), Reason.UNKNOWN_KEY),
     "sealed by another": (
         global_ad(GOOD, sealed=seal("other@fe2.example.org"), seen_as="other@fe2.example.org"),

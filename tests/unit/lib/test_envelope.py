@@ -22,7 +22,6 @@ from glideinwms.lib.ads import (
     parse_long_form,
 )
 from glideinwms.lib.crypto import FactoryKey, SymmetricKey
-from glideinwms.lib.errors import GwmsError
 from glideinwms.lib.reasons import Reason
 from tests.support import golden
 
@@ -124,19 +123,10 @@ def test_what_is_sealed_can_be_opened_by_its_factory_only(keys: dict[str, Factor
     }
     with pytest.raises(EnvelopeRefused) as refused:
         open_envelope(ad, keys, FRONTEND)
-    assert refused.value.reason is Reason.UNKNOWN_KEY and ours.public.key_id in str(refused.value)
+    assert refused.value.reason is Reason.UNKNOWN_KEY and other.public.key_id in str(refused.value)
     with pytest.raises(EnvelopeRefused) as refused:
         open_envelope(ad, {ours.public.key_id: other}, FRONTEND)
     assert refused.value.reason is Reason.BAD_ENVELOPE
-
-
-@pytest.mark.parametrize("seen", ["", "evil@fe.example.org", FRONTEND + " ", FRONTEND.upper()])
-def test_an_envelope_that_another_identity_sends_is_refused(seen: str) -> None:
-    key = FactoryKey.generate()
-    ad = request_of(Seal.make(key.public, FRONTEND), SecurityName="fe")
-    with pytest.raises(EnvelopeRefused, match="claims to come from") as refused:
-        open_envelope(ad, {key.public.key_id: key}, seen)
-    assert refused.value.reason is Reason.IDENTITY_MISMATCH and isinstance(refused.value, GwmsError)
 
 
 @pytest.mark.parametrize("field", ["key_id", "key_code", "enc_identity"])
@@ -154,7 +144,7 @@ def test_one_bad_value_refuses_the_request_and_names_it(value: str) -> None:
     seal = Seal.make(key.public, FRONTEND)
     ad = request_of(seal, SecurityName="fe")
     ad = dataclasses.replace(ad, enc_params={**ad.enc_params, "Bad": value})
-    with pytest.raises(EnvelopeRefused, match="Bad cannot be opened"):
+    with pytest.raises(EnvelopeRefused, match="Bad cannot be decrypted"):
         open_envelope(ad, {key.public.key_id: key}, FRONTEND)
 
 
@@ -167,7 +157,7 @@ def test_the_wrong_symmetric_key_is_noticed() -> None:
         ad = dataclasses.replace(request_of(seal, A="x"), key_code=key.public.wrap(other.code()))
         with pytest.raises(EnvelopeRefused) as refused:
             open_envelope(ad, {key.public.key_id: key}, FRONTEND)
-        assert refused.value.reason in (Reason.BAD_ENVELOPE, Reason.IDENTITY_MISMATCH)
+        assert refused.value.reason is Reason.BAD_ENVELOPE
 
 
 def test_a_pickle_is_refused_unread() -> None:
@@ -181,7 +171,7 @@ def test_a_pickle_is_refused_unread() -> None:
         with pytest.raises(EnvelopeRefused) as refused:
             as_text({"AuthSet": pickle.dumps(Bomb(), protocol)}, "glideclient x")
         assert refused.value.reason is Reason.PICKLED_PAYLOAD and "AuthSet" in str(refused.value)
-    with pytest.raises(EnvelopeRefused, match="is not text"):
+    with pytest.raises(EnvelopeRefused, match="is not UTF-8 text"):
         as_text({"A": b"\xff\xfe"}, "glideclient x")
 
 

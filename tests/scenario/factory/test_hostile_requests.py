@@ -1,0 +1,114 @@
+"""What another Frontend can do with a Frontend's public ads: nothing that shows a secret or moves its pilots."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glideinwms.lib.ads.opening import NOT_OPENED
+from glideinwms.lib.bounded import MAX_REASON
+from glideinwms.lib.reasons import Reason
+from tests.scenario.factory.scene import Scene
+from tests.unit.factory.makes import CLIENT, IDENTITY, global_ad, request_ad
+
+OTHER, STRANGER = "other@fe2.example.org", "evil@wms.demo"
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ2aWN0aW0ifQ.c2VjcmV0LXNpZ25hdHVyZQ"
+PIECE = 12
+
+
+def texts(scene: Scene) -> str:
+    """All that anybody but the Factory can read: its state and logs, the collector's ads, the jobs in the queue."""
+    jobs = scene.schedd.query("true", [], -1, "", "condor@fake")
+    found = [json.dumps(scene.wms.ads(), default=str), *map(str, jobs)]
+    for path in scene.base.rglob("*"):
+        if path.is_file() and "proxies" not in path.parts and path.name != "rsa.key":
+            data = path.read_bytes()
+            found.append((gzip.decompress(data) if path.suffix == ".gz" else data).decode(errors="replace"))
+    return "\n".join(found)
+
+
+def attack(scene: Scene, ad: dict[str, Any], sender: str) -> None:
+    scene.wms.put({k: v for k, v in ad.items() if k not in ("LastHeardFrom", "AuthenticatedIdentity")},
+                  "UPDATE_MASTER_AD", sender)  # fmt: skip
+
+
+@pytest.mark.parametrize("sender", [OTHER, STRANGER])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_secret_sent_as_an_identity_is_not_published(
+    tmp_path: Path, sender: str, first: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A copy of a public ad with the sealed token in the place of the identity, by a registered Frontend or anybody,
+    before or after the Factory has seen the ad itself."""
+    caplog.set_level(logging.DEBUG)
+    s = Scene(tmp_path)
+    s.ask(idle=1, token=TOKEN)
+    if not first:
+        s.cycle()
+    public = s.asked["A fe.main"]
+    for value in (public["GlideinEncParamfrontend_scitoken"], public["GlideinEncParamSecurityName"]):
+        attack(s, {**public, "Name": f"HASH_{value[:8]}@fe.main", "ReqEncIdentity": value}, sender)
+    attack(s, {**global_ad({"SecurityName": TOKEN}, s.seal), "Name": "g", "ReqEncIdentity": value}, sender)
+    s.cycle(2)
+    assert s.schedd.count() == 1
+    shown = texts(s) + caplog.text
+    assert TOKEN in (tmp_path / "proxies").rglob("*.scitoken").__next__().read_text()
+    assert not [TOKEN[n : n + PIECE] for n in range(len(TOKEN) - PIECE) if TOKEN[n : n + PIECE] in shown]
+    refused = {(r["reason"], r["text"]) for r in s.status()["refusals"]}
+    assert refused == {(Reason.BAD_ENVELOPE, NOT_OPENED)}
+
+
+MISTAKES: dict[str, dict[str, str | bytes]] = {
+    "as the Frontend's name": {"SecurityName": TOKEN},
+    "as the class": {"SecurityClass": TOKEN},
+    "as the token's id": {"ScitokenId": TOKEN},
+    "as a proxy's id": {"SubmitProxy": TOKEN},
+    "as bytes": {"VMId": TOKEN.encode() + b"\xff"},
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.parametrize("method", ["scitoken", "grid_proxy"])
+def test_a_secret_under_the_wrong_name_is_not_published(
+    tmp_path: Path, mistake: dict[str, str | bytes], method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A Frontend that mixes its values up is refused without showing them."""
+    caplog.set_level(logging.DEBUG)
+    s = Scene(tmp_path)
+    s.write(entries=(replace(s.policy.entries[0], auth_method=method),))
+    s.runner.reload()
+    good = {"SecurityName": "fe", "SecurityClass": "frontend", "ScitokenId": "TOKENIDX"}
+    attack(s, request_ad({**good, **mistake}, s.seal), IDENTITY)
+    attack(s, global_ad({"SecurityName": "fe", "AAAAAAAA": "x", "SecurityClassAAAAAAAA": TOKEN, **mistake}), IDENTITY)
+    s.cycle(2)
+    shown = texts(s) + caplog.text
+    assert not [TOKEN[n : n + PIECE] for n in range(len(TOKEN) - PIECE) if TOKEN[n : n + PIECE] in shown]
+
+
+def test_reasons_are_short_wherever_they_go(tmp_path: Path) -> None:
+    """A value of a megabyte is not sent on: neither in an ad nor in the status, the records or the log."""
+    s = Scene(tmp_path)
+    long = "http://v/stage?" + "x" * 1_000_000 + ";"
+    s.ask(idle=1, web_url=long)
+    s.ask(idle=1, client="fe." + "n" * 1000, group_name="g" * 1_000_000 + "\x07")
+    s.cycle()
+    assert {len(r["text"]) <= MAX_REASON and len(r["where"]) <= MAX_REASON for r in s.status()["refusals"]} == {True}
+    for ad in s.wms.ads("glidefactoryclient"):
+        assert len(str(ad.get("GlideinMonitorStatus_ReasonText", ""))) <= MAX_REASON
+    assert (tmp_path / "work/state/status.json").stat().st_size < 100_000
+
+
+def test_what_the_daemon_leaves_is_not_for_everybody(tmp_path: Path) -> None:
+    """Files below the work directory may be read by the daemon's group, not by all."""
+    s = Scene(tmp_path)
+    s.ask(idle=1)
+    s.cycle(2)
+    modes = {p.name: p.stat().st_mode & 0o777 for p in (tmp_path / "work/state").rglob("*") if p.is_file()}
+    assert "status.json" in modes
+    assert CLIENT in texts(s)
+    assert not {name: oct(mode) for name, mode in modes.items() if mode & 0o027}
