@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 
+from glideinwms.creation import attr_numbers
 from glideinwms.creation.common_model import FrontendAttr
 from glideinwms.creation.elements import Element
 from glideinwms.creation.problems import Problems, Where
@@ -28,6 +29,7 @@ def attrs(found: Iterable[FrontendAttr], problems: Problems) -> None:
     for attr in rows:
         if not ATTR.fullmatch(attr.name):
             problems.error(attr.where, f"attr[{attr.name}]@name", "may contain letters, digits, dot, - and _ only")
+        attr_numbers.check(attr, problems)
         if attr.type == "expr" and not parses(attr.value):
             what = f"{attr.value!r} is not a ClassAd expression"
             problems.warn(attr.where, f"attr[{attr.name}]@value", what, "pilots' HTCondor may not take it")
