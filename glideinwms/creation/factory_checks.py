@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from glideinwms.creation import common_checks, cvmfsexec, nodes, tarballs
 from glideinwms.creation.factory_entry import DEFAULT_PARAMS, name_of, subs_of
-from glideinwms.creation.factory_model import Entry, EntrySet, Factory
+from glideinwms.creation.factory_model import Entry, EntrySet, Factory, KnownFrontend, SecurityClass
 from glideinwms.creation.problems import Problems, did_you_mean
 from glideinwms.creation.tarballs import Platform
 from glideinwms.lib.credentials import methods
@@ -37,6 +37,7 @@ def check(factory: Factory, problems: Problems) -> None:
     common_checks.rests(factory.loop_delay, "glidein", factory.where, problems)
     common_checks.attrs(factory.attrs, problems)
     _frontends(factory, problems)
+    _shared_usernames(factory, problems)
     entries: list[Entry | EntrySet] = [*factory.entries, *factory.entry_sets]
     _unique(entries, problems)
     offered = tarballs.check(factory.condor_tarballs, problems)
@@ -113,6 +114,19 @@ def _frontends(factory: Factory, problems: Problems) -> None:
             problems.warn(frontend.where, f"frontend[{frontend.name}]@identity", what)
         if not frontend.security_classes:
             problems.warn(frontend.where, f"frontend[{frontend.name}]", "has no security class: no request is served")
+
+
+def _shared_usernames(factory: Factory, problems: Problems) -> None:
+    """A user name owns a directory of credentials: two identities must not share one."""
+    holders: dict[str, tuple[KnownFrontend, SecurityClass]] = {}
+    for frontend in factory.security.frontends:
+        for known in frontend.security_classes:
+            other, first = holders.setdefault(known.username, (frontend, known))
+            if other.identity != frontend.identity:
+                subject = f"frontend[{frontend.name}]/security_class[{known.name}]@username"
+                what = f"{known.username!r} is the user name of {other.name} already ({first.where}), another identity"
+                hint = "give each Frontend a user name of its own, see docs/how-to/split-a-user-name.md"
+                problems.error(known.where, subject, what, hint)
 
 
 def _unique(entries: Iterable[Entry | EntrySet], problems: Problems) -> None:
