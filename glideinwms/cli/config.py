@@ -24,6 +24,7 @@ NoReload = Annotated[bool, typer.Option("--no-reload", help="Do not tell the run
 
 
 Online = Annotated[bool, typer.Option("--online", help="Also ask DNS, URLs and collectors.")]
+Disabled = Annotated[bool, typer.Option("--disabled", help="Also show the warnings of disabled entries.")]
 Name = Annotated[str, typer.Option("--name", help="One entry or group, with what it inherits.")]
 Given = Annotated[bool, typer.Option("--given", help="Leave defaults out.")]
 To = Annotated[str, typer.Option("--to", help="A generation; default the one before the current.")]
@@ -32,10 +33,11 @@ ToDeployed = Annotated[bool, typer.Option("--to-deployed", help="Leave the direc
 
 
 def factory_validate(
-    xml: Xml = FACTORY_XML, file: XmlOption = None, online: Online = False, as_json: Json = False
+    xml: Xml = FACTORY_XML, file: XmlOption = None, online: Online = False, disabled: Disabled = False,
+    as_json: Json = False,
 ) -> None:  # fmt: skip
     """Check the Factory's file; exit code 1 if it has an error."""
-    _validate(file or xml, "factory", online, as_json)
+    _validate(file or xml, "factory", online, as_json, disabled)
 
 
 def frontend_validate(
@@ -136,7 +138,7 @@ def _problem(found: Problem) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _validate(xml: Path, side: str, online: bool, as_json: bool) -> None:
+def _validate(xml: Path, side: str, online: bool, as_json: bool, disabled: bool = False) -> None:
     from glideinwms.creation.problems import InvalidConfig, Problems
     from glideinwms.creation.reconfig import build
 
@@ -151,13 +153,14 @@ def _validate(xml: Path, side: str, online: bool, as_json: bool) -> None:
                 asking.check(built, xml, problems, pool)
     except InvalidConfig as error:
         errors = list(error.problems)
-    found = [*errors, *problems.warnings]
+    warnings = problems.all_warnings if disabled else problems.warnings
+    found = [*errors, *warnings]
     if as_json:
         _show([_problem(p) for p in found])
     else:
         for problem in found:
             print(problem)
-        print(f"{xml}: {len(errors)} errors, {len(problems.warnings)} warnings")
+        print(f"{xml}: {len(errors)} errors, {len(problems.all_warnings)} warnings")
     if errors:
         sys.exit(1)
 
@@ -176,12 +179,18 @@ def _reconfig(xml: Path, side: str, force: bool, no_reload: bool, as_json: bool)
         return
     import gc
 
+    from glideinwms.creation.problems import InvalidConfig, Problems
     from glideinwms.creation.reconfig import NotTaken, reconfig
 
     # large trees with few cycles, and a short life
     gc.disable()
+    problems = Problems()
     try:
-        outcome = reconfig(xml, side, _progress, force_delete=force, wait=not no_reload)
+        outcome = reconfig(xml, side, _progress, problems, force_delete=force, wait=not no_reload)
+    except InvalidConfig:
+        for warning in problems.warnings:
+            print(warning, file=sys.stderr)
+        raise
     except NotTaken as error:
         print(f"gwms: {error}", file=sys.stderr)
         sys.exit(NOT_TAKEN)

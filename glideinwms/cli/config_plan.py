@@ -69,20 +69,25 @@ def configuration(xml: Path, side: str, as_json: bool) -> None:
     from glideinwms.creation.affected import affected
     from glideinwms.creation.built import named
     from glideinwms.creation.plan import make_plan
-    from glideinwms.creation.problems import Problems
+    from glideinwms.creation.problems import InvalidConfig, Problems
     from glideinwms.creation.reconfig import build
     from glideinwms.lib.jsondata import to_json
 
     xml, problems = xml.absolute(), Problems()
-    built, data = named(build(xml, side, problems))
+    try:
+        built, data = named(build(xml, side, problems))
+    except InvalidConfig:
+        for warning in problems.warnings:
+            print(warning, file=sys.stderr)
+        raise
     plan = make_plan(built, data)
     touched = (*plan.changed, *plan.removed)
     met = affected(built.work_dir, touched) if side == "factory" and touched else None
     if as_json:
-        output.print_json({**to_json(plan), "pilots": met})
+        output.print_json({**to_json(plan), "pilots": met, "warnings": len(problems.all_warnings)})
         return
-    for warning in problems.warnings:
-        print(warning, file=sys.stderr)
+    if standing := len(problems.all_warnings):
+        print(f"{standing} warnings stand; gwms {side} validate shows them", file=sys.stderr)
     describe(plan)
     for change in plan.changes:
         if not any(

@@ -72,11 +72,25 @@ def check(factory: Factory, problems: Problems) -> None:
         if one not in lacking and not _whole(one.path):
             what = f"{one.path} is no gzip tar with the program cvmfsexec at its top"
             problems.error(distro.where, "cvmfsexec_distro", what, one.made_by)
-    holders: list[Entry | EntrySet] = [*factory.entries, *factory.entry_sets]
-    for attr in (*factory.attrs, *(a for e in holders for a in e.attrs)):
-        if attr.name == USE and attr.value not in ("", "0") and len(lacking) == len(found):
-            hint = "put one into its place" if found else "name sources in cvmfsexec_distro"
-            problems.error(attr.where, f"attr[{USE}]@value", "there is no cvmfsexec distribution to use", hint)
+    if len(lacking) == len(found):
+        _used(factory, "put one into its place" if found else "name sources in cvmfsexec_distro", problems)
+
+
+def _used(factory: Factory, hint: str, problems: Problems) -> None:
+    """Where there is no distribution: a published constant that asks for one cannot work (GlideinWMS 3.10 refuses it,
+    too); with a parameter the requests decide."""
+    what = "there is no cvmfsexec distribution to use"
+    holders: list[Factory | Entry | EntrySet] = [factory, *factory.entries, *factory.entry_sets]
+    for holder in holders:
+        off = not isinstance(holder, Factory) and not holder.enabled
+        for attr in holder.attrs:
+            if attr.name != USE or attr.value in ("", "0"):
+                continue
+            if attr.const and attr.publish and not off:
+                problems.error(attr.where, f"attr[{USE}]@value", what, hint)
+            else:
+                with problems.about(disabled=off):
+                    problems.warn(attr.where, f"attr[{USE}]@value", what, hint)
 
 
 def _whole(path: Path) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -16,7 +17,11 @@ from glideinwms.creation.problems import NOWHERE, Problems, Where, did_you_mean
 from glideinwms.creation.source import Node
 
 M = TypeVar("M", bound="Element")
+Known = Mapping[str, tuple[str, "type[Element] | None"]]
 ROUNDS = 4
+# places that a hint names
+NAMED = 4
+ENTRIES = ("entry", "entry_set")
 # names of old Factory files, and what to do
 LEGACY = {
     "downtimes": "give downtimes by `gwms downtime add`",
@@ -59,6 +64,12 @@ def _unset_bool(value: Any) -> Any:
     return _bool(_unset(value))
 
 
+def _one_line(value: Any) -> Any:
+    return re.sub(r"[\r\n]+", " ", value) if isinstance(value, str) else value
+
+
+# an expression may be written on several lines
+Expr = Annotated[str, BeforeValidator(_one_line)]
 Bool = Annotated[bool, BeforeValidator(_bool)]
 OptBool = Annotated[bool | None, BeforeValidator(_unset_bool)]
 Int = Annotated[int, BeforeValidator(_number)]
@@ -156,36 +167,66 @@ def _convert(node: Node, model: type[Element], problems: Problems, strict: bool)
                 what = f"{found[0]} stands as in the template"
                 problems.warn(node.where, f"{title(node)}@{name}", what, "write the real name")
         elif name != "comment":
-            _unknown(node.where, f"{title(node)}@{name}", name, known, problems, strict)
+            subject = f"{title(node)}@{name}"
+            _unknown(node.where, subject, name, known, problems, strict, _place_of_attribute(name, known))
     for child in node.children:
         tag, kind = known.get(child.tag, ("", None))
         if kind is None:
-            _unknown(child.where, f"{title(node)}/{child.tag}", child.tag, known, problems, strict)
+            subject = f"{title(node)}/{child.tag}"
+            _unknown(child.where, subject, child.tag, known, problems, strict, _place_of_child(child.tag, known))
         elif not tag:
             if child.tag in out:
                 what = f"is also at {out[child.tag]['where']}; this one alone counts"
                 problems.warn(child.where, f"{title(node)}/{child.tag}", what, "write one element")
             out[child.tag] = _convert(child, kind, problems, strict)
         else:
-            out.setdefault(child.tag, []).extend(_items(child, tag, kind, problems, strict))
+            out.setdefault(child.tag, []).extend(_items(child, tag, kind, problems, strict, known))
     return out
 
 
-def _items(node: Node, tag: str, kind: type[Element], problems: Problems, strict: bool) -> list[dict[str, Any]]:
+def _place_of_attribute(name: str, known: Known) -> str:
+    """Which child has such an attribute."""
+    tags = [t for t, (item, kind) in known.items() if kind and not item and shape(kind).get(name) == ("", None)]
+    return f"it is an attribute of {' or '.join(f'<{t}>' for t in tags)}" if 0 < len(tags) <= NAMED else ""
+
+
+def _place_of_child(tag: str, known: Known) -> str:
+    """Which child may have such a child, or which list such an item."""
+    if known.get(tag) == ("", None):
+        return "it is an attribute, not an element"
+    for name, (item, kind) in known.items():
+        if item == tag:
+            return f"it belongs into <{name}>"
+        if kind and not item and tag in shape(kind) and shape(kind)[tag] != ("", None):
+            return f"it belongs into <{name}>"
+    return ""
+
+
+def _disabled(node: Node) -> bool:
+    return node.tag in ENTRIES and node.attrs.get("enabled", "").strip().lower() in FALSE
+
+
+def _items(
+    node: Node, tag: str, kind: type[Element], problems: Problems, strict: bool, outer: Known
+) -> list[dict[str, Any]]:  # fmt: skip
     for name in node.attrs:
         if name != "comment":
             _unknown(node.where, f"{node.tag}@{name}", name, (), problems, strict)
     found = []
     for child in node.children:
         if child.tag == tag:
-            found.append(_convert(child, kind, problems, strict))
+            with problems.about(disabled=_disabled(child)):
+                found.append(_convert(child, kind, problems, strict))
         else:
-            _unknown(child.where, f"{node.tag}/{child.tag}", child.tag, (tag,), problems, strict)
+            belongs = f"it belongs beside <{node.tag}>, not into it" if child.tag in outer else ""
+            _unknown(child.where, f"{node.tag}/{child.tag}", child.tag, (tag,), problems, strict, belongs)
     return found
 
 
-def _unknown(where: Where, subject: str, name: str, known: Any, problems: Problems, strict: bool) -> None:
-    hint = did_you_mean(name, known)
+def _unknown(
+    where: Where, subject: str, name: str, known: Any, problems: Problems, strict: bool, belongs: str = ""
+) -> None:  # fmt: skip
+    hint = belongs or did_you_mean(name, known)
     if strict:
         problems.error(where, subject, "unknown name", hint)
     else:

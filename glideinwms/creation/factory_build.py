@@ -11,7 +11,7 @@ from glideinwms.creation import cvmfsexec, factory_checks, nodes, own, source, t
 from glideinwms.creation.built import Built
 from glideinwms.creation.common_model import process_retention, retention
 from glideinwms.creation.elements import load
-from glideinwms.creation.factory_entry import Shared, name_of, resolve, subs_of
+from glideinwms.creation.factory_entry import Shared, name_of, resolve, runs, subs_of
 from glideinwms.creation.factory_model import Entry, EntrySet, Factory
 from glideinwms.creation.placement import place_factory
 from glideinwms.creation.points import after_all
@@ -59,9 +59,12 @@ def build_factory(
     schedds = assign_schedds(entries, tarballs.words(factory.schedd_name), kept)
     if collectors := _monitoring(factory):
         placed.params["GLIDEIN_Factory_Collector"] = collectors
-    done = [resolve(e, schedds[name_of(e)], shared) for e in entries if subs_of(e)]
-    main = _main_tree(factory, shared, problems, Path(factory.submit.base_dir + sub) / "tarballs")
+    done = [found for e in entries if subs_of(e) and (found := _resolved(e, schedds[name_of(e)], shared))]
+    main: Tree | None = None
+    with problems.catching(factory.where, "glidein"):
+        main = _main_tree(factory, shared, problems, Path(factory.submit.base_dir + sub) / "tarballs")
     problems.check()
+    assert main is not None
     policy = _policy(factory, options, [p for p, _ in done], main, url, sub, pilot)
     work = {policy.startup_script.rpartition("/")[2]: pilot.startup}
     work |= {f"tarballs/{p.name}": b for p, b in shared.packed.items()}
@@ -72,6 +75,16 @@ def build_factory(
     )  # fmt: skip
 
 
+def _resolved(entry: Entry | EntrySet, schedd: str, shared: Shared) -> tuple[EntryPolicy, Tree] | None:
+    """An entry's policy and tree, or None with the reason in the problems."""
+    with (
+        shared.problems.catching(entry.where, f"entry[{name_of(entry)}]"),
+        shared.problems.about(disabled=not entry.enabled),
+    ):
+        return resolve(entry, schedd, shared)
+    return None
+
+
 def assign_schedds(entries: list[Entry | EntrySet], schedds: list[str], previous: Mapping[str, str]) -> dict[str, str]:
     """Entry -> schedd: what it has if still listed, else the one with the fewest enabled entries (config 2.1)."""
     load_of = dict.fromkeys(schedds or [""], 0)
@@ -80,12 +93,12 @@ def assign_schedds(entries: list[Entry | EntrySet], schedds: list[str], previous
         name = name_of(entry)
         if previous.get(name) in load_of:
             out[name] = previous[name]
-            load_of[previous[name]] += entry.enabled
+            load_of[previous[name]] += runs(entry)
     for entry in entries:
         name = name_of(entry)
         if name not in out:
             out[name] = min(load_of, key=lambda s: load_of[s])
-            load_of[out[name]] += entry.enabled
+            load_of[out[name]] += runs(entry)
     return out
 
 

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from glideinwms.creation import common_checks, cvmfsexec, nodes, tarballs
-from glideinwms.creation.factory_entry import DEFAULT_PARAMS, name_of, subs_of
+from glideinwms.creation.common_model import FactoryAttr
+from glideinwms.creation.factory_entry import DEFAULT_PARAMS, LEGACY_TYPES, name_of, subs_of
 from glideinwms.creation.factory_model import Entry, EntrySet, Factory, KnownFrontend, SecurityClass
 from glideinwms.creation.problems import Problems, did_you_mean
 from glideinwms.creation.tarballs import Platform
@@ -17,7 +18,6 @@ from glideinwms.lib.credentials import methods
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 SUBMIT = re.compile(r"\+?[A-Za-z_][A-Za-z0-9_.]*")
 REFUSED_TYPES = ("gt2", "gt5")
-LEGACY_TYPES = ("cream", "nordugrid")
 TYPES = ("condor", "arc", "ec2", "gce", *LEGACY_TYPES, *REFUSED_TYPES)
 BATCH = ("pbs", "lsf", "sge", "slurm", "condor")
 AUTH = (
@@ -42,17 +42,29 @@ def check(factory: Factory, problems: Problems) -> None:
     _unique(entries, problems)
     offered = tarballs.check(factory.condor_tarballs, problems)
     wanted = {**DEFAULT_PARAMS, **{a.name: a.value for a in factory.attrs}}
-    constness = {a.name: a.const for a in factory.attrs}
+    everywhere = {a.name: a for a in factory.attrs}
+    told = set[str]()
     classes = {f"{f.name}:{c.name}" for f in factory.security.frontends for c in f.security_classes}
     for entry in entries:
-        _entry(entry, factory, problems)
-        common_checks.attrs(entry.attrs, problems)
-        _limits(entry, classes, problems)
-        _walltime(entry, factory, problems)
-        _platform(entry, wanted, offered, problems)
-        for attr in entry.attrs:
-            if constness.get(attr.name, attr.const) != attr.const:
-                problems.error(attr.where, f"attr[{attr.name}]@const", "differs from the global attribute of that name")
+        with problems.about(disabled=not entry.enabled):
+            _entry(entry, factory, problems)
+            common_checks.attrs(entry.attrs, problems)
+            _limits(entry, classes, problems)
+            _walltime(entry, factory, problems)
+            _platform(entry, wanted, offered, problems)
+            _constness(entry, everywhere, told, problems)
+
+
+def _constness(
+    entry: Entry | EntrySet, everywhere: Mapping[str, FactoryAttr], told: set[str], problems: Problems
+) -> None:
+    """Say once of a name that an entry has it as a constant and the whole Factory as a parameter, or the reverse."""
+    for attr in entry.attrs:
+        other = everywhere.get(attr.name, attr)
+        if other.const != attr.const and attr.name not in told:
+            told.add(attr.name)
+            what = f"{attr.const} here, {other.const} at {other.where}; an entry with its own value uses that"
+            problems.notice(attr.where, f"attr[{attr.name}]@const", what)
 
 
 def names(factory: Factory, known: Iterable[str], problems: Problems) -> None:

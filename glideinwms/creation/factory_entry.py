@@ -18,6 +18,7 @@ from glideinwms.lib.stage.formats import Var
 from glideinwms.lib.stage.tree import Item, Tree, build
 
 Value = str | int | float | bool
+LEGACY_TYPES = ("cream", "nordugrid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,15 @@ def name_of(entry: Entry | EntrySet) -> str:
 def subs_of(entry: Entry | EntrySet) -> tuple[BareEntry, ...]:
     """The CEs behind an entry."""
     return entry.entries if isinstance(entry, EntrySet) else (entry,)
+
+
+def runs(entry: Entry | EntrySet) -> bool:
+    """Whether pilots are submitted: not if it is disabled, or HTCondor no longer has the grid type of any CE."""
+    return entry.enabled and not all(map(_is_legacy, subs_of(entry)))
+
+
+def _is_legacy(sub: BareEntry) -> bool:
+    return sub.gridtype.partition(" ")[0] in LEGACY_TYPES
 
 
 def resolve(entry: Entry | EntrySet, schedd: str, shared: Shared) -> tuple[EntryPolicy, Tree]:
@@ -75,7 +85,7 @@ def _expanded(text: str, values: Mapping[str, Value], where: Where, subject: str
 
 
 def _expand_all(placed: Placed, word: Callable[[str], str]) -> None:
-    for table in (placed.attrs, placed.params, placed.consts):
+    for table in placed.tables:
         for name, value in table.items():
             if isinstance(value, str) and "$" in value:
                 table[name] = word(value)
@@ -83,14 +93,29 @@ def _expand_all(placed: Placed, word: Callable[[str], str]) -> None:
 
 def _placed(entry: Entry | EntrySet, shared: Shared) -> Placed:
     mine = place_factory(entry.attrs, {}, shared.problems)
+    _override(entry, mine, shared)
     if shared.factory.enable_attribute_expansion:
         _adopt(mine, shared.placed)
     return mine
 
 
+def _override(entry: Entry | EntrySet, mine: Placed, shared: Shared) -> None:
+    """Put the entry's value also where the global one stands, if only one of the two is a constant: pilots and
+    Frontends must not read the global value there."""
+    const_of = {a.name: a.const for a in shared.factory.attrs}
+    for attr in entry.attrs:
+        if const_of.get(attr.name, attr.const) == attr.const:
+            continue
+        tables = (mine.attrs, mine.params, mine.consts)
+        value = next((t[attr.name] for t in tables if attr.name in t), None)
+        for own, everywhere in zip(tables, shared.placed.tables, strict=True):
+            if attr.name in everywhere and value is not None:
+                own.setdefault(attr.name, value)
+
+
 def _adopt(mine: Placed, shared: Placed) -> None:
     """Global attributes with references are resolved where they are used: in each entry (config 8)."""
-    for here, there in ((mine.attrs, shared.attrs), (mine.params, shared.params), (mine.consts, shared.consts)):
+    for here, there in zip(mine.tables, shared.tables, strict=True):
         for name, value in there.items():
             if isinstance(value, str) and "$" in value:
                 here.setdefault(name, value)
@@ -142,7 +167,7 @@ def _policy(
     system: dict[str, Value] = dict(DEFAULT_PARAMS)
     return EntryPolicy(
         name=name_of(entry),
-        enabled=entry.enabled,
+        enabled=runs(entry),
         schedd_name=schedd,
         gatekeeper=word(first.gatekeeper),
         gridtype=first.gridtype,
@@ -202,5 +227,5 @@ def _subs(entry: Entry | EntrySet, word: Callable[[str], str]) -> tuple[SubEntry
             proxy_url=word(s.proxy_url),
         )
         for s in subs_of(entry)
-        if s.enabled or plain
+        if plain or (s.enabled and not _is_legacy(s))
     )

@@ -41,7 +41,7 @@ SINGULARITY = "GLIDEIN_Singularity_Use"
 def read(path: Path, problems: Problems) -> Frontend:
     """The typed file without what `problems` says is wrong; InvalidConfig if nothing is left. Unknown names are
     errors, as deployed (config 15)."""
-    node = source.parse(path)
+    node = source.parse(path, problems=problems)
     if node.tag != "frontend":
         problems.error(node.where, node.tag, "the root element of a Frontend's file is frontend")
     frontend = load(node, Frontend, problems, strict=True)
@@ -63,14 +63,18 @@ def build_frontend(path: Path, problems: Problems, *, glidein: Path = GLIDEIN) -
     declared = frontend_policyfiles.tried(frontend, problems)
     groups, trees = [], []
     for group in frontend.groups:
-        placed = _overlaid(frontend, group, shared, problems)
-        tree = group_tree(group, placed, pilot, blobs, problems)
-        groups.append(_group(frontend, group, placed, tree, url, declared, problems))
-        trees.append(tree)
+        with problems.catching(group.where, f"group[{group.name}]"):
+            placed = _overlaid(frontend, group, shared, problems)
+            tree = group_tree(group, placed, pilot, blobs, problems)
+            groups.append(_group(frontend, group, placed, tree, url, declared, problems))
+            trees.append(tree)
     if options.strict_deployed_numbers:
         groups = [_always_tracking(g) for g in groups]
-    main = main_tree(frontend, _expanded(frontend, shared, problems), pilot, blobs, problems)
+    main: Tree | None = None
+    with problems.catching(frontend.where, "frontend"):
+        main = main_tree(frontend, _expanded(frontend, shared, problems), pilot, blobs, problems)
     problems.check()
+    assert main is not None
     policy = _policy(frontend, options, groups, main, url, sub)
     return Built(
         "frontend", policy, (main, *trees), {}, _directories(policy), options.keep_generations,
@@ -124,6 +128,7 @@ def _group(
     schedds = [s.fullname for s in (*frontend.match.job.schedds, *group.match.job.schedds)]
     lifetime = p.idtoken_lifetime or g.idtoken_lifetime or 24
     ignore = group.config.ignore_down_entries
+    plugin = p.proxy_selection_plugin or g.proxy_selection_plugin or "ProxyAll"
     return GroupPolicy(
         name=group.name,
         enabled=group.enabled,
@@ -142,7 +147,7 @@ def _group(
         params=dict(placed.params),
         attrs=dict(placed.attrs),
         limits=_limits(frontend, group),
-        selection_plugin=p.proxy_selection_plugin or g.proxy_selection_plugin or "ProxyAll",
+        selection_plugin="ProxyAll" if plugin in frontend_checks.DROPPED_PLUGINS else plugin,
         ignore_down_entries=frontend.config.ignore_down_entries if ignore is None else ignore,
         idtoken_lifetime=lifetime * HOUR,
         idtoken_keyname=p.idtoken_keyname or g.idtoken_keyname or "FRONTEND",

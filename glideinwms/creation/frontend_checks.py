@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from glideinwms.creation import common_checks, nodes, published
-from glideinwms.creation.frontend_model import EntrySlots, Frontend, Group, TotalRunning, TotalSlots
-from glideinwms.creation.problems import Problems
+from glideinwms.creation.frontend_model import EntrySlots, Frontend, Group, GroupSecurity, TotalRunning, TotalSlots
+from glideinwms.creation.problems import Problems, did_you_mean
 
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 PLUGINS = ("ProxyAll", "CredentialsBasic", "ProxyFirst", "ProxyUserCardinality", "ProxyProjectName")
@@ -38,6 +38,7 @@ def check(frontend: Frontend, problems: Problems) -> None:
     _expressions(frontend, problems)
     published.check(frontend, problems)
     _collectors(frontend, problems)
+    _security("security", frontend.security, problems)
     _groups(frontend, problems)
     _availability(frontend, problems)
     for name in ("GLIDEIN_Collector", "GLIDEIN_CCB"):
@@ -91,16 +92,23 @@ def _groups(frontend: Frontend, problems: Problems) -> None:
         _match(frontend, group, problems)
         _singularity(frontend, group, problems)
         _limits(group, problems)
-        name = group.security.security_name or frontend.security.security_name
-        if re.search(r"[\s:;,]", name):
-            what = f"{name!r} may not contain blanks, colons, semicolons or commas: Factories write name:class lists"
-            problems.error(group.where, f"{subject}/security@security_name", what)
-        plugin = group.security.proxy_selection_plugin or frontend.security.proxy_selection_plugin or PLUGINS[0]
-        if plugin not in PLUGINS:
-            hint = "use ProxyAll" if plugin in DROPPED_PLUGINS else f"use one of {', '.join(PLUGINS)}"
-            problems.error(group.where, f"{subject}/security@proxy_selection_plugin", f"there is no {plugin}", hint)
+        _security(f"{subject}/security", group.security, problems)
         if not group.security.credentials and not frontend.security.credentials:
             problems.warn(group.where, subject, "has no credential: it can ask for nothing")
+
+
+def _security(subject: str, security: GroupSecurity, problems: Problems) -> None:
+    """What is given at this place; what a group takes from above the groups is told there."""
+    if re.search(r"[\s:;,]", security.security_name):
+        what = f"{security.security_name!r} may not contain blanks, colons, semicolons or commas"
+        problems.error(security.where, f"{subject}@security_name", f"{what}: Factories write name:class lists")
+    plugin = security.proxy_selection_plugin
+    if plugin in DROPPED_PLUGINS:
+        what = f"there is no {plugin}; ProxyAll is used"
+        problems.warn(security.where, f"{subject}@proxy_selection_plugin", what, f"use one of {', '.join(PLUGINS)}")
+    elif plugin and plugin not in PLUGINS:
+        hint = did_you_mean(plugin, PLUGINS) or f"use one of {', '.join(PLUGINS)}"
+        problems.error(security.where, f"{subject}@proxy_selection_plugin", f"there is no {plugin}", hint)
 
 
 def _match(frontend: Frontend, group: Group, problems: Problems) -> None:

@@ -33,7 +33,12 @@ ALIASES = {
 }  # fmt: skip
 NEWER = ("token", "rsa_public_key", "rsa_private_key", "symmetric_key")
 GENERATED = ("generator", "dynamic")
-PARAMETER_TYPES = ("string", "integer", "expression", "dynamic")
+PARAMETER_TYPES = {
+    "string": "string", "str": "string", "integer": "integer", "int": "integer", "expression": "expression",
+    "expr": "expression", "dynamic": "dynamic", "generator": "dynamic",
+}  # fmt: skip
+# what the generators of 3.11 make where their context does not say
+PRODUCTS = {"scitokengenerator": "scitoken", "idtokengenerator": "idtoken"}
 # what is done instead for a purpose that is not sent
 INSTEAD = {
     "callback": "pilots get an IDTOKEN made from idtoken_keyname, valid for idtoken_lifetime hours, anyhow",
@@ -42,6 +47,10 @@ INSTEAD = {
 PARAMETERS = {
     "VMId": "vm_id", "VMType": "vm_type", "RemoteUsername": "remote_username", "ProjectId": "project_id",
     "GlideinProxy": "pilotabsfname",
+}  # fmt: skip
+# 3.11 takes them in any case, three of them also with an underscore
+PARAMETER_NAMES = {n.lower(): n for n in PARAMETERS} | {
+    "vm_id": "VMId", "vm_type": "VMType", "project_id": "ProjectId",
 }  # fmt: skip
 FILES = ("absfname", "keyabsfname", "pilotabsfname", "vm_id_fname", "vm_type_fname")
 WANTS = {
@@ -80,44 +89,56 @@ def parameters(frontend: Frontend, group: Group, problems: Problems) -> dict[str
     found: dict[str, str] = {}
     for one in (*frontend.security.parameters, *group.security.parameters):
         subject = f"parameter[{one.name}]"
-        if one.name not in PARAMETERS:
+        name, kind = PARAMETER_NAMES.get(one.name.lower(), ""), PARAMETER_TYPES.get(one.type.lower(), "")
+        if not name:
             hint = did_you_mean(one.name, PARAMETERS)
             problems.error(one.where, f"{subject}@name", f"is none of {', '.join(PARAMETERS)}", hint)
-        elif one.type in ("dynamic", "generator"):
+        elif not kind:
+            hint = did_you_mean(one.type, PARAMETER_TYPES)
+            problems.error(one.where, f"{subject}@type", f"is none of {', '.join(PARAMETER_TYPES)}", hint)
+        elif kind == "dynamic":
             what = "generated parameters are not made by this version; left out"
             problems.warn(one.where, f"{subject}@type", what, "write the value, for a group of its own if need be")
-        elif one.type not in PARAMETER_TYPES:
-            problems.error(one.where, f"{subject}@type", f"is none of {', '.join(PARAMETER_TYPES)}")
-        elif one.type == "integer" and not re.fullmatch(r"[+-]?\d+", one.value.strip()):
+        elif kind == "integer" and not re.fullmatch(r"[+-]?\d+", one.value.strip()):
             problems.error(one.where, f"{subject}@value", f"{one.value!r} is no integer")
         else:
-            found[PARAMETERS[one.name]] = one.value
+            found[PARAMETERS[name]] = one.value
     return found
 
 
 def _modern(c: Credential, given: Mapping[str, str], problems: Problems) -> Credential | None:
     """A credential with 3.11's spellings turned into 3.10's; None if it is not for pilots' requests."""
-    if c.purpose != "request":
+    if c.purpose.lower() != "request":
         what = f"purpose {c.purpose} is not sent with requests; left out"
-        hint = INSTEAD.get(c.purpose, INSTEAD["payload"])
+        hint = INSTEAD.get(c.purpose.lower(), INSTEAD["payload"])
         problems.warn(c.where, f"credential[{c.absfname or c.generator}]@purpose", what, hint)
         return None
     changes = {field: value for field, value in given.items() if not getattr(c, field)}
-    changes["type"] = "+".join(ALIASES.get(word, word) for word in c.type.split("+"))
-    if c.type in GENERATED:
+    changes["type"] = "+".join(_kind(word) for word in c.type.split("+"))
+    if c.type.strip().lower() in GENERATED:
         changes |= {"type": _produced(c, problems), "generator": c.absfname, "absfname": ""}
     return c.model_copy(update=changes)
 
 
+def _kind(word: str) -> str:
+    """A type's name as 3.10 writes it; both take any case."""
+    lower = word.strip().lower()
+    return ALIASES.get(lower, lower)
+
+
 def _produced(c: Credential, problems: Problems) -> str:
-    """The type that a generator's context names."""
+    """The type that a generator's context names, or that this generator makes."""
+    generator = Path(c.absfname).name.removesuffix(".py").lower()
     try:
-        kind = str(parsed(c.context)["type"])
-    except (ValueError, KeyError):
+        context = parsed(c.context)
+    except ValueError:
+        context = {}
+    kind = context.get("type") or (PRODUCTS.get(generator) if context else None)
+    if kind is None:
         subject = f"credential[{c.absfname}]@context"
         problems.error(c.where, subject, "must be a Python dict with the type that is produced", "{'type': 'scitoken'}")
         return "scitoken"
-    return ALIASES.get(kind, kind)
+    return _kind(str(kind))
 
 
 def _generated_name(c: Credential) -> str:

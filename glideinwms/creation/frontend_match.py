@@ -11,6 +11,7 @@ from glideinwms.creation.common_checks import SYSTEM
 from glideinwms.creation.frontend_model import Frontend, Group, Match, MatchAttr
 from glideinwms.creation.frontend_policyfiles import Declared
 from glideinwms.creation.never import never
+from glideinwms.creation.placement import ONE_LINE
 from glideinwms.creation.problems import Problems, did_you_mean
 from glideinwms.frontend.decide.pyexpr import conjuncts
 from glideinwms.frontend.policy import Expression
@@ -85,7 +86,7 @@ def _folded(part: Part, subject: str, problems: Problems) -> Part:
     for attr in found:
         what = f"is added to {subject}@start_expr"
         problems.warn(attr.where, f"attr[{attr.name}]", what, "write it there")
-    start = functools.reduce(both, (a.value for a in found), part.match.start_expr)
+    start = functools.reduce(both, (ONE_LINE.sub(" ", a.value) for a in found), part.match.start_expr)
     rest = tuple(a for a in part.attrs if a.name not in STARTS)
     return part.model_copy(update={"attrs": rest, "match": part.match.model_copy(update={"start_expr": start})})
 

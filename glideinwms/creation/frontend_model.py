@@ -11,6 +11,7 @@ from glideinwms.creation.elements import (
     Bool,
     Count,
     Element,
+    Expr,
     Int,
     Number,
     OptBool,
@@ -65,7 +66,7 @@ class Schedd(Element):
 class MatchFactory(Element):
     """Which entries are looked at."""
 
-    query_expr: str = opt("True", "ClassAd constraint on glidefactory ads.")
+    query_expr: Expr = opt("True", "ClassAd constraint on glidefactory ads.")
     match_attrs: tuple[MatchAttr, ...] = items("match_attr", "Entry attributes that match_expr reads.")
     collectors: tuple[FactoryCollector, ...] = items("collector", "Factories' collectors.")
 
@@ -73,7 +74,7 @@ class MatchFactory(Element):
 class MatchJob(Element):
     """Which jobs are looked at."""
 
-    query_expr: str = opt("True", "ClassAd constraint on jobs.")
+    query_expr: Expr = opt("True", "ClassAd constraint on jobs.")
     match_attrs: tuple[MatchAttr, ...] = items("match_attr", "Job attributes that match_expr reads.")
     schedds: tuple[Schedd, ...] = items("schedd", "Schedds.")
 
@@ -81,7 +82,7 @@ class MatchJob(Element):
 class GlobalMatchJob(MatchJob):
     """Which jobs are looked at, for all groups."""
 
-    query_expr: str = opt(
+    query_expr: Expr = opt(
         "(JobUniverse==5)&&(GLIDEIN_Is_Monitor =!= TRUE)&&(JOB_Is_Monitor =!= TRUE)", "ClassAd constraint on jobs."
     )
 
@@ -89,8 +90,8 @@ class GlobalMatchJob(MatchJob):
 class Match(Element):
     """Which jobs fit which entries."""
 
-    match_expr: str = opt("True", "Python expression over job, glidein, attr_dict.")
-    start_expr: str = opt("True", "ClassAd expression of the pilot's START.")
+    match_expr: Expr = opt("True", "Python expression over job, glidein, attr_dict.")
+    start_expr: Expr = opt("True", "ClassAd expression of the pilot's START.")
     policy_file: str = opt("", "Python file with match(job, glidein).")
     factory: MatchFactory = opt(MatchFactory(), "Entries.")
     job: MatchJob = opt(MatchJob(), "Jobs.")

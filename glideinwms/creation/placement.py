@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from glideinwms.creation.common_checks import ATTR
 from glideinwms.creation.common_model import FactoryAttr, FrontendAttr
 from glideinwms.creation.problems import Problems
 from glideinwms.lib.stage.formats import Var
 
 Value = str | int | float | bool
 TYPES = {"string": "S", "int": "I", "expr": "C"}
+# a newline is white space in an expression
+ONE_LINE = re.compile(r"[\r\n]+")
 REQUIRE = ("REQUIRED_GWMS", "NEVER", "OPTIONAL", "PREFERRED", "REQUIRED")
 USE = ("DISABLE_GWMS", "NEVER", "OPTIONAL", "PREFERRED", "REQUIRED")
 
@@ -24,10 +28,17 @@ class Placed:
     consts: dict[str, Value] = field(default_factory=dict)
     vars: dict[str, Var] = field(default_factory=dict)
 
+    @property
+    def tables(self) -> tuple[dict[str, Value], dict[str, Value], dict[str, Value]]:
+        """`attrs`, `params` and `consts`."""
+        return self.attrs, self.params, self.consts
+
 
 def value_of(attr: FrontendAttr, problems: Problems) -> Value:
     """The typed value; an int that does not parse is a problem."""
-    if "\n" in attr.value or "\r" in attr.value:
+    if attr.type == "expr":
+        return ONE_LINE.sub(" ", attr.value)
+    if ONE_LINE.search(attr.value):
         what = "may not contain a newline: pilots read one value a line"
         problems.error(attr.where, f"attr[{attr.name}]@value", what)
         return ""
@@ -88,7 +99,7 @@ def _overload(attr: FactoryAttr, problems: Problems) -> None:
 
 
 def _published(attr: FrontendAttr, system: Mapping[str, Var], out: Placed, problems: Problems) -> None:
-    if not attr.glidein_publish and not attr.job_publish:
+    if not (attr.glidein_publish or attr.job_publish) or not ATTR.fullmatch(attr.name):
         return
     row = system.get(attr.name)
     if row is None:

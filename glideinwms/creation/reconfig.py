@@ -72,12 +72,13 @@ def _schedds(work_dir: Path) -> dict[str, str]:
 
 
 def reconfig(
-    path: Path, side: str, progress: Progress | None = None, *, force_delete: bool = False, wait: bool = True
+    path: Path, side: str, progress: Progress | None = None, problems: Problems | None = None, *,
+    force_delete: bool = False, wait: bool = True,
 ) -> Outcome:  # fmt: skip
     """Make the file at `path` the configuration in force and tell a running daemon. InvalidConfig, StageError or
-    StateError leave what is in force as it is."""
+    StateError leave what is in force as it is; `problems` then has what else is to be said."""
     say = progress or (lambda text: None)
-    problems = Problems()
+    problems = Problems() if problems is None else problems
     hooks.run(path, "pre")
     say("reading the configuration")
     seen = fingerprint.sources(path)

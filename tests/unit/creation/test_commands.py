@@ -258,3 +258,34 @@ def test_dns_that_does_not_answer_costs_its_patience_once() -> None:
     assert time.monotonic() - began < 30
     assert "known" not in found and "label" in found.pop("a..b")
     assert set(found.values()) == {"no answer within 2 s"} and len(found) == 50
+
+
+def test_warnings_of_disabled_entries_are_one_line(tmp_path: Path, capsys: Out) -> None:
+    off = '<entry name="Off{0}" gatekeeper="ce ce" gridtype="cream" enabled="False" glexec="1"/>'
+    more = "".join(off.format(n) for n in range(20))
+    path = place(tmp_path, "factory.minimal.xml", ("<entries>", f"<entries>{more}"))
+    assert run("factory", "validate", path) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert "40 warnings of disabled entries not shown" in lines[0]
+    assert lines[1].endswith("0 errors, 40 warnings")
+    assert run("factory", "validate", path, "--disabled") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 41
+
+
+def test_plan_counts_the_warnings_that_stand(tmp_path: Path, capsys: Out) -> None:
+    path = place(tmp_path, "factory.minimal.xml", ('name="Alpha"', 'name="Alpha" glexec="1"'))
+    assert run("factory", "plan", path) == 0
+    told = capsys.readouterr()
+    assert "glexec" not in told.out + told.err
+    assert "1 warnings stand; gwms factory validate shows them" in told.err
+    assert run("factory", "plan", path, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["warnings"] == 1
+
+
+@pytest.mark.parametrize("command", ["plan", "reconfig"])
+def test_all_that_is_wrong_is_told_where_one_thing_stops_it(command: str, tmp_path: Path, capsys: Out) -> None:
+    path = place(tmp_path, "factory.minimal.xml", ('name="Alpha"', 'name="Alpha" glexec="1" enabled="x"'))
+    assert run("factory", command, path) == 1
+    told = capsys.readouterr().err
+    assert "entry[Alpha]@glexec" in told and "entry[Alpha]@enabled" in told

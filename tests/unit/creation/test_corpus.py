@@ -116,10 +116,8 @@ LEGACY = {
         "warning: 1: glidein@allowed_job_proxy_source: unknown name, ignored; every credential comes with its "
         "request: remove it",
         "warning: 1: glidein@use_condor_g: unknown name, ignored; pilots always go through it: remove it",
-        "warning: 19: entry[Cream]@gridtype: HTCondor no longer has cream; the entry stays disabled",
-        "warning: 23: entry[Cream]/downtimes: unknown name, ignored; give downtimes by `gwms downtime add`",
-        "warning: 25: entry[Cream]/infosys_ref[GlueCEUniqueID=ce]: BDII is no more, ignored; remove it",
         "notice: 29: entry[Condor]@schedd_name: is ignored: entries are spread over the Factory's schedd_name",
+        "notice: 19: entries: 3 warnings of disabled entries not shown, from here on; validate --disabled shows them",
     ],
     "frontend": ["warning: 25: attr[GLIDECLIENT_Start]: is added to match@start_expr; write it there"],
 }

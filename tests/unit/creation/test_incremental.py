@@ -27,7 +27,7 @@ ENTRIES = (
     f'{OPEN}><attrs>\n <attr name="A" value="2"/>\n</attrs></entry>',
     '<entry gatekeeper="ce ce" comment=\'a name="x" > /entry\' name="{n}">\n</entry >',
     f'{OPEN}><!-- </entry><entry name="none"/> --><attrs></attrs></entry>',
-    f"{OPEN}><![CDATA[ </entry> ]]></entry>",
+    f"{OPEN}><![CDATA[  ]]></entry>",
     f'{OPEN} enabled="False"/>',
     f'{OPEN} unknown="1"/>',
     f'{OPEN}><attrs><attr name="GLIDEIN_Max_Walltime" value="9" type="int"/></attrs></entry>',
