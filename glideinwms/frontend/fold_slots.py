@@ -7,10 +7,12 @@ ones. What leaves the reader is counters per (client, request name, credential) 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from glideinwms.lib import htc
+from glideinwms.lib.bounded import count_or, moment_or, number_or, reason, text
+from glideinwms.lib.errors import GwmsError
 
 SLOTS = "DynamicSlot =!= true"
 IDENTITY = ("GLIDEIN_Entry_Name", "GLIDEIN_Name", "GLIDEIN_Factory")
@@ -21,6 +23,10 @@ PROJECTION = [
 ]  # fmt: skip
 STARTED = ["StatsLastUpdateTime", "StatsLifetime"]
 DEFAULT_MIN_MEMORY = 2500
+MAX_NAME = 256
+MAX_CORES = 100_000  # of one slot
+MAX_CHILDREN = 10_000  # dynamic slots of one partitionable slot
+MAX_SKIPPED = 20
 Key = tuple[str, str, str]
 
 
@@ -48,16 +54,20 @@ class Tally:
 
 
 def number(ad: Mapping[str, Any], name: str, default: float = 0) -> float:
-    """A numeric attribute; what is not a number counts as `default`."""
-    value = ad.get(name, default)
-    return value if isinstance(value, int | float) else default
+    """A numeric attribute; what is not a finite number counts as `default`."""
+    return number_or(ad.get(name, default), default)
+
+
+def cores(ad: Mapping[str, Any], name: str) -> int:
+    """CPUs of one slot; 0 for what is no such number."""
+    return count_or(ad.get(name), 0, high=MAX_CORES)
 
 
 def rolled_out(ad: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """A slot ad, and one per dynamic slot that its Child* arrays describe."""
     yield dict(ad)
     columns = [ad.get(f"Child{n}") for n in ("State", "Activity", "Cpus", "Memory")]
-    states = columns[0] if isinstance(columns[0], list) else []
+    states = columns[0][:MAX_CHILDREN] if isinstance(columns[0], list) else []
     for i in range(len(states)):
         state, activity, cpus, memory = (c[i] if isinstance(c, list) and i < len(c) else None for c in columns)
         yield {"State": state, "Activity": activity, "Cpus": cpus or 0, "Memory": memory or 0, "SlotType": "Dynamic"}
@@ -86,7 +96,7 @@ def tally(slots: Iterable[Mapping[str, Any]], min_memory: float) -> Tally:
     """Count slots by the classes of 5.5. IdleCores goes by the default memory, as deployed (9.4/45)."""
     t = Tally()
     for slot in slots:
-        cpus = int(number(slot, "Cpus"))
+        cpus = cores(slot, "Cpus")
         t.total += 1
         t.idle += is_idle(slot, min_memory)
         t.idle_cores += cpus if is_idle(slot, DEFAULT_MIN_MEMORY) else 0
@@ -95,49 +105,83 @@ def tally(slots: Iterable[Mapping[str, Any]], min_memory: float) -> Tally:
             t.running_cores += cpus
         t.failed += slot.get("State") == "Drained" and slot.get("Activity") == "Retiring"
         if slot.get("PartitionableSlot") is True:
-            t.total_cores += int(number(slot, "TotalSlotCpus"))
+            t.total_cores += cores(slot, "TotalSlotCpus")
         elif slot.get("SlotType") != "Dynamic":
             t.total_cores += cpus
     return t
 
 
 def request_name(ad: Mapping[str, Any]) -> str | None:
-    """`<entry>@<instance>@<factory>` of a glidein's slot; None if it is no glidein."""
+    """`<entry>@<instance>@<factory>` of a glidein's slot; None if it is no glidein. BadValue if the names are too
+    long."""
     parts = [ad.get(n) for n in IDENTITY]
     if ad.get("IS_MONITOR_VM") is True or not all(isinstance(p, str) and p for p in parts):
         return None
+    for name, part in zip(IDENTITY, parts, strict=True):
+        text(part, name, longest=MAX_NAME)
     return "@".join(str(p) for p in parts)
+
+
+def named(ad: Mapping[str, Any], name: str) -> str:
+    """A short text of a slot (a number is its digits), "" where it is absent; BadValue for anything else."""
+    value = ad.get(name, "")
+    return text(str(value) if type(value) is int else value, name, longest=MAX_NAME)
 
 
 def client_of(ad: Mapping[str, Any], request: str) -> str:
     """`<Frontend>.<group>`; the historic form `<request>@<Frontend>.<group>` is accepted."""
-    client = str(ad.get("GLIDECLIENT_Name", ""))
+    client = named(ad, "GLIDECLIENT_Name")
     return client[len(request) + 1 :] if client.startswith(request + "@") else client
+
+
+@dataclass(slots=True)
+class Folded:
+    """Counters of one pool reading. `skipped`: why slots could not be assigned to a request -> how many of them."""
+
+    buckets: dict[Key, Tally] = field(default_factory=dict)
+    frontend: Tally = field(default_factory=Tally)
+    everything: Tally = field(default_factory=Tally)
+    here: dict[Key, list[int]] = field(default_factory=dict)
+    hosts: set[tuple[str, str, str, str]] = field(default_factory=set)
+    skipped: dict[str, int] = field(default_factory=dict)
+
+    def add(self, ad: Mapping[str, Any], prefix: str, min_memory: Mapping[str, float]) -> None:
+        """Count one slot ad with its dynamic slots."""
+        slots = list(rolled_out(ad))
+        total = tally(slots, DEFAULT_MIN_MEMORY)
+        self.everything.add(total)
+        request = request_name(ad)
+        client = client_of(ad, request) if request else ""
+        if request is None or not client.startswith(prefix):
+            return
+        self.frontend.add(total)
+        own = tally(slots, min_memory.get(client, DEFAULT_MIN_MEMORY))
+        key = (client, request, named(ad, "GLIDEIN_CredentialIdentifier"))
+        self.buckets.setdefault(key, Tally()).add(own)
+        _running_here(ad, client, request, own.running, self.here, self.hosts)
+
+    def skip(self, error: Exception) -> None:
+        """Note a slot that cannot be assigned."""
+        why = reason(str(error) if isinstance(error, GwmsError) else f"{type(error).__name__}: {error}")
+        if why not in self.skipped and len(self.skipped) >= MAX_SKIPPED:
+            why = "other reasons"
+        self.skipped[why] = self.skipped.get(why, 0) + 1
 
 
 def fold(ads: Iterable[Mapping[str, Any]], frontend: str, min_memory: Mapping[str, float]) -> dict[str, Any]:
     """All counters of one pool reading. `min_memory` MB by client name. See `read_slots` for the shape."""
-    prefix = f"{frontend}."
-    buckets: dict[Key, Tally] = {}
-    totals = {"frontend": Tally(), "global": Tally()}
-    here: dict[tuple[str, str, str], list[int]] = {}
-    hosts: set[tuple[str, str, str, str]] = set()
+    found = Folded()
     for ad in ads:
-        slots = list(rolled_out(ad))
-        totals["global"].add(tally(slots, DEFAULT_MIN_MEMORY))
-        request = request_name(ad)
-        client = client_of(ad, request) if request else ""
-        if request is None or not client.startswith(prefix):
-            continue
-        totals["frontend"].add(tally(slots, DEFAULT_MIN_MEMORY))
-        t = tally(slots, min_memory.get(client, DEFAULT_MIN_MEMORY))
-        buckets.setdefault((client, request, str(ad.get("GLIDEIN_CredentialIdentifier", ""))), Tally()).add(t)
-        _running_here(ad, client, request, t.running, here, hosts)
+        try:
+            found.add(ad, f"{frontend}.", min_memory)
+        except Exception as error:  # noqa: BLE001 - the boundary of one slot
+            found.skip(error)
     return {
-        "slots": [[*key, *t.numbers()] for key, t in sorted(buckets.items())],
-        "here": [[*key, *n] for key, n in sorted(here.items())],
-        "frontend": list(totals["frontend"].numbers()),
-        "global": list(totals["global"].numbers()),
+        "slots": [[*key, *t.numbers()] for key, t in sorted(found.buckets.items())],
+        "here": [[*key, *n] for key, n in sorted(found.here.items())],
+        "frontend": list(found.frontend.numbers()),
+        "global": list(found.everything.numbers()),
+        "skipped": [[why, slots] for why, slots in found.skipped.items()],
     }
 
 
@@ -165,8 +209,8 @@ def pool_of(ad: Mapping[str, Any]) -> str:
     """GLIDECLIENT_ReqNode, or for a slot without it `host:` and the host of its GLIDEIN_Schedd (the deployed rule)."""
     node = ad.get("GLIDECLIENT_ReqNode")
     if isinstance(node, str) and node:
-        return node
-    return "host:" + str(ad.get("GLIDEIN_Schedd", "")).rsplit("@", 1)[-1].split(":")[0]
+        return text(node, "GLIDECLIENT_ReqNode", longest=MAX_NAME)
+    return "host:" + named(ad, "GLIDEIN_Schedd").rsplit("@", 1)[-1].split(":")[0]
 
 
 def same_pool(node: str, pool: str) -> bool:
@@ -178,13 +222,13 @@ def read_slots(collector: str, frontend: str, min_memory: dict[str, float]) -> d
     """Counters of the whole user pool from one query.
 
     {"slots": [[client, request name, credential, 7 counts of Tally]], "here": [[client, request name, pool, claimed
-    slots, glideins]], "frontend": counts, "global": counts, "witness": slots the collector itself says it has, or -1,
-    "started": see `started`}.
+    slots, glideins]], "frontend": counts, "global": counts, "skipped": [[why, slots]], "witness": slots the collector
+    itself says it has, or -1, "started": see `started`}.
     """
     ads = htc.query_ads(collector, SLOTS, PROJECTION, "Startd")
     own = htc.query_ads(collector, "true", [*STARTED, "HostsTotal"], "Collector")
     folded = fold(ads, frontend, min_memory)
-    folded["witness"] = max((int(number(ad, "HostsTotal", -1)) for ad in own), default=-1)
+    folded["witness"] = max((count_or(ad.get("HostsTotal"), -1) for ad in own), default=-1)
     folded["started"] = started(own)
     return folded
 
@@ -196,5 +240,5 @@ def collector_started(collector: str) -> float:
 
 def started(own: Iterable[Mapping[str, Any]]) -> float:
     """The latest start that collectors' own ads tell (those that forward to this one are among them)."""
-    told = [ad for ad in own if all(isinstance(ad.get(n), int | float) for n in STARTED)]
-    return max((float(ad[STARTED[0]]) - float(ad[STARTED[1]]) for ad in told), default=-1.0)
+    pairs = [(moment_or(ad.get(STARTED[0]), None), number_or(ad.get(STARTED[1]), None)) for ad in own]
+    return max((told - life for told, life in pairs if told is not None and life is not None), default=-1.0)

@@ -103,7 +103,7 @@ def group_input(
         unknown=tuple(doubt.unknown),
         unusable_credentials=dict(wallet.unusable),
         told=told_of(inputs, group, client),
-        left_out=(*left_out(inputs, group), *odd_jobs(inputs, schedd_names(group, loads))),
+        left_out=(*left_out(inputs, group), *odd_jobs(inputs, schedd_names(group, loads)), *odd_slots(slots or {})),
     )
 
 
@@ -120,7 +120,7 @@ def told_of(inputs: Inputs, group: GroupPolicy, client: str) -> dict[str, dict[s
 
 def left_out(inputs: Inputs, group: GroupPolicy) -> Iterator[str]:
     """WMS pools of which no entry could be used, and why: mostly, another identity than the configured one. Where some
-    could, the others may be those of a Factory that is not the group's."""
+    could, the others may be those of a Factory that is not the group's. Malformed ads are always told."""
     query = fold_factory.expanded(group.factory_query, group.attrs)
     for wms in group.wms_pools:
         given = inputs.pools.get(pool_key(wms.node, wms.factory_identity))
@@ -128,6 +128,8 @@ def left_out(inputs: Inputs, group: GroupPolicy) -> Iterator[str]:
         skipped = [text for text in value.get("skipped", ()) if text.startswith("glidefactory ")]
         if skipped and not value["queries"].get(query):
             yield f"no entry of {wms.node} can be used, {len(skipped)} ads are left out, first {skipped[0]}"
+        elif malformed := value.get("malformed"):
+            yield f"{len(malformed)} ads of {wms.node} are malformed and left out, first {malformed[0]}"
 
 
 def odd_jobs(inputs: Inputs, schedds: Sequence[str]) -> Iterator[str]:
@@ -136,6 +138,12 @@ def odd_jobs(inputs: Inputs, schedds: Sequence[str]) -> Iterator[str]:
         given = inputs.schedds.get(name)
         for why, jobs in ((given and given.reading.value) or {}).get("odd", ()):
             yield f"schedd {name}: {jobs} jobs: {why}"
+
+
+def odd_slots(slots: Mapping[str, Any]) -> Iterator[str]:
+    """Slots of the user pool that no request can be found for, since their ads are malformed."""
+    for why, number in slots.get("skipped", ()):
+        yield f"{number} slots: {why}"
 
 
 def job_tables(

@@ -69,9 +69,23 @@ def _plain_ad(ad: Any, classad2: Any) -> Ad:
 
 
 def to_classad(ad: Mapping[str, Any]) -> Any:
-    """A ClassAd of plain data, `Expr` texts parsed."""
+    """A ClassAd of plain data, `Expr` texts parsed. UnicodeEncodeError (a ValueError) for a text that is not Unicode,
+    such as a file name that is not UTF-8: of that the bindings crash."""
     _, classad2 = _bindings()
+    for name, value in ad.items():
+        _encoded((name, value))
     return classad2.ClassAd({k: classad2.ExprTree(str(v)) if isinstance(v, Expr) else v for k, v in ad.items()})
+
+
+def _encoded(value: Any) -> None:
+    """Encode every text of a value, for the error that this may raise."""
+    if isinstance(value, str):
+        value.encode()
+    elif isinstance(value, Mapping):
+        _encoded(list(value.items()))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _encoded(item)
 
 
 def _collector(pool: str) -> Any:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from glideinwms.lib.bounded import MAX_NAME_BYTES, shown
 from glideinwms.lib.errors import WireError
 
 SAFE = re.compile(r"[A-Za-z0-9._@-]+")
+# what a file system takes, for names that are put together of several
+MAX_FILE_NAME = 255
 
 
-def is_safe(text: str) -> bool:
+def is_safe(text: str, longest: int = MAX_NAME_BYTES) -> bool:
     """Whether a name from a peer may become part of a file name (the Factory's "safe string"; no path parts)."""
-    return bool(SAFE.fullmatch(text)) and text not in (".", "..")
+    return len(text) <= longest and bool(SAFE.fullmatch(text)) and text not in (".", "..") and text[0] != "-"
+
+
+def label(value: object) -> str:
+    """A peer's name for a thing of its own: a safe name as it is, anything else in quotes, which no safe name has."""
+    return value if isinstance(value, str) and is_safe(value, MAX_FILE_NAME) else shown(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,7 @@ class RequestName:
         """Split a request name; a WireError if it has not exactly three parts."""
         parts = text.split("@")
         if len(parts) != 3 or not all(parts):
-            raise WireError(f"{text!r} is not <entry>@<instance>@<factory>")
+            raise WireError(f"{shown(text)} is not <entry>@<instance>@<factory>")
         return cls(*parts)
 
 

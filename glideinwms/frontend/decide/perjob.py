@@ -13,6 +13,7 @@ from glideinwms.frontend import fold_slots
 from glideinwms.frontend.decide.matching import MatchCache, law, matcher
 from glideinwms.frontend.decide.tables import Entry, EntrySlots, GroupInput, JobClassRow, JobTable, SlotCounts
 from glideinwms.frontend.policy import GroupPolicy
+from glideinwms.lib.bounded import BadValue
 
 Ad = Mapping[str, Any]
 IDLE, RUNNING = 1, 2
@@ -92,7 +93,7 @@ def group_input(
                 continue
             kind = (place[0], str(get("GLIDEIN_CredentialIdentifier", "")), *map(get, COUNTED))
             counted[kind] = counted.get(kind, 0) + 1
-        except TypeError:  # a list or an ad where a plain value belongs: this slot does not count
+        except (TypeError, BadValue):  # a list, an ad or a long text where a name belongs: this slot does not count
             continue
         if get("State") == "Claimed" or get("PartitionableSlot") is True:
             places[str(get("Name"))] = place

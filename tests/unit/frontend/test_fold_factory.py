@@ -48,18 +48,19 @@ def test_a_foreign_ad_is_left_out_alone() -> None:
     found = ads("07-factory-entries-after-work.ad")
     found[0]["AuthenticatedIdentity"] = "mallory@gfactory.example.org"
     del found[1]["AuthenticatedIdentity"]
-    skipped: list[str] = []
-    rows = fold_factory.each(found, lambda ad: fold_factory.entry(ad, FACTORY), skipped)
-    assert len(rows) == len(found) - 2 and len(skipped) == 2
-    assert "mallory" in skipped[0] and "nobody" in skipped[1]
+    skipped = fold_factory.Skipped()
+    rows = fold_factory.each("glidefactory", found, fold_factory.entry, FACTORY, skipped)
+    assert len(rows) == len(found) - 2 and not skipped.malformed
+    assert sorted(w for text in skipped.foreign for w in ("mallory", "nobody") if w in text) == ["mallory", "nobody"]
 
 
 def test_a_broken_ad_is_left_out_alone() -> None:
     found = ads("07-factory-entries-after-work.ad")
     found[0]["Name"] = "no-at-signs"
-    skipped: list[str] = []
-    rows = fold_factory.each(found, lambda ad: fold_factory.entry(ad, FACTORY), skipped)
-    assert len(rows) == len(found) - 1 and "no-at-signs" in skipped[0]
+    skipped = fold_factory.Skipped()
+    rows = fold_factory.each("glidefactory", found, fold_factory.entry, FACTORY, skipped)
+    [text] = skipped.malformed
+    assert len(rows) == len(found) - 1 and "no-at-signs" in text
 
 
 def test_the_key_must_be_rsa_and_come_from_the_factory() -> None:

@@ -52,6 +52,13 @@ def _sorted(value: Any) -> Any:
     return value
 
 
+@pytest.mark.parametrize("value", ["caf\udce9", ["a", "caf\udce9"], {"b": {"caf\udce9": 1}}, htc.Expr("caf\udce9")])
+def test_a_text_that_is_not_unicode_is_refused(value: Any) -> None:
+    """The bindings crash of it, and a reader process with them."""
+    with pytest.raises(ValueError):
+        htc.to_classad({"A": value})
+
+
 @given(TEXT)
 def test_a_quoted_text_is_that_text_to_htcondor(text: str) -> None:
     assert classad2.ExprTree(htc.quoted(text)).eval() == text
