@@ -82,8 +82,9 @@ def in_use(name: str, used: Collection[str]) -> bool:
 
 
 def credential_files(policy: FactoryPolicy) -> Iterator[Path]:
-    """Every stored credential of this Factory."""
-    return Path(policy.client_proxies_dir).glob(f"user_*/glidein_{policy.glidein_name}/credential_*")
+    """Every stored credential of this Factory, those in the directories of GlideinWMS 3.10 too."""
+    for users in (f"user_*/glidein_{policy.glidein_name}", f"user_*/glidein_{policy.glidein_name}/frontend_*"):
+        yield from Path(policy.client_proxies_dir).glob(f"{users}/credential_*")
 
 
 class Cleaner:

@@ -103,9 +103,9 @@ class Collector:
         name = str(raw.get("Name", "?"))
         try:
             for item in trust.credentials(raw):
-                path = trust.vault.credential(item.username, item.client, item.cred_id)
+                path = trust.vault.credential(item.owner, item.client, item.cred_id)
                 self.named |= {str(path), str(packed(path))}
-                if trust.vault.store_credential(item.username, item.client, item.cred_id, item.data):
+                if trust.vault.store_credential(item.owner, item.client, item.cred_id, item.data):
                     self.stored.append(path)
         except Refused as error:
             self.refusals.append(Refusal(error.reason, name, error.text))

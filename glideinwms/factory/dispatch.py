@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from glideinwms.factory.policy import EntryPolicy
-from glideinwms.factory.vault import Vault, packed
+from glideinwms.factory.vault import Owner, Vault, packed
 from glideinwms.lib.credentials import methods
 from glideinwms.lib.reasons import Reason
 
@@ -87,11 +87,11 @@ def _require(required: tuple[str, ...], allowed: set[str], present: set[str], pa
 
 @dataclass(frozen=True, slots=True)
 class Dispatcher:
-    """Finds the files for one request, stored under its user name."""
+    """Finds the files for one request among those of its Frontend."""
 
     vault: Vault
     entry: EntryPolicy
-    username: str
+    owner: Owner
     client: str
     secrets: Mapping[str, str]
     passthru: bool
@@ -102,12 +102,10 @@ class Dispatcher:
         use = Use()
         if "project_id" in method:
             use.extra["ProjectId"] = self._param("ProjectId")
-        token = self.vault.token(self.username, self.client, self.entry.name, "idtoken")
-        if token.exists():
-            use.files["idtoken"] = str(token)
-        token = self.vault.token(self.username, self.client, self.entry.name, "scitoken")
-        if token.exists():
-            use.files["scitoken"] = str(token)
+        for kind in ("idtoken", "scitoken"):
+            token = self.vault.token(self.owner, self.client, self.entry.name, kind)
+            if stored := self.vault.find(self.owner, token):
+                use.files[kind] = str(stored)
         if "scitoken" in method:
             if "scitoken" not in use.files:
                 raise Misfit(Reason.CREDENTIAL_MISSING, f"no scitoken has come for entry {self.entry.name}")
@@ -120,9 +118,9 @@ class Dispatcher:
 
     def _grid_proxy(self, use: Use) -> None:
         wanted = self.secrets.get("SubmitProxy", "")
-        path = self.vault.credential(self.username, self.client, wanted) if wanted else None
-        if path is not None and path.exists():
-            use.files["x509_proxy"] = str(path)
+        path = self.vault.credential(self.owner, self.client, wanted) if wanted else None
+        if path is not None and (stored := self.vault.find(self.owner, path)):
+            use.files["x509_proxy"] = str(stored)
         elif not self.passthru:
             raise Misfit(Reason.CREDENTIAL_MISSING, "the proxy that SubmitProxy names has not been sent")
         use.accounting_id = wanted or self._param("ScitokenId")
@@ -133,13 +131,13 @@ class Dispatcher:
         if word is None:
             raise Misfit(Reason.CREDENTIAL_MISMATCH, f"auth_method {method} alone opens no CE")
         if not self.passthru or "GlideinProxy" in self.secrets:
-            proxy = self.vault.credential(self.username, self.client, self._param("GlideinProxy"))
+            proxy = self.vault.credential(self.owner, self.client, self._param("GlideinProxy"))
             use.files["glidein_proxy" if cloud else "x509_proxy"] = self._file(
                 "GlideinProxy", packed(proxy) if cloud else proxy
             )
         for index, (name, role) in enumerate(NEEDS[word]):
             cred_id = self._param(name)
-            use.files[role] = self._file(name, self.vault.credential(self.username, self.client, cred_id))
+            use.files[role] = self._file(name, self.vault.credential(self.owner, self.client, cred_id))
             use.accounting_id = cred_id if index == 0 else use.accounting_id
         if cloud:
             use.extra["VMId"] = self._param("VMId") if "vm_id" in method else self.entry.vm_id
@@ -161,6 +159,6 @@ class Dispatcher:
         return value
 
     def _file(self, name: str, path: Path) -> str:
-        if not path.exists():
-            raise Misfit(Reason.CREDENTIAL_MISSING, f"the credential that {name} names has not been sent")
-        return str(path)
+        if stored := self.vault.find(self.owner, path):
+            return str(stored)
+        raise Misfit(Reason.CREDENTIAL_MISSING, f"the credential that {name} names has not been sent")

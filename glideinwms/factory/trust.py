@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from glideinwms.factory.dispatch import CLOUDS, Dispatcher, Misfit, Use, consistent, settled
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy, FrontendTrust
 from glideinwms.factory.snapshot import Request, Web
-from glideinwms.factory.vault import MAX_ID, Vault
+from glideinwms.factory.vault import MAX_ID, Owner, Vault
 from glideinwms.lib import bounded
 from glideinwms.lib.ads import EnvelopeRefused, GlideClient, GlideClientGlobal, Opener, as_text
 from glideinwms.lib.crypto import FactoryKey
@@ -32,9 +33,9 @@ SUBMIT_TEXT = re.compile(r"[A-Za-z0-9_.,:@/+=~-]+")
 
 @dataclass(frozen=True, slots=True)
 class StoredCredential:
-    """One credential of a global ad, to be written under `username`."""
+    """One credential of a global ad, to be written for its owner."""
 
-    username: str
+    owner: Owner
     client: str
     cred_id: str
     data: bytes = field(repr=False)
@@ -68,6 +69,10 @@ class Trust:
         self.entries = {e.name: e for e in policy.entries if e.enabled}
         self.vault = vault or Vault(Path(policy.client_proxies_dir), policy.glidein_name)
         self.written: list[Path] = []
+        self.holders: dict[str, set[str]] = defaultdict(set)
+        for frontend in policy.frontends:
+            for username in frontend.usernames.values():
+                self.holders[username].add(frontend.identity)
 
     def credentials(self, raw: Mapping[str, Any]) -> Iterator[StoredCredential]:
         """The credentials of one glideclientglobal; Refused (or WireError) if it is not to be trusted."""
@@ -82,7 +87,9 @@ class Trust:
             if name.startswith(CLASS_PREFIX) and (data := opened.get(name[len(CLASS_PREFIX) :])):
                 username = trust.usernames.get(value.decode(errors="replace"))
                 if username is not None:
-                    yield StoredCredential(username, ad.client_name, name[len(CLASS_PREFIX) :], unescaped(data))
+                    yield StoredCredential(
+                        self.owner(trust, username), ad.client_name, name[len(CLASS_PREFIX) :], unescaped(data)
+                    )
 
     def request(self, raw: Mapping[str, Any]) -> Request:
         """The row of one glideclient, with its refusal if it has one. Never raises for what a peer wrote."""
@@ -103,6 +110,10 @@ class Trust:
         except WireError as error:
             number = Reason.BAD_NUMBER if "whole number" in error.message else Reason.MALFORMED_AD
             return _refused(bare, Refusal(number, name, error.message))
+
+    def owner(self, trust: FrontendTrust, username: str) -> Owner:
+        """Whose credentials those of a Frontend's user name are."""
+        return Owner(username, trust.name, alone=self.holders[username] == {trust.identity})
 
     def _row(self, ad: GlideClient, raw: Mapping[str, Any]) -> Request:
         web = Web(
@@ -137,8 +148,9 @@ class Trust:
         try:
             served = replace(entry, auth_method=settled(entry.auth_method, secrets))
             consistent(served.auth_method, secrets, passthru)
-            self._tokens(row, secrets)
-            use = Dispatcher(self.vault, served, username, row.client, secrets, passthru).use()
+            owner = self.owner(trust, username)
+            self._tokens(row, owner, secrets)
+            use = Dispatcher(self.vault, served, owner, row.client, secrets, passthru).use()
             _complete(row)
             _harmless(row, use)
         except (Misfit, Refused) as error:
@@ -174,14 +186,14 @@ class Trust:
             raise Refused(Reason.NOT_ALLOWED, f"class {security_class} is not in allow_frontends of {entry.name}")
         return bool(classes), username
 
-    def _tokens(self, row: Request, secrets: Mapping[str, str]) -> None:
+    def _tokens(self, row: Request, owner: Owner, secrets: Mapping[str, str]) -> None:
         if token := secrets.get(f"{row.entry}.idtoken"):
-            path = self.vault.token(row.username, row.client, row.entry, "idtoken")
+            path = self.vault.token(owner, row.client, row.entry, "idtoken")
             self._keep(path, token.encode())
             if (proxy := secrets.get("GlideinProxy")) and self.entries[row.entry].gridtype in CLOUDS:
-                self.vault.store_cloud_token(row.username, row.client, proxy, token)
+                self.vault.store_cloud_token(owner, row.client, proxy, token)
         if token := secrets.get("frontend_scitoken"):
-            path = self.vault.token(row.username, row.client, row.entry, "scitoken")
+            path = self.vault.token(owner, row.client, row.entry, "scitoken")
             self._keep(path, token.strip().encode() + b"\n")
 
     def _keep(self, path: Path, data: bytes) -> None:

@@ -111,7 +111,7 @@ def test_unused_credentials_go_and_those_of_queued_pilots_stay(tmp_path: Path) -
     folder = tmp_path / "proxies/user_feuser/glidein_inst"
     old = folder / "credential_fe.gone_A.scitoken"
     old.write_text("x")
-    [token] = [p for p in folder.iterdir() if p.name.endswith("fe.main_A.scitoken")]
+    [token] = [p for p in folder.rglob("*") if p.name.endswith("fe.main_A.scitoken")]
     s.forget()
     s.cycle()
     for _ in range(34):

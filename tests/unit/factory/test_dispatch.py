@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from glideinwms.factory.dispatch import Dispatcher, Misfit, Use, consistent, settled
-from glideinwms.factory.vault import Vault
+from glideinwms.factory.vault import Owner, Vault
 from glideinwms.lib.reasons import Reason
 from tests.unit.factory.makes import CLIENT, entry
 
@@ -19,12 +19,15 @@ PROXY = {"GlideinProxy": "GLPROXYX"}
 VM = {"VMId": "ami-1", "VMType": "big"}
 
 
+OWNER = Owner("u", "fe")
+
+
 @pytest.fixture
 def vault(tmp_path: Path) -> Vault:
     vault = Vault(tmp_path, "inst")
     ids = [*PAIR.values(), *KEYS.values(), *USER.values(), *PROXY.values(), "SUBPROXY", "AUTHFILE"]
     for name in ids:
-        vault.store_credential("u", CLIENT, name, name.encode())
+        vault.store_credential(OWNER, CLIENT, name, name.encode())
     return vault
 
 
@@ -32,7 +35,7 @@ def use(vault: Vault, method: str, secrets: Mapping[str, str], passthru: bool = 
     method = settled(method, secrets)
     e = entry(auth_method=method, **changes)
     consistent(method, secrets, passthru)
-    return Dispatcher(vault, e, "u", CLIENT, secrets, passthru).use()
+    return Dispatcher(vault, e, OWNER, CLIENT, secrets, passthru).use()
 
 
 def roles(found: Use) -> dict[str, str]:
@@ -95,8 +98,8 @@ def test_files_and_accounting(case: str, vault: Vault) -> None:
 
 
 def test_scitoken_serves_with_what_else_there_is(vault: Vault) -> None:
-    vault.store(vault.token("u", CLIENT, "A", "scitoken"), b"t\n")
-    vault.store(vault.token("u", CLIENT, "A", "idtoken"), b"i")
+    vault.store(vault.token(OWNER, CLIENT, "A", "scitoken"), b"t\n")
+    vault.store(vault.token(OWNER, CLIENT, "A", "idtoken"), b"i")
     found = use(vault, "scitoken", {"ScitokenId": "TOKENIDX"})
     assert roles(found) == {"scitoken": "A.scitoken", "idtoken": "A.idtoken"}
     assert found.accounting_id == "TOKENIDX"
@@ -138,7 +141,7 @@ def test_misfits(case: str, vault: Vault) -> None:
 
 def test_a_token_without_an_id_is_refused(vault: Vault) -> None:
     """Its pilots could not be told from those of other requests."""
-    vault.store(vault.token("u", CLIENT, "A", "scitoken"), b"t\n")
+    vault.store(vault.token(OWNER, CLIENT, "A", "scitoken"), b"t\n")
     with pytest.raises(Misfit, match="ScitokenId is missing"):
         use(vault, "scitoken", {"frontend_scitoken": "t"})
 
@@ -153,7 +156,7 @@ def test_a_method_of_3_11_takes_what_the_request_brings(vault: Vault) -> None:
     method = "scitoken,grid_proxy;projectid"
     found = use(vault, method, {"SubmitProxy": "SUBPROXY", "ProjectId": "TG-1"})
     assert roles(found) == {"x509_proxy": "SUBPROXY"} and found.extra == {"ProjectId": "TG-1"}
-    vault.store(vault.token("u", CLIENT, "A", "scitoken"), b"t\n")
+    vault.store(vault.token(OWNER, CLIENT, "A", "scitoken"), b"t\n")
     token = use(vault, method, {"ScitokenId": "TOKENXXX", "ProjectId": "TG-1"})
     assert token.accounting_id == "TOKENXXX" and "scitoken" in token.files
     for lacking in ({"SubmitProxy": "SUBPROXY"}, {"ProjectId": "TG-1"}, {"AuthFile": "AUTHFILE", "ProjectId": "TG-1"}):

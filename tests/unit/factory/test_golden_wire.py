@@ -83,7 +83,7 @@ def rows(golden: Path, factory: FactoryPolicy) -> dict[str, Request]:
     for ad in ads:
         if ad["GlideinMyType"] == "glideclientglobal":
             for item in judge.credentials(ad):
-                judge.vault.store_credential(item.username, item.client, item.cred_id, item.data)
+                judge.vault.store_credential(item.owner, item.client, item.cred_id, item.data)
     return {str(a["Name"]): judge.request(a) for a in ads if a["GlideinMyType"] == "glideclient"}
 
 
@@ -91,15 +91,20 @@ def test_same_files_are_stored(golden: Path, factory: FactoryPolicy, rows: dict[
     deployed = json.loads((golden / "ads/factory-reader.json").read_text())["credential_files"]
     base = Path(factory.client_proxies_dir)
     for name, file in deployed.items():
-        path = base / Path(name).relative_to("/var/lib/gwms-factory/client-proxies")
+        path = ours_of(base, name)
         text = path.read_text()
         if name.endswith("_compressed"):
             assert unpacked(text) == unpacked(file["content"])
         else:
             assert text == file["content"], name
         assert path.stat().st_mode & 0o777 == int(file["mode"], 8)
-    ours = {str(p.relative_to(base)) for p in base.rglob("credential_*")}
-    assert ours == {str(Path(n).relative_to("/var/lib/gwms-factory/client-proxies")) for n in deployed}
+    assert set(base.rglob("credential_*")) == {ours_of(base, name) for name in deployed}
+
+
+def ours_of(base: Path, deployed: str) -> Path:
+    """Where we keep a file of the deployed Factory: in a directory of its Frontend's own."""
+    path = base / Path(deployed).relative_to("/var/lib/gwms-factory/client-proxies")
+    return path.parent / "frontend_fe_service" / path.name
 
 
 def unpacked(text: str) -> bytes:
@@ -134,8 +139,7 @@ def compare_files(row: Request, env: dict[str, Any], base: Path) -> None:
     }  # fmt: skip
     for variable, role in roles.items():
         if variable in env:
-            wanted = base / Path(env[variable]).relative_to("/var/lib/gwms-factory/client-proxies")
-            assert row.files[role] == str(wanted), role
+            assert row.files[role] == str(ours_of(base, env[variable])), role
     if "IMAGE_ID" in env:
         assert (row.extra["VMId"], row.extra["VMType"]) == (env["IMAGE_ID"], env["INSTANCE_TYPE"])
 

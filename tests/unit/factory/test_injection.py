@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glideinwms.factory.submit.description import Order, describe, sub_entries
+from glideinwms.factory.vault import Owner
 from glideinwms.lib import htc
 from glideinwms.lib.errors import CondorError
 from glideinwms.lib.htc import ScheddAddress
@@ -45,7 +46,7 @@ def test_texts_of_batch_and_cloud_entries(tmp_path: Path, name: str, evil: str) 
     )
     judge = trust(tmp_path, place)
     for cred_id in ("PUB", "PRV", "PRX"):
-        judge.vault.store_credential("feuser", "fe.main", cred_id, b"text")
+        judge.vault.store_credential(Owner("feuser", "fe"), "fe.main", cred_id, b"text")
     texts = {"VMId": "ami-1", "VMType": "m5.large"} if cloud else {}
     good = judge.request(
         request_ad({**KEY_PAIR, **texts, "RemoteUsername": "me"} if not cloud else {**KEY_PAIR, **texts})

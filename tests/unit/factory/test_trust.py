@@ -46,7 +46,7 @@ def test_a_good_request(tmp_path: Path) -> None:
     assert row.refusal is None
     assert (row.entry, row.client, row.idle, row.max_glideins) == ("A", CLIENT, 3, 10)
     assert (row.security_key, row.username, row.credential) == ("fe:frontend", "feuser", "TOKENIDX")
-    folder = tmp_path / "proxies/user_feuser/glidein_inst"
+    folder = tmp_path / "proxies/user_feuser/glidein_inst/frontend_fe"
     token = folder / "credential_fe.main_A.scitoken"
     assert row.files == {"scitoken": str(token), "idtoken": str(folder / "credential_fe.main_A.idtoken")}
     assert token.read_bytes() == b"a.b.c\n"
@@ -167,7 +167,7 @@ def test_credentials_of_a_global_ad(tmp_path: Path) -> None:
         "BBBBBBBB": b"\x00\xff", "SecurityClassBBBBBBBB": "special", "CCCCCCCC": "x", "SecurityClassCCCCCCCC": "none",
     }  # fmt: skip
     found = list(trust(tmp_path).credentials(global_ad(values)))
-    assert [(c.username, c.cred_id, c.data) for c in found] == [
+    assert [(c.owner.username, c.cred_id, c.data) for c in found] == [
         ("feuser", "AAAAAAAA", pem.replace("\\n", "\n").encode()),
         ("spuser", "BBBBBBBB", b"\x00\xff"),
     ]
