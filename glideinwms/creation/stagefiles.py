@@ -82,9 +82,14 @@ def _pilot_files(root: Path, row: Mapping[str, Any]) -> Iterable[PilotFile]:
         if "generated" in row:
             yield PilotFile(tree, name, None, generated=str(row["generated"]))
             continue
-        blob = of_file(root / row.get("source", row["name"]))
+        blob = _joined(root, row["parts"]) if "parts" in row else of_file(root / row.get("source", row["name"]))
         options = {k: row[k] for k in ("kind", "period", "prefix", "condition", "config_out") if k in row}
         yield PilotFile(tree, name, Item(row["name"], blob, **options), untar_dir=str(row.get("untar_dir", "")))
+
+
+def _joined(root: Path, parts: Iterable[str]) -> Blob:
+    """One file of several: VO scripts copy and source it as one."""
+    return of_bytes(b"".join(of_file(root / part).read() for part in parts))
 
 
 def _startup(root: Path, script: str, payload: Iterable[str]) -> Blob:

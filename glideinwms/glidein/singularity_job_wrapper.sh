@@ -39,6 +39,7 @@ gwms_hold_cvmfs() {
 
 gwms_image() {
     local platforms dict restrictions wanted
+    # shellcheck disable=SC2034  # image_for reads it
     dict=$(gwms_config SINGULARITY_IMAGES_DICT)
     restrictions=$(gwms_config SINGULARITY_IMAGE_RESTRICTIONS)
     gwms_own=$(ad_value "$_CONDOR_JOB_AD" SingularityImage)
@@ -51,11 +52,11 @@ gwms_image() {
         is_uri "$wanted" && [ "$restrictions" = any ] && return 3
         is_uri "$wanted" || restrictions=any
     else
-        platforms=$(list_get_intersection "$(ad_value "$_CONDOR_JOB_AD" REQUIRED_OS)" "$(gwms_config GLIDEIN_REQUIRED_OS)") || return 1
+        platforms=$(platforms_of "$(ad_value "$_CONDOR_JOB_AD" REQUIRED_OS)" "$(gwms_config GLIDEIN_REQUIRED_OS)") || return 1
         case ,$platforms, in
         *,any,*) platforms=default,rhel9,rhel8,rhel7,rhel6,any ;;
         esac
-        wanted=$(image_for "$dict" "$platforms") || return 1
+        wanted=$(image_for dict "$platforms") || return 1
     fi
     image_check "$wanted" "${restrictions:-cvmfs}" || return
     export GWMS_SINGULARITY_IMAGE_HUMAN="$wanted"
@@ -67,7 +68,7 @@ gwms_image() {
 gwms_fallback() {
     if [ "$gwms_decision" = PREFERRED ] && [ -z "${gwms_own:-}" ]; then
         echo "$1; the job runs without a container" >&2
-        env_restore "$gwms_cleared"
+        env_restorelist "$gwms_cleared"
         return 0
     fi
     gwms_error "$1"
@@ -100,10 +101,10 @@ gwms_pass() {
 # gwms_prepare: the environment as GLIDEIN_CONTAINER_ENV says; sets gwms_clean to --cleanenv where it is to be empty.
 gwms_prepare() {
     local options name
-    options=$(env_options "$(gwms_config GLIDEIN_CONTAINER_ENV)")
-    gwms_cleared=$(gwms_config GLIDEIN_CONTAINER_ENV_CLEARLIST | tr , ' ')
+    options=$(env_process_options "$(gwms_config GLIDEIN_CONTAINER_ENV)")
+    gwms_cleared=$(gwms_config GLIDEIN_CONTAINER_ENV_CLEARLIST)
     case ,$options, in
-    *,clearpaths,* | *,clearall,*) gwms_cleared="PATH LD_LIBRARY_PATH PYTHONPATH LD_PRELOAD $gwms_cleared" ;;
+    *,clearpaths,* | *,clearall,*) gwms_cleared="PATH,LD_LIBRARY_PATH,PYTHONPATH,LD_PRELOAD,$gwms_cleared" ;;
     esac
     export GWMS_SUBDIR=.gwms.d GWMS_AUX_SUBDIR=.gwms_aux
     export APPTAINER_WORKDIR="$gwms_top/tmp/singularity-work.$$" SINGULARITY_WORKDIR="$gwms_top/tmp/singularity-work.$$"
@@ -119,11 +120,11 @@ gwms_prepare() {
     GWMS_OUTSIDE=$(outside_aliases)
     gwms_pass GWMS_OUTSIDE "$GWMS_OUTSIDE"
     gwms_pass GWMS_SINGULARITY_REEXEC 1
-    env_clear "$gwms_cleared"
-    [ "$gwms_launch" != native ] || for name in $gwms_cleared; do
+    env_clearlist "$gwms_cleared"
+    export PATH=/usr/bin:/bin
+    [ "$gwms_launch" != native ] || for name in $(echo "$gwms_cleared" | tr , ' '); do
         unset "SINGULARITYENV_$name" "APPTAINERENV_$name"
     done
-    export PATH=/usr/bin:/bin
 }
 
 gwms_enter() {

@@ -75,7 +75,7 @@ done
 
 dict=$(images_dict "$(gconfig_get SINGULARITY_IMAGES_DICT)")
 restrictions=$(gconfig_get SINGULARITY_IMAGE_RESTRICTIONS)
-image=$(image_for "$dict" "$platforms")
+image=$(image_for dict "$platforms")
 image_check "$image" "${restrictions:-cvmfs}"
 usable=$?
 if [ "$usable" != 0 ]; then
@@ -88,7 +88,7 @@ if [ "$usable" != 0 ]; then
     echo "$why; the runtime is tried with a test image" >&2
     image=${GWMS_SINGULARITY_IMAGE_DEFAULT:-${APPTAINER_TEST_IMAGE:-$(gconfig_get APPTAINER_TEST_IMAGE)}}
     image=${image:-oras://ghcr.io/apptainer/alpine:latest}
-    dict=$(dict_set_val "$dict" testimage "$image")
+    dict=$(dict_set_val dict testimage "$image")
 fi
 trial_log=$(mktemp "$(gconfig_get TMP_DIR)/containers.XXXXXX") || refuse WN_Resource "cannot write to $(gconfig_get TMP_DIR)"
 trap 'rm -f "$trial_log"' EXIT

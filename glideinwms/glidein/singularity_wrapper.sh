@@ -17,7 +17,9 @@ CVMFS_MOUNT_DIR=${CVMFS_MOUNT_DIR:-$(gconfig_get CVMFS_MOUNT_DIR)}
 work_dir=$(gconfig_get GLIDEIN_WORKSPACE_ORIG)
 status=$(gconfig_get GWMS_SINGULARITY_STATUS)
 runtime=$(gconfig_get GWMS_SINGULARITY_PATH)
-image=$(image_for "$(gconfig_get SINGULARITY_IMAGES_DICT)" "default,rhel9,rhel8,rhel7,rhel6,any,testimage")
+# shellcheck disable=SC2034  # image_for reads it
+dict=$(gconfig_get SINGULARITY_IMAGES_DICT)
+image=$(image_for dict "default,rhel9,rhel8,rhel7,rhel6,any,testimage")
 if [ -z "$runtime" ] || [ -z "$image" ]; then
     [ "$status" != REQUIRED ] || {
         echo "singularity_wrapper.sh: there is no image for $1" >&2

@@ -3,7 +3,7 @@
 
 load common
 
-GLIDEIN=$BATS_TEST_DIRNAME/../../glideinwms/glidein
+GLIDEIN=$PILOT_FILES
 MOCK=$BATS_TEST_DIRNAME/mock/apptainer
 
 # lib CODE: run code over the library with each shell there is.
@@ -70,25 +70,12 @@ EOF
         "${job_env[@]}" "$top/condor_job_wrapper.sh" "$@"
 }
 
-@test "dictionaries: empty values, blanks, colons in values, keys that are prefixes of others" {
-    gives 'dict_get_val "a:1,ab:/x y:z,c,d:" ab' "/x y:z"
-    gives 'dict_get_val "a:1,ab:2,c,d:" c' ""
-    gives 'dict_get_val "a:1,ab:2,c,d:" d' ""
-    gives 'dict_get_val "a:1,ab:2" b' "" 1
-    gives 'dict_check_key "a:1,c" c && echo yes' yes
-    gives 'dict_set_val "a:1,b:2" a 3' "a:3,b:2"
-    gives 'dict_set_val "a:1,b:2" c "x:y z"' "a:1,b:2,c:x:y z" 1
-    gives 'dict_set_val "" a ""' "a" 1
-    gives 'dict_get_keys "a:1,b:2:3,c"' "a,b,c"
-    gives 'dict_get_first "a:/i:x,b:2"' "/i:x"
-}
-
-@test "intersections keep the order of preference" {
-    gives 'list_get_intersection rhel9,rhel7,rhel8 rhel8,rhel7,rhel9' rhel9,rhel7,rhel8
-    gives 'list_get_intersection "rhel8, rhel7" any' rhel8,rhel7
-    gives 'list_get_intersection any rhel7,rhel6' rhel7,rhel6
-    gives 'list_get_intersection "" ""' any
-    gives 'list_get_intersection rhel9 rhel6' "" 1
+@test "platforms keep the job's order of preference; any and nothing stand for all" {
+    gives 'platforms_of rhel9,rhel7,rhel8 rhel8,rhel7,rhel9' rhel9,rhel7,rhel8
+    gives 'platforms_of "rhel8, rhel7" any' rhel8,rhel7
+    gives 'platforms_of rhel8,any rhel7,rhel6' rhel7,rhel6
+    gives 'platforms_of "" ""' any
+    gives 'platforms_of rhel9 rhel6' "" 1
 }
 
 @test "images: platforms, URIs, restrictions" {
@@ -135,19 +122,19 @@ EOF
 }
 
 @test "environment options, clearing and restoring" {
-    gives 'env_options ""' clearpaths
-    gives 'env_options clear' clear,clearall,osgset,condorset,gwmsset
-    gives 'env_options osgset' osgset,condorset,gwmsset
-    gives 'env_options keepall' keepall
-    gives 'A="1 2"; B=; env_clear "A B C"; echo "[${A-unset}][${B-unset}][$GWMS_OLDENV_A]"; env_restore "A B C"
-        echo "[$A][${B-unset}][${C-unset}][${GWMS_OLDENV_A-unset}]"' $'[unset][unset][1 2]\n[1 2][][unset][unset]'
+    gives 'env_process_options ""' clearpaths
+    gives 'env_process_options clear' clear,clearall,gwmsset,osgset,condorset
+    gives 'env_process_options osgset' osgset,condorset,gwmsset
+    gives 'env_process_options keepall' keepall
+    gives 'A="1 2"; B=; env_clearlist A,B,C; echo "[${A-unset}][${B-unset}][$GWMS_OLDENV_A]"; env_restorelist A,B,C
+        echo "[$A][${B-unset}][${C-unset}][${GWMS_OLDENV_A-unset}]"' $'[unset][][1 2]\n[1 2][][unset][1 2]'
 }
 
-@test "what is preserved: 13 names of ours, 44 with the site's, those of the job; values are never evaluated" {
-    gives 'for n in $GWMS_SET $OSG_SET; do export $n=x; done; env_preserve gwmsset; echo $env_preserved' 13
+@test "what is preserved: the pilot's names, with osgset the site's, those of the job; values are never evaluated" {
+    gives 'for n in $GWMS_SET $OSG_SET; do export $n=x; done; env_preserve gwmsset; echo $env_preserved' 16
     gives 'for n in $(env | sed -n "s/^\(_CONDOR_[A-Za-z0-9_]*\)=.*/\1/p"); do unset $n; done; export _CONDOR_A=1 _CONDOR_B=2
         for n in $GWMS_SET $OSG_SET; do export $n=x; done; env_preserve gwmsset,condorset; echo $env_preserved
-        env_preserve gwmsset,osgset; echo $env_preserved' $'15\n44'
+        env_preserve gwmsset,osgset; echo $env_preserved' $'18\n69'
     printf 'Environment = "MINE='"'"'a b'"'"' APPTAINERENV_X=1 OTHER=2"\n' > "$BATS_TEST_TMPDIR/ad"
     gives "export _CONDOR_JOB_AD=$BATS_TEST_TMPDIR/ad MINE='\$(id) \`id\`' APPTAINERENV_X=1
         env_preserve condorset 2> /dev/null; printenv APPTAINERENV_MINE SINGULARITYENV_MINE; echo \${APPTAINERENV_X-gone}" \
@@ -267,7 +254,7 @@ native() {
 
 @test "HTCondor's command for a container: the wrapper runs inside it, with its rules" {
     local config=() gpu=(--nv)
-    job_ad=('Environment = "MINE=1"') job_env=(SINGULARITYENV_PATH=/none SINGULARITYENV_GLIDEIN_Site=S MINE=1 LD_PRELOAD=)
+    job_ad=('Environment = "MINE=1"') job_env=(SINGULARITYENV_PATH=/none SINGULARITYENV_GLIDEIN_Site=S SINGULARITYENV_MY_SITE=S MINE=1 LD_PRELOAD=)
     native sh -c 'echo "$PWD|$HOME|$1|${2}|$GLIDEIN_Site|$PATH"' --pwd "$BATS_TEST_TMPDIR/job/in put" "a  b"
     [ "$status" = 0 ] || { echo "$output" && false; }
     [ "$output" = "/srv|/srv|/srv/in put|a  b||/usr/bin:/bin:/srv/.gwms.d/bin" ] || { echo "$output" && false; }
@@ -281,7 +268,7 @@ native() {
     [ "$status" = 0 ] || { echo "$output" && false; }
     grep -q -- "--home $job:/srv --cleanenv $home" "$EVIDENCE/runtime.log"
     grep -qx APPTAINERENV_MINE=1 "$EVIDENCE/runtime.env"
-    ! grep -q ENV_GLIDEIN_Site "$EVIDENCE/runtime.env" || false
+    ! grep -q ENV_MY_SITE "$EVIDENCE/runtime.env" || false
 }
 
 @test "HTCondor's command: what cannot work goes back with the reason, what is no container is left alone" {

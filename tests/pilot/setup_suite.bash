@@ -10,6 +10,9 @@ setup_suite() {
     PORT=$(python -c 'from glideinwms.demo.pool import free_port; print(free_port())')
     export PORT
     local vo=$here/vo
+    # the pilot's files as they are staged
+    export PILOT_FILES=$STAGE/files
+    python -m tests.support.pilotfiles "$PILOT_FILES"
     mkdir -p "$STAGE/tools/share"
     echo 4.2 > "$STAGE/tools/share/version"
     tar -czf "$STAGE/tools.tar.gz" -C "$STAGE/tools" share

@@ -9,9 +9,9 @@ import classad2
 import pytest
 
 from glideinwms.demo.portable import Condor
+from tests.support import pilotfiles
 
 pytestmark = [pytest.mark.condor]
-GLIDEIN = Path(__file__).resolve().parents[2] / "glideinwms" / "glidein"
 DICT = "rhel9:/img/nine,rhel8:/cvmfs/repo/eight,default:docker://any/one"
 SLOT = {"GPUs": 0}
 
@@ -25,9 +25,10 @@ class Native:
             "GWMS_SINGULARITY_PATH": "/usr/bin/apptainer", "GWMS_CONTAINER_OPTIONS": "--pid --userns",
             "SINGULARITY_IMAGES_DICT": DICT, "SINGULARITY_IMAGE_RESTRICTIONS": "any", **values,
         }  # fmt: skip
+        files = pilotfiles.write(base / "files")
         script = "".join(f"cfg[{name}]='{value}'\n" for name, value in given.items())
         done = subprocess.run(
-            ["bash", "-c", f". {GLIDEIN}/singularity_lib.sh; . {GLIDEIN}/singularity_native.source\n"
+            ["bash", "-c", f". {files}/singularity_lib.sh; . {files}/singularity_native.source\n"
              f"declare -A cfg\n{script}write_native PREFERRED"],
             env={"PATH": "/usr/bin:/bin", **(environment or {})}, text=True, capture_output=True, check=True,
         )  # fmt: skip

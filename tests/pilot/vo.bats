@@ -31,7 +31,7 @@ history 5
 locked by 1
 lines 1
 tree client_group GLIDECLIENT_GROUP_client_group_main
-from default unsafe
+from default VALUE_PROVIDED unsafe default
 begin-base64 644 -
 dGV4dAo=
 ====

@@ -25,7 +25,7 @@ glidein_config=$1
     gconfig_trim_safe
     echo "lines $(grep -c '^VO_Word ' "$glidein_config")"
     echo "tree $2 $(get_prefix "$2")$(get_work_dir "$2" | sed 's|.*/||')"
-    echo "from $(gwms_from_config VO_NONE default echo) $(gwms_from_config VO_Word default robust_realpath | sed 's|.*/||')"
+    echo "from $(gwms_from_config VO_NONE default echo) $(gwms_from_config VO_Word default echo)"
     echo text | b64uuencode
     glog_write everything.sh text 'said "this"'
     echo "glog $(grep -c '"said ..this' "$(gconfig_get GLIDEIN_WORKSPACE_ORIG)/logs/$(gconfig_get GLIDEIN_UUID)"/*.log)"

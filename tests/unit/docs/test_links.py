@@ -15,6 +15,7 @@ import typer.main
 from glideinwms.cli import factory, frontend
 from glideinwms.cli import main as cli
 from glideinwms.cli.tree import DEFAULT
+from glideinwms.creation.stagefiles import load_pilot
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -68,6 +69,8 @@ def test_every_command_exists_with_its_options(page: Path) -> None:
 @EACH
 def test_every_module_and_path_that_is_named_exists(page: Path) -> None:
     files = {str(p.relative_to(ROOT)) for top in ("glideinwms", "tests", "benchmarks") for p in (ROOT / top).rglob("*")}
+    # what is put together when it is staged
+    files |= {f"main/{f.item.outfile}" for f in load_pilot().files if f.item is not None}
     named = re.findall(r"`([\w./-]+\.(?:py|bats|source|sh))`", page.read_text())
     assert not [n for n in named if not any(f"/{f}".endswith(f"/{n}") for f in files)], page.name
     paths = re.findall(r"`((?:tests|etc|scripts|benchmarks|glideinwms)/[\w./-]*)`", page.read_text())
