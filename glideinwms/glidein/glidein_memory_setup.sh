@@ -1,21 +1,38 @@
 #!/bin/bash
-# Memory in MB that the pilot offers: GLIDEIN_MaxMemMBs, else all of the node where that is to be estimated.
-# shellcheck disable=SC1090,SC2154  # gconfig_get_to sets variables by name
+# Memory in MB that the pilot offers: GLIDEIN_MaxMemMBs, else what the batch system grants, else with
+# GLIDEIN_MaxMemMBs_Estimate the share of the node's that belongs to its cores. Without any, HTCondor decides.
+# shellcheck disable=SC1090,SC1091,SC2154  # gconfig_get_to sets variables by name
 
 glidein_config=$1
 while read -r key path; do [ "$key" = ADD_CONFIG_LINE_SOURCE ] && . "$path" && break; done < "$glidein_config"
 gconfig_get_to error_gen ERROR_GEN_PATH
-gconfig_get_to memory GLIDEIN_MaxMemMBs
-if [ -z "$memory" ] && gconfig_get_bool GLIDEIN_MaxMemMBs_Estimate; then
-    memory=$(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)
-fi
-if [[ $memory == *[!0-9]* ]]; then
-    "$error_gen" -error glidein_memory_setup.sh Config "GLIDEIN_MaxMemMBs $memory is not a number"
+. "${BASH_SOURCE[0]%/*}/node_resources.source"
+
+# share_of_node: sets `memory`, for the cores that the pilot will offer. Other pilots may have the rest.
+share_of_node() {
+    local offered
+    asked_cpus || cpus=1
+    offered=$cpus cpus=""
+    node_cpus
+    [ "$offered" -lt "$cpus" ] || offered=$cpus
+    node_memory
+    memory=$((memory * offered / cpus))
+}
+
+number_of GLIDEIN_MaxMemMBs
+memory=$value
+if [ -z "$memory" ]; then
+    granted_memory
+    [ -n "$memory" ] || ! gconfig_get_bool GLIDEIN_MaxMemMBs_Estimate || share_of_node
+    memory_limit
+    [ "$limit" = 0 ] || { [ -n "$memory" ] && [ "$memory" -le "$limit" ]; } || memory=$limit
+elif ! whole "$memory"; then
+    "$error_gen" -error glidein_memory_setup.sh Config "GLIDEIN_MaxMemMBs $memory is not a number of MB above 0"
     exit 1
 fi
-gconfig_get_to factor GLIDEIN_OVERLOAD_MEMORY
-if [ -n "$memory" ] && gconfig_get_bool GLIDEIN_OVERLOAD_ENABLED && [ -n "$factor" ]; then
-    memory=$(awk -v n="$memory" -v f="$factor" 'BEGIN { print int(n * f) }')
+if [ -n "$memory" ]; then
+    overloaded "$((10#$memory))" GLIDEIN_OVERLOAD_MEMORY 0
+    memory=$number
+    gconfig_add GLIDEIN_MEMORY_MB "$memory"
 fi
-[ -z "$memory" ] || gconfig_add GLIDEIN_MEMORY_MB "$memory"
 "$error_gen" -ok glidein_memory_setup.sh memory "${memory:-default}"
