@@ -1,7 +1,7 @@
 """`gwms factory ...`: run the daemon, look at what it does, speak to it.
 
-Exit codes beside the common ones: `status` 1 if the last cycle failed or a policy was not taken, 3 if the daemon is
-not running; `approve` 1 if refused, 3 if nobody answers.
+Exit codes beside the common ones: `status` 1 if the daemon hangs, cannot write its files, failed its last cycle or did
+not take a policy, 3 if it does not run; `approve` 1 if refused, 3 if nobody answers.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import typer
 
 from glideinwms.cli import output
 from glideinwms.cli.output import Json
+from glideinwms.lib.status import Status
 
 DEFAULT = Path("/var/lib/gwms-factory/work-dir")
 FIRST_CYCLE = 300.0
@@ -41,24 +42,24 @@ def run(
 
 def status(work_dir: WorkDir = DEFAULT, as_json: Json = False) -> None:
     """What the daemon says of itself: entries, pilots, requests, reasons."""
-    from glideinwms.lib import status as files
+    from glideinwms.cli import alive
+    from glideinwms.lib import liveness
 
-    found = files.read(work_dir / "state/status.json", "factory")
-    running = files.running(work_dir / "state/status.json")
+    state, now = work_dir / "state", time.time()
+    found = liveness.look(state, "factory", now)
+    liveness.require_start(found, state)
     if as_json:
-        output.print_json({"running": running, "status": found})
-    else:
-        _status(found, running)
-    sys.exit(output.NOT_RUNNING if not running else 1 if found.error or found.policy_error else 0)
+        output.print_json(alive.as_json(found))
+        sys.exit(alive.exit_code(found))
+    for line in alive.lines(found, "factory", now):
+        output.say(line)
+    if found.shown is not None:
+        _status(found.shown)
+    sys.exit(alive.exit_code(found))
 
 
-def _status(found: Any, running: bool) -> None:
-    now, s = time.time(), found.summary
-    output.say(f"factory {'runs' if running else 'does not run'} (pid {found.pid}), policy {found.generation}")
-    output.say(output.cycle(found, now))
-    for label, text in (("cycle failed", found.error), ("policy not taken", found.policy_error)):
-        if text:
-            output.say(f"{label}: {text}")
+def _status(found: Status) -> None:
+    s = found.summary
     for reading in found.readings:
         if reading.error:
             output.say(f"{reading.source}: {reading.error}")

@@ -1,7 +1,7 @@
 """`gwms frontend ...`: run the daemon, look at what it asks for, speak to it.
 
-Exit codes beside the common ones: `status` 1 if the last cycle failed or a policy was not taken, 3 if the daemon is
-not running; `downtime check` 1 if it is down; `remove` 1 if refused, 3 if nobody answers.
+Exit codes beside the common ones: `status` 1 if the daemon hangs, cannot write its files, failed its last cycle or did
+not take a policy, 3 if it does not run; `downtime check` 1 if it is down; `remove` 1 if refused, 3 if nobody answers.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import typer
 
 from glideinwms.cli import output
 from glideinwms.cli.output import Json
+from glideinwms.lib.status import Status
 
 DEFAULT = Path("/var/lib/gwms-frontend/vofrontend")
 WorkDir = Annotated[
@@ -39,33 +40,33 @@ def run(
 
 def status(work_dir: WorkDir = DEFAULT, group: Group = "", as_json: Json = False) -> None:
     """What the daemon says of itself: per group the jobs, the requests, and why they are what they are."""
-    from glideinwms.lib import status as files
+    from glideinwms.cli import alive
+    from glideinwms.lib import liveness
     from glideinwms.lib.errors import StateError
 
-    found = files.read(work_dir / "state/status.json", "frontend")
-    running = files.running(work_dir / "state/status.json")
-    groups = found.summary.get("groups", {})
-    if group and group not in groups:
+    state, now = work_dir / "state", time.time()
+    found = liveness.look(state, "frontend", now)
+    liveness.require_start(found, state)
+    groups = found.shown.summary.get("groups", {}) if found.shown else {}
+    if group and found.shown and group not in groups:
         raise StateError(f"there is no group {group} in the last cycle", hint=f"groups are {', '.join(groups)}")
     shown = {n: g for n, g in groups.items() if group in ("", n)}
     if as_json:
-        output.print_json({"running": running, "status": found} | ({"groups": shown} if group else {}))
-    else:
-        _status(found, running, shown)
-    sys.exit(output.NOT_RUNNING if not running else 1 if found.error or found.policy_error else 0)
+        output.print_json(alive.as_json(found) | ({"groups": shown} if group else {}))
+        sys.exit(alive.exit_code(found))
+    for line in alive.lines(found, "frontend", now):
+        output.say(line)
+    if found.shown is not None:
+        _status(found.shown, shown)
+    sys.exit(alive.exit_code(found))
 
 
-def _status(found: Any, running: bool, groups: dict[str, Any]) -> None:
-    now, ha = time.time(), found.summary.get("ha", {})
-    output.say(f"frontend {'runs' if running else 'does not run'} (pid {found.pid}), policy {found.generation}")
-    print(output.cycle(found, now))
+def _status(found: Status, groups: dict[str, Any]) -> None:
+    ha = found.summary.get("ha", {})
     if ha.get("seen"):
         output.say(f"slave, {'working' if ha['working'] else 'hibernating'}: {ha['seen']}")
     if found.summary.get("downtime"):
         output.say("in downtime: nothing is asked for")
-    for label, text in (("cycle failed", found.error), ("policy not taken", found.policy_error)):
-        if text:
-            output.say(f"{label}: {text}")
     for reading in found.readings:
         if reading.error:
             age = "never" if reading.age is None else f"{output.ago(reading.age)} ago"

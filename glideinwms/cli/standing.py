@@ -8,11 +8,10 @@ from enum import IntEnum
 from typing import Any
 
 from glideinwms.cli.output import ago
+from glideinwms.lib.liveness import Liveness
 from glideinwms.lib.reasons import Reason
 from glideinwms.lib.status import ReadingStatus, Status
 
-# a cycle may take its time: a schedd gets a minute to answer
-PATIENCE = 300.0
 NAMES_SHOWN = 4
 # numbers that are cut because there is enough already, or because they grow step by step
 FLOWS = {
@@ -33,15 +32,16 @@ class Rank(IntEnum):
     DAEMON = 1
     POLICY = 2
     CYCLE = 3
-    INPUT = 4
-    PROBLEM = 5
-    UNMATCHED = 6
-    LIMIT = 7
-    REFUSED = 8
-    ENTRY = 9
-    PILOTS = 10
-    PARKED = 11
-    NOTE = 12
+    STORAGE = 4
+    INPUT = 5
+    PROBLEM = 6
+    UNMATCHED = 7
+    LIMIT = 8
+    REFUSED = 9
+    ENTRY = 10
+    PILOTS = 11
+    PARKED = 12
+    NOTE = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,13 @@ class Finding:
         return f"{self.daemon}: {names}{more}{': ' if names else ''}{self.text}" + (f"  [{self.see}]" * bool(self.see))
 
 
-def findings(found: Status, running: bool, now: float) -> list[Finding]:
-    """All that one daemon's status says, equal findings at several entries as one. Of a daemon that does not run only
+def findings(alive: Liveness, daemon: str, now: float) -> list[Finding]:
+    """All that is known of one daemon, equal findings at several entries as one. Of a daemon that does not run only
     that, and why its last cycle or policy failed: the rest is history."""
-    rows = list(_daemon(found, running, now))
-    if running and found.summary:
+    rows, found = list(_daemon(alive, daemon, now)), alive.shown
+    if found is None:
+        return sorted(rows, key=lambda f: (not f.stands, f.rank))
+    if alive.running and found.summary:
         rows += _inputs(found)
         rows += _factory(found.summary) if found.daemon == "factory" else _frontend(found.summary)
     rows = [replace(r, text=_without_causes(r.text, found)) if r.rank is not Rank.INPUT else r for r in rows]
@@ -79,12 +81,19 @@ def findings(found: Status, running: bool, now: float) -> list[Finding]:
     return sorted(together.values(), key=lambda f: (not f.stands, f.rank))
 
 
-def _daemon(found: Status, running: bool, now: float) -> Iterator[Finding]:
-    who, age = found.daemon, now - found.cycle_ended
-    if not running:
+def _daemon(alive: Liveness, who: str, now: float) -> Iterator[Finding]:
+    found = alive.shown
+    if found is None and not alive.hangs:
+        yield Finding(Rank.NOTE, who, "is in its first cycle", stands=False)
+    elif found is not None and not alive.running:
+        age = now - found.cycle_ended
         yield Finding(Rank.DAEMON, who, f"does not run; its last cycle ended {ago(age)} ago", see=f"gwms {who} run")
-    elif age > 3 * found.loop_delay + PATIENCE:
-        yield Finding(Rank.DAEMON, who, f"has ended no cycle for {ago(age)} (one is due each {found.loop_delay:g} s)")
+    if alive.hangs:
+        yield Finding(Rank.DAEMON, who, alive.hangs, see=f"gwms {who} status")
+    for text in alive.problems:
+        yield Finding(Rank.STORAGE, who, text)
+    if found is None:
+        return
     if found.policy_error:
         text = f"the new configuration was not taken, {found.generation} is in force: {found.policy_error}"
         yield Finding(Rank.POLICY, who, text, see=f"gwms {who} reconfig")

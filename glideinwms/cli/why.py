@@ -15,7 +15,7 @@ import typer
 from glideinwms.cli import factory, frontend, output
 from glideinwms.cli.output import Json
 from glideinwms.cli.standing import Finding, Rank, findings
-from glideinwms.lib import policyfile, status
+from glideinwms.lib import liveness, policyfile
 from glideinwms.lib.errors import StateError
 
 LINES = 20
@@ -67,18 +67,16 @@ def collect(dirs: list[tuple[str, Path]], now: float) -> tuple[list[Finding], li
         path = work / "state/status.json"
         if not work.is_dir():
             raise StateError("is no directory", where=str(work), hint=f"is this the {who}'s work directory?")
-        if not path.exists() and status.running(path):
-            found.append(Finding(Rank.NOTE, who, "is in its first cycle", stands=False))
-            words.append(f"{who} is in its first cycle")
-            continue
-        if not path.exists():
+        alive = liveness.look(path.parent, who, now)
+        if not alive.running and alive.told is None:
             ready = (work / policyfile.NAME).exists()
             text = f"has never run in {work}" + ("" if ready else ", which holds no configuration")
             found.append(Finding(Rank.DAEMON, who, text, see=f"gwms {who} {'run' if ready else 'reconfig'}"))
             continue
-        told = status.read(path, who)
-        found += findings(told, status.running(path), now)
-        words.append(f"{who} cycle {told.cycle}, {output.ago(now - told.cycle_ended)} ago")
+        found += findings(alive, who, now)
+        told = alive.shown
+        cycle = f"cycle {told.cycle}, {output.ago(now - told.cycle_ended)} ago" if told else "is in its first cycle"
+        words.append(f"{who} {cycle}")
     return sorted(found, key=lambda f: (not f.stands, f.rank)), words
 
 

@@ -23,7 +23,7 @@ from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
 from glideinwms.factory.snapshot import Request, Taken
 from glideinwms.lib import log
 from glideinwms.lib.audit import Audit
-from glideinwms.lib.errors import GwmsError, OutcomeUnknown, StateError, TimedOut, Unreachable
+from glideinwms.lib.errors import GwmsError, OutcomeUnknown, TimedOut, Unreachable
 from glideinwms.lib.readers import WRITE_DEADLINE, Answer, Call, Pool
 from glideinwms.lib.reasons import Reason, Refusal
 
@@ -218,11 +218,7 @@ class Applier:
         return Submitted(done.entry, done.request, done.file, done.n, done.submit_id, number)
 
     def _note(self, act: str, **fields: Any) -> None:
-        """A line of the audit trail. What was done is done: where there is no room for the line, the log has it."""
-        try:
-            self.audit.line(act, cycle=self.cycle, **fields)
-        except StateError as error:
-            log.get("apply").error("act not in the audit trail", act=act, error=str(error), **fields)
+        self.audit.note(act, cycle=self.cycle, **fields)
 
 
 def reasons(row: RequestPlan) -> list[Reason]:

@@ -23,8 +23,7 @@ from glideinwms.factory.policy import SCHEMA, FactoryPolicy
 from glideinwms.factory.prune import Pruner
 from glideinwms.factory.snapshot import Request, Snapshot, Taken
 from glideinwms.factory.state import RailFile
-from glideinwms.factory.submit.check import full
-from glideinwms.lib import cycle, log, operator, policyfile
+from glideinwms.lib import cycle, log, operator, policyfile, storage
 from glideinwms.lib.audit import KEEP_DAYS, Audit, rotate
 from glideinwms.lib.crypto import FactoryKey, keys_at_start
 from glideinwms.lib.downtimes import Downtime
@@ -33,6 +32,7 @@ from glideinwms.lib.readers import WRITE_DEADLINE, Call, Pool, ReaderPool
 from glideinwms.lib.reading import Reading
 from glideinwms.lib.reasons import Refusal
 from glideinwms.lib.records import Ring
+from glideinwms.lib.storage import Directory, StateWrites
 
 
 def load_policy(work_dir: Path) -> FactoryPolicy:
@@ -65,6 +65,7 @@ class FactoryDaemon:
         self.plan: Plan | None = None
         self.rng = random.Random()
         self.problem = ""
+        self.writes = StateWrites()
         self.log = log.get("factory")
 
     def load(self) -> FactoryPolicy:
@@ -84,13 +85,13 @@ class FactoryDaemon:
         self._forget_old_key(policy, now)
         requests = self.collector.read_requests(policy, now)
         for path in self.collector.stored:
-            self.audit.line("credential", cycle=self.cycle, file=str(path))
+            self.audit.note("credential", cycle=self.cycle, file=str(path))
         lines, wrong = self._downtimes(policy)
         health = self.learner.update(policy, now)
         queues = self.collector.read_queues(policy, now)
-        if full(self.state):
+        if trouble := storage.problem(self.state):
             # what cannot be recorded is not done
-            queues = tuple(replace(s, frozen=s.frozen or f"the file system of {self.state} is full") for s in queues)
+            queues = tuple(replace(s, frozen=s.frozen or trouble) for s in queues)
         self.snapshot = Snapshot(
             now,
             requests,
@@ -143,10 +144,7 @@ class FactoryDaemon:
         return report
 
     def _took(self, taken: Taken) -> None:
-        try:
-            self.rail.took(taken)
-        except StateError as error:
-            self.log.error("removals are remembered until a restart only", error=str(error))
+        self.writes.attempt(lambda: self.rail.took(taken))
 
     def _named(self, policy: FactoryPolicy) -> set[str] | None:
         """Files that must stay: named by queued pilots, or logs that are still followed."""
@@ -172,12 +170,13 @@ class FactoryDaemon:
             gone = self.cleaner.run(policy, now)
         except (OSError, StateError) as error:
             self.log.error("clean-up failed", error=str(error))
+            self.writes.failed.append(f"clean-up failed: {error}")
             return
         if gone:
             self.log.info("cleaned up", files=len(gone))
         for path in gone:
             if path.name.startswith("credential_"):
-                self.audit.line("credential_removed", cycle=self.cycle, file=str(path))
+                self.audit.note("credential_removed", cycle=self.cycle, file=str(path))
 
     def summary(self, snapshot: Snapshot, plan: Plan, report: Report) -> dict[str, Any]:
         """For status.json, and the one line in the log."""
@@ -196,6 +195,21 @@ class FactoryDaemon:
     def handle(self, word: operator.Word, policy: FactoryPolicy) -> str:
         """An operator's word."""
         return words.handle(self, word, policy)
+
+    def directories(self, policy: FactoryPolicy) -> list[Directory]:
+        """Where the Factory, HTCondor for it, and reconfig write."""
+        return [
+            Directory(self.state, "nothing is submitted, released or removed, since it could not be recorded"),
+            Directory(Path(policy.log_dir), "the Factory's log and the records of finished pilots are lost"),
+            Directory(Path(policy.client_log_dir), "no pilot is submitted, since HTCondor could not write its logs"),
+            Directory(Path(policy.client_proxies_dir), "new and renewed credentials of Frontends are not stored"),
+            Directory(Path(policy.stage_dir), "reconfig cannot publish a configuration", ours=False),
+            Directory(self.work_dir, "reconfig cannot write a configuration", ours=False),
+        ]
+
+    def failed_writes(self) -> list[str]:
+        """State files that could not be written since the last call."""
+        return [*self.writes.taken(), *self.audit.failed_writes()]
 
     def stop(self, policy: FactoryPolicy) -> None:
         """Withdraw the ads."""

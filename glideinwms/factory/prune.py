@@ -106,6 +106,6 @@ class Pruner:
             self.log.warning("stage not pruned", error=str(error))
             return []
         went = sorted(n for n in going if not (generations.directory(work) / f"{n}.json").exists())
-        self.audit.line("prune", cycle=cycle, generations=went, n=len(gone), reasons="old, and named by no pilot")
+        self.audit.note("prune", cycle=cycle, generations=went, n=len(gone), reasons="old, and named by no pilot")
         self.log.info("stage pruned", generations=len(went), files=len(gone))
         return list(gone)

@@ -40,15 +40,16 @@ class RailFile:
     def took(self, taken: Taken) -> None:
         """Running pilots were removed."""
         self.rail = replace(self.rail, taken=(*self.rail.taken, taken))
-        self._save()
+        self._save(self.rail)
 
     def approve(self, name: str, who: str, now: float) -> Approval:
         """An operator's word for a parked removal, good for a day."""
         approval = Approval(name, now + APPROVAL_LIFE, who)
         others = tuple(a for a in self.rail.approvals if a.id != name)
-        self.rail = replace(self.rail, approvals=(*others, approval))
-        self._save()
+        approved = replace(self.rail, approvals=(*others, approval))
+        self._save(approved)
+        self.rail = approved
         return approval
 
-    def _save(self) -> None:
-        write_atomic(self.path, json.dumps(to_json(self.rail)), 0o640)
+    def _save(self, rail: Rail) -> None:
+        write_atomic(self.path, json.dumps(to_json(rail)), 0o640)

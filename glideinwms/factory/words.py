@@ -13,7 +13,7 @@ from glideinwms.factory.orders import batch_of
 from glideinwms.factory.plan import QUEUED, RUNNING, WAIT, Placement, RequestPlan
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
 from glideinwms.factory.submit.description import sub_entries
-from glideinwms.lib import operator
+from glideinwms.lib import operator, storage
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.htc import quoted
 from glideinwms.lib.operator import Word
@@ -28,7 +28,9 @@ EVERYTHING = 1_000_000
 
 
 def handle(daemon: FactoryDaemon, word: Word, policy: FactoryPolicy) -> str:
-    """Act on the word; the text is its answer, an error of ours too."""
+    """Act on the word; the text is its answer, an error of ours too. What cannot be recorded is not done."""
+    if trouble := storage.problem(daemon.state):
+        raise StateError(f"not done, since it could not be recorded: {trouble}", where=word.verb)
     if word.verb == "approve":
         return _approve(daemon, word)
     if word.verb == "remove":
@@ -61,7 +63,7 @@ def _approve(daemon: FactoryDaemon, word: Word) -> str:
         waiting = ", ".join(p.id for p in rows) or "none"
         raise StateError(f"no removal {name or '(no id)'} is parked", where="approve", hint=f"parked now: {waiting}")
     approval = daemon.rail.approve(name, word.who, word.time)
-    daemon.audit.line(
+    daemon.audit.note(
         "approve", cycle=daemon.cycle, entry=parked.entry, request=parked.request, n=parked.n, id=name, who=word.who,
         expires=approval.expires,
     )  # fmt: skip
@@ -90,7 +92,7 @@ def _remove(daemon: FactoryDaemon, word: Word, policy: FactoryPolicy) -> str:
         raise answer.error
     parts, done = answer.value
     ids = [i for part in parts for i in part]
-    daemon.audit.line(
+    daemon.audit.note(
         "remove", cycle=daemon.cycle, entry=entry.name, request="", n=done, ids=ids,
         reasons=[Reason.OPERATOR_REMOVAL], who=word.who,
     )  # fmt: skip
@@ -125,7 +127,7 @@ def _submit(daemon: FactoryDaemon, word: Word, policy: FactoryPolicy) -> str:
     made = [s for s in report.submitted if not s.error]
     if report.refusals:
         raise StateError(report.refusals[0].text, where=f"entry {entry.name}")
-    daemon.audit.line(
+    daemon.audit.note(
         "operator_submit", cycle=daemon.cycle, entry=entry.name, request=request.name, n=sum(s.n for s in made),
         who=word.who,
     )  # fmt: skip

@@ -31,6 +31,7 @@ from glideinwms.lib.errors import StateError
 from glideinwms.lib.operator import Word
 from glideinwms.lib.readers import Call, Pool, ReaderPool
 from glideinwms.lib.reading import Reading
+from glideinwms.lib.storage import Directory, StateWrites
 
 
 def load_policy(work_dir: Path) -> FrontendPolicy:
@@ -59,21 +60,19 @@ class FrontendDaemon:
     renewals: Renewals = field(default_factory=Renewals)
     credentials: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     downtimes: list[Downtime] = field(default_factory=list)
+    writes: StateWrites = field(default_factory=StateWrites)
+    audit: Audit = field(init=False)
 
     def __post_init__(self) -> None:
         warn = log.get("frontend").warning
         self.inputs = inputs.load(self.state / "readings.json", warn)
         self.memory = memory.load(self.state / "memory.json", warn)
+        self.audit = Audit(self.state / "audit.jsonl", self.clock)
 
     @property
     def state(self) -> Path:
         """Where readings, memory, audit and operators' words are kept."""
         return self.work_dir / "state"
-
-    @property
-    def audit(self) -> Audit:
-        """What operators said."""
-        return Audit(self.state / "audit.jsonl", self.clock)
 
     def load(self) -> FrontendPolicy:
         """The policy on disk now; a copy is kept for replays. What its expressions said is not known yet."""
@@ -89,7 +88,7 @@ class FrontendDaemon:
         if not self.standing.working:
             return Snapshot(now, ())
         self.inputs = collect(self.pool, policy, self.inputs)
-        inputs.save(self.state / "readings.json", self.inputs)
+        self.writes.attempt(lambda: inputs.save(self.state / "readings.json", self.inputs))
         self._renew(policy, now)
         self.wallets = {
             g.name: load(g, now, broken=functools.partial(self.minted.why_not, g.name, now=now))
@@ -107,7 +106,7 @@ class FrontendDaemon:
         """Run the programs that make credential files."""
         credentials = {c.name: c for g in groups_of(policy) for c in g.credentials}
         for name, why in self.renewals.run(self.pool, list(credentials.values()), now):
-            self.audit.line("renew", credential=name, failed=why)
+            self.audit.note("renew", credential=name, failed=why)
             if why:
                 log.get("credential").error("not renewed", credential=name, error=why)
 
@@ -203,7 +202,7 @@ class FrontendDaemon:
     def _remember(self, plan: Plan, requested: dict[str, tuple[str, ...]], now: float) -> None:
         groups = {g.name: memory.after(self.memory.group(g.name), g, requested[g.name], now) for g in plan.groups}
         self.memory = replace(self.memory, groups=groups, sequence=self.memory.sequence + 1)
-        memory.save(self.state / "memory.json", self.memory)
+        self.writes.attempt(lambda: memory.save(self.state / "memory.json", self.memory))
 
     def summary(self, snapshot: Snapshot, plan: Plan, report: Report) -> dict[str, Any]:
         """What status.json shows; one line per group in the log."""
@@ -229,9 +228,30 @@ class FrontendDaemon:
         """Operators' words: see `words`. A slave that hibernates sends no request that could carry one."""
         if policy.high_availability is not None and not self.standing.working:
             raise StateError("this slave hibernates", hint=f"say it to {policy.high_availability.master}")
-        text, self.actions = words.handle(word, policy, self.actions)
+        text, actions = words.handle(word, policy, self.actions)
+        # what cannot be recorded is not done
         self.audit.line(word.verb, who=word.who, args=word.args)
+        self.actions = actions
         return text
+
+    def directories(self, policy: FrontendPolicy) -> list[Directory]:
+        """Where the Frontend and reconfig write."""
+        found = [
+            Directory(
+                self.state,
+                "requests go on, but operators' commands are refused, no cycle is recorded, and a restart would forget "
+                "the last readings",
+            ),
+            Directory(self.work_dir, "reconfig cannot write a configuration", ours=False),
+            Directory(Path(policy.stage_dir), "reconfig cannot publish a configuration", ours=False),
+        ]
+        if policy.log_dir:
+            found.append(Directory(Path(policy.log_dir), "the Frontend's log is lost"))
+        return found
+
+    def failed_writes(self) -> list[str]:
+        """State files that could not be written since the last call."""
+        return [*self.writes.taken(), *self.audit.failed_writes()]
 
     def stop(self, policy: FrontendPolicy) -> None:
         """Withdraw our ads, if it is us who advertise."""

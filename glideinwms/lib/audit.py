@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from glideinwms.lib import log
+from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import append_line
 from glideinwms.lib.jsondata import to_json
 
@@ -20,11 +22,26 @@ class Audit:
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.path = path
         self.clock = clock
+        self.failed: list[str] = []
 
     def line(self, act: str, **fields: Any) -> None:
         """Record that `act` was done: entry, request, n, ids, reasons, cycle, who ... whatever says why."""
         record = {"time": round(self.clock(), 3), "act": act, **{k: to_json(v) for k, v in fields.items()}}
         append_line(self.path, json.dumps(record, sort_keys=False, default=str))
+
+    def note(self, act: str, **fields: Any) -> None:
+        """As `line`, of what has been done already: where there is no room for the line, the log has it, and the
+        failure is kept for `failed_writes`."""
+        try:
+            self.line(act, **fields)
+        except StateError as error:
+            log.get("audit").error("act not in the audit trail", act=act, error=str(error), **fields)
+            self.failed.append(str(error))
+
+    def failed_writes(self) -> list[str]:
+        """Failures of `note` since the last call, each once."""
+        failed, self.failed = list(dict.fromkeys(self.failed)), []
+        return failed
 
 
 def rotate(path: Path, now: float, keep_days: float) -> None:

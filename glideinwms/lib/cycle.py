@@ -14,12 +14,12 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from glideinwms.lib import log, operator, status
+from glideinwms.lib import heartbeat, log, operator, status, storage
 from glideinwms.lib.errors import GwmsError
 from glideinwms.lib.files import locked
 from glideinwms.lib.reading import Reading
@@ -84,6 +84,14 @@ class Daemon(Protocol[P, S, L, R]):
         """Act on an operator's word; the text that answers it."""
         ...
 
+    def directories(self, policy: P) -> Sequence[storage.Directory]:
+        """Where it writes, and what stops when it cannot."""
+        ...
+
+    def failed_writes(self) -> list[str]:
+        """State files that could not be written since the last call."""
+        ...
+
     def stop(self, policy: P) -> None:
         """Withdraw what was advertised."""
         ...
@@ -145,7 +153,10 @@ class Cycle(Generic[P, S, L, R]):
         self.started = clock()
         self.policy_error = ""
         self.took: dict[str, float] = {}
+        self.problems: list[str] = []
+        self.heartbeat = heartbeat.HeartbeatFile(self.state)
         self.policy = daemon.load()
+        self._beat("start")
         self.log = log.get("cycle")
 
     def reload(self) -> None:
@@ -161,7 +172,7 @@ class Cycle(Generic[P, S, L, R]):
     def once(self) -> bool:
         """One whole cycle; False if it failed. Nothing a cycle does may end the daemon."""
         began, cpu, seed = self.clock(), time.process_time(), self.seed()
-        error, summary, readings = "", {}, []
+        error, summary, readings, writes = "", {}, [], storage.StateWrites()
         self.took = {}
         try:
             with self._step("words"):
@@ -175,26 +186,41 @@ class Cycle(Generic[P, S, L, R]):
             with self._step("record"):
                 summary = self.daemon.summary(snapshot, plan, report)
                 readings = self.daemon.readings(snapshot)
-                self.ring.append(
-                    self.number,
-                    {"cycle": self.number, "began": began, "seed": seed, "generation": self.policy.generation,
-                     "words": [w for w, _ in words], "snapshot": snapshot, "plan": plan, "report": report},
-                )  # fmt: skip
+                record = {
+                    "cycle": self.number, "began": began, "seed": seed, "generation": self.policy.generation,
+                    "words": [w for w, _ in words], "snapshot": snapshot, "plan": plan, "report": report,
+                }  # fmt: skip
+                writes.attempt(lambda: self.ring.append(self.number, record))
         except Exception as failure:  # noqa: BLE001 - the boundary of one cycle
             error = str(failure) if isinstance(failure, GwmsError) else f"{type(failure).__name__}: {failure}"
             trace = "" if isinstance(failure, GwmsError) else traceback.format_exc()
             self.log.error("cycle failed", cycle=self.number, error=error, trace=trace)
-        try:
-            self._tell(began, time.process_time() - cpu, error, summary, readings)
-        except GwmsError as failure:
-            error = error or str(failure)
-            self.log.error("status not written", cycle=self.number, error=str(failure))
+        self.problems = [*self._problems(), *writes.taken()]
+        told = writes.attempt(lambda: self._tell(began, time.process_time() - cpu, error, summary, readings))
+        self.problems += writes.taken()
+        self._beat(heartbeat.SLEEP)
         self.number += 1
-        return not error
+        return told and not error
+
+    def _problems(self) -> list[str]:
+        """What cannot be written: directories first, then files of this cycle."""
+        try:
+            return [*storage.problems(self.daemon.directories(self.policy)), *self.daemon.failed_writes()]
+        except OSError as error:
+            return [f"the directories cannot be looked at: {error}"]
+
+    def _beat(self, step: str) -> None:
+        self.heartbeat.beat(
+            heartbeat.Heartbeat(
+                pid=os.getpid(), cycle=self.number, step=step, time=self.clock(), loop_delay=self.policy.loop_delay,
+                problems=tuple(self.problems),
+            )
+        )  # fmt: skip
 
     @contextlib.contextmanager
     def _step(self, name: str) -> Iterator[None]:
         began = self.clock()
+        self._beat(name)
         try:
             yield
         finally:
@@ -211,6 +237,7 @@ class Cycle(Generic[P, S, L, R]):
         now = status.Status(
             status.SCHEMA, self.daemon.name, os.getpid(), self.policy.generation, self.number, self.started, began,
             ended, round(cpu, 4), self.policy.loop_delay, error, self.policy_error, seen, summary, self.took,
+            tuple(self.problems),
         )  # fmt: skip
         status.write(self.state / "status.json", now)
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from glideinwms.lib import log
 from glideinwms.lib.errors import GwmsError, StateError
 from glideinwms.lib.files import write_atomic
 from glideinwms.lib.jsondata import from_json, to_json
@@ -107,9 +108,16 @@ def pending(directory: Path) -> Iterator[tuple[Path, Word]]:
 
 
 def consume(directory: Path, handle: Callable[[Word], str]) -> list[tuple[Word, WordAnswer]]:
-    """Let `handle` act on each pending word; its text, or its error, is the answer."""
+    """Let `handle` act on each pending word; its text, or its error, is the answer. A word is taken away before it is
+    acted on, so that one whose answer cannot be written is not acted on again."""
     done = []
     for path, word in pending(directory):
+        try:
+            path.unlink()
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                log.get("commands").error("not taken", verb=word.verb, who=word.who, error=str(error))
+            continue
         try:
             answer = WordAnswer(True, handle(word))
         except GwmsError as error:
@@ -123,8 +131,11 @@ def consume(directory: Path, handle: Callable[[Word], str]) -> list[tuple[Word, 
 
 
 def _answer(path: Path, answer: WordAnswer) -> None:
-    write_atomic(path.with_suffix(".answer.json"), json.dumps(to_json(answer)), 0o660)
-    path.unlink(missing_ok=True)
+    try:
+        write_atomic(path.with_suffix(".answer.json"), json.dumps(to_json(answer)), 0o660)
+        path.unlink(missing_ok=True)
+    except (StateError, OSError) as error:
+        log.get("commands").error("not answered", answer=answer.text, error=str(error))
 
 
 def unhandled(word: Word) -> Any:

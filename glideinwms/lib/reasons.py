@@ -86,6 +86,7 @@ class Reason(StrEnum):
     # A submit that is refused before it is tried, or by the schedd
     NO_EXECUTABLE = "ExecutableMissing"
     NO_LOG_DIR = "LogDirectoryMissing"
+    LOG_DIR_UNWRITABLE = "LogDirectoryUnwritable"
     SUBMIT_FAILED = "SubmitFailed"
     SUBMIT_UNKNOWN = "SubmitOutcomeUnknown"
     ACT_FAILED = "RemovalOrReleaseFailed"

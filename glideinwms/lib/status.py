@@ -29,7 +29,7 @@ class ReadingStatus:
 @dataclass(frozen=True, slots=True)
 class Status:
     """One daemon after one cycle. Times are epoch seconds; `summary` is the daemon's own; `took` is seconds by step:
-    words, collect, decide, apply, record."""
+    words, collect, decide, apply, record; `problems`: directories and files that cannot be written."""
 
     schema: int
     daemon: str
@@ -46,6 +46,7 @@ class Status:
     readings: tuple[ReadingStatus, ...] = ()
     summary: dict[str, Any] = field(default_factory=dict)
     took: dict[str, float] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
 
 
 def write(path: Path, status: Status) -> None:

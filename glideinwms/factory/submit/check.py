@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import math
-import os
 import stat
 from pathlib import Path
 
 from glideinwms.factory.submit.description import Order
+from glideinwms.lib import storage
 from glideinwms.lib.credentials import certificates
 from glideinwms.lib.credentials.tokens import claims_of
 from glideinwms.lib.errors import CredentialError
 from glideinwms.lib.files import hint_of, make_directory
 from glideinwms.lib.reasons import Reason, Refusal
 
-ROOM = 16384
 TOKENS, PROXIES = ("scitoken", "idtoken"), ("x509_proxy", "glidein_proxy")
 SECRET_ROLES = ("scitoken", "idtoken", "x509_proxy", "private_key", "auth_file", "password")
 
@@ -29,11 +29,11 @@ def check(order: Order, now: float) -> Refusal | None:
     try:
         make_directory(directory, 0o750)
     except OSError as error:
-        return Refusal(Reason.NO_LOG_DIR, where, f"{directory}: {error.strerror}; {hint_of(error)}")
-    if not os.access(directory, os.W_OK | os.X_OK):
-        return Refusal(Reason.NO_LOG_DIR, where, f"{directory} is not writable")
-    if full(directory):
-        return Refusal(Reason.NO_LOG_DIR, where, f"the file system of {directory} is full")
+        missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
+        code = Reason.NO_LOG_DIR if missing else Reason.LOG_DIR_UNWRITABLE
+        return Refusal(code, where, f"{directory} cannot be made: {error.strerror}; {hint_of(error)}")
+    if trouble := storage.problem(directory):
+        return Refusal(Reason.LOG_DIR_UNWRITABLE, where, trouble)
     files = order.request.files
     for role, path in files.items():
         problem = file_problem(Path(path), secret=role in SECRET_ROLES)
@@ -44,12 +44,6 @@ def check(order: Order, now: float) -> Refusal | None:
         if not spare and (problem := over(role, Path(path), now)):
             return Refusal(Reason.CREDENTIAL_UNUSABLE, where, f"{role} file {path} {problem}")
     return None
-
-
-def full(directory: Path) -> bool:
-    """Whether a file system has no room for an event log; one that does not count its blocks has."""
-    found = os.statvfs(directory)
-    return found.f_blocks > 0 and found.f_bavail * found.f_frsize < ROOM
 
 
 def file_problem(path: Path, *, secret: bool) -> str:

@@ -162,10 +162,10 @@ def test_full_disk_under_the_client_logs(make_rig: Callable[..., Rig], disk: Pat
     filler = fill(disk)
     rig.ask(idle=6)
     seen = wait_for("the refusal", lambda: rig.seen() if rig.seen()["refused"] else None)
-    assert seen["submitted"] == 0 and seen["refused"] == {"LogDirectoryMissing": 1}
+    assert seen["submitted"] == 0 and seen["refused"] == {"LogDirectoryUnwritable": 1}
     assert "full" in seen["refusals"][0]["text"]
     [ad] = wait_for("the reason in the ad", lambda: [a for a in rig.ads("glidefactoryclient") if reason(a)])
-    assert reason(ad) == "LogDirectoryMissing"
+    assert reason(ad) == "LogDirectoryUnwritable"
     assert not rig.status().error and len(rig.queue()) == 2
     filler.unlink()
     wait_for("the rest", lambda: len(rig.queue()) == 6)

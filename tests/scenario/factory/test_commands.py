@@ -11,11 +11,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from glideinwms.cli import config_oldnames, olddaemons, oldnames
+from glideinwms.cli import config_oldnames, factory, olddaemons, oldnames
 from glideinwms.cli.main import main
 from glideinwms.factory.policy import Limits
 from glideinwms.lib import operator
@@ -54,7 +55,8 @@ def scene(tmp_path: Path) -> Scene:
 
 
 @pytest.fixture
-def gwms(scene: Scene, capsys: pytest.CaptureFixture[str]) -> Shell:
+def gwms(scene: Scene, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
+    monkeypatch.setattr(factory, "time", SimpleNamespace(time=scene.world.clock))
     return Shell(scene, capsys)
 
 

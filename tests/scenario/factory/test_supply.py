@@ -8,12 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glideinwms.factory import daemon, vault
+from glideinwms.factory import vault
 from glideinwms.factory.policy import Limits, SubEntry
+from glideinwms.lib import heartbeat
 from glideinwms.lib.credentials.tokens import Signer
 from glideinwms.lib.downtimes import iso
 from glideinwms.lib.errors import StateError
 from tests.scenario.factory.scene import Scene, entry
+from tests.support.smalldisk import fill, small_disk
 from tests.unit.factory.makes import IDENTITY, global_ad
 
 STEP = st.tuples(st.integers(0, 40), st.integers(0, 60), st.integers(0, 30), st.integers(0, 8), st.integers(0, 6))
@@ -292,14 +294,22 @@ def test_a_token_that_has_ended_is_told_and_nothing_is_submitted(tmp_path: Path)
             assert "ended 5 s ago; a new one must come" in client["GlideinMonitorStatus_ReasonText"]
 
 
-def test_a_full_disk_stops_what_could_not_be_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    s = Scene(tmp_path)
-    s.ask(idle=2)
-    monkeypatch.setattr(daemon, "full", lambda path: path.name == "state")
-    s.cycle()
-    s.world.clock.advance(1)
-    [client] = s.wms.ads("glidefactoryclient")
-    assert (s.schedd.count(), client["GlideinMonitorStatus_Reason"]) == (0, "Frozen")
+def test_a_full_disk_stops_what_could_not_be_recorded(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "2m") as disk:
+        s = Scene(disk)
+        s.ask(idle=0)
+        s.cycle()
+        s.ask(idle=2)
+        filler = fill(disk)
+        s.cycle()
+        s.world.clock.advance(1)
+        [client] = s.wms.ads("glidefactoryclient")
+        assert (s.schedd.count(), client["GlideinMonitorStatus_Reason"]) == (0, "Frozen")
+        beat = heartbeat.read(s.daemon.state)
+        assert beat is not None and any("nothing is submitted, released or removed" in p for p in beat.problems)
+        filler.unlink()
+        s.cycle()
+        assert s.schedd.count() == 2 and s.runner.problems == []
     assert "is full" in client["GlideinMonitorStatus_ReasonText"]
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from glideinwms.cli import frontend
 from glideinwms.cli.config_oldnames import gwms_frontend
 from glideinwms.cli.main import main
 from glideinwms.cli.oldfrontend import manage_frontend_downtimes, remove_requested_glideins
@@ -32,8 +34,11 @@ def place(s: Scene) -> tuple[str, str]:
     return "--work-dir", str(s.base / "work")
 
 
-def test_status_tells_what_is_asked_and_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_tells_what_is_asked_and_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     s = Scene(tmp_path)
+    monkeypatch.setattr(frontend, "time", SimpleNamespace(time=s.world.clock))
     one = s.group().match[0]
     law = type(one)('job["Wants"] == "x"', "frontend.xml:12")
     s.write(groups=(s.group(match=(law,)),))

@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glideinwms.frontend.policy import GroupLimits, Removal
+from glideinwms.lib import heartbeat, operator
 from tests.scenario.frontend.scene import USER, WMS, WMS2, Scene, at
+from tests.support.smalldisk import fill, small_disk
 
 EAGER = GroupLimits(removal=Removal("ALL", 0, True, 0))
 
@@ -269,3 +271,28 @@ def test_whatever_fails_in_whatever_order(
         repair(s, what)
     s.cycle(2)
     assert s.requests() == before
+
+
+def test_requests_go_on_while_the_work_directory_is_full(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "2m") as disk:
+        s = Scene(disk)
+        s.jobs(50)
+        s.cycle(2)
+        before, told = s.requests(), s.status().cycle
+        word = s.say("remove", level="all")
+        filler = fill(disk)
+        for _ in range(3):
+            s.world.clock.advance(1)
+            s.tell()
+            assert not s.runner.once(), "the status cannot be written"
+            s.world.clock.advance(59)
+        assert s.requests() == before and before["A"][0] > 0
+        assert s.status().cycle == told
+        beat = heartbeat.read(s.daemon.state)
+        assert beat is not None and "requests go on, but operators' commands are refused" in beat.problems[0]
+        assert any("readings.json: cannot be written: No space left on device" in p for p in beat.problems)
+        filler.unlink()
+        s.cycle()
+        assert s.status().problems == ()
+        assert s.requests()["A"][2] == "NO", "a command that could not be recorded is not done later"
+        assert not operator.withdraw(s.daemon.state / "requests", word)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +14,13 @@ from typing import Any
 import pytest
 
 from glideinwms.cli.main import main as gwms
-from glideinwms.cli.standing import findings
 from glideinwms.factory.policy import Limits
 from glideinwms.frontend.policy import Expression, MaxCurb
 from glideinwms.lib import policyfile, status
-from glideinwms.lib.files import write_atomic
+from glideinwms.lib.files import locked, write_atomic
 from glideinwms.lib.jsondata import to_json
 from tests.scenario.pair import Pair
+from tests.support.smalldisk import fill, small_disk
 
 Why = Callable[..., tuple[int, str]]
 
@@ -192,12 +194,38 @@ def test_a_daemon_that_is_not_there(pair: Pair, why: Why) -> None:
     assert "which holds no configuration  [gwms frontend reconfig]" in why()[1]
 
 
-def test_a_daemon_that_hangs_is_seen_by_its_clock(pair: Pair) -> None:
+def test_a_daemon_that_hangs_is_named_with_its_step(pair: Pair, why: Why) -> None:
     pair.turn()
-    found = status.read(pair.base / "factory/state/status.json")
-    late = found.cycle_ended + 3 * found.loop_delay + 301
-    assert findings(found, True, late)[0].text.startswith("has ended no cycle for ")
-    assert "has ended no cycle" not in " ".join(f.text for f in findings(found, True, late - 2))
+    state = pair.base / "frontend/state"
+    pair.frontend.clock = lambda: time.time() - 3600
+    pair.frontend._beat("collect")
+    told = replace(status.read(state / "status.json"), cycle_ended=time.time() - 3600)
+    status.write(state / "status.json", told)
+    code, text = why()
+    assert code == 1 and kinds(why)[0] == ("daemon", "frontend")
+    assert re.search(r"frontend: hangs \(pid \d+\): no sign of life since .*, in step collect of cycle \d+", text)
+    assert "all flows" not in text
+
+
+def test_a_directory_that_cannot_be_written_is_named_on_its_side(pair: Pair, why: Why, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "full", "64k") as disk:
+        fill(disk)
+        write(pair, "factory", replace(pair.factory.policy, client_log_dir=str(disk)))
+        write(pair, "frontend", replace(pair.frontend.policy, log_dir=str(disk)))
+        pair.turn()
+        code, text = why()
+    assert code == 1 and kinds(why)[:2] == [("storage", "factory"), ("storage", "frontend")]
+    assert f"factory: the file system of {disk} is full: no pilot is submitted" in text
+    assert f"frontend: the file system of {disk} is full: the Frontend's log is lost" in text
+
+
+def test_the_first_cycle_after_a_restart_shows_no_old_numbers(pair: Pair, why: Why) -> None:
+    pair.turn()
+    path = pair.base / "factory/state/status.json"
+    status.write(path, replace(status.read(path), pid=1, error="of the dead"))
+    with locked(path.with_name(status.LOCK), "factory"):
+        text = why()[1]
+    assert "factory: is in its first cycle" in text and "of the dead" not in text
 
 
 def test_where_nothing_lives_and_what_is_not_a_work_directory(

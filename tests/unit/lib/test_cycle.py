@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from glideinwms.lib import cycle, operator, records, status
+from glideinwms.lib import cycle, heartbeat, operator, records, status, storage
 from glideinwms.lib.cycle import Cycle, Flags
 from glideinwms.lib.errors import ConfigError, StateError
 from glideinwms.lib.fakes import Clock
@@ -43,6 +43,7 @@ class Toy:
     policy: Policy = field(default_factory=Policy)
     done: list[str] = field(default_factory=list)
     between: Callable[[str], None] = lambda step: None
+    places: list[storage.Directory] = field(default_factory=list)
     name: str = "toy"
 
     def _step(self, step: str) -> None:
@@ -78,6 +79,12 @@ class Toy:
     def handle(self, word: operator.Word, policy: Policy) -> str:
         self._step("handle")
         return f"{word.verb} under {policy.generation}"
+
+    def directories(self, policy: Policy) -> list[storage.Directory]:
+        return self.places
+
+    def failed_writes(self) -> list[str]:
+        return []
 
     def stop(self, policy: Policy) -> None:
         self._step("stop")
@@ -142,20 +149,61 @@ def test_a_word_that_fails_costs_one_cycle(tmp_path: Path) -> None:
     assert not running.once() and running.once()
 
 
-def test_a_full_disk_does_not_end_the_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_that_cannot_be_written_is_a_problem_and_no_failed_cycle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     running = machine(Toy(), tmp_path)
 
     def full(*_: object, **__: object) -> None:
         raise StateError("cannot be written: No space left on device", where="/state")
 
     with monkeypatch.context() as patch:
+        patch.setattr(running.ring, "append", full)
+        assert running.once()
+    told = seen(tmp_path)
+    assert told.error == "" and told.summary == {"report": "applied"}
+    assert told.problems == ("/state: cannot be written: No space left on device",)
+    assert running.once() and seen(tmp_path).problems == ()
+
+
+def test_a_status_that_cannot_be_written_is_said_by_the_heartbeat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = machine(Toy(), tmp_path)
+    running.once()
+
+    def full(*_: object, **__: object) -> None:
+        raise StateError("cannot be written: No space left on device", where="/state/status.json")
+
+    with monkeypatch.context() as patch:
         patch.setattr(cycle.status, "write", full)
         assert not running.once()
-    with monkeypatch.context() as patch:
-        patch.setattr(running.ring, "append", full)
-        assert not running.once()
-    assert "No space left" in seen(tmp_path).error
+    beat = heartbeat.read(tmp_path / "state")
+    assert beat is not None and (beat.cycle, beat.step) == (2, "sleep")
+    assert beat.problems == ("/state/status.json: cannot be written: No space left on device",)
+    assert seen(tmp_path).cycle == 1
+    assert running.once() and seen(tmp_path).problems == ()
+
+
+def test_the_heartbeat_names_the_step(tmp_path: Path) -> None:
+    toy, steps = Toy(), []
+
+    def between(step: str) -> None:
+        beat = heartbeat.read(tmp_path / "state")
+        assert beat is not None
+        steps.append((beat.step, beat.cycle, beat.pid, beat.time))
+
+    toy.between = between
+    began = toy.clock()
+    machine(toy, tmp_path).once()
+    assert steps == [(s, 1, os.getpid(), began + 2 * (n > 0)) for n, s in enumerate(STEPS)]
+
+
+def test_directories_that_cannot_be_written_are_named_with_what_stops(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    running = machine(Toy(places=[storage.Directory(tmp_path / "file/x", "no pilot is submitted")]), tmp_path)
     assert running.once()
+    assert seen(tmp_path).problems == (f"{tmp_path}/file/x cannot be used: Not a directory: no pilot is submitted",)
 
 
 def test_a_broken_policy_keeps_the_old_one(tmp_path: Path) -> None:
