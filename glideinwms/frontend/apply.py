@@ -17,9 +17,11 @@ from glideinwms.frontend.pilot_tokens import TokenMaker
 from glideinwms.frontend.policy import CredentialPolicy, FrontendPolicy, GroupPolicy, WmsPool
 from glideinwms.frontend.request_ads import Published
 from glideinwms.frontend.wallet import SCITOKEN, Wallet
+from glideinwms.lib import log
 from glideinwms.lib.ads import GlideClient, GlideClientGlobal, GlideFrontendMonitor, GlideResource, Seal, WireAd
+from glideinwms.lib.bounded import reason
 from glideinwms.lib.crypto import PublicKey
-from glideinwms.lib.errors import CredentialError, GwmsError, TimedOut
+from glideinwms.lib.errors import CredentialError, GwmsError, TimedOut, place_of
 from glideinwms.lib.htc import quoted
 from glideinwms.lib.names import RequestName, client_name
 from glideinwms.lib.readers import Answers, Call, Pool
@@ -103,8 +105,12 @@ class GroupAds:
             for (what, why), names in self._wrong.items()
         )
 
-    def _note(self, what: str, entry: str, error: GwmsError) -> None:
-        why = f"{error.message}; {error.hint}" if error.hint else error.message
+    def _note(self, what: str, entry: str, error: Exception) -> None:
+        if isinstance(error, GwmsError):
+            why = f"{reason(error.message)}; {error.hint}" if error.hint else reason(error.message)
+        else:
+            why = place_of(error)
+            log.get("group").error(what, group=self.group.name, entry=entry, error=why)
         self._wrong.setdefault((what, why), []).append(entry)
 
     def requests(self) -> list[Batch]:
@@ -119,7 +125,7 @@ class GroupAds:
                 continue
             try:
                 ads = self._entry(entry, row, globals_)
-            except GwmsError as error:
+            except Exception as error:  # noqa: BLE001 - the boundary of one entry
                 self._note("no request to", row.entry, error)
                 continue
             if ads:
@@ -189,7 +195,7 @@ class GroupAds:
         sealed = {}
         try:
             sealed[f"{request.entry}.idtoken"] = self.tokens.token(self.group, entry, self.now)
-        except GwmsError as error:
+        except Exception as error:  # noqa: BLE001 - the boundary of one entry's token
             self._note("no pilot token for", entry.name, error)
         domain = domain_of(entry)
         sealed["frontend_scitoken"] = self.wallet.scitokens.get(domain, "")
@@ -208,14 +214,22 @@ class GroupAds:
         """One glideresource per entry of the plan, those without a key included."""
         entries = {(e.name, e.pool): e for e in self.given.entries}
         told = {(node, name): m for node, name, m in self._clients()}
-        return [
-            request_ads.resource_ad(
-                self.policy, self.group, row.entry, entry.attrs, entry.monitor, told.get((row.pool, row.entry), {}),
-                row.vector, row.strings, entry.in_downtime, self.ha_mode, sequence,
-            )
-            for row in self.plan.entries
-            if (entry := entries.get((row.entry, row.pool))) is not None
-        ]  # fmt: skip
+        ads = []
+        for row in self.plan.entries:
+            entry = entries.get((row.entry, row.pool))
+            if entry is None:
+                continue
+            try:
+                ads.append(self._resource(entry, row, told.get((row.pool, row.entry), {}), sequence))
+            except Exception as error:  # noqa: BLE001 - the boundary of one entry
+                self._note("no glideresource ad for", row.entry, error)
+        return ads
+
+    def _resource(self, entry: Entry, row: EntryPlan, told: Mapping[str, Any], sequence: int) -> GlideResource:
+        return request_ads.resource_ad(
+            self.policy, self.group, row.entry, entry.attrs, entry.monitor, told, row.vector, row.strings,
+            entry.in_downtime, self.ha_mode, sequence,
+        )  # fmt: skip
 
     def _clients(self) -> Iterable[tuple[str, str, dict[str, Any]]]:
         """(pool, request name, monitor) of what the Factories say of this group's requests."""

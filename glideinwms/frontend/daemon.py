@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from glideinwms.lib import cycle, downtimes, log, policyfile, retention
 from glideinwms.lib.ads import WireAd
 from glideinwms.lib.audit import KEEP_DAYS, Audit, rotate
 from glideinwms.lib.downtimes import Downtime
-from glideinwms.lib.errors import StateError
+from glideinwms.lib.errors import StateError, place_of
 from glideinwms.lib.operator import Word
 from glideinwms.lib.readers import Call, Pool, ReaderPool
 from glideinwms.lib.reading import Reading
@@ -37,6 +38,16 @@ from glideinwms.lib.storage import Directory, StateWrites
 def load_policy(work_dir: Path) -> FrontendPolicy:
     """`<work_dir>/policy.json`; an error of ours says what is wrong with it."""
     return policyfile.load(FrontendPolicy, work_dir / policyfile.NAME, SCHEMA, "frontend")
+
+
+@contextlib.contextmanager
+def _one_group(wrong: dict[str, list[str]], group: str, what: str) -> Iterator[None]:
+    """The boundary of one group: an error that nobody foresaw is noted for it, and the others go on."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - the boundary of one group
+        wrong.setdefault(group, []).append(f"{what}: {place_of(error)}")
+        log.get("group").error(what, group=group, error=place_of(error))
 
 
 @dataclass(slots=True)
@@ -150,19 +161,23 @@ class FrontendDaemon:
             b.group.name: credentials(b.group, self.wallets[b.group.name], self.minted, self.renewals) for b in builders
         }
         silent = {b.group.name for b in builders if snapshot.blind(b.given, policy, self.memory, now)}
+        wrong: dict[str, list[str]] = {}
         for b in builders:
             if b.group.name not in silent:
-                courier.send(b.requests())
+                with _one_group(wrong, b.group.name, "requests are not sent"):
+                    courier.send(b.requests())
         courier.settle()
         requested = {b.group.name: tuple(courier.requested.get(b.group.name, ())) for b in builders}
         self.times["frontend_advertize_classads"] = time.monotonic() - began
         self._remember(plan, requested, now)
         for b in builders:
-            self._tell(courier, b.group.name, b.resources(self.memory.sequence), policy)
+            with _one_group(wrong, b.group.name, "glideresource ads are not sent"):
+                self._tell(courier, b.group.name, b.resources(self.memory.sequence), policy)
         courier.send([apply.monitor_batch(policy, plan, self.times, ha.mode(policy), self.memory.sequence)])
         courier.settle()
         self._tidy(policy, now)
-        problems = {b.group.name: b.problems for b in builders if b.problems}
+        told = {b.group.name: (*wrong.get(b.group.name, ()), *b.problems) for b in builders}
+        problems = {name: found for name, found in told.items() if found}
         return Report(courier.sent, tuple(courier.failed), problems, requested, tuple(sorted(silent)))
 
     def _tell(self, courier: Courier, group: str, ads: Sequence[WireAd], policy: FrontendPolicy) -> None:

@@ -11,7 +11,7 @@ from glideinwms.frontend.generators import safe
 from glideinwms.frontend.policy import CredentialPolicy, FrontendPolicy, GroupPolicy
 from glideinwms.lib import log
 from glideinwms.lib.credentials.tokens import remaining
-from glideinwms.lib.errors import CredentialError, TimedOut
+from glideinwms.lib.errors import CredentialError, TimedOut, place_of
 from glideinwms.lib.readers import Answer, Call, Pool
 
 DEADLINE = 30.0
@@ -69,7 +69,11 @@ class Minted:
         asked = [item for group, entries in wanted for item in self._calls(policy, group, entries, now)]
         answers = pool.run([call for _, _, call in asked]) if asked else []
         for (group, credential, _), answer in zip(asked, answers, strict=True):
-            self._take(group.name, credential, answer, now)
+            try:
+                self._take(group.name, credential, answer, now)
+            except Exception as error:  # noqa: BLE001 - the boundary of one generator, whose texts must not be told
+                self.broken[group.name, credential.name] = (place_of(error), now + RETRY)
+                log.get("generator").error("failed", generator=credential.generator, error=place_of(error))
 
     def _calls(
         self, policy: FrontendPolicy, group: GroupPolicy, entries: Sequence[Entry], now: float
@@ -109,7 +113,7 @@ class Minted:
         for request, (text, lifetime) in value["texts"].items():
             left = remaining(text, now) if "token" in credential.type else lifetime or float("inf")
             wrong.pop(request, None)
-            if left <= 0:
+            if not left > 0:  # nor NaN
                 wrong[request] = "the token is expired, not yet valid, or no token"
                 continue
             self.texts[key][request] = Held(text, now + min(HOUR, (lifetime or left) / 2), now + left)

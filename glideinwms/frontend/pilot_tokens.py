@@ -10,12 +10,15 @@ from pathlib import Path
 
 from glideinwms.frontend.decide.tables import Entry
 from glideinwms.frontend.policy import GroupPolicy
+from glideinwms.lib.bounded import BadValue, number, shown
 from glideinwms.lib.credentials import tokens
 from glideinwms.lib.credentials.tokens import Signer
 from glideinwms.lib.errors import CredentialError
 from glideinwms.lib.names import is_safe
 
 HOUR = 3600.0
+MAX_HELD = 100_000  # tokens; entries come and go
+MAX_WALLTIME = 10 * 365 * 24 * HOUR
 
 
 def first_word(text: str) -> str:
@@ -45,8 +48,11 @@ class TokenMaker:
         site = str(entry.attrs.get("GLIDEIN_Site", ""))
         if not site or "CONDOR_VERSION" not in entry.params:
             return ""
-        if not is_safe(site):
-            raise CredentialError(f"GLIDEIN_Site {site!r} may not become part of a file name", where=entry.name)
+        if not is_safe(site) or "@" in site:
+            raise CredentialError(
+                f"GLIDEIN_Site {shown(site)} may not become part of a file name",
+                where=entry.name, hint="the Factory should use at most 200 letters, digits, dots, _ and -",
+            )  # fmt: skip
         signer = self._signer(site, group.idtoken_keyname)
         if signer is None:
             return self._given(self.tokens_dir / f"{group.name}.{site}.idtoken", now)
@@ -54,6 +60,8 @@ class TokenMaker:
             float(group.limits.idle_lifetime), walltime(entry.attrs), float(group.idtoken_lifetime)
         )
         wanted = (signer.key_id, f"{site}@{self.host}", lifetime)
+        if len(self._held) > MAX_HELD:
+            self._held.clear()
         text, until, why = self._held.get((group.name, entry.name), ("", 0.0, None))
         if now >= until or why != wanted:
             text = signer.sign(wanted[1], lifetime, now)
@@ -82,8 +90,8 @@ class TokenMaker:
 
 
 def walltime(attrs: Mapping[str, object]) -> float:
-    """GLIDEIN_Max_Walltime in seconds; a day where the entry does not say."""
+    """GLIDEIN_Max_Walltime in seconds; a day where the entry does not say, or says no such time."""
     try:
-        return float(str(attrs.get("GLIDEIN_Max_Walltime", 24 * HOUR)))
-    except ValueError:
+        return number(attrs.get("GLIDEIN_Max_Walltime", 24 * HOUR), low=0.0, high=MAX_WALLTIME)
+    except BadValue:
         return 24 * HOUR

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from glideinwms.frontend.policy import CredentialPolicy
 from glideinwms.frontend.wallet import lifetime
-from glideinwms.lib.errors import CredentialError
+from glideinwms.lib.errors import CredentialError, place_of
 from glideinwms.lib.readers import Call, Pool
 
 SECONDS = 60.0
@@ -29,7 +29,14 @@ class Renewals:
     def run(self, pool: Pool, credentials: Sequence[CredentialPolicy], now: float) -> Iterator[tuple[str, str]]:
         """Run the programs that are due, some at a time; (credential, why it failed or "") of each. The file that is
         there stays in use."""
-        due = [c for c in credentials if self._due(c, now)]
+        due = []
+        for credential in credentials:
+            try:
+                if self._due(credential, now):
+                    due.append(credential)
+            except Exception as error:  # noqa: BLE001 - the boundary of one credential, whose text must not be told
+                self.tried[credential.name] = (now, place_of(error))
+                yield credential.name, place_of(error)
         calls = [
             Call(f"creation_script of {c.name}", "glideinwms.frontend.renewal:make",
                  {"command": c.creation_script, "path": c.absfname}, SECONDS + 10)

@@ -19,10 +19,12 @@ from glideinwms.frontend.inputs import Input, Inputs
 from glideinwms.frontend.memory import Memory
 from glideinwms.frontend.policy import FrontendPolicy, GroupPolicy
 from glideinwms.frontend.wallet import Wallet
-from glideinwms.lib.errors import WireError
+from glideinwms.lib.errors import WireError, place_of
 from glideinwms.lib.names import RequestName, client_name
 
 ZERO = [0] * 7
+MAX_PROJECTS = 100
+MAX_PROJECT_NAME = 256
 
 
 @dataclass(slots=True)
@@ -55,11 +57,14 @@ def build(
     """The tables of every enabled group. `actions`: removal words of operators by group."""
     slots = (inputs.slots.reading.value if inputs.slots else None) or {}
     frontend, pool = slots.get("frontend", ZERO), slots.get("global", ZERO)
-    groups = tuple(
-        group_input(inputs, policy, g, wallets.get(g.name, Wallet()), memory, actions.get(g.name, ""), now)
-        for g in groups_of(policy)
-    )
-    return Snapshot(now, groups, frontend[0], frontend[1], pool[0], pool[1], downtime)
+    groups = []
+    for group in groups_of(policy):
+        wallet, action = wallets.get(group.name, Wallet()), actions.get(group.name, "")
+        try:
+            groups.append(group_input(inputs, policy, group, wallet, memory, action, now))
+        except Exception as error:  # noqa: BLE001 - the boundary of one group
+            groups.append(GroupInput(group.name, unknown=(f"readings: {place_of(error)}",)))
+    return Snapshot(now, tuple(groups), frontend[0], frontend[1], pool[0], pool[1], downtime)
 
 
 def expired(policy: FrontendPolicy, memory: Memory, group: str, now: float) -> bool:
@@ -98,13 +103,21 @@ def group_input(
         {} if doubt.over else dict(own.last),
         action,
         len(extras.get("User", ())),
-        {"" if p is None else str(p): idle for p, (idle, _) in extras.get("ProjectName", {}).items() if idle},
+        projects_of(extras.get("ProjectName", {})),
         held=tuple(doubt.held),
         unknown=tuple(doubt.unknown),
         unusable_credentials=dict(wallet.unusable),
         told=told_of(inputs, group, client),
         left_out=(*left_out(inputs, group), *odd_jobs(inputs, schedd_names(group, loads)), *odd_slots(slots or {})),
     )
+
+
+def projects_of(counts: Mapping[Any, Sequence[int]]) -> dict[str, int]:
+    """Idle jobs by project, of the `MAX_PROJECTS` with most of them: each makes a request to every entry."""
+    found = {"" if name is None else str(name): idle for name, (idle, *_) in counts.items() if idle}
+    short = {name: idle for name, idle in found.items() if len(name) <= MAX_PROJECT_NAME}
+    most = sorted(short, key=lambda name: -short[name])[:MAX_PROJECTS]
+    return {name: idle for name, idle in short.items() if name in most}
 
 
 def told_of(inputs: Inputs, group: GroupPolicy, client: str) -> dict[str, dict[str, Any]]:

@@ -15,10 +15,11 @@ from glideinwms.frontend.request_ads import Published
 from glideinwms.lib.credentials import certificates
 from glideinwms.lib.credentials.ids import credential_id, file_id
 from glideinwms.lib.credentials.tokens import remaining
-from glideinwms.lib.errors import CredentialError
+from glideinwms.lib.errors import CredentialError, place_of
 
 SCITOKEN = "scitoken"
 CERTIFIED = {"grid_proxy", "cert_pair"}
+MAX_FILE = 1024 * 1024
 RENEW = "renew it; requests go on by themselves"
 # type word -> sealed names of the main file and of the key file
 PAIRS = {
@@ -52,11 +53,14 @@ class Wallet:
 def read_file(path: str) -> bytes:
     """A credential file's bytes; a CredentialError says why there are none."""
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_FILE + 1)
     except OSError as error:
         raise CredentialError(f"cannot be read: {error.strerror}", where=path) from error
     if not data.strip():
         raise CredentialError("is empty", where=path)
+    if len(data) > MAX_FILE:
+        raise CredentialError(f"has more than {MAX_FILE} bytes, so it is no credential", where=path)
     return data
 
 
@@ -87,6 +91,8 @@ def load(
             usable[credential.name] = published
         except CredentialError as error:
             unusable[credential.name] = str(error)
+        except Exception as error:  # noqa: BLE001 - the boundary of one credential, whose text must not be told
+            unusable[credential.name] = f"{credential.name}: cannot be used: {place_of(error)}"
     return Wallet(usable, unusable, names, scitokens, ends)
 
 

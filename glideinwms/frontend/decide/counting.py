@@ -11,6 +11,7 @@ from glideinwms.frontend.decide.matching import Matcher
 from glideinwms.frontend.decide.plan import JobCounts
 from glideinwms.frontend.decide.safe import cpus
 from glideinwms.frontend.decide.tables import Entry, JobTable, Value
+from glideinwms.lib.bounded import count_or
 
 TYPES = ("IdleAll", "Idle", "OldIdle", "Idle_3600", "VomsIdle", "Running")
 # Shares are added up in units of 2^-60 job: exact for ceil() unless a true share lies within 1e-9 above a whole number.
@@ -26,11 +27,8 @@ def round_up(units: int) -> int:
 
 def glidein_cores(entry: Entry) -> int:
     """Cores of one glidein: CPUS x NODES (protocol 5.5)."""
-    try:
-        nodes = max(int(entry.attrs.get("GLIDEIN_NODES", 1)), 1)
-    except (TypeError, ValueError):
-        nodes = 1
-    return max(cpus(entry.attrs) * nodes, 1)
+    nodes = max(count_or(entry.attrs.get("GLIDEIN_NODES", 1), 1), 1)
+    return min(max(cpus(entry.attrs) * nodes, 1), MAX_CPUS)
 
 
 def counts(found: Tally, entries: Sequence[Entry]) -> dict[str, list[JobCounts]]:
@@ -117,9 +115,11 @@ def job_of(table: JobTable, values: Sequence[Value | None]) -> dict[str, Value]:
 
 def request_cpus(value: Value | None) -> int:
     """RequestCpus, 1 where absent or no number; bounded, since users write it."""
+    if type(value) is int and 0 <= value <= MAX_CPUS:
+        return value
     try:
         return 1 if value is None else min(max(int(value), 0), MAX_CPUS)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, TypeError):
         return 1
 
 

@@ -11,7 +11,9 @@ from glideinwms.frontend.decide.plan import CredentialShare, EntryPlan, GroupPla
 from glideinwms.frontend.decide.request import Numbers, Shared, Totals, decide_numbers
 from glideinwms.frontend.decide.tables import Counters, Entry, EntrySlots, GroupInput, Published, SlotCounts, Snapshot
 from glideinwms.frontend.policy import FrontendPolicy, GroupPolicy
+from glideinwms.lib.bounded import reason
 from glideinwms.lib.credentials.selection import Candidate, Demand, Share, select, serves
+from glideinwms.lib.errors import ConfigError, place_of
 from glideinwms.lib.reasons import Clip, Reason, Refusal
 
 NO_SLOTS = EntrySlots()
@@ -34,11 +36,18 @@ def decide_group(
         snapshot.pool_idle,
     )  # fmt: skip
     shared = Shared.of(totals, group.limits, policy)
-    plans = []
+    plans, problems = [], []
     for i, entry in enumerate(entries):
         jobs = {t: rows[i] for t, rows in by_type.items()}
         histogram = {k: column[i] for k, column in enumerate(rejected) if column[i]}
-        plans.append(decide_entry(entry, jobs, histogram, inputs, shared, policy, group, rng, down=snapshot.downtime))
+        try:
+            plans.append(
+                decide_entry(entry, jobs, histogram, inputs, shared, policy, group, rng, down=snapshot.downtime)
+            )
+        except ConfigError:  # the group's own, the same for every entry
+            raise
+        except Exception as error:  # noqa: BLE001 - the boundary of one entry
+            problems.append(f"no request to {reason(entry.name)}: {place_of(error)}")
     rows = [row for table in inputs.jobs if table.good for row in table.rows]
     return GroupPlan(
         group.name,
@@ -52,6 +61,7 @@ def decide_group(
         sum(r.running for table in inputs.jobs for r in table.rows),
         inputs.unknown,
         inputs.held,
+        tuple(problems),
     )
 
 

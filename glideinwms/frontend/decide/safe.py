@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from glideinwms.lib.bounded import count_or
+
 MAX_RANGE, MAX_TEXT, MAX_STEPS, MAX_DIGITS = 1000, 100_000, 10**7, 20
 MANY = 16
 
@@ -114,16 +116,8 @@ def _regex(name: str) -> Callable[..., re.Match[str] | None]:
 
 def cpus(attrs: Mapping[str, Any]) -> int:
     """CPUs of an entry (protocol 5.5): a positive GLIDEIN_CPUS, else GLIDEIN_ESTIMATED_CPUS, else 1."""
-    try:
-        number = int(attrs.get("GLIDEIN_CPUS", 1))
-    except (TypeError, ValueError):
-        number = 0
-    if number > 0:
-        return number
-    try:
-        return int(attrs.get("GLIDEIN_ESTIMATED_CPUS", 1))
-    except (TypeError, ValueError):
-        return 1
+    own = count_or(attrs.get("GLIDEIN_CPUS", 1), 0)
+    return own if own > 0 else count_or(attrs.get("GLIDEIN_ESTIMATED_CPUS", 1), 1)
 
 
 def cpus_of_glidein(glidein: Mapping[str, Any]) -> int:

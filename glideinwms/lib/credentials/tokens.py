@@ -81,7 +81,7 @@ def remaining(token: str, now: float) -> float:
         if float(claims.get("nbf", 0)) > now:
             return 0.0
         return max(0.0, float(claims["exp"]) - now) if "exp" in claims else float("inf")
-    except (CredentialError, TypeError, ValueError):
+    except (CredentialError, TypeError, ValueError, OverflowError, RecursionError):
         return 0.0
 
 
