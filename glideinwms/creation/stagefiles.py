@@ -25,6 +25,8 @@ GLIDEIN = Path(__file__).parent.parent / "glidein"
 SYSTEM_VARS = Path(__file__).parent / "data" / "condor_vars.lst"
 RUN_TYPES = {"run": "exec", "run:singularity": "exec:s", "run:s": "exec:s", "wrapper": "wrapper", "untar": "untar"}
 TYPES = {"": "", "regular": "", "source": "", "config": "config:c", "config:condor": "config:c", **RUN_TYPES}
+# as check_name in glidein/glidein_trees.source
+REFUSED_NAME = re.compile(r'^-|["\\\x00-\x1f]|^(signature\.sha(1|256)|lib)$')
 TREES = ("main", "entry", "client", "client_group")
 BLACKLIST = "# One node a line, in single quotes, without blanks before it: 'wn01.example.org' or '192.0.2.7'\n"
 
@@ -212,6 +214,8 @@ def _user_item(
         problems.error(file.where, f"{subject}@relfname", f"{name!r} may not contain blanks or slashes")
     _words(file, subject, problems)
     kind = _kind(file, problems, subject)
+    if REFUSED_NAME.search(name) or (kind.startswith("config") and name.startswith("00-gwms-")):
+        problems.error(file.where, f"{subject}@relfname", f"pilots refuse {name!r} as the name of a file")
     acts = when(file, kind, problems)
     if kind == "exec:s" and preentry and "setup" in acts.points.split(","):
         problems.error(file.where, f"{subject}@type", "run:singularity is not possible before the entry's files")

@@ -267,7 +267,7 @@ unpack_payload() {
         "cannot unpack $startup_script into $PWD: it is damaged, or the disk is full ($(free_space .))"
     local name
     for name in add_config_line get_id_selectors logging_utils b64uuencode glidein_paths glidein_config \
-        glidein_fetch glidein_lists glidein_points glidein_results glidein_ending glidein_inside; do
+        glidein_fetch glidein_trees glidein_lists glidein_points glidein_results glidein_ending glidein_inside; do
         [ -r "$name.source" ] || early_failure "$name.source is missing in $startup_script"
         # shellcheck disable=SC1090
         . "./$name.source"

@@ -86,3 +86,46 @@ change() {
     [ "$status" = 1 ]
     says out "fresh.txt"
 }
+
+# resigned NAME SED: a stage area whose client list is changed and signed again, as its Frontend could.
+resigned() {
+    local list signature
+    altered "$1"
+    without256
+    cd "$STAGE/$1/frontend/stage"
+    list=$(echo file_list.*.lst) signature=$(echo signature.*.sha1)
+    sed -i "$2" "$list"
+    sed -i "s/^[0-9a-f]* \( *$list\)\$/$(sha1sum "$list" | cut -c 1-40) \1/" "$signature"
+    option -clientsign "$(sha1sum "$signature" | cut -c 1-40)"
+}
+
+@test "names in a list that would be the pilot's own files, or options, are refused" {
+    local name n=0
+    for name in ../evil -evil .. signature.sha1 'a"b' 'a\\b'; do
+        n=$((n + 1))
+        resigned "named$n" "s|^regular.txt |$name |"
+        pilot
+        [ "$status" = 1 ]
+        says out "file_list."
+        says out ">Corruption</metric>"
+        says err "$(printf %b "$name")"
+        [ ! -e "$EVIDENCE/helpers" ]
+        mapfile -t words < "$STAGE/good/args"
+    done
+}
+
+@test "a configuration file does not replace one of the pilot's own" {
+    resigned owned "s|^extra.conf |00-gwms-postjob.conf |"
+    pilot
+    [ "$status" = 1 ]
+    says out "00-gwms-postjob.conf"
+    says out ">Corruption</metric>"
+}
+
+@test "a file without a sum is data: a list cannot make it act" {
+    resigned acting 's|^\(fresh.txt .*\)$|\1\tsetup:source|'
+    pilot
+    [ "$status" = 1 ]
+    says out "fresh.txt"
+    says out ">Corruption</metric>"
+}
