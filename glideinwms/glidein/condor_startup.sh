@@ -67,6 +67,7 @@ write_condor_config() {
     [ -z "${cfg[X509_USER_PROXY]:-}" ] || methods="IDTOKENS, SSL"
     CONDOR_CONFIG=$work_dir/condor_config
     export CONDOR_CONFIG
+    check_numbers
     write_base > "$CONDOR_CONFIG"
     for vars in GLIDECLIENT_GROUP_CONDOR_VARS_FILE GLIDECLIENT_CONDOR_VARS_FILE ENTRY_CONDOR_VARS_FILE CONDOR_VARS_FILE; do
         [ -z "${cfg[$vars]:-}" ] || use_vars "${cfg[$vars]}" >> "$CONDOR_CONFIG"
@@ -75,6 +76,8 @@ write_condor_config() {
     [ -z "$missing" ] || refuse Config "these variables have no value:$missing"
     [ -z "$wrong" ] || refuse Config "these variables have a value that does not fit their type:$wrong"
     [ "${cfg[DEBUG_MODE]}" != 2 ] || cfg[GLIDEIN_CPUS]=1
+    # also of defaults that came with the lists of variables
+    check_numbers
     set_lifetime
     gconfig_add GLIDEIN_ToRetire "$to_retire"
     gconfig_add GLIDEIN_ToDie "$to_die"

@@ -42,6 +42,14 @@ usage() {
     exit 1
 }
 
+# Numbers of the environment: what is none would be read as something else.
+for name in GLIDEIN_HOLD_DOWN GLIDEIN_FETCH_PATIENCE GLIDEIN_SCRIPT_TIMEOUT; do
+    [[ ${!name:-0} =~ ^[0-9]{1,9}$ ]] || {
+        echo "$name '${!name}' is not a number of seconds: it does not count" >&2
+        unset -v "$name"
+    }
+done
+
 # Options and the variables that take them.
 declare -A option_of=(
     [-factory]=glidein_factory [-name]=glidein_name [-entry]=glidein_entry [-clientname]=client_name

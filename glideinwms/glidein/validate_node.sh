@@ -33,7 +33,7 @@ refuse() {
 
 gconfig_get_to least MIN_DISK_GBS "$glidein_config" -i
 gconfig_get_to check_quota CHECK_QUOTA "$glidein_config" -i
-[[ ${least:-0} =~ ^[0-9]+(\.[0-9]*)?$ ]] || {
+[[ ${least:-0} =~ ^[0-9]{1,9}(\.[0-9]*)?$ ]] || {
     "$error_gen" -error validate_node.sh Config "MIN_DISK_GBS '$least' is not a number of GB"
     exit 1
 }
@@ -42,7 +42,7 @@ free_here=$free
 if [ "$check_quota" = 1 ] && quota_kb "$device" && [ -n "$left" ] && [ "$left" -lt "$free_here" ]; then
     free_here=$left
 fi
-if [ -n "$least" ] && [ "$free_here" -lt $((${least%%.*} * 1024 * 1024)) ]; then
+if [ -n "$least" ] && [ "$free_here" -lt $((10#${least%%.*} * 1024 * 1024)) ]; then
     refuse "$here has $((free_here / 1024 / 1024)) GB free, MIN_DISK_GBS asks for $least" disk_kb "$free_here"
 fi
 free_kb "$local_tmp"
