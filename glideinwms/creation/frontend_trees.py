@@ -70,6 +70,6 @@ def _user_lists(
         name = (AFTER if late else AFTER_PRE) if place.after_group else (FILES if late else PRE)
         listed[name].append(file)
     return {
-        name: user_items(found, tables, blobs, problems, preentry=name in (PRE, AFTER_PRE))
+        name: user_items(found, tables, blobs, problems, preentry=name in (PRE, AFTER_PRE), factory=False)
         for name, found in listed.items()
     }

@@ -48,6 +48,31 @@ def when(file: File, kind: str, problems: Problems) -> When:
     return When(",".join(dict.fromkeys(points)), period)
 
 
+BOOLEANS = {"exec": "executable", "exec:s": "executable", "wrapper": "wrapper", "untar": "untar"}
+
+
+def warn_of_versions(file: File, kind: str, acts: When, problems: Problems, *, factory: bool) -> None:
+    """Warn of what acts otherwise than in GlideinWMS 3.10: a directory may be taken over from it, and pilots of a
+    Factory of 3.10 read a Frontend's files."""
+    subject = f"file[{file.absfname}]"
+    boolean = BOOLEANS.get(kind, "")
+    if file.type == "source":
+        what = "is sourced here; GlideinWMS 3.10 only stores it"
+        problems.warn(file.where, f"{subject}@type", what, 'type="regular" stores it everywhere')
+    elif boolean and file.type not in ("", "regular") and not getattr(file, boolean):
+        what = f"{file.type!r} acts here; GlideinWMS 3.10 only stores the file without {boolean}=True"
+        problems.warn(file.where, f"{subject}@type", what, f'write {boolean}="True", or type="regular" to store it')
+    elif factory and file.type.startswith("config") and not file.config:
+        what = (
+            f"{file.type!r} is read by the pilot's HTCondor here; GlideinWMS 3.10 only stores such a file of a Factory"
+        )
+        problems.warn(file.where, f"{subject}@type", what, 'type="regular" stores it everywhere')
+    if kind in RUN and file.time and (acts != When() or side(file, Problems()) != Side(None, None)):
+        what = f"{file.time!r} acts here; GlideinWMS 3.10 passes over it and runs the file once, at set-up"
+        hint = "" if "setup" in acts.points.split(",") else "pilots of a Factory of 3.10 do not run it at all"
+        problems.warn(file.where, f"{subject}@time", what, "" if factory else hint)
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
     """Whether a file comes after the entry's and after the group's; None: nothing is said."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from glideinwms.creation.common_model import File
-from glideinwms.creation.points import RUN, when
+from glideinwms.creation.points import RUN, When, warn_of_versions, when
 from glideinwms.creation.problems import Problems
 from glideinwms.lib.errors import StageError
 from glideinwms.lib.stage.blobs import Blob, of_bytes, of_file
@@ -169,14 +169,17 @@ def expanded(pilot: Pilot, tree: str, name: str, tables: Tables, generated: Mapp
 
 
 def user_items(
-    files: Iterable[File], tables: Tables, blobs: dict[str, Blob], problems: Problems, *, preentry: bool = False
-) -> list[Item]:
+    files: Iterable[File], tables: Tables, blobs: dict[str, Blob], problems: Problems, *, preentry: bool = False,
+    factory: bool = True,
+) -> list[Item]:  # fmt: skip
     """The rows of an operator's files in one list; what cannot be is left out, with the reason in `problems`."""
     found: dict[str, tuple[File, Item]] = {}
     for file in files:
         item = _user_item(file, tables, blobs, problems, preentry)
         if item is None:
             continue
+        acts = When(item.points, item.period)
+        warn_of_versions(file, item.kind, acts, problems, factory=factory)
         if item.outfile in found:
             what = f"{item.outfile} is also the name of the file at {found[item.outfile][0].where} in the same list"
             problems.error(file.where, f"file[{file.absfname}]@relfname", what, "give one of them another relfname")

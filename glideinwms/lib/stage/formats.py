@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from glideinwms.lib.errors import StageError
 
+PROGRAMS = ("exec", "exec:s")
 KINDS = ("regular", "nocache", "exec", "exec:s", "wrapper", "untar", "config:c")
 LIST_HEAD = "# Outfile \tInFile         \tCache/exec \tPeriod \tPrefix \tCondition \tConfigOut\n" + "#" * 89 + "\n"
 VARS_HEAD = "# VarName \tType \tDefault \tCondorName \tReq. \tExport \tUserName\n" + "#" * 89 + "\n"
@@ -22,6 +23,8 @@ class Row:
     """One line of a file list (protocol 6.4); `period` in seconds, 0 = once.
 
     `points`: when the pilot runs or sources it; an eighth field where it is not setup, which deployed pilots pass over.
+    They run every program at set-up: one that is not for set-up is a regular file to them, and the eighth field is
+    `KIND@POINTS`.
     """
 
     outfile: str
@@ -61,9 +64,12 @@ def write_list(rows: Iterable[Row], name: str = "file_list.lst") -> str:
     """A file list; every field is one word."""
     out = [f"# File: {name}\n#\n", LIST_HEAD]
     for row in rows:
-        fields = [row.outfile, row.infile, row.kind, str(row.period), row.prefix, row.condition, row.config_out]
-        if row.points != "setup":
-            fields.append(row.points)
+        kind, points = row.kind, row.points
+        if kind in PROGRAMS and "setup" not in points.split(","):
+            kind, points = "regular", f"{kind}@{points}"
+        fields = [row.outfile, row.infile, kind, str(row.period), row.prefix, row.condition, row.config_out]
+        if points != "setup":
+            fields.append(points)
         if " ".join(fields).split() != fields:
             wrong = next(f for f in fields if f.split() != [f])
             raise StageError(f"{wrong!r} must be one word without blanks", where=f"{name}: {row.outfile}")
@@ -84,7 +90,8 @@ def read_list(text: str, name: str = "file_list.lst") -> list[Row]:
             f = [*f[:3], "0", "GLIDEIN_PS_", *f[4:]]
         if len(f) < 7 or not f[3].isdigit():
             raise StageError("not seven fields", where=f"{name}:{n}")
-        rows.append(Row(f[0], f[1], f[2], int(f[3]), f[4], f[5], f[6], *f[7:8]))
+        kind, _, points = f[7].rpartition("@") if len(f) > 7 else ("", "", "setup")
+        rows.append(Row(f[0], f[1], kind or f[2], int(f[3]), f[4], f[5], f[6], points))
     return rows
 
 

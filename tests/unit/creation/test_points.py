@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from glideinwms.creation.common_model import File
-from glideinwms.creation.points import When, after_all, side, when
-from glideinwms.creation.problems import Problems
+from glideinwms.creation.points import When, after_all, side, warn_of_versions, when
+from glideinwms.creation.problems import Problems, Where
 
 
 def a_file(**more: object) -> File:
@@ -94,3 +94,33 @@ def test_the_place_of_a_file_of_the_factory(given: dict[str, object], late: bool
     problems = Problems()
     assert after_all(a_file(**given), problems) is late
     assert problems.found == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "factory", "words"),
+    [
+        ("exec", {"executable": True}, False, []),
+        ("exec", {"executable": True, "time": "setup"}, False, []),
+        ("regular", {"type": "regular"}, True, []),
+        ("exec", {"type": "run"}, False, ["'run' acts here; GlideinWMS 3.10 only stores"]),
+        ("exec", {"type": "run", "executable": True}, False, []),
+        ("exec:s", {"type": "run:singularity"}, True, ["only stores the file without executable=True"]),
+        ("wrapper", {"type": "wrapper"}, False, ["only stores the file without wrapper=True"]),
+        ("untar", {"type": "untar"}, True, ["only stores the file without untar=True"]),
+        ("untar", {"type": "untar", "untar": True}, True, []),
+        ("regular", {"type": "source"}, False, ["is sourced here; GlideinWMS 3.10 only stores it"]),
+        ("config:c", {"type": "config:condor"}, True, ["only stores such a file of a Factory"]),
+        ("config:c", {"type": "config:condor"}, False, []),
+        ("exec", {"executable": True, "time": "prejob"}, False, ["do not run it at all"]),
+        ("exec", {"executable": True, "time": "cleanup"}, True, ["runs the file once, at set-up"]),
+        ("exec", {"executable": True, "time": "periodic:60"}, False, ["passes over it"]),
+        ("exec", {"executable": True, "time": "setup:beag"}, False, ["passes over it"]),
+    ],
+)
+def test_what_3_10_does_otherwise_is_told_with_the_file_and_its_line(
+    kind: str, given: dict[str, object], factory: bool, words: list[str]
+) -> None:
+    problems, file = Problems(), a_file(where=Where("/etc/frontend.xml", 7), **given)
+    warn_of_versions(file, kind, when(file, kind, problems), problems, factory=factory)
+    assert [w for w, p in zip(words, problems.warnings, strict=True) if w not in str(p)] == []
+    assert all(str(p).startswith("warning: /etc/frontend.xml:7: file[/vo/x]@") for p in problems.warnings)

@@ -52,6 +52,16 @@ def test_lists_read_back(rows: list[Row]) -> None:
     assert read_list(write_list(rows)) == rows
 
 
+@pytest.mark.parametrize("kind", ["exec", "exec:s"])
+@pytest.mark.parametrize("points", ["prejob", "postjob,cleanup", "setup,prejob", "cleanup,setup", "setup"])
+def test_a_program_that_is_not_for_set_up_is_a_regular_file_to_old_pilots(kind: str, points: str) -> None:
+    row = Row("a.sh", "a.1.sh", kind, points=points)
+    text = write_list([row])
+    assert read_list(text) == [row]
+    third_of_seven = text.splitlines()[-1].split()[2]
+    assert third_of_seven == (kind if "setup" in points else "regular")
+
+
 @given(st.dictionaries(word, text))
 def test_pairs_read_back(pairs: dict[str, str]) -> None:
     assert read_pairs(write_pairs(pairs, "x")) == pairs
