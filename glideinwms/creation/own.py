@@ -22,7 +22,7 @@ class FactoryOwn(_Own):
 
     request_max_age: float = Field(900.0, ge=0, description="A request older than this is not served.")
     keep_generations: float = Field(14 * 86400.0, ge=0, description="Stage files out of force for so long are pruned.")
-    guard_pilots: int = Field(20, ge=0, description="Last pilots of a client at an entry that count; 0: no guard.")
+    guard_pilots: int = Field(20, ge=0, description="Last pilots of a Frontend at an entry that count; 0: no guard.")
     guard_least: int = Field(5, ge=1, description="Fewer say nothing.")
     guard_share: float = Field(0.5, gt=0, le=1, description="With this share of them failing fewer are submitted.")
     guard_window: float = Field(4 * 3600.0, gt=0, description="Pilots that ended longer ago do not count.")

@@ -1,5 +1,5 @@
 """Whether recent pilots did their work, and how many may follow if not: the black-hole guard of an entry, and of each
-client there. Pure."""
+Frontend there. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ SHORT = 60
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one pilot ended, for the guard: `cause` says why it failed ("": it did not)."""
+    """How one pilot ended, for the guard: `cause` says why it failed ("": it did not).
 
-    client: str
+    `frontend` is the name that the Factory's configuration gives to whom the pilot was submitted for. A ClientName
+    would not do: anybody may claim one, and have its failures counted as another's."""
+
+    frontend: str
     ended: float
     cause: str = ""
 
@@ -25,23 +28,23 @@ class Outcome:
 def judge(
     entry: str, outcomes: Iterable[Outcome], max_submit: int, now: float, guard: Guard | None = None
 ) -> tuple[Health, ...]:
-    """The entry first, then each client that fares worse there and fails.
+    """The entry first, then each Frontend that fares worse there and fails.
 
-    The last pilots of each client in the window count. An entry is as good as its best client, so that one Frontend's
-    broken script does not stop the others; that Frontend alone gets less. With half of the pilots failing fewer follow,
+    The last pilots of each Frontend in the window count. An entry is as good as its best Frontend, so that the broken
+    script of one does not stop the others; that one alone gets less. With half of the pilots failing fewer follow,
     down to one a cycle, which is also how an entry recovers: good pilots replace bad ones among the last."""
     guard = guard or Guard()
     last: dict[str, list[Outcome]] = defaultdict(list)
     for o in sorted(outcomes, key=lambda o: -o.ended):
-        if now - o.ended < guard.window and len(last[o.client]) < guard.pilots:
-            last[o.client].append(o)
+        if now - o.ended < guard.window and len(last[o.frontend]) < guard.pilots:
+            last[o.frontend].append(o)
     everyone = [o for found in last.values() for o in found]
-    judged = {client: found for client, found in last.items() if len(found) >= guard.least}
+    judged = {frontend: found for frontend, found in last.items() if len(found) >= guard.least}
     best = min(map(_share, judged.values()), default=_share(everyone))
     rows = [_health(entry, "", everyone, best, max_submit, guard)]
-    for client, found in sorted(judged.items()):
+    for frontend, found in sorted(judged.items()):
         if _share(found) > best:
-            rows.append(_health(entry, client, found, _share(found), max_submit, guard))
+            rows.append(_health(entry, frontend, found, _share(found), max_submit, guard))
     return (rows[0], *(r for r in rows[1:] if r.cap is not None))
 
 
@@ -50,14 +53,14 @@ def _share(outcomes: Sequence[Outcome]) -> float:
 
 
 def _health(
-    entry: str, client: str, seen: Sequence[Outcome], share: float, max_submit: int, guard: Guard
+    entry: str, frontend: str, seen: Sequence[Outcome], share: float, max_submit: int, guard: Guard
 ) -> Health:  # fmt: skip
     causes = Counter(o.cause for o in seen if o.cause)
     failed = sum(causes.values())
     if len(seen) < guard.least or share < guard.share or not failed:
-        return Health(entry, len(seen), failed, client=client)
+        return Health(entry, len(seen), failed, frontend=frontend)
     cap = max(1, int(max_submit * (1 - share) ** 2))
     [(worst, n)] = causes.most_common(1)
-    whose = f" of {client}" if client else ""
+    whose = f" of {frontend}" if frontend else ""
     text = f"{failed} of the last {len(seen)} pilots{whose} failed, {n} with: {worst}"
-    return Health(entry, len(seen), failed, cap, text, client)
+    return Health(entry, len(seen), failed, cap, text, frontend)

@@ -220,15 +220,19 @@ class Learner:
         if self.first:
             names |= set(self.db.entries(now - guard.window))
         self.first, self.changed = False, set()
+        frontends = policy.frontends_by_username()
         for entry in (e for e in policy.entries if e.name in names):
             was = _throttled(self.known.get(entry.name, ()))
-            outcomes = self.db.outcomes(entry.name, now - guard.window, guard.pilots * 20)
+            outcomes = [
+                replace(outcome, frontend=frontends.get(outcome.frontend, f"user {outcome.frontend}"))
+                for outcome in self.db.outcomes(entry.name, now - guard.window, guard.pilots)
+            ]
             self.known[entry.name] = judge(entry.name, outcomes, entry.submit_max_per_cycle, now, guard)
             found = _throttled(self.known[entry.name])
-            for client in found.keys() - was.keys():
-                self.log.warning("entry throttled", entry=entry.name, client=client, why=found[client])
-            for client in was.keys() - found.keys():
-                self.log.warning("entry recovered", entry=entry.name, client=client)
+            for name in found.keys() - was.keys():
+                self.log.warning("entry throttled", entry=entry.name, frontend=name, why=found[name])
+            for name in was.keys() - found.keys():
+                self.log.warning("entry recovered", entry=entry.name, frontend=name)
 
     def _tidy(self, now: float) -> None:
         """Forget what is over: pilots of long ago, logs that are gone, quiet logs without pilots."""
@@ -277,8 +281,8 @@ def _append(file: Path, text: str) -> None:
 
 
 def _throttled(health: Iterable[Health]) -> dict[str, str]:
-    """Client ("": the whole entry) -> why it gets less."""
-    return {h.client: h.text for h in health if h.cap is not None}
+    """Frontend ("": the whole entry) -> why it gets less."""
+    return {h.frontend: h.text for h in health if h.cap is not None}
 
 
 def _directories(base: Path, glidein: str) -> Iterator[os.DirEntry[str]]:

@@ -141,10 +141,12 @@ class LearnDb:
         return [pilot_of(row) for row in rows]
 
     def outcomes(self, entry: str, since: float, limit: int) -> list[Outcome]:
-        """What the guard needs of pilots that left an output."""
+        """What the guard needs of pilots that left an output: the last `limit` of each user name, which stands in the
+        place of the Frontend."""
         rows = self.db.execute(
-            "SELECT client, ended, cause FROM finished WHERE entry = ? AND ended > ? AND output AND NOT removed"
-            " ORDER BY ended DESC LIMIT ?", (entry, since, limit)
+            "SELECT username, ended, cause FROM (SELECT username, ended, cause,"
+            " row_number() OVER (PARTITION BY username ORDER BY ended DESC) AS place FROM finished"
+            " WHERE entry = ? AND ended > ? AND output AND NOT removed) WHERE place <= ?", (entry, since, limit)
         )  # fmt: skip
         return [Outcome(*row) for row in rows]
 

@@ -99,7 +99,7 @@ class FrontendTrust:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """The black-hole guard: of a client's last `pilots` at an entry that ended within `window` seconds, `least` tell
+    """The black-hole guard: of a Frontend's last `pilots` at an entry that ended within `window` seconds, `least` tell
     something; with a `share` of them failing fewer are submitted. No pilots: no guard."""
 
     pilots: int = 20
@@ -142,3 +142,11 @@ class FactoryPolicy:
     request_max_age: float = 900.0
     keep_generations: float = 14 * 86400.0
     guard: Guard = field(default_factory=Guard)
+
+    def frontends_by_username(self) -> dict[str, str]:
+        """User name -> the Frontend that has it; names of several are joined by commas."""
+        names: dict[str, set[str]] = {}
+        for frontend in self.frontends:
+            for username in frontend.usernames.values():
+                names.setdefault(username, set()).add(frontend.name)
+        return {username: ",".join(sorted(holders)) for username, holders in names.items()}

@@ -144,15 +144,15 @@ class Rail:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What recent finished pilots of an entry, or of one client there, say; `cap` pilots may be submitted for it this
-    cycle (None: no throttle)."""
+    """What recent finished pilots of an entry, or of one Frontend there, say; `cap` pilots may be submitted for it this
+    cycle (None: no throttle). `frontend`: its SecurityName, several with commas between if they share a user name."""
 
     entry: str
     finished: int
     failed: int
     cap: int | None = None
     text: str = ""
-    client: str = ""
+    frontend: str = ""
 
 
 @dataclass(frozen=True, slots=True)

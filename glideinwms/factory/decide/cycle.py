@@ -58,8 +58,8 @@ class EntryCycle:
         self.counts = count(given.queue.groups)
         self.limits = self.totals.triggered(strict=strict)
         self.rail = RunningRail(self.entry.name, self.counts.running, given.rail, now)
-        self.throttled = {h.client: h for h in given.health}
-        self.caps = {h.client: h.cap for h in given.health if h.cap is not None}
+        self.throttled = {name: h for h in given.health for name in h.frontend.split(",")}
+        self.caps = {name: h.cap for name, h in self.throttled.items() if h.cap is not None}
         self.dealt: Counter[str] = Counter()
         self.leaked_down = False
 
@@ -141,7 +141,7 @@ class EntryCycle:
 
     def _submit(self, row: RequestPlan, request: Request, key: str, need: int) -> RequestPlan:
         clips = list(row.clips)
-        guards = [name for name in ("", request.client) if name in self.caps]
+        guards = [name for name in ("", request.security_name) if name in self.caps]
         for name in guards:
             cap, reason = self.caps[name], Reason.CLIENT_THROTTLED if name else Reason.ENTRY_THROTTLED
             if need > cap:

@@ -13,9 +13,9 @@ from tests.support import golden
 GOOD, BAD = golden.text("pilot-output/job.4711.0.out"), golden.text("pilot-output/job.4711.1.out")
 
 
-def end(scene: Scene, first: int, n: int, output: str) -> None:
+def end(scene: Scene, first: int, n: int, output: str, username: str = "feuser") -> None:
     """Pilots that ended now and left an output."""
-    folder = scene.base / "client/user_feuser/glidein_inst/entry_A"
+    folder = scene.base / f"client/user_{username}/glidein_inst/entry_A"
     folder.mkdir(parents=True, exist_ok=True)
     now = scene.world.clock()
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
@@ -59,3 +59,16 @@ def test_a_restart_remembers(tmp_path: Path) -> None:
     assert scene.row().requests[0].submitted == 1
     [h] = scene.daemon.snapshot.health if scene.daemon.snapshot else ()
     assert (h.entry, h.finished, h.failed, h.cap) == ("A", 10, 10, 1)
+
+
+def test_failures_under_a_claimed_client_name_count_for_who_had_them(tmp_path: Path) -> None:
+    """Pilots of another Frontend (user name otheruser) fail under the ClientName fe.main: fe gets what it asks for, the
+    other is throttled, and however many it has, they do not push out what is known of fe."""
+    scene = Scene(tmp_path, entry(submit_max_per_cycle=50))
+    end(scene, 900_000, 10, GOOD)
+    end(scene, 910_000, 500, BAD, "otheruser")
+    scene.ask(40)
+    scene.cycle(2)
+    assert scene.schedd.count() == 40
+    health = scene.daemon.snapshot.health if scene.daemon.snapshot else ()
+    assert [(h.frontend, h.cap) for h in health] == [("", None), ("other", 1)]

@@ -149,7 +149,7 @@ GOOD_CLIENT = [Outcome("fe.good", NOW - i) for i in range(GUARD.least)]
 
 
 def caps(outcomes: list[Outcome], guard: Guard = GUARD) -> dict[str, int | None]:
-    return {h.client: h.cap for h in judge("A", outcomes, 100, NOW, guard)}
+    return {h.frontend: h.cap for h in judge("A", outcomes, 100, NOW, guard)}
 
 
 def test_one_frontends_broken_script_does_not_stop_the_others() -> None:

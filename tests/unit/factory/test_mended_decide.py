@@ -160,17 +160,17 @@ def test_a_failing_entry_is_throttled_with_a_reason() -> None:
     assert row.clips[-1].reason is Reason.ENTRY_THROTTLED and "failed validation" in row.clips[-1].detail
 
 
-def test_a_failing_client_is_throttled_alone() -> None:
-    """The other gets what it asks; both of its own requests together get the one pilot."""
-    health = (Health("A", 25, 20), Health("A", 20, 20, 1, "20 of the last 20 pilots of fe.main failed", "fe.main"))
+def test_a_failing_frontend_is_throttled_alone() -> None:
+    """The other gets what it asks, also under the same ClientName; both of its own requests together get the one pilot."""
+    health = (Health("A", 25, 20), Health("A", 20, 20, 1, "20 of the last 20 pilots of fe failed", "fe"))
     asks = [
         request(idle=50, max_glideins=100),
         request(name="2", idle=50, max_glideins=100, credential="ANOTHER"),
-        request(name="3", client="fe.two", idle=50, max_glideins=100),
+        request(name="3", security_name="other", idle=50, max_glideins=100),
     ]
     [plan] = plan_of(snapshot(asks, [], health=health)).entries
-    assert sum(r.submitted for r in plan.requests if r.client == "fe.main") == 1
-    assert [r.submitted for r in plan.requests if r.client == "fe.two"] == [50]
+    assert sum(r.submitted for r in plan.requests if r.security_key == "fe:frontend") == 1
+    assert [r.submitted for r in plan.requests if r.security_key == "other:frontend"] == [50]
     assert {c.reason for r in plan.requests for c in r.clips} == {Reason.CLIENT_THROTTLED}
 
 
