@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from glideinwms.factory import monitor
 from glideinwms.factory.monitor import Numbers, prefixed
@@ -23,13 +23,15 @@ LIMIT_PREFIX = "Status_GlideFactoryLimit"
 @dataclass(frozen=True, slots=True)
 class Told:
     """What is said of one entry: its plan, its requests by name, whether its queue is known, `completed`, the
-    CompletedJobs numbers (1.4), and `failed`: requests for which a submission failed, and why."""
+    CompletedJobs numbers (1.4), `failed`: requests for which a submission failed, and why, and `owners`: the identity
+    that each ClientName belongs to."""
 
     plan: EntryPlan
     requests: Mapping[str, Request]
     queue_known: bool = True
     completed: Mapping[str, Value] = field(default_factory=dict)
     failed: Mapping[str, Refusal] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
 
 
 def global_ad(policy: FactoryPolicy, key: PublicKey, started: int, sequence: int = 0) -> GlideFactoryGlobal:
@@ -124,18 +126,23 @@ def config_numbers(entry: EntryPolicy) -> Numbers:
     }
 
 
-def clients_of(plan: EntryPlan) -> dict[str, list[RequestPlan]]:
-    """Every ClientName with a request or pilots here, with its rows; one that is no name (4.3 step 1) gets no ad."""
-    rows: dict[str, list[RequestPlan]] = defaultdict(list)
-    for row in plan.requests:
-        rows[row.client].append(row)
-    return {client: rows.get(client, []) for client in sorted({*rows, *plan.clients}) if is_safe(client)}
+def clients_of(told: Told) -> dict[str, list[RequestPlan]]:
+    """Every ClientName with a request or pilots here, with the rows of who owns it: what another identity asks under
+    that name is not the owner's business. One that is no name (4.3 step 1) gets no ad."""
+    rows: dict[str, list[RequestPlan]] = {client: [] for client in told.plan.clients}
+    for row in told.plan.requests:
+        mine = rows.setdefault(row.client, [])
+        request = told.requests.get(row.request)
+        if request is not None and request.identity == told.owners.get(row.client):
+            mine.append(row)
+    return {client: rows[client] for client in sorted(rows) if is_safe(client) and client in told.owners}
 
 
 def client_ads(
     policy: FactoryPolicy, entry: EntryPolicy, told: Told, now: float, sequences: Mapping[str, int]
 ) -> list[GlideFactoryClient]:
-    """What became of each client's requests at this entry."""
+    """What became of each client's requests at this entry, for the Frontend that owns the name."""
+    identities = {f.name: f.identity for f in policy.frontends}
     name = RequestName(entry.name, policy.glidein_name, policy.factory_name)
     common = totals(entry, told, now)
     cpus = monitor.entry_cpus(entry)
@@ -147,6 +154,7 @@ def client_ads(
             glidein_name=policy.glidein_name,
             entry_name=entry.name,
             client_name=client,
+            client_identity=told.owners[client],
             client_req_name=str(name),
             sequence=sequences.get(f"{name}@{client}", 0),
             in_downtime=told.plan.in_downtime or _class_down(rows),
@@ -154,12 +162,12 @@ def client_ads(
             monitor={
                 **prefixed(LIMIT_PREFIX, told.plan.limits),
                 **common,
-                **_own(told, client, rows, cpus, now),
+                **_own(told, _pilots(told, client, identities), rows, cpus, now),
                 **_why(told, rows),
             },
             attrs=entry_attrs(entry, told),
         )
-        for client, rows in clients_of(told.plan).items()
+        for client, rows in clients_of(told).items()
     ]
 
 
@@ -167,13 +175,21 @@ def _class_down(rows: list[RequestPlan]) -> bool:
     return any(c.reason is Reason.CLASS_DOWNTIME for row in rows for c in row.clips)
 
 
-def _own(told: Told, client: str, rows: list[RequestPlan], cpus: int, now: float) -> Numbers:
+def _pilots(told: Told, client: str, identities: Mapping[str, str]) -> StatusCounts:
+    """The pilots of a client that are its owner's."""
+    counts = Counter[str]()
+    for frontend, found in told.plan.clients.get(client, {}).items():
+        if identities.get(frontend) == told.owners[client]:
+            counts.update(asdict(found))
+    return StatusCounts(**counts)
+
+
+def _own(told: Told, counts: StatusCounts, rows: list[RequestPlan], cpus: int, now: float) -> Numbers:
     out: Numbers = {}
     if served := _served(told, tuple(rows)):
         out |= prefixed("Requested", monitor.requested_numbers(served, cpus))
         out |= prefixed("ClientMonitor", monitor.client_numbers([r for r, _ in served], now))
     if told.queue_known:
-        counts = told.plan.clients.get(client, StatusCounts())
         out |= prefixed("Status", monitor.status_numbers(counts, cpus))
     return out
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from glideinwms.factory import ads
 from glideinwms.factory.ads import Told
+from glideinwms.factory.clientnames import ClientNames
 from glideinwms.factory.plan import EntryPlan, Plan
 from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.factory.snapshot import Request, Snapshot
@@ -23,7 +24,9 @@ ADVERTISE, INVALIDATE = "glideinwms.lib.htc:advertise", "glideinwms.lib.htc:inva
 RESTLESS = ("UpdateSequenceNumber", "GlideinMonitorTotalClientMonitorInfoAge", "GlideinMonitorClientMonitorInfoAge")
 
 
-Basis = tuple[EntryPlan, tuple[dict[str, int], ...], bool, dict[str, Value], Mapping[str, Refusal]]
+Basis = tuple[
+    EntryPlan, tuple[dict[str, int], ...], bool, dict[str, Value], Mapping[str, Refusal], dict[str, str | None]
+]  # fmt: skip
 
 
 class Advertiser:
@@ -37,6 +40,7 @@ class Advertiser:
         self.said: dict[str, Basis] = {}
         self.coming: dict[str, Basis] = {}
         self.generation = ""
+        self.clients = ClientNames()
         self.log = log.get("advertise")
 
     def send(
@@ -99,10 +103,11 @@ class Advertiser:
         entries = {e.name: e for e in policy.entries}
         requests: dict[str, Request] = {r.name: r for r in snapshot.requests.value or ()}
         known = {s.name for s in snapshot.schedds if s.queue.value is not None}
+        owners = self.clients.update(policy, plan, requests) if snapshot.requests.value is not None else {}
         for row in plan.entries:
             entry = entries[row.entry]
             mine = {r.request: failed[r.request] for r in row.requests if r.request in failed}
-            told = Told(row, requests, row.schedd in known, completed.get(row.entry, {}), mine)
+            told = Told(row, requests, row.schedd in known, completed.get(row.entry, {}), mine, owners)
             basis = _basis(told)
             if not everything and self.said.get(row.entry) == basis:
                 continue
@@ -162,4 +167,6 @@ def _basis(told: Told) -> Basis:
     """All that the ads of an entry are made of, besides the policy and the clock."""
     rows = (told.requests.get(r.request) for r in told.plan.requests)
     monitors = tuple(dict(r.monitor) if r is not None else {} for r in rows)
-    return told.plan, monitors, told.queue_known, dict(told.completed), told.failed
+    names = {*told.plan.clients, *(r.client for r in told.plan.requests)}
+    owners = {name: told.owners.get(name) for name in names}
+    return told.plan, monitors, told.queue_known, dict(told.completed), told.failed, owners

@@ -98,13 +98,15 @@ class RequestPlan:
 class EntryPlan:
     """One entry: its state, what is done for each request, and the sanitising at the end (`removals`, `releases`).
 
+    `clients`: its pilots by ClientName, then by the Frontend that they were submitted for.
+
     `unless_submitted`: the sanitising is done only if no submission of the entry succeeds (4.3, A1). `failing`: what
     the black-hole guard says of its pilots, also where it has cut nothing."""
 
     entry: str
     schedd: str
     counts: StatusCounts = field(default_factory=StatusCounts)
-    clients: dict[str, StatusCounts] = field(default_factory=dict)
+    clients: dict[str, dict[str, StatusCounts]] = field(default_factory=dict)
     limits: dict[str, str] = field(default_factory=dict)
     in_downtime: bool = False
     downtime_comment: str = ""

@@ -167,7 +167,7 @@ def _pool_calls(policy: FrontendPolicy, groups: Sequence[GroupPolicy]) -> list[C
         query = fold_factory.expanded(group.factory_query, group.attrs)
         ask = {"client": client_name(policy.frontend_name, group.name), "query": query}
         for wms in group.wms_pools:
-            wanted.setdefault((wms.node, wms.factory_identity), []).append(ask)
+            wanted.setdefault((wms.node, wms.factory_identity), []).append({**ask, "me": wms.my_identity})
     return [
         Call(node, "glideinwms.frontend.fold_factory:read_pool", {"pool": node, "identity": identity, "groups": asks},
              POOL_DEADLINE)

@@ -38,10 +38,12 @@ def entries_constraint(factory_query: str) -> str:
     )
 
 
-def clients_constraint(client: str, factory_query: str) -> str:
-    """What the Factories say of this group's requests."""
+def clients_constraint(client: str, factory_query: str, me: str = "") -> str:
+    """What the Factories say of this group's requests. An ad that answers another identity than `me`, which claims the
+    same ClientName, is left out; ads of Factories of GlideinWMS 3.10 do not say whom they answer."""
+    mine = f" && ((ReqClientIdentity =?= undefined) || (ReqClientIdentity =?= {htc.quoted(me)}))" if me else ""
     return (
-        f'(GlideinMyType=?="glidefactoryclient") && (ReqClientName=?={htc.quoted(client)})'
+        f'(GlideinMyType=?="glidefactoryclient") && (ReqClientName=?={htc.quoted(client)}){mine}'
         f" && ({factory_query or 'True'})"
     )
 
@@ -164,7 +166,8 @@ def each(
 
 
 def read_pool(pool: str, identity: str, groups: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    """Everything the Factories of one WMS pool say. Each of `groups` is {"client", "query"} ($$() expanded).
+    """Everything the Factories of one WMS pool say. Each of `groups` is {"client", "query" ($$() expanded),
+    "me" (its identity there)}.
 
     {"keys": [[global id, key id, pem]], "queries": {query: [rows]}, "clients": {client: [[request name, monitor]]},
     "skipped": [why an ad was left out], "malformed": those of them that no Factory should send, "started": when the
@@ -178,8 +181,8 @@ def read_pool(pool: str, identity: str, groups: Sequence[Mapping[str, str]]) -> 
     }
     clients = {
         g["client"]: each(
-            "glidefactoryclient", htc.query_ads(pool, clients_constraint(g["client"], g["query"])), client, identity,
-            skipped,
+            "glidefactoryclient", htc.query_ads(pool, clients_constraint(g["client"], g["query"], g.get("me", ""))),
+            client, identity, skipped,
         )
         for g in groups
     }  # fmt: skip

@@ -69,11 +69,12 @@ class EntryCycle:
         idle = all(r.work == 0 or r.placements for r in rows)
         end = self.sanitise() if idle and not self.given.frozen else None
         passes = 2 if self.strict else 1
-        clients: dict[str, list[PilotGroup]] = defaultdict(list)
+        clients: dict[str, dict[str, list[PilotGroup]]] = defaultdict(lambda: defaultdict(list))
         for group in self.given.queue.groups:
-            clients[group.client].append(group)
+            clients[group.client][group.frontend.partition(":")[0]].append(group)
         return EntryPlan(
-            self.entry.name, self.entry.schedd_name, self.counts, {c: count(g) for c, g in clients.items()},
+            self.entry.name, self.entry.schedd_name, self.counts,
+            {client: {name: count(g) for name, g in found.items()} for client, found in clients.items()},
             self.limits, self.given.down is not None, self.given.down or "", self.given.frozen, tuple(rows),
             end.removals * passes if end else (), end.releases * passes if end else (),
             any(r.placements for r in rows), "; ".join(h.text for h in self.given.health if h.cap is not None),

@@ -72,6 +72,7 @@ class GlideFactoryClient(WireAd):
     glidein_name: str = attr("ReqGlideinName")
     entry_name: str = attr("ReqEntryName")
     client_name: str = attr("ReqClientName")
+    client_identity: str = attr("ReqClientIdentity", "", optional=True)
     client_req_name: str = attr("ReqClientReqName", "")
     sequence: int = attr("UpdateSequenceNumber", 0)
     in_downtime: bool = attr("GLIDEIN_In_Downtime", False)

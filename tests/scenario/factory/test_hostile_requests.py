@@ -15,7 +15,7 @@ from glideinwms.lib.ads.opening import NOT_OPENED
 from glideinwms.lib.bounded import MAX_REASON
 from glideinwms.lib.reasons import Reason
 from tests.scenario.factory.scene import Scene
-from tests.unit.factory.makes import CLIENT, IDENTITY, global_ad, request_ad
+from tests.unit.factory.makes import CLIENT, IDENTITY, global_ad, request_ad, seal
 
 OTHER, STRANGER = "other@fe2.example.org", "evil@wms.demo"
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ2aWN0aW0ifQ.c2VjcmV0LXNpZ25hdHVyZQ"
@@ -112,3 +112,51 @@ def test_what_the_daemon_leaves_is_not_for_everybody(tmp_path: Path) -> None:
     assert "status.json" in modes
     assert CLIENT in texts(s)
     assert not {name: oct(mode) for name, mode in modes.items() if mode & 0o027}
+
+
+def client_ads(scene: Scene) -> list[dict[str, Any]]:
+    return scene.wms.ads("glidefactoryclient")
+
+
+def forged(scene: Scene, security_name: str = "other", **changes: Any) -> dict[str, Any]:
+    """A request of OTHER under the ClientName of fe, well sealed by OTHER."""
+    secrets = {
+        "SecurityName": security_name,
+        "SecurityClass": "frontend",
+        "ScitokenId": "I",
+        "frontend_scitoken": "e.e",
+    }
+    return request_ad(secrets, seal(OTHER), name="HASHEVIL_A@inst@fact@fe.main", idle=7, **changes)
+
+
+@pytest.mark.parametrize("first", ["owner", "other"])
+@pytest.mark.parametrize("security_name", ["other", "fe"])
+def test_nothing_of_another_frontend_stands_in_a_frontends_ad(tmp_path: Path, first: str, security_name: str) -> None:
+    """A request of somebody else under a Frontend's ClientName, served or refused, changes no word and no number of the
+    ad that answers the Frontend, once it has pilots or requests of its own."""
+    s = Scene(tmp_path)
+    if first == "owner":
+        s.ask(idle=2)
+        s.cycle()
+    attack(s, forged(s, security_name), OTHER)
+    s.ask(idle=2)
+    s.cycle(2)
+    for _ in range(3):
+        attack(s, forged(s, security_name), OTHER)
+        s.cycle()
+    answers = [ad for ad in client_ads(s) if ad["ReqClientName"] == CLIENT]
+    if first == "other" and security_name == "other":
+        assert not [ad for ad in answers if ad["ReqClientIdentity"] == IDENTITY], "it is not clear whose name it is"
+        return
+    [ad] = answers
+    assert ad["ReqClientIdentity"] == IDENTITY
+    assert (ad["GlideinMonitorRequestedIdle"], ad["GlideinMonitorStatusIdle"]) == (2, 2)
+    assert OTHER not in str(ad) and ad.get("GlideinMonitorStatus_Reason") in (None, Reason.REQUEST_COVERED)
+
+
+def test_a_stranger_is_not_answered_under_a_frontends_name(tmp_path: Path) -> None:
+    s = Scene(tmp_path)
+    attack(s, forged(s), STRANGER)
+    s.cycle(2)
+    assert client_ads(s) == []
+    assert s.status()["refused"] == {Reason.BAD_ENVELOPE: 1}

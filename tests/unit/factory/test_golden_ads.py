@@ -16,12 +16,12 @@ from glideinwms.factory.policy import EntryPolicy, FactoryPolicy, Limits, StageT
 from glideinwms.factory.snapshot import Request
 from glideinwms.lib.ads import parse_long_form
 from glideinwms.lib.crypto import FactoryKey
-from tests.unit.factory.makes import policy
+from tests.unit.factory.makes import IDENTITY, policy
 
 PACKED = Path(__file__).parents[2] / "data" / "golden-wire" / "golden-wire.tgz"
 ENTRIES = ("CMS_T2_XX_Alpha_ce01", "OSG-Beta.ce-02", "AWS_Gamma", "GCE_Delta")
 CLASSES = ("fe_service:frontend", "fe_service:group_special", "other_service:frontend")
-OURS = {"GlideinWMSVersion", "DaemonStartTime", "UpdateSequenceNumber"}
+OURS = {"GlideinWMSVersion", "DaemonStartTime", "UpdateSequenceNumber", "ReqClientIdentity"}
 NOW = 1795347008.0
 # which of the client's sums in glidefactoryclient is fed by which item of its requests (7.1)
 FED = {
@@ -77,7 +77,7 @@ def served(theirs: dict[str, Any], client: str, entry: str) -> tuple[Request, Re
     numbers = {k: int(theirs[f"GlideinMonitorRequested{k}"]) for k in ("Idle", "MaxGlideins", "AdjustedIdle")}
     request = Request(
         f"H_{entry}@{client}", entry, client, idle=numbers["Idle"], max_glideins=numbers["MaxGlideins"],
-        last_heard=NOW, monitor={FED[k]: v for k, v in get.items()},
+        last_heard=NOW, identity=IDENTITY, monitor={FED[k]: v for k, v in get.items()},
     )  # fmt: skip
     row = RequestPlan(
         request.name, entry, client, "", "", request.idle, request.max_glideins, numbers["AdjustedIdle"]
@@ -107,7 +107,8 @@ def ours(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Factor
         )  # fmt: skip
         start = "GlideinMonitor"
         completed = {k[len(start) :]: v for k, v in down.items() if k.startswith(f"{start}CompletedJobs")}
-        told[name] = Told(plan, {r.name: r for r, _ in pairs}, completed=completed)
+        owners = {r.client: IDENTITY for r, _ in pairs}
+        told[name] = Told(plan, {r.name: r for r, _ in pairs}, completed=completed, owners=owners)
     return made, told
 
 

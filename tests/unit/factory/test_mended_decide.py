@@ -161,7 +161,7 @@ def test_a_failing_entry_is_throttled_with_a_reason() -> None:
 
 
 def test_a_failing_frontend_is_throttled_alone() -> None:
-    """The other gets what it asks, also under the same ClientName; both of its own requests together get the one pilot."""
+    """The other gets what it asks, also under the same ClientName; both requests of one together get the one pilot."""
     health = (Health("A", 25, 20), Health("A", 20, 20, 1, "20 of the last 20 pilots of fe failed", "fe"))
     asks = [
         request(idle=50, max_glideins=100),

@@ -13,6 +13,7 @@ from glideinwms.frontend import fold_factory
 from glideinwms.frontend.decide.tables import Entry
 from glideinwms.lib.ads import parse_long_form
 from glideinwms.lib.errors import WireError
+from glideinwms.lib.fakes import World
 
 PACKED = Path(__file__).parents[2] / "data" / "golden-wire" / "golden-wire.tgz"
 FACTORY = "gfactory@gfactory.example.org"
@@ -91,3 +92,18 @@ def test_expansion_of_frontend_attributes() -> None:
 )
 def test_downtime_is_text(value: Any, down: bool) -> None:
     assert Entry("e@i@f", "wms", {"GLIDEIN_In_Downtime": value}).in_downtime is down
+
+
+def test_an_answer_to_another_identity_is_not_ours() -> None:
+    """Somebody else may claim our ClientName; the Factory says whom it answers. One of 3.10 does not say."""
+    collector = World().collector("wms.demo:9618")
+    for name, identity in (("ours", "me@fe"), ("theirs", "evil@fe"), ("old", None)):
+        ad = {
+            "MyType": "glidefactoryclient",
+            "GlideinMyType": "glidefactoryclient",
+            "Name": name,
+            "ReqClientName": "fe.g",
+        }
+        collector.put({**ad, **({"ReqClientIdentity": identity} if identity else {})})
+    constraint = fold_factory.clients_constraint("fe.g", "", "me@fe")
+    assert {ad["Name"] for ad in collector.ads(constraint=constraint)} == {"ours", "old"}
