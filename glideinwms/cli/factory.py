@@ -71,7 +71,8 @@ def _status(found: Status) -> None:
     for code, n in s["refused"].items():
         output.say(f"refused {n} x {code}")
     for parked in s["parked"]:
-        output.say(f"parked {parked['id']}: {parked['n']} running pilots of {parked['request']}")
+        asked = "" if parked["asked"] else f", asked for {output.ago(found.cycle_began - parked['since'])} ago"
+        output.say(f"parked {parked['id']}: {parked['n']} running pilots of {parked['request']}{asked}")
     headers = ["ENTRY", "WAIT", "IDLE", "RUNNING", "HELD", "REQS", "ASKED", "SUBMITTED", "REMOVED", "WHY"]
     keys = ("wait", "idle", "running", "held", "requests", "asked", "submitted", "removed")
     rows = [[name, *(e[k] for k in keys), _why(e)] for name, e in s["entries"].items()]

@@ -130,8 +130,9 @@ def _factory(s: dict[str, Any]) -> Iterator[Finding]:
     for name, row in s["entries"].items():
         yield from _entry(name, row, {r["reason"] for r in s["refusals"]})
     for row in s["parked"]:
-        text = f"the removal of {row['n']} running pilots waits for your word"
-        yield Finding(Rank.PARKED, "factory", text, (row["entry"],), f"gwms factory approve {row['id']}")
+        asked = row.get("asked", True)
+        text = f"the removal of {row['n']} running pilots waits for approval" + ", asked for earlier" * (not asked)
+        yield Finding(Rank.PARKED, "factory", text, (row["entry"],), f"gwms factory approve {row['id']}", stands=asked)
     if not s["refusals"] and not any(row["asked"] for row in s["entries"].values()):
         yield Finding(Rank.NOTE, "factory", "no Frontend asks for pilots", stands=False)
 

@@ -130,6 +130,8 @@ class FactoryDaemon:
         assert self.snapshot is not None
         requests = {r.name: r for r in self.snapshot.requests.value or ()}
         report = self.applier.run(plan, policy, requests, now, self.rng)
+        parked = [r.parked for e in plan.entries for r in e.requests if r.parked]
+        self.writes.attempt(lambda: self.rail.remember(parked, now))
         if policy.pilot_accounting:
             self._account(policy)
         self._clean(policy, requests.values(), now)

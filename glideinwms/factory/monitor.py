@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from glideinwms.factory.plan import EntryPlan, RequestPlan, StatusCounts
+from glideinwms.factory.plan import EntryPlan, Parked, RequestPlan, StatusCounts
 from glideinwms.factory.policy import EntryPolicy
 from glideinwms.factory.snapshot import Request
 from glideinwms.lib import bounded
@@ -69,6 +69,11 @@ def prefixed(prefix: str, numbers: Mapping[str, Value]) -> Numbers:
     return {prefix + name: value for name, value in numbers.items()}
 
 
+def _parked(parked: Parked) -> tuple[str, str]:
+    text = f"{parked.n} running pilots await approval {parked.id}"
+    return Reason.RUNNING_REMOVAL_PARKED.value, text
+
+
 def reason_of(plan: EntryPlan, rows: Iterable[RequestPlan], failed: Mapping[str, Refusal]) -> tuple[str, str]:
     """(code, text) of why a client gets what it gets (decision 51): a refusal or a failed submission (`failed`, by
     request) before anything else, then a frozen schedd, a parked removal, the last limit that cut a number; ("", "")
@@ -81,12 +86,13 @@ def reason_of(plan: EntryPlan, rows: Iterable[RequestPlan], failed: Mapping[str,
     if plan.frozen:
         return Reason.FROZEN.value, bounded.reason(plan.frozen)
     for row in rows:
-        if row.parked is not None:
-            return Reason.RUNNING_REMOVAL_PARKED.value, f"{row.parked.n} running pilots await approval {row.parked.id}"
+        # one that is only remembered cuts nothing now
+        if row.parked is not None and any(c.reason is Reason.RUNNING_REMOVAL_PARKED for c in row.clips):
+            return _parked(row.parked)
     clips = [c for row in rows for c in row.clips]
     cut = [c for c in clips if c.reason is not Reason.REQUEST_COVERED] or clips
     if not cut:
-        return "", ""
+        return next((_parked(r.parked) for r in rows if r.parked), ("", ""))
     clip = cut[-1]
     numbers = f"{clip.before:g} -> {clip.after:g}"
     if clip.limit is not None:

@@ -43,12 +43,14 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A removal of `n` running pilots that waits for `gwms factory approve ID` (decision 16)."""
+    """A removal of `n` running pilots that waits for `gwms factory approve ID` (decision 16); `since` is when the
+    request asked for it last (epoch seconds)."""
 
     id: str
     entry: str
     request: str
     n: int
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

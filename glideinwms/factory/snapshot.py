@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from glideinwms.factory.plan import Parked
 from glideinwms.lib.downtimes import Downtime
 from glideinwms.lib.reading import Reading
 from glideinwms.lib.reasons import Refusal
@@ -127,19 +128,23 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """An operator's word for a parked removal; `expires` in epoch seconds."""
+    """An operator's word for a parked removal; `expires` in epoch seconds. `left`: how many of the pilots that were
+    approved have not been removed yet."""
 
     id: str
     expires: float
     who: str = ""
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Rail:
-    """What bounds removals of running pilots: what was taken in the last hour, and what was approved."""
+    """What bounds removals of running pilots: what was taken in the last hour, what was approved, and what is parked,
+    also when the request that asked for it no longer does."""
 
     taken: tuple[Taken, ...] = ()
     approvals: tuple[Approval, ...] = ()
+    parked: tuple[Parked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

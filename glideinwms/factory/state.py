@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from glideinwms.factory.decide.rail import expired
+from glideinwms.factory.decide.rail import expired, parked_id
+from glideinwms.factory.plan import Parked
 from glideinwms.factory.snapshot import Approval, Rail, Taken
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import read_text, write_atomic
@@ -16,7 +18,7 @@ APPROVAL_LIFE = 24 * 3600.0
 
 
 class RailFile:
-    """`<state>/rail.json`: running pilots taken in the last hour, approvals that still hold."""
+    """`<state>/rail.json`: running pilots taken in the last hour, approvals that still hold, what is parked."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -38,15 +40,28 @@ class RailFile:
         return self.rail
 
     def took(self, taken: Taken) -> None:
-        """Running pilots were removed."""
-        self.rail = replace(self.rail, taken=(*self.rail.taken, taken))
+        """Running pilots were removed: less is left of their approval."""
+        name = parked_id(taken.entry, taken.request)
+        approvals = tuple(replace(a, left=max(0, a.left - taken.n)) if a.id == name else a for a in self.rail.approvals)
+        self.rail = replace(self.rail, taken=(*self.rail.taken, taken), approvals=approvals)
         self._save(self.rail)
 
-    def approve(self, name: str, who: str, now: float) -> Approval:
-        """An operator's word for a parked removal, good for a day."""
-        approval = Approval(name, now + APPROVAL_LIFE, who)
-        others = tuple(a for a in self.rail.approvals if a.id != name)
-        approved = replace(self.rail, approvals=(*others, approval))
+    def remember(self, parked: Iterable[Parked], now: float) -> None:
+        """Keep what was parked in this cycle: a removal by an operator of the Frontend is asked for in one cycle only,
+        and can be approved later."""
+        fresh = {p.id: p for p in parked if p.since == now}
+        if not fresh:
+            return
+        others = tuple(p for p in self.rail.parked if p.id not in fresh)
+        self.rail = replace(self.rail, parked=(*others, *fresh.values()))
+        self._save(self.rail)
+
+    def approve(self, parked: Parked, who: str, now: float) -> Approval:
+        """An operator's word for a parked removal: so many pilots, within a day."""
+        approval = Approval(parked.id, now + APPROVAL_LIFE, who, parked.n)
+        others = tuple(a for a in self.rail.approvals if a.id != parked.id)
+        waiting = tuple(p for p in self.rail.parked if p.id != parked.id)
+        approved = replace(self.rail, approvals=(*others, approval), parked=waiting)
         self._save(approved)
         self.rail = approved
         return approval

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from glideinwms.factory.apply import Report
-from glideinwms.factory.plan import EntryPlan, Plan
+from glideinwms.factory.plan import EntryPlan, Parked, Plan
 from glideinwms.factory.snapshot import Snapshot
 from glideinwms.lib.jsondata import to_json
 
@@ -29,10 +29,15 @@ def summary(snapshot: Snapshot, plan: Plan, report: Report) -> dict[str, Any]:
         "removed": sum(removed.values()),
         "released": sum(a.done for a in report.acted if a.action == "Release"),
         "advertised": report.advertised,
-        "parked": [to_json(r.parked) for e in plan.entries for r in e.requests if r.parked],
+        "parked": [_parked(r.parked, snapshot.now) for e in plan.entries for r in e.requests if r.parked],
         "refusals": [to_json(r) for r in refusals[:MOST_REFUSALS]],
         "entries": {e.entry: _entry(e, done[e.entry], removed[e.entry]) for e in plan.entries},
     }
+
+
+def _parked(row: Parked, now: float) -> dict[str, Any]:
+    """A parked removal; `asked`: whether the request asked for it in this cycle."""
+    return {**to_json(row), "asked": row.since == now}
 
 
 def _entry(row: EntryPlan, submitted: int, removed: int) -> dict[str, Any]:

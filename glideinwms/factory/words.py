@@ -62,12 +62,15 @@ def _approve(daemon: FactoryDaemon, word: Word) -> str:
     if parked is None:
         waiting = ", ".join(p.id for p in rows) or "none"
         raise StateError(f"no removal {name or '(no id)'} is parked", where="approve", hint=f"parked now: {waiting}")
-    approval = daemon.rail.approve(name, word.who, word.time)
+    approval = daemon.rail.approve(parked, word.who, word.time)
     daemon.audit.note(
         "approve", cycle=daemon.cycle, entry=parked.entry, request=parked.request, n=parked.n, id=name, who=word.who,
         expires=approval.expires,
     )  # fmt: skip
-    return f"{parked.n} running pilots of {parked.request} at {parked.entry} may be removed for the next 24 h"
+    return (
+        f"{parked.n} running pilots of {parked.request} at {parked.entry} are removed with the next cycles, "
+        f"also if the request no longer asks for it; the approval expires in 24 h"
+    )
 
 
 def _remove(daemon: FactoryDaemon, word: Word, policy: FactoryPolicy) -> str:

@@ -26,4 +26,6 @@ def handle(word: Word, policy: FrontendPolicy, actions: Mapping[str, str]) -> tu
     action = LEVELS[level] + ("Excess" if word.args.get("excess") == "true" else "")
     chosen = known if group == ALL_GROUPS else [group]
     text = f"{action} goes out with the next cycle of {', '.join(chosen)}"
+    if action.startswith("removeAll"):
+        text += "; most running pilots stay until each Factory's operator approves their removal, within 4 h"
     return text, {**actions, **dict.fromkeys(chosen, action)}

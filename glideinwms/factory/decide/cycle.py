@@ -14,7 +14,7 @@ from glideinwms.factory.decide.limits import Totals
 from glideinwms.factory.decide.rail import RunningRail
 from glideinwms.factory.decide.sanitise import Codes, Sanitised, held_in_order, sanitise
 from glideinwms.factory.decide.states import IDLE, IDLE_OTHER, QUEUED_CODES, RUN, UNSUBMITTED, count, state_code
-from glideinwms.factory.plan import EntryPlan, Parked, Placement, Removal, RequestPlan, StatusCounts
+from glideinwms.factory.plan import RUNNING, EntryPlan, Parked, Placement, Removal, RequestPlan, StatusCounts
 from glideinwms.factory.policy import EntryPolicy
 from glideinwms.factory.snapshot import Health, Pilot, PilotGroup, Queue, Rail, Request
 from glideinwms.lib.reasons import Clip, Reason, Refusal
@@ -116,7 +116,18 @@ class EntryCycle:
         own = self.exceptions.get(self._key(request, request.security_key), [])
         supply = keep_idle(ask, self.totals, self.sanitise(own), strict=self.strict)
         row = replace(row, effective_idle=idle, clips=(*clips, *supply.clips), path=supply.path)
-        return self._act(row, request, key, supply)
+        row = self._act(row, request, key, supply)
+        return row if self.strict else self._remembered(row, request)
+
+    def _remembered(self, row: RequestPlan, request: Request) -> RequestPlan:
+        """With what an earlier cycle parked, where this one removes or parks no running pilots."""
+        if row.parked is not None or any(RUNNING in r.states for r in row.removals):
+            return row
+        running = sum(g.count for g in self._groups(request) if g.status == RUN)
+        removal, parked = self.rail.remembered(request.name, running, self.entry.remove_max_per_cycle)
+        if removal is None:
+            return replace(row, parked=parked)
+        return replace(row, removals=(*row.removals, removal), work=max(row.work, 1))
 
     def _act(self, row: RequestPlan, request: Request, key: str, supply: Supply) -> RequestPlan:
         if supply.need > 0:

@@ -10,6 +10,7 @@ from glideinwms.factory.snapshot import Rail
 from glideinwms.lib.reasons import Clip, Reason
 
 WINDOW = 3600.0
+PARKED_LIFE = 4 * 3600.0
 MINIMUM = 5
 SHARE = 10
 
@@ -26,28 +27,46 @@ class RunningRail:
         self.entry = entry
         self.budget = max(MINIMUM, running // SHARE)
         self.left = self.budget - sum(t.n for t in expired(rail, now).taken if t.entry == entry)
-        self.approved = {a.id for a in rail.approvals if a.expires > now}
+        self.now = now
+        self.granted = {a.id: a.left for a in rail.approvals if a.expires > now}
+        self.waiting = {p.id: p for p in expired(rail, now).parked}
 
     def pass_through(self, request: str, removal: Removal) -> tuple[Removal | None, Parked | None, list[Clip]]:
         """The part of a removal that may go on now, and what is parked of it. Held pilots in it always pass."""
         if RUNNING not in removal.states:
             return removal, None, []
         name = parked_id(self.entry, request)
-        if name in self.approved:
+        granted = self.granted.get(name, 0)
+        room = max(0, self.left) + granted
+        n = min(removal.n, removal.cap, room)
+        self.left -= max(0, n - granted)
+        if removal.n <= room:
             return removal, None, []
-        n = max(0, min(removal.n, removal.cap, self.left))
-        self.left -= n
-        if n >= min(removal.n, removal.cap):
-            return removal, None, []
-        clip = Clip(Reason.RUNNING_REMOVAL_PARKED, removal.n, n, self.budget - self.left, self.budget, name)
-        parked = Parked(name, self.entry, request, removal.n - n)
+        # what this cycle's cap leaves is parked too: the request may not ask again
+        parked = Parked(name, self.entry, request, removal.n - n, self.now)
+        clips = []
+        if n < min(removal.n, removal.cap):
+            used = self.budget - self.left
+            clips.append(Clip(Reason.RUNNING_REMOVAL_PARKED, removal.n, n, used, self.budget, name))
         if n == 0 and not removal.ids:
-            return None, parked, [clip]
-        return replace(removal, n=n, states=removal.states if n else ()), parked, [clip]
+            return None, parked, clips
+        return replace(removal, n=n, states=removal.states if n else ()), parked, clips
+
+    def remembered(self, request: str, running: int, cap: int) -> tuple[Removal | None, Parked | None]:
+        """What the request asked for in an earlier cycle, and does not now: removed if it was approved, else still
+        parked, as far as so many pilots run."""
+        name = parked_id(self.entry, request)
+        if n := min(self.granted.get(name, 0), running, cap):
+            return Removal("approved", Reason.EXCESS_RUNNING, (RUNNING,), n, cap=n), None
+        waiting = self.waiting.get(name)
+        n = min(waiting.n, running) if waiting else 0
+        return None, replace(waiting, n=n) if waiting and n else None
 
 
 def expired(rail: Rail, now: float) -> Rail:
-    """Without what no longer counts, nor what lies more than WINDOW ahead since the clock was set back."""
+    """Without what no longer counts, nor what lies far ahead since the clock was set back."""
     return Rail(
-        tuple(t for t in rail.taken if abs(now - t.when) < WINDOW), tuple(a for a in rail.approvals if a.expires > now)
+        tuple(t for t in rail.taken if abs(now - t.when) < WINDOW),
+        tuple(a for a in rail.approvals if a.expires > now),
+        tuple(p for p in rail.parked if abs(now - p.since) < PARKED_LIFE),
     )

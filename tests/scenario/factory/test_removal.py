@@ -65,6 +65,56 @@ def test_running_pilots_few_an_hour_then_an_operators_word(tmp_path: Path) -> No
     assert (line["n"], line["who"]) == (73, getpass.getuser())
 
 
+def test_a_removal_asked_for_in_one_cycle_can_be_approved_later(tmp_path: Path) -> None:
+    """`gwms frontend remove all` asks in one cycle; the next ones ask for pilots again."""
+    s = Scene(tmp_path, entry(submit_max_per_cycle=200, submit_cluster_size=100))
+    s.ask(idle=80)
+    s.cycle()
+    s.run("true")
+    s.ask(idle=0, top=0, remove_excess="ALL")
+    s.cycle()
+    s.ask(idle=3, remove_excess="NO")
+    s.cycle(30)
+    [parked] = s.status()["parked"]
+    left = s.schedd.count("JobStatus == 2")
+    assert (parked["n"], left) == (75, 75), "one cycle's share has gone, the rest is parked"
+    s.start()
+    s.cycle()
+    [again] = s.status()["parked"]
+    assert again == parked and not again["asked"], "a restart forgets nothing"
+    s.ask(idle=3, remove_excess="NO")
+    answer = s.say("approve", id=parked["id"])
+    assert answer.ok and "75 running pilots" in answer.text
+    s.cycle(20)
+    assert s.schedd.count("JobStatus == 2") == 0 and s.status()["parked"] == []
+    s.run("true")
+    s.ask(idle=0, remove_excess="NO")
+    s.cycle(5)
+    assert s.schedd.count("JobStatus == 2") == 3, "no more than was approved"
+
+
+def test_a_parked_removal_is_forgotten_after_hours(tmp_path: Path) -> None:
+    s = unwanted(tmp_path)
+    s.cycle()
+    s.ask(idle=0, remove_excess="NO")
+    s.cycle()
+    assert s.status()["parked"]
+    s.world.clock.advance(4 * 3600)
+    s.ask(idle=0, remove_excess="NO")
+    s.cycle()
+    assert s.status()["parked"] == []
+
+
+def test_the_frontend_is_told_what_is_still_parked(tmp_path: Path) -> None:
+    s = unwanted(tmp_path)
+    s.cycle()
+    s.ask(idle=0, remove_excess="NO")
+    s.cycle()
+    s.world.clock.advance(1)
+    [ad] = s.wms.ads("glidefactoryclient")
+    assert ad["GlideinMonitorStatus_Reason"] == "RunningRemovalParked"
+
+
 def unwanted(base: Path) -> Scene:
     """Forty pilots that run, of which none is wanted any more."""
     s = Scene(base)

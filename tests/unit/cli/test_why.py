@@ -137,7 +137,7 @@ def test_a_refused_request_and_its_reason_are_seen_on_both_sides(pair: Pair, why
     pair.turn(4)
     code, text = why()
     assert code == 1 and ("refused", "factory") in kinds(why), text
-    assert "factory: " in text and "refused, FrontendUnknown" in text
+    assert "factory: " in text and "refused, EnvelopeNotOpened" in text and "must be configured here" in text
 
 
 def test_a_limit_that_lets_nothing_through_stands(tmp_path: Path, why: Why) -> None:

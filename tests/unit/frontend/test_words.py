@@ -21,6 +21,8 @@ def test_all_groups_or_one() -> None:
     assert actions == {"a": "removeWait", "b": "removeWait"} and "a, b" in text
     _, actions = words.handle(word(level="all", group="b", excess="true"), POLICY, {"a": "removeWait"})
     assert actions == {"a": "removeWait", "b": "removeAllExcess"}
+    text, _ = words.handle(word(level="all"), POLICY, {})
+    assert "until each Factory's operator approves" in text
 
 
 @pytest.mark.parametrize("bad", [word(level="some"), word(), word(level="all", group="off"), word("dance")])
