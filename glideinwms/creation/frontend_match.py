@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from glideinwms.creation import matchtypes
 from glideinwms.creation.common_checks import SYSTEM
 from glideinwms.creation.frontend_model import Frontend, Group, Match, MatchAttr
 from glideinwms.creation.frontend_policyfiles import Declared
 from glideinwms.creation.never import never
 from glideinwms.creation.placement import ONE_LINE
-from glideinwms.creation.problems import Problems, did_you_mean
-from glideinwms.frontend.decide.pyexpr import conjuncts
+from glideinwms.creation.problems import Problems, Where, nearest
+from glideinwms.frontend.decide.pyexpr import Conjunct, Reads, conjuncts
 from glideinwms.frontend.policy import Expression
 from glideinwms.frontend.policy import MatchAttr as PolicyAttr
 from glideinwms.lib.errors import ConfigError
@@ -23,6 +24,8 @@ IMPLICIT_FACTORY = (("GLIDEIN_CPUS", "string"), ("GLIDEIN_ESTIMATED_CPUS", "stri
 IMPLICIT_JOB = (("RequestCpus", "int"),)
 STARTS = ("GLIDECLIENT_Start", "GLIDECLIENT_Group_Start")
 Part = TypeVar("Part", Frontend, Group)
+# of two names of attributes: a letter or two more, less or other
+SLIP = 0.85
 REQUIRE = "GLIDEIN_SINGULARITY_REQUIRE"
 
 
@@ -60,7 +63,15 @@ def law_of(
         {a.name for a in job_attrs},
         {a.name for a in factory_attrs} | SYSTEM | ({REQUIRE} if expression else set()),
     )
-    sound = [_check(m, what, known, problems) for m, what in ((g, "match"), (p, f"group[{group.name}]/match"))]
+    types = matchtypes.Declared(
+        {a.name: a.type for a in job_attrs},
+        {**dict.fromkeys(SYSTEM, "string"), **{a.name: a.type for a in factory_attrs}},
+        {a.name: "int" if a.type == "int" else "string" for a in (*frontend.attrs, *group.attrs)},
+    )
+    places = _places(frontend, group)
+    sound = [
+        _check(m, what, known, types, places, problems) for m, what in ((g, "match"), (p, f"group[{group.name}]/match"))
+    ]
     _warn_never((g, p), sound, group.name, problems)
     return Law(
         tuple(match),
@@ -133,23 +144,57 @@ def _singularity(use: str) -> tuple[str, str]:
     return "", ""
 
 
-def _check(match: Match, subject: str, known: tuple[set[str], set[str]], problems: Problems) -> bool:
-    """The expression parses (else False), and reads only what the match_attrs declare."""
+def _places(frontend: Frontend, group: Group) -> dict[str, dict[str, Where]]:
+    """Where the match_attrs of each side are declared that no match expression reads."""
+    found: dict[str, dict[str, Where]] = {}
+    read = [part.reads for m in (frontend.match, group.match) for part in _parts(m)]
+    for side in ("job", "factory"):
+        declared = [*getattr(frontend.match, side).match_attrs, *getattr(group.match, side).match_attrs]
+        used = {n for r in read for n in _names(r, side)}
+        found[side] = {a.name: a.where for a in declared if a.name not in used}
+    return found
+
+
+def _parts(match: Match) -> tuple[Conjunct, ...]:
     try:
-        found = conjuncts(match.match_expr, f"{match.where}: {subject}@match_expr")
+        return conjuncts(match.match_expr, "")
+    except ConfigError:
+        return ()
+
+
+def _names(reads: Reads, side: str) -> set[str]:
+    """What is read of jobs, or of what entries publish."""
+    return set(reads.job or ()) if side == "job" else {n for kind, n in reads.glidein or () if kind == "attrs"}
+
+
+def _check(
+    match: Match, subject: str, known: tuple[set[str], set[str]], types: matchtypes.Declared,
+    unread: Mapping[str, Mapping[str, Where]], problems: Problems,
+) -> bool:  # fmt: skip
+    """The expression parses (else False), reads only what the match_attrs declare, and compares what can be."""
+    subject = f"{subject}@match_expr"
+    try:
+        found = conjuncts(match.match_expr, f"{match.where}: {subject}")
     except ConfigError as error:
-        problems.error(match.where, f"{subject}@match_expr", error.message, error.hint)
+        problems.error(match.where, subject, error.message, error.hint)
         return False
     for part in found:
-        seen: Mapping[str, set[str]] = {
-            "job": set(part.reads.job or ()),
-            "factory": {n for kind, n in part.reads.glidein or () if kind == "attrs"},
-        }
-        for (side, names), declared in zip(seen.items(), known, strict=True):
-            for name in sorted(names - declared):
-                hint = did_you_mean(name, declared) or f"add it to match/{side}/match_attrs"
-                problems.warn(match.where, f"{subject}@match_expr", f"{side} attribute {name} is not declared", hint)
+        for side, declared in zip(("job", "factory"), known, strict=True):
+            for name in sorted(_names(part.reads, side) - declared):
+                hint = _declare(name, side, declared, unread[side])
+                problems.warn(match.where, subject, f"{side} attribute {name} is not declared", hint)
+    for wrong in matchtypes.mismatches(match.match_expr, types):
+        problems.warn(match.where, subject, wrong.what, wrong.hint)
     return True
+
+
+def _declare(name: str, side: str, declared: set[str], unread: Mapping[str, Where]) -> str:
+    """What to do about an attribute that is not declared: another one of nearly that name may be misspelt."""
+    add = f"add it to match/{side}/match_attrs"
+    if near := nearest(name, unread, SLIP):
+        return f"{add}, or correct match_attr {near} at {unread[near]}, which no match_expr reads"
+    near = nearest(name, declared, SLIP)
+    return f"{add}; did you mean {near}?" if near else add
 
 
 def _warn_never(matches: Sequence[Match], sound: Sequence[bool], group: str, problems: Problems) -> None:
