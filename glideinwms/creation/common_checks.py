@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from glideinwms.creation import attr_numbers
+from glideinwms.creation import attr_numbers, attr_values, catalogue
 from glideinwms.creation.common_model import FrontendAttr
 from glideinwms.creation.elements import Element
-from glideinwms.creation.problems import Problems, Where
+from glideinwms.creation.problems import Problems, Where, did_you_mean
 
 ATTR = re.compile(r"[A-Za-z0-9._-]+")
 # entry attributes that the system publishes: no match_attr needs to name them (config 4)
@@ -17,9 +16,12 @@ SYSTEM = frozenset({
     "GLIDEIN_Gatekeeper", "GLIDEIN_GridType", "GLIDEIN_REQUIRE_VOMS", "GLIDEIN_TrustDomain", "GLIDEIN_SlotsLayout",
     "GLIDEIN_SupportedAuthenticationMethod", "GLIDEIN_WorkDir", "GLIDEIN_Verbosity", "GLIDEIN_In_Downtime",
 })  # fmt: skip
+# attributes of type expr that HTCondor evaluates for each job or machine
+EXPRESSIONS = frozenset(
+    f"{who}_{what}" for who in ("GLIDEIN", "GLIDEIN_Entry", "GLIDECLIENT", "GLIDECLIENT_Group")
+    for what in ("Start", "Hold", "PREEMPT", "Rank")
+) | {"GLIDEIN_Custom_Start", "WANT_VACATE", "START", "PREEMPT", "RANK", "SiteWMS_WN_Draining"}  # fmt: skip
 REFERENCE = re.compile(r"\$\$?\([^()]*\)")
-# of two long names: one letter more, less or other
-SLIP = 0.94
 
 
 def attrs(found: Iterable[FrontendAttr], problems: Problems) -> None:
@@ -30,10 +32,48 @@ def attrs(found: Iterable[FrontendAttr], problems: Problems) -> None:
         if not ATTR.fullmatch(attr.name):
             problems.error(attr.where, f"attr[{attr.name}]@name", "may contain letters, digits, dot, - and _ only")
         attr_numbers.check(attr, problems)
-        if attr.type == "expr" and not parses(attr.value):
-            what = f"{attr.value!r} is not a ClassAd expression"
-            problems.warn(attr.where, f"attr[{attr.name}]@value", what, "pilots' HTCondor may not take it")
+        attr_values.check(attr, problems)
+        if attr.type == "expr":
+            _expression(attr, problems)
     once("attr", ((a.name, a) for a in rows), problems)
+
+
+def _expression(attr: FrontendAttr, problems: Problems) -> None:
+    """Type expr is what HTCondor's configuration takes unquoted: a ClassAd expression in few of them, else any text."""
+    subject = f"attr[{attr.name}]@value"
+    if attr.name in EXPRESSIONS and not parses(attr.value):
+        what = f"{attr.value!r} is not a ClassAd expression"
+        problems.warn(attr.where, subject, what, "pilots' HTCondor may not take it")
+    elif open_at := unbalanced(attr.value):
+        problems.warn(attr.where, subject, f"{attr.value!r} has {open_at} without its other half")
+    elif attr.name in EXPRESSIONS:
+        _doubtful(attr.value, subject, attr.where, problems)
+
+
+def unbalanced(text: str) -> str:
+    """A quote or bracket without its other half, or ""."""
+    rest = catalogue.STRING.sub("", text)
+    if '"' in rest:
+        return 'a "'
+    pairs = (("(", ")"), ("[", "]"), ("{", "}"))
+    return next(
+        (
+            f"a {left if rest.count(left) > rest.count(right) else right}"
+            for left, right in pairs
+            if rest.count(left) != rest.count(right)
+        ),
+        "",
+    )
+
+
+def _doubtful(text: str, subject: str, where: Where, problems: Problems) -> None:
+    """What HTCondor parses and does not evaluate as it is meant."""
+    for name in catalogue.strange_functions(text):
+        hint = did_you_mean(name, catalogue.FUNCTIONS)
+        problems.warn(where, subject, f"HTCondor has no function {name}", hint)
+    for quoted in catalogue.single_quoted(text):
+        what = f"{quoted} names an attribute, it is no text"
+        problems.warn(where, subject, what, f'write "{quoted[1:-1]}"')
 
 
 def once(tag: str, rows: Iterable[tuple[str, Element]], problems: Problems) -> None:
@@ -43,12 +83,6 @@ def once(tag: str, rows: Iterable[tuple[str, Element]], problems: Problems) -> N
         if name in seen:
             problems.warn(row.where, f"{tag}[{name}]", f"is also at {seen[name]}; this one counts")
         seen[name] = row.where
-
-
-def nearly(name: str, known: Mapping[str, str]) -> str:
-    """The known name (by its lower-case form) of which this is a slip, or ""."""
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=SLIP)
-    return known[near[0]] if near else ""
 
 
 def url(text: str, where: Where, problems: Problems) -> None:
@@ -74,6 +108,8 @@ def classad(text: str, subject: str, where: Where, problems: Problems) -> None:
     """A ClassAd expression that cannot be parsed makes each query with it fail."""
     if not parses(text):
         problems.error(where, subject, f"{text!r} is not a ClassAd expression")
+    else:
+        _doubtful(text, subject, where, problems)
 
 
 def parses(text: str) -> bool:

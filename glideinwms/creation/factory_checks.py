@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from glideinwms.creation import common_checks, cvmfsexec, nodes, tarballs
+from glideinwms.creation import attr_values, common_checks, cvmfsexec, entry_values, nodes, tarballs
 from glideinwms.creation.common_model import FactoryAttr
 from glideinwms.creation.factory_entry import DEFAULT_PARAMS, LEGACY_TYPES, name_of, subs_of
 from glideinwms.creation.factory_model import Entry, EntrySet, Factory, KnownFrontend, SecurityClass
@@ -38,6 +38,7 @@ def check(factory: Factory, problems: Problems) -> None:
     common_checks.attrs(factory.attrs, problems)
     _frontends(factory, problems)
     _shared_usernames(factory, problems)
+    entry_values.check(factory, problems)
     entries: list[Entry | EntrySet] = [*factory.entries, *factory.entry_sets]
     _unique(entries, problems)
     offered = tarballs.check(factory.condor_tarballs, problems)
@@ -69,21 +70,13 @@ def _constness(
 
 def names(factory: Factory, known: Iterable[str], problems: Problems) -> None:
     """Attribute names that are nearly one the pilot knows are probably meant to be that."""
-    words = set(known)
-    folded = {w.lower(): w for w in words}
-    judged: dict[str, str] = {}
     holders: list[Entry | EntrySet] = [*factory.entries, *factory.entry_sets]
-    for attr in (*factory.attrs, *(a for e in holders for a in e.attrs)):
+    found = [*factory.attrs, *(a for e in holders for a in e.attrs if e.enabled)]
+    for attr in found:
         if attr.name in common_checks.SYSTEM:
             what = "is ignored: each entry's own value is published"
             problems.warn(attr.where, f"attr[{attr.name}]", what, "remove it, or set the entry's attribute")
-        if attr.name in words:
-            continue
-        if attr.name not in judged:
-            judged[attr.name] = common_checks.nearly(attr.name, folded)
-        if judged[attr.name]:
-            what = "nothing of ours reads this name"
-            problems.warn(attr.where, f"attr[{attr.name}]@name", what, f"did you mean {judged[attr.name]}?")
+    attr_values.names(found, {*known, *common_checks.SYSTEM}, problems)
 
 
 def _top(factory: Factory, problems: Problems) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from glideinwms import __version__
-from glideinwms.creation import frontend_checks, frontend_policyfiles, nodes, own, source
+from glideinwms.creation import frontend_checks, frontend_policyfiles, frontend_values, nodes, own, source
 from glideinwms.creation.built import Built
 from glideinwms.creation.common_model import process_retention
 from glideinwms.creation.elements import load
@@ -55,6 +55,7 @@ def build_frontend(path: Path, problems: Problems, *, glidein: Path = GLIDEIN) -
     frontend = folded(read(path, problems), problems)
     options = own.load(path, own.FrontendOwn, problems)
     frontend_checks.check(frontend, problems)
+    frontend_values.signing_keys(frontend, Path(options.passwords_dir), problems)
     pilot = load_pilot(glidein)
     sub = f"/frontend_{frontend.frontend_name}" if frontend.frontend_versioning else ""
     url = frontend.stage.web_base_url.rstrip("/") + sub

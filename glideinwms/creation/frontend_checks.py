@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from glideinwms.creation import common_checks, nodes, published
+from glideinwms.creation import common_checks, frontend_values, nodes, published
 from glideinwms.creation.frontend_model import EntrySlots, Frontend, Group, GroupSecurity, TotalRunning, TotalSlots
 from glideinwms.creation.problems import Problems, did_you_mean
 
@@ -37,6 +37,7 @@ def check(frontend: Frontend, problems: Problems) -> None:
     _curbs("config", {name: getattr(config, name) for name in names}, problems)
     _expressions(frontend, problems)
     published.check(frontend, problems)
+    frontend_values.check(frontend, problems)
     _collectors(frontend, problems)
     _security("security", frontend.security, problems)
     _groups(frontend, problems)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from glideinwms.creation import common_checks
+from glideinwms.creation import catalogue, common_checks
 from glideinwms.creation.frontend_model import Frontend
 from glideinwms.creation.problems import Problems, Where
 from glideinwms.lib.ads.factory import GlideFactory
@@ -23,7 +23,8 @@ COMMON = frozenset({
     "GLIDEIN_MULTIGLIDEIN", "CONDOR_VERSION", "CONDOR_OS", "CONDOR_ARCH", "MIN_DISK_GBS",
 })  # fmt: skip
 FIXED = frozenset(f.metadata["attr"] for f in fields(GlideFactory) if "attr" in f.metadata)
-KNOWN = {n.lower(): n for n in sorted(common_checks.SYSTEM | SOMETIMES | COMMON | FIXED)}
+WORDS = common_checks.SYSTEM | SOMETIMES | COMMON | FIXED | {"GLIDEIN_GPUS"}
+KNOWN = {n.lower(): n for n in sorted(WORDS)}
 
 
 def check(frontend: Frontend, problems: Problems) -> None:
@@ -33,11 +34,16 @@ def check(frontend: Frontend, problems: Problems) -> None:
             # a match expression finds a name only as it is written, a query in any case
             if attr.name != KNOWN.get(attr.name.lower()):
                 _slip(attr.name, f"{subject}/factory/match_attr[{attr.name}]", attr.where, problems)
+        for attr in match.job.match_attrs:
+            near = catalogue.slip(attr.name, catalogue.JOB_ATTRS)
+            if near.lower() not in ("", attr.name.lower()):
+                what = f"jobs usually have no {attr.name}"
+                problems.warn(attr.where, f"{subject}/job/match_attr[{attr.name}]", what, f"did you mean {near}?")
         for name in common_checks.references(match.factory.query_expr):
             if name.lower() not in KNOWN:
                 _slip(name, f"{subject}/factory@query_expr", match.factory.where, problems)
 
 
 def _slip(name: str, subject: str, where: Where, problems: Problems) -> None:
-    if near := common_checks.nearly(name, KNOWN):
+    if near := catalogue.slip(name, WORDS):
         problems.warn(where, subject, f"no Factory is known to publish {name}", f"did you mean {near}?")

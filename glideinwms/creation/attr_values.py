@@ -1,0 +1,101 @@
+"""Attributes whose value or name is probably a slip, on both sides (config 4.1). All of it is warnings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from glideinwms.creation import catalogue
+from glideinwms.creation.common_model import FrontendAttr
+from glideinwms.creation.problems import Problems, did_you_mean
+
+WORD = re.compile(r"[A-Za-z]+")
+PAIR = re.compile(r"[^\s:,]+:[^\s,]+")
+DAY = 86400
+# attribute -> (least, most, the unit) of a likely value
+LIKELY = {
+    "GLIDEIN_MaxMemMBs": (128, 32_000_000, "MB"),
+    "GLIDEIN_Max_Walltime": (0, 100 * DAY, "seconds"),
+    "GLIDEIN_Job_Max_Time": (60, 100 * DAY, "seconds"),
+    "GLIDEIN_Retire_Time": (60, 100 * DAY, "seconds"),
+    "GLIDEIN_Retire_Time_Spread": (0, 100 * DAY, "seconds"),
+    "GLIDEIN_Max_Idle": (0, 10 * DAY, "seconds"),
+    "GLIDEIN_Max_Tail": (0, 10 * DAY, "seconds"),
+    "GLIDEIN_CPUS": (-1, 4096, "cores"),
+    "GLIDEIN_ESTIMATED_CPUS": (1, 4096, "cores"),
+    "GLIDEIN_NODES": (1, 10_000, "nodes"),
+    "GLIDEIN_DISK": (0, 10**12, "KB"),
+}
+
+
+def check(attr: FrontendAttr, problems: Problems) -> None:
+    """Say what is hardly meant; references to other attributes are left alone."""
+    subject = f"attr[{attr.name}]"
+    if attr.name.lower() in catalogue.TRUTHS or attr.name[:1].isdigit():
+        problems.warn(attr.where, f"{subject}@name", "looks like a value", "are name and value exchanged?")
+    value = attr.value
+    if "$" in value or "\n" in value:
+        return
+    if value != value.strip() and attr.type == "string" and value.strip():
+        what = f"{value!r} begins or ends with a blank, which Frontends and pilots compare as well"
+        problems.warn(attr.where, f"{subject}@value", what, "remove it")
+    if wrong := _wrong(attr.name, value.strip()):
+        problems.warn(attr.where, f"{subject}@value", *wrong)
+
+
+def _wrong(name: str, value: str) -> tuple[str, str] | None:
+    """What is wrong with a value, and what to write."""
+    if allowed := catalogue.VALUES.get(name):
+        if value and value not in allowed:
+            return f"{value!r} is none of {', '.join(allowed)}", did_you_mean(value, allowed)
+        return None
+    if allowed := catalogue.WORDS.get(name):
+        wrong = next((w for w in value.split(",") if w.strip() and w.strip() not in allowed), "")
+        return (f"{wrong!r} is none of {', '.join(allowed)}", did_you_mean(wrong, allowed)) if wrong else None
+    lower = value.lower()
+    if name in catalogue.BOOLEANS:
+        if value.strip('"') != value or (WORD.fullmatch(value) and lower not in catalogue.TRUTHS):
+            return f"{value!r} is neither True nor False", did_you_mean(value, ("True", "False"))
+    elif WORD.fullmatch(value) and lower not in catalogue.TRUTHS and (near := _truth(lower)):
+        return f"{value!r} is hardly meant", f"did you mean {near}?"
+    return _separators(name, value) or _unlikely(name, value)
+
+
+def _truth(lower: str) -> str:
+    return next((w for w in ("True", "False") if catalogue.one_edit(lower, w.lower())), "")
+
+
+def _separators(name: str, value: str) -> tuple[str, str] | None:
+    if name == "GLIDEIN_Supported_VOs" and re.search(r"[;:|]|\w\s+\w", value):
+        return f"{value!r} is no list with commas", "VO1,VO2"
+    if name == "SINGULARITY_IMAGES_DICT" and value:
+        wrong = next((p for p in value.split(",") if not PAIR.fullmatch(p.strip())), None)
+        return (f"{wrong!r} is not `platform:path`", "rhel9:/path,rhel8:/path") if wrong is not None else None
+    if name == "GLIDEIN_CVMFS_REPOS" and re.search(r"[,;\s]", value):
+        return f"{value!r} is no list with colons", "repository1:repository2"
+    return None
+
+
+def _unlikely(name: str, value: str) -> tuple[str, str] | None:
+    """A number that is far from what anybody configures has another unit."""
+    if name not in LIKELY or not re.fullmatch(r"-?\d{1,15}", value):
+        return None
+    least, most, unit = LIKELY[name]
+    if least <= int(value) <= most:
+        return None
+    return f"{value} {unit} is hardly meant", f"it is in {unit}; {least} to {most} are usual"
+
+
+def names(attrs: Iterable[FrontendAttr], known: Iterable[str], problems: Problems) -> None:
+    """Warn of names that are slips of one that pilots know, or of one that most others in the file have."""
+    rows = list(attrs)
+    words = frozenset(known) | catalogue.attributes()
+    odd = catalogue.odd_ones(a.name for a in rows)
+    for attr in rows:
+        near = catalogue.slip(attr.name, words)
+        subject = f"attr[{attr.name}]@name"
+        if near:
+            problems.warn(attr.where, subject, "nothing of ours reads this name", f"did you mean {near}?")
+        elif attr.name in odd and attr.name not in words:
+            what = f"elsewhere it is {odd[attr.name]}"
+            problems.warn(attr.where, subject, what, f"did you mean {odd[attr.name]}?")
