@@ -10,7 +10,7 @@ from pathlib import Path
 
 from glideinwms.lib.errors import CredentialError, StateError
 from glideinwms.lib.files import write_atomic
-from glideinwms.lib.names import is_safe
+from glideinwms.lib.names import MAX_FILE_NAME, is_safe
 
 # Ids have 8 characters. A token that was sent as an id by mistake must not become a file name.
 MAX_ID = 64
@@ -86,7 +86,7 @@ class Vault:
         return written
 
     def _store(self, path: Path, data: bytes) -> bool:
-        if not is_safe(path.name):
+        if not is_safe(path.name, MAX_FILE_NAME):
             raise CredentialError("the name of a credential file is not safe")
         path.parents[2].mkdir(parents=True, exist_ok=True, mode=0o755)
         path.parents[1].mkdir(exist_ok=True, mode=0o700)

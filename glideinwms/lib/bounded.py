@@ -97,7 +97,7 @@ def shown(value: object) -> str:
         return repr(value[:MAX_SHOWN]) + (f"... ({len(value)} characters)" if len(value) > MAX_SHOWN else "")
     if isinstance(value, int) and value.bit_length() > 128:
         return f"a number of {value.bit_length()} bits"
-    if isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int | float):
         return repr(value)
     return f"a value of type {type(value).__name__}"
 
@@ -118,7 +118,8 @@ def count(value: object, where: str = "", *, low: int = 0, high: int = MAX_COUNT
     else:
         raise _wrong(value, "a whole number", where)
     if not low <= whole <= high:
-        raise BadValue(f"{shown(value)} is not between {low} and {high}", where=where, fault=Fault.OUT_OF_RANGE)
+        text = f"{shown(value)} is not a whole number from {low} to {high}"
+        raise BadValue(text, where=where, fault=Fault.OUT_OF_RANGE)
     return whole
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from glideinwms.lib.bounded import shown
 from glideinwms.lib.errors import ConfigError, StateError
 
 HEADER = f"{'#Start':30} {'End':30} {'Entry':20} {'Frontend':30} {'Sec_Class':20} # Comment\n"
@@ -40,8 +41,8 @@ class Downtime:
 def _time(text: str, where: str) -> float:
     try:
         return _epoch(text)
-    except ValueError as error:
-        raise StateError(f"bad time {text!r}", where=where, hint="write YYYY-MM-DDTHH:MM:SS+HH:MM") from error
+    except (ValueError, OverflowError) as error:
+        raise StateError(f"bad time {shown(text)}", where=where, hint="write YYYY-MM-DDTHH:MM:SS+HH:MM") from error
 
 
 def _epoch(text: str) -> float:
@@ -67,15 +68,15 @@ def when(text: str, now: float) -> float:
     """`now`, `+2h`, epoch seconds, or an ISO time (local without a zone), as epoch seconds."""
     if text == "now":
         return now
-    if match := re.fullmatch(r"\+(\d+)([smhd]?)", text):
+    if match := re.fullmatch(r"\+(\d{1,300})([smhd]?)", text):
         return _writable(now + float(match[1]) * UNITS[match[2]])
-    if re.fullmatch(r"\d+", text):
+    if re.fullmatch(r"\d{1,300}", text):
         return _writable(float(text))
     try:
         return _epoch(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ConfigError(
-            f"{text!r} is not a time", where="downtime", hint="write now, +2h or 2026-01-31T08:00"
+            f"{shown(text)} is not a time", where="downtime", hint="write now, +2h or 2026-01-31T08:00"
         ) from None
 
 
@@ -113,8 +114,9 @@ def load(path: Path) -> tuple[list[Downtime], list[StateError]]:
     if not path.exists():
         return [], []
     try:
-        return parse(path.read_text(), str(path))
-    except (OSError, UnicodeDecodeError) as error:
+        # a comment that is not UTF-8 does not hide the downtimes
+        return parse(path.read_text(errors="replace"), str(path))
+    except OSError as error:
         raise StateError(f"cannot be read: {error}", where=str(path)) from error
 
 

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from glideinwms.lib.bounded import Expr as Expr
+from glideinwms.lib.bounded import reason as short
 from glideinwms.lib.errors import CondorError, OutcomeUnknown, Unreachable
 
 Ad = dict[str, Any]
 MY_ADDRESS = "<127.0.0.1:0>"
 # what the bindings raise of a text that is not UTF-8: in a list, the second
 UNREADABLE = (UnicodeDecodeError, SystemError)
+# ads that an error names one by one
+MAX_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +54,34 @@ def plain(value: Any, classad2: Any) -> Any:
 
 
 def plain_ads(ads: Iterable[Any]) -> list[Ad]:
-    """ClassAds as plain data."""
+    """ClassAds as plain data. An ad that the bindings cannot read at all is left out."""
     _, classad2 = _bindings()
-    return [_plain_ad(ad, classad2) for ad in ads]
+    found = []
+    for ad in ads:
+        with contextlib.suppress(*UNREADABLE):
+            found.append(_plain_ad(ad, classad2))
+    return found
 
 
 def _plain_ad(ad: Any, classad2: Any) -> Ad:
-    """Without what is undefined. A text that is not UTF-8, which the bindings cannot read, costs its attribute only."""
+    """Without what is undefined. In a text that is not UTF-8 the bad bytes are replaced; a list or ad that holds
+    one is left out."""
     try:
         return {k: v for k in ad if (v := plain(ad[k], classad2)) is not None}
     except UNREADABLE:
         found: Ad = {}
         for name in ad:
             with contextlib.suppress(*UNREADABLE):
-                found[name] = plain(ad[name], classad2)
+                found[name] = plain(_replaced(ad, name), classad2)
         return {k: v for k, v in found.items() if v is not None}
+
+
+def _replaced(ad: Any, name: str) -> Any:
+    """An attribute as the bindings have it; a text that is not UTF-8 with its bad bytes replaced."""
+    try:
+        return ad[name]
+    except UnicodeDecodeError as error:
+        return bytes(error.object).decode(errors="replace")
 
 
 def to_classad(ad: Mapping[str, Any]) -> Any:
@@ -173,28 +189,33 @@ def summary_jobs(schedd: ScheddAddress, constraint: str) -> Ad:
     return ads[0]
 
 
+def _cause(error: Exception) -> str:
+    """What the bindings really stumbled over: they hide it behind a SystemError."""
+    cause = error.__cause__ if isinstance(error, SystemError) and error.__cause__ else error
+    return f"{type(cause).__name__}: {cause}"
+
+
 def advertise(collector: str, ads: Sequence[Mapping[str, Any]], command: str, tcp: bool = True) -> int:
     """Send ads in one go; each gets the MyAddress without which a collector drops some kinds silently (decision 6).
 
     The first ad that a collector cannot file ends its reading, mostly without an error here: such ads are left out, and
     named in the CondorError that follows when the others are sent."""
-    htcondor2, classad2 = _bindings()
     good, wrong = [], []
     for ad in ads:
         try:
             if not isinstance(ad.get("Name"), str) or isinstance(ad["Name"], Expr):
                 raise ValueError("has no Name")
             good.append(to_classad({"MyAddress": MY_ADDRESS, **ad}))
-        except (classad2.ClassAdException, ValueError, TypeError) as error:
-            wrong.append(f"{ad.get('MyType', '?')} {ad.get('Name', '?')}: {error}")
+        except Exception as error:  # noqa: BLE001 - the boundary of one ad; the bindings raise SystemError too
+            wrong.append(f"{short(ad.get('MyType', '?'))} {short(ad.get('Name', '?'))}: {short(_cause(error))}")
     where = collector or "local collector"
     try:
         if good:
             _collector(collector).advertise(good, command, tcp)
-    except (htcondor2.HTCondorException, classad2.ClassAdException, RuntimeError, ValueError) as error:
+    except Exception as error:
         raise _failed(f"{command} of {len(good)} ads", where, error) from error
     if wrong:
-        raise CondorError(f"{command}: {len(wrong)} ads cannot be sent: {'; '.join(wrong)}", where=where)
+        raise CondorError(f"{command}: {len(wrong)} ads cannot be sent: {'; '.join(wrong[:MAX_NAMED])}", where=where)
     return len(good)
 
 

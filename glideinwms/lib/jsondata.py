@@ -14,6 +14,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar, Union, get_args, get_origin
 
+from glideinwms.lib.bounded import MAX_DIGITS, shown
 from glideinwms.lib.errors import StateError
 
 T = TypeVar("T")
@@ -55,6 +56,23 @@ def _opened(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     return sorted(value) if isinstance(value, frozenset | set) else str(value)
+
+
+def parse(text: str | bytes, where: str, *, largest: int | None = None) -> Any:
+    """JSON text as plain data. A StateError for anything else: too large or too deep, not UTF-8, endless numbers."""
+    if largest is not None and len(text) > largest:
+        raise StateError(f"has {len(text)} bytes, at most {largest} are allowed", where=where)
+    try:
+        return json.loads(text, parse_int=_whole)
+    except (ValueError, RecursionError) as error:
+        why = "too many levels" if isinstance(error, RecursionError) else str(error)
+        raise StateError(f"is not JSON: {why}", where=where) from error
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
 
 
 def from_json(kind: type[T], data: Any, *, where: str = "", ignore_unknown: bool = False) -> T:
@@ -99,14 +117,17 @@ def _scalar(kind: Any, data: Any, where: str) -> Any:
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         try:
             return kind(data)
-        except ValueError:
-            raise StateError(f"{data!r} is none of {[m.value for m in kind]}", where=where) from None
+        except (ValueError, TypeError):
+            raise StateError(f"{shown(data)} is none of {[m.value for m in kind]}", where=where) from None
     if kind is float and isinstance(data, int) and not isinstance(data, bool):
-        return float(data)
+        try:
+            return float(data)
+        except OverflowError:
+            raise StateError(f"expected a number, found {shown(data)}", where=where) from None
     if kind is type(None) and data is None:
         return None
     if not isinstance(kind, type) or type(data) is not kind:
-        raise StateError(f"expected {getattr(kind, '__name__', kind)}, found {data!r}", where=where)
+        raise StateError(f"expected {getattr(kind, '__name__', kind)}, found {shown(data)}", where=where)
     return data
 
 
@@ -116,7 +137,7 @@ def _key(kind: Any, text: Any, where: str) -> Any:
         try:
             return int(text)
         except ValueError:
-            raise StateError(f"expected a whole number as key, found {text!r}", where=where) from None
+            raise StateError(f"expected a whole number as key, found {shown(text)}", where=where) from None
     return _scalar(kind, text, where) if kind is not Any else text
 
 
@@ -133,7 +154,7 @@ def _union(args: tuple[Any, ...], data: Any, where: str, lax: bool) -> Any:
         except StateError:
             continue
     names = ", ".join(getattr(a, "__name__", str(a)) for a in args)
-    raise StateError(f"{data!r} fits none of {names}", where=where)
+    raise StateError(f"{shown(data)} fits none of {names}", where=where)
 
 
 def _sequence(origin: Any, args: tuple[Any, ...], data: Any, where: str, lax: bool) -> Any:

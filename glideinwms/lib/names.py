@@ -20,7 +20,7 @@ def is_safe(text: str, longest: int = MAX_NAME_BYTES) -> bool:
 
 def label(value: object) -> str:
     """A peer's name for a thing of its own: a safe name as it is, anything else in quotes, which no safe name has."""
-    return value if isinstance(value, str) and is_safe(value, MAX_FILE_NAME) else shown(value)
+    return value if isinstance(value, str) and is_safe(value) else shown(value)
 
 
 @dataclass(frozen=True, slots=True)

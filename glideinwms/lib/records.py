@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import json
 import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from glideinwms.lib import jsondata
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import write_atomic
 from glideinwms.lib.jsondata import dumps, from_json
@@ -70,9 +70,11 @@ def load(path: Path) -> dict[str, Any]:
     """One record, or a bare snapshot as JSON, as plain data; a StateError says what is wrong with it."""
     try:
         content = path.read_bytes()
-        data = json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)
-    except (OSError, ValueError, EOFError, zlib.error) as error:
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
         raise StateError(f"cannot be read: {error}", where=str(path)) from error
+    data = jsondata.parse(content, str(path))
     if not isinstance(data, dict):
         raise StateError("is no snapshot", where=str(path), hint="give a file of state/cycles")
     return data
@@ -108,5 +110,5 @@ def parse(data: dict[str, Any], where: str, snapshot: type[S], nothing: P) -> Re
             from_json(snapshot, data["snapshot"], where=f"{where} snapshot", ignore_unknown=True),
             nothing if plan is None else from_json(type(nothing), plan, where=f"{where} plan", ignore_unknown=True),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise StateError(f"is no record of a cycle: {error!r}", where=where) from error

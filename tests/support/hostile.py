@@ -8,12 +8,18 @@ bindings read it, the text of a JSON file, the bytes of a log.
 from __future__ import annotations
 
 import base64
+import datetime
+import functools
 import gzip
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from glideinwms.lib.bounded import Expr, Missing
 
@@ -111,6 +117,36 @@ TOKENS: dict[str, str] = {
     "empty": "",
     "long": LONG,
 }
+
+
+@functools.cache
+def certificates() -> dict[str, bytes]:
+    """For an X.509 proxy, as PEM. The version 66 is what cryptography's InvalidVersion is about."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "p")])
+    begin = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(begin)
+        .not_valid_after(begin + datetime.timedelta(days=3650))
+        .sign(key, hashes.SHA256())
+    )
+    good = made.public_bytes(serialization.Encoding.DER)
+    changed = {
+        "version-66": good.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x42", 1),
+        "half": good[:100],
+        "zeros": bytes(500),
+        "year-99": good.replace(b"260101000000Z", b"999999999999Z", 1),
+    }
+    return {
+        label: b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
+        for label, der in changed.items()
+    } | {"no-base64": b"-----BEGIN CERTIFICATE-----\n\xff\n-----END CERTIFICATE-----\n"}
+
 
 # For the text of a JSON file that another program writes.
 JSON: dict[str, bytes] = {

@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, get_type_hints
 
+from glideinwms.lib import bounded
 from glideinwms.lib.errors import WireError
 
 Value = str | int | float | bool
 Ad = dict[str, Value]
+# Serial numbers and times of a peer's own: nothing is added up of them.
+MAX_SERIAL = 2**53
 VERSION = "glideinWMS 4.0.0a1 "
 
 # Never part of an ad's own content (protocol 1.3).
@@ -46,6 +49,14 @@ LICENSE = ("UPDATE_LICENSE_AD", "INVALIDATE_LICENSE_ADS")
 def attr(name: str, default: Any = dataclasses.MISSING, *, optional: bool = False, pem: bool = False) -> Any:
     """One attribute. `optional`: left out when empty, its default when absent. `pem`: newlines travel as `\\n`."""
     meta = {"attr": name, "optional": optional, "pem": pem}
+    if default is dataclasses.MISSING:
+        return field(metadata=meta)
+    return field(default=default, metadata=meta)
+
+
+def pilots(name: str, default: Any = dataclasses.MISSING) -> Any:
+    """One attribute that is a number of pilots, 0 to 2^31-1: such numbers are added up and multiplied."""
+    meta = {"attr": name, "count": True}
     if default is dataclasses.MISSING:
         return field(metadata=meta)
     return field(default=default, metadata=meta)
@@ -86,7 +97,7 @@ class WireAd:
     @classmethod
     def from_ad(cls, ad: Mapping[str, Any]) -> Self:
         """Read an ad of this kind; a WireError names the ad and the attribute that does not fit."""
-        where = f"{cls.KIND.my_type} {ad.get('Name', '?')}"
+        where = f"{cls.KIND.my_type} {bounded.reason(ad.get('Name', '?'))}"
         values: dict[str, Any] = {}
         claimed: set[str] = set(STRIPPED)
         maps = []
@@ -98,7 +109,7 @@ class WireAd:
             claimed.add(key)
             if key in ad:
                 values[name] = convert(ad[key], f"{where}: {key}")
-                if meta["pem"]:
+                if meta.get("pem"):
                     values[name] = BACKSLASH_N.sub("\n", values[name])
             elif needed:
                 raise WireError(f"{key} is missing", where=where)
@@ -127,7 +138,12 @@ def _layout(cls: type) -> list[tuple[str, Mapping[str, Any], Callable[[Any, str]
     if cls not in _LAYOUTS:
         hints = get_type_hints(cls)
         _LAYOUTS[cls] = [
-            (f.name, f.metadata, _CONVERT.get(hints[f.name], _any), f.default is dataclasses.MISSING)
+            (
+                f.name,
+                f.metadata,
+                bounded.count if f.metadata.get("count") else _CONVERT.get(hints[f.name], _any),
+                f.default is dataclasses.MISSING,
+            )
             for f in dataclasses.fields(cls)
         ]
     return _LAYOUTS[cls]
@@ -138,14 +154,14 @@ def _any(value: Any, where: str) -> Any:
 
 
 def _int(value: Any, where: str) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        raise WireError(f"{value!r} is not a whole number", where=where) from None
+    return bounded.count(value, where, low=-MAX_SERIAL, high=MAX_SERIAL)
 
 
 def _str(value: Any, where: str) -> str:
-    return value if isinstance(value, str) else str(value)
+    """A text; numbers and booleans are written as such, since peers do not always quote them."""
+    if isinstance(value, bool | float):
+        return str(value)
+    return str(_int(value, where)) if isinstance(value, int) else bounded.text(value, where)
 
 
 def _bool(value: Any, where: str) -> bool:

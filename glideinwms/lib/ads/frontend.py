@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from glideinwms.lib.ads.base import GENERIC, MASTER, VERSION, Kind, Value, WireAd, attr, prefixed, rest
+from glideinwms.lib.ads.base import GENERIC, MASTER, VERSION, Kind, Value, WireAd, attr, pilots, prefixed, rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +55,10 @@ class GlideClient(WireAd):
     key_id: str = attr("ReqPubKeyID", "", optional=True)
     key_code: str = attr("ReqEncKeyCode", "", optional=True)
     enc_identity: str = attr("ReqEncIdentity", "", optional=True)
-    idle: int = attr("ReqIdleGlideins")
-    max_glideins: int = attr("ReqMaxGlideins")
+    idle: int = pilots("ReqIdleGlideins")
+    max_glideins: int = pilots("ReqMaxGlideins")
     remove_excess: str = attr("ReqRemoveExcess", "NO")
-    remove_margin: int = attr("ReqRemoveExcessMargin", 0)
+    remove_margin: int = pilots("ReqRemoveExcessMargin", 0)
     idle_lifetime: str = attr("ReqIdleLifetime", "0")
     params: dict[str, Value] = prefixed("GlideinParam")
     enc_params: dict[str, str] = prefixed("GlideinEncParam")

@@ -14,6 +14,6 @@ def ends(pem: bytes) -> float | None:
         return None
     try:
         found = x509.load_pem_x509_certificates(pem)
-    except Exception:  # noqa: BLE001 - the boundary of one file: versions and extensions have errors of their own
+        return min(c.not_valid_after_utc.timestamp() for c in found)
+    except Exception:  # noqa: BLE001 - the boundary of one file, which a peer wrote: InvalidVersion is no ValueError
         return 0.0
-    return min(c.not_valid_after_utc.timestamp() for c in found)

@@ -12,6 +12,7 @@ import jwt
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from glideinwms.lib.bounded import BadValue, number
 from glideinwms.lib.errors import CredentialError
 
 SCRAMBLE = b"\xde\xad\xbe\xef"
@@ -71,6 +72,8 @@ def claims_of(token: str) -> dict[str, Any]:
         claims: dict[str, Any] = jwt.decode(token.strip(), options={"verify_signature": False})
     except jwt.InvalidTokenError as error:
         raise CredentialError(f"is not a JSON web token: {error}") from error
+    except Exception as error:  # the boundary of one token, which a peer wrote
+        raise CredentialError(f"is not a JSON web token: {type(error).__name__}") from error
     return claims
 
 
@@ -78,10 +81,10 @@ def remaining(token: str, now: float) -> float:
     """Seconds a token is still good for: infinite without `exp`, 0 when expired, not yet valid or undecodable (3.6)."""
     try:
         claims = claims_of(token)
-        if float(claims.get("nbf", 0)) > now:
+        if number(claims.get("nbf", 0)) > now:
             return 0.0
-        return max(0.0, float(claims["exp"]) - now) if "exp" in claims else float("inf")
-    except (CredentialError, TypeError, ValueError, OverflowError, RecursionError):
+        return max(0.0, number(claims["exp"]) - now) if "exp" in claims else float("inf")
+    except (CredentialError, BadValue):
         return 0.0
 
 

@@ -33,6 +33,7 @@ PEM = st.lists(st.text("ABCab+/= -", min_size=1), min_size=1).map(lambda lines: 
 OF_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     str: TEXT,
     int: st.integers(-(2**31), 2**53),
+    "count": st.integers(0, 2**31 - 1),
     bool: st.booleans(),
 }
 
@@ -59,7 +60,9 @@ def ads_of(kind: type[WireAd]) -> st.SearchStrategy[WireAd]:
             assert not clash, f"{kind.__name__}: {clash}"
             fields[f.name] = st.dictionaries(NAME, TEXT if f.name == "enc_params" else VALUE, max_size=5)
         else:
-            fields[f.name] = PEM if f.metadata["pem"] else OF_TYPE[hints[f.name]]
+            fields[f.name] = (
+                PEM if f.metadata.get("pem") else OF_TYPE["count" if "count" in f.metadata else hints[f.name]]
+            )
     return st.builds(kind, **fields)
 
 

@@ -116,7 +116,7 @@ def test_numbers_come_in_several_types(value: object) -> None:
 
 @pytest.mark.parametrize("value", [2**31, -1, "2147483648", 1e300, "9" * 32])
 def test_a_count_beyond_its_range_is_out_of_range(value: object) -> None:
-    with pytest.raises(BadValue, match=r"^ad x: N: .* is not between 0 and 2147483647$") as error:
+    with pytest.raises(BadValue, match=r"^ad x: N: .* is not a whole number from 0 to 2147483647$") as error:
         bounded.count(value, "ad x: N")
     assert error.value.fault is Fault.OUT_OF_RANGE
 

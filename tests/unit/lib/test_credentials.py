@@ -16,10 +16,11 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glideinwms.lib.credentials import ids, methods, selection, tokens
+from glideinwms.lib.credentials import certificates, ids, methods, selection, tokens
 from glideinwms.lib.credentials.selection import Candidate, Demand, select, serves, split
 from glideinwms.lib.errors import ConfigError, CredentialError
-from tests.support import golden
+from tests.support import golden, hostile
+from tests.support.hostile import params
 
 EXPECTED = golden.data("crypto/credentials/expected.json")
 HERE = "/etc/gwms-frontend/cred/"
@@ -274,3 +275,16 @@ def test_projects_without_idle_jobs_divide_by_nothing() -> None:
     demand = Demand(idle_jobs=0, projects={"a": 0})
     shares = selection.select("ProxyProjectName", fit, "OSG", "scitoken", 0, 0, demand, lambda x: x)
     assert [(s.idle, s.max_glideins) for s in shares] == [(0, 0)]
+
+
+@pytest.mark.parametrize("token", params(hostile.TOKENS))
+def test_a_hostile_token_is_no_token_or_one_without_life(token: str, tmp_path: Path) -> None:
+    assert tokens.remaining(token, time.time()) in (0.0, float("inf"))
+    (tmp_path / "token").write_bytes(token.encode(errors="surrogateescape"))
+    with pytest.raises(CredentialError):
+        tokens.of_file(tmp_path / "token", time.time())
+
+
+@pytest.mark.parametrize("pem", params(hostile.certificates()))
+def test_a_hostile_certificate_is_over(pem: bytes) -> None:
+    assert certificates.ends(pem) == 0.0

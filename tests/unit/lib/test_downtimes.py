@@ -77,9 +77,16 @@ def test_a_bad_line_is_named_and_the_others_are_read(line: str, words: str) -> N
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     assert downtimes.load(tmp_path / "none") == ([], [])
-    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    (tmp_path / "directory").mkdir()
     with pytest.raises(StateError, match="cannot be read"):
-        downtimes.load(tmp_path / "binary")
+        downtimes.load(tmp_path / "directory")
+
+
+def test_a_bad_byte_in_a_comment_hides_no_downtime(tmp_path: Path) -> None:
+    path = tmp_path / "downtimes"
+    path.write_bytes(b"2026-01-01T00:00:00+00:00 None All All All # caf\xe9\n\xff\xfe\n")
+    found, wrong = downtimes.load(path)
+    assert [line.comment for line in found] == ["caf\ufffd"] and len(wrong) == 1
 
 
 @given(LINES, st.floats(0, 4e9))

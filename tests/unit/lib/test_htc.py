@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glideinwms.lib import htc
+from glideinwms.lib.errors import CondorError
 from glideinwms.lib.htc import Expr
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), max_size=30)
@@ -35,12 +36,35 @@ def test_plain_data_survives_a_classad(ad: dict[str, Any]) -> None:
     assert _sorted(again) == _sorted(ad)
 
 
-def test_a_text_that_is_not_utf8_costs_its_attribute_only() -> None:
+def test_a_text_that_is_not_utf8_costs_its_bad_bytes_only() -> None:
     """A user or a peer that writes Latin-1 must not make a whole queue or pool unreadable."""
-    texts = ('"\\377"', '{"\\377"}', '[E = "\\377"]')
+    texts = ('"caf\\377 x"', '{"\\377"}', '[E = "\\377"]')
     wrong = [classad2.ClassAd(f"[A = 1; B = {text}; C = undefined; D = 2]") for text in texts]
     found = htc.plain_ads([*wrong, classad2.ClassAd('[A = 1; B = "é"]')])
-    assert found == [{"A": 1, "D": 2}] * 3 + [{"A": 1, "B": "é"}]
+    assert found == [{"A": 1, "B": "caf\ufffd x", "D": 2}, *[{"A": 1, "D": 2}] * 2, {"A": 1, "B": "é"}]
+
+
+class Sent:
+    """Stands for a collector that takes every ad."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def advertise(self, ads: list[Any], command: str, tcp: bool) -> None:
+        self.names += [ad["Name"] for ad in ads]
+
+
+@pytest.mark.parametrize(
+    "value", [10**30, -(2**64), [1, 10**30], {"A": object()}, object(), "\udce9", ["\udce9"], {"\udce9": 1}, Expr("((")]
+)
+def test_an_ad_that_cannot_be_sent_is_named_and_the_others_go(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = Sent()
+    monkeypatch.setattr(htc, "_collector", lambda pool: sent)
+    ads = [{"MyType": "t", "Name": name, "V": 1} for name in ("a", "b", "c")]
+    ads[1]["V"] = value
+    with pytest.raises(CondorError, match=r"UPDATE: 1 ads cannot be sent: t b: ") as error:
+        htc.advertise("", ads, "UPDATE")
+    assert sent.names == ["a", "c"] and "returned a result with an exception" not in str(error.value)
 
 
 def _sorted(value: Any) -> Any:

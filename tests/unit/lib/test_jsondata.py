@@ -12,8 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glideinwms.lib import jsondata
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.jsondata import dumps, from_json, to_json
+from tests.support import hostile
+from tests.support.hostile import params
 
 
 class Colour(StrEnum):
@@ -138,3 +141,22 @@ def test_nonsense_is_never_anything_but_a_state_error(data: Any) -> None:
 def test_a_missing_optional_has_its_default_and_whole_numbers_are_floats() -> None:
     leaf = from_json(Leaf, {"name": "a", "weight": 3})
     assert leaf == Leaf("a", 3.0) and type(leaf.weight) is float
+
+
+@pytest.mark.parametrize("text", params(hostile.JSON, ["nested", "nested-objects", "5000-digits", "not-utf8", "half"]))
+def test_a_text_that_is_not_json_is_one_error(text: bytes) -> None:
+    with pytest.raises(StateError, match=r"^file: is not JSON") as error:
+        jsondata.parse(text, "file")
+    assert len(str(error.value)) < 200
+
+
+def test_a_text_may_have_a_largest_size() -> None:
+    assert jsondata.parse(b"[1, 2.5]", "file", largest=8) == [1, 2.5]
+    with pytest.raises(StateError, match="9 bytes, at most 8 are allowed"):
+        jsondata.parse(b"[1, 2.50]", "file", largest=8)
+
+
+def test_a_value_in_a_message_is_short() -> None:
+    with pytest.raises(StateError) as error:
+        from_json(Tree, {"leaves": [], "main": None, "pair": [1, "x"], "value": "x" * 10, "listed": ["y" * 10_000_000]})
+    assert len(str(error.value)) < 300
