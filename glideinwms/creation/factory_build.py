@@ -16,7 +16,18 @@ from glideinwms.creation.factory_model import Entry, EntrySet, Factory
 from glideinwms.creation.placement import place_factory
 from glideinwms.creation.points import after_all
 from glideinwms.creation.problems import InvalidConfig, Problems
-from glideinwms.creation.stagefiles import GLIDEIN, Pilot, Tables, expanded, gridmap, load_pilot, unique, user_items
+from glideinwms.creation.stagefiles import (
+    GLIDEIN,
+    Pilot,
+    Tables,
+    expanded,
+    gridmap,
+    load_pilot,
+    startup_with,
+    unique,
+    user_items,
+)
+from glideinwms.creation.takeover import deployed_startup
 from glideinwms.factory.policy import SCHEMA, EntryPolicy, FactoryPolicy, FrontendTrust, Guard, StageTriple
 from glideinwms.lib.stage.blobs import Blob
 from glideinwms.lib.stage.tree import Tree, build
@@ -63,6 +74,10 @@ def build_factory(
     main: Tree | None = None
     with problems.catching(factory.where, "glidein"):
         main = _main_tree(factory, shared, problems, Path(factory.submit.base_dir + sub) / "tarballs")
+        # the probe and clouds fetch it under its plain name (protocol 6.1)
+        deployed = deployed_startup(Path(factory.stage.base_dir + sub), Path(factory.submit.base_dir + sub))
+        startup = startup_with(deployed, glidein) if deployed else pilot.startup
+        main = replace(main, plain={**main.plain, "glidein_startup.sh": startup})
     problems.check()
     assert main is not None
     policy = _policy(factory, options, [p for p, _ in done], main, url, sub, pilot)
@@ -126,9 +141,7 @@ def _main_tree(factory: Factory, shared: Shared, problems: Problems, cache: Path
     lists = {"file_list": expanded(pilot, "main", "file_list", tables, generated) + before}
     lists |= {name: expanded(pilot, "main", name, tables, {}) for name in LISTS[1:]}
     lists["after_file_list"] = after + lists["after_file_list"]
-    tree = build("", unique(lists, factory.files, problems), pilot.ids)
-    # the probe and clouds fetch it under its plain name (protocol 6.1)
-    return replace(tree, plain={**tree.plain, "glidein_startup.sh": pilot.startup})
+    return build("", unique(lists, factory.files, problems), pilot.ids)
 
 
 def _ready(consts: Mapping[str, object], factory: Factory) -> dict[str, object]:

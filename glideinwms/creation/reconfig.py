@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glideinwms.creation import fingerprint, hooks, slices
+from glideinwms.creation import fingerprint, hooks, slices, takeover
 from glideinwms.creation.built import Built, named
 from glideinwms.creation.plan import Plan, make_plan, policy_path, previous_policy
 from glideinwms.creation.problems import Problem, Problems, Where
@@ -84,6 +84,8 @@ def reconfig(
     seen = fingerprint.sources(path)
     cut = slices.read(path) if side == "factory" else None
     built, data = named(_built(path, side, cut, problems))
+    if taken := takeover.take_up_again(built.work_dir):
+        say(f"taking up again what was put aside: {', '.join(taken)}")
     _make_directories(built)
     with locked(built.work_dir / "state" / "reconfig.lock", "reconfig"):
         plan = make_plan(built, data)
@@ -135,6 +137,8 @@ def _check_moved(built: Built, path: Path) -> None:
 def _apply(built: Built, data: dict[str, Any]) -> int:
     work = built.work_dir
     make_directory(generations.directory(work), 0o750)
+    if built.side == "factory":
+        takeover.keep_startup(built.stage_dir, work)
     plain = generations.keep_plain(work, built.trees)
     written = publish.publish(built.stage_dir, built.trees)
     for name, blob in built.work_files.items():

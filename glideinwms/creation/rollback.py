@@ -7,6 +7,7 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
+from glideinwms.creation import takeover
 from glideinwms.creation.built import text_of
 from glideinwms.creation.plan import policy_path, previous_policy
 from glideinwms.lib import status
@@ -17,8 +18,6 @@ from glideinwms.lib.stage.generations import Generation
 
 # what the deployed program reads in a work area at its start (config 12)
 DEPLOYED = {"factory": "glidein.descript", "frontend": "frontend.descript"}
-# what it must not find; the pointer goes first
-OURS = ("policy.json", "state", "generations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +94,20 @@ def rollback(work: Path, name: str = "") -> str:
 def to_deployed(work: Path, side: str) -> list[str]:
     """Take our pointer and state aside, so that the directories are the deployed program's again.
 
-    Keys, credentials, downtimes and its own files were never ours to change; our stage files stay for pilots that
-    are queued. Returns the new names, with a number where they are taken from another time. StateError while our
-    daemon runs, or if the deployed program was never installed here.
+    Keys, credentials, downtimes and its own files were never ours to change; its startup script is put back into the
+    stage area; our stage files stay for pilots that are queued. Returns the new names, with a number where they are
+    taken from another time. StateError while our daemon runs, or if the deployed program was never installed here.
     """
     if status.running(work / "state" / "status.json"):
         raise StateError("the daemon runs", where=str(work), hint="stop it first")
     if not (work / DEPLOYED[side]).exists():
         what = f"the deployed program has no {DEPLOYED[side]} here"
         raise StateError(what, where=str(work), hint="run its reconfig after this program is removed")
-    ours = [name for name in OURS if (work / name).exists()]
+    if stage := previous_policy(work).get("stage_dir"):
+        takeover.put_startup_back(Path(stage), work)
+    ours = [name for name in takeover.ASIDE if (work / name).exists()]
     suffixes = itertools.chain([""], (f".{n}" for n in itertools.count(2)))
-    suffix = next(s for s in suffixes if not any((work / f"gwms-{name}{s}").exists() for name in OURS))
+    suffix = next(s for s in suffixes if not any((work / f"gwms-{name}{s}").exists() for name in takeover.ASIDE))
     for name in ours:
         (work / name).rename(work / f"gwms-{name}{suffix}")
     return [f"gwms-{name}{suffix}" for name in ours]

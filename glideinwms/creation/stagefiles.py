@@ -94,11 +94,18 @@ def _joined(root: Path, parts: Iterable[str]) -> Blob:
     return of_bytes(b"".join(of_file(root / part).read() for part in parts))
 
 
-def _startup(root: Path, script: str, payload: Iterable[str]) -> Blob:
+def startup_with(deployed: bytes, root: Path = GLIDEIN) -> Blob:
+    """The startup script with that of GlideinWMS 3.10 in its tar, to which it hands over for pilots of 3.10."""
+    startup = tomllib.loads((root / "manifest.toml").read_text())["startup"]
+    return _startup(root, startup["script"], startup["payload"], {"deployed_startup.sh": deployed})
+
+
+def _startup(root: Path, script: str, payload: Iterable[str], more: Mapping[str, bytes] | None = None) -> Blob:
     """The executable of pilots: the script, then a gzip tar that it unpacks from itself (protocol 6.1)."""
     try:
         text = (root / script).read_bytes().rstrip(b"\n")
         members = [(name, (root / name).read_bytes()) for name in payload]
+        members += (more or {}).items()
     except OSError as error:
         raise StageError(f"cannot be read: {error}", where=str(root / script)) from error
     if not members:

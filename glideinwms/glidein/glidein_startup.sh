@@ -34,6 +34,13 @@ start_dir=$PWD
 startup_script=$0
 [[ $startup_script == /* ]] || startup_script=$PWD/$startup_script
 
+# Machines of clouds fetch this file by its name in the stage area, also those that GlideinWMS 3.10 queued, whose arguments
+# lack our sums: its own script, which is in the tar there, runs what it staged.
+if [[ " $* " != *" -sign256 "* ]]; then
+    sed '1,/^#EOF$/d' "$startup_script" 2> /dev/null | tar -xzf - deployed_startup.sh 2> /dev/null &&
+        exec bash ./deployed_startup.sh "$@"
+fi
+
 usage() {
     echo "glidein_startup.sh: $1" >&2
     echo "Usage: glidein_startup.sh -OPTION VALUE ...: -name -entry -web -sign -signentry -descript -descriptentry" >&2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import multiprocessing
@@ -288,10 +289,67 @@ def test_back_to_the_deployed_program(tmp_path: Path) -> None:
     assert sorted(rollback.to_deployed(work, "factory")) == ["gwms-generations", "gwms-policy.json", "gwms-state"]
     assert {n: (work / n).read_text() for n in theirs} == theirs
     assert not policy_path(work).exists()
+
+
+def test_a_second_takeover_takes_up_what_the_last_return_put_aside(tmp_path: Path) -> None:
+    path, work = place(tmp_path, "factory.minimal.xml"), tmp_path / "work"
+    work.mkdir()
+    (work / "glidein.descript").write_text("x")
+    first = reconfig(path, "factory").plan.generation
+    (work / "state" / "learned").write_text("1")
+    (work / "state" / "requests").mkdir()
+    (work / "state" / "requests" / "old").write_text("a command of that time")
+    rollback.to_deployed(work, "factory")
+    path.write_text(path.read_text().replace('loop_delay="', 'loop_delay="1'))
     reconfig(path, "factory")
-    again = rollback.to_deployed(work, "factory")
-    assert sorted(again) == ["gwms-generations.2", "gwms-policy.json.2", "gwms-state.2"]
-    assert (work / "gwms-state").is_dir() and not policy_path(work).exists()
+    assert (work / "state" / "learned").read_text() == "1"
+    assert not (work / "state" / "requests" / "old").exists()
+    assert first in [g.name for g in generations.all_of(work)]
+    assert list(work.glob("gwms-*")) == []
+    # of several times the last one; what is there already is not replaced
+    rollback.to_deployed(work, "factory")
+    (work / "gwms-state").rename(work / "gwms-state.2")
+    (work / "gwms-state").mkdir()
+    reconfig(path, "factory")
+    assert (work / "state" / "learned").exists() and (work / "gwms-state").is_dir()
+
+
+def test_machines_of_clouds_boot_what_they_were_queued_for_before_and_after_a_takeover(tmp_path: Path) -> None:
+    path, work = place(tmp_path, "factory.minimal.xml"), tmp_path / "work"
+    work.mkdir()
+    (work / "glidein.descript").write_text("x")
+    stage = Path(build(path, "factory", Problems()).stage_dir)
+    stage.mkdir(parents=True, exist_ok=True)
+    script = stage / "glidein_startup.sh"
+    theirs = b'#!/bin/bash\necho "of 3.10: $*"\nexit 0\n#EOF\n\0'
+    script.write_bytes(theirs)
+
+    def boots(*words: str) -> str:
+        command = ["bash", str(script), *words]
+        return subprocess.run(command, cwd=tmp_path, text=True, capture_output=True, env=quick).stdout
+
+    quick = {"PATH": "/usr/bin:/bin", "GLIDEIN_HOLD_DOWN": "0"}
+    queued_by_them = ("-name", "a  b", "-descript", "x")
+    outcome = reconfig(path, "factory")
+    assert boots(*queued_by_them) == "of 3.10: -name a  b -descript x\n"
+    assert "of 3.10" not in boots("-name", "x", "-sign256", "0" * 64)
+    assert reconfig(path, "factory").plan.generation == outcome.plan.generation
+    assert boots(*queued_by_them).startswith("of 3.10")
+    # what pilots of batch systems run has none of it
+    plain = Path(json.loads(policy_path(work).read_text())["startup_script"]).read_bytes()
+    assert b"deployed_startup.sh" not in gzip.decompress(plain.split(b"#EOF\n")[-1])
+    rollback.to_deployed(work, "factory")
+    assert script.read_bytes() == theirs
+    newer = theirs.replace(b"3.10", b"3.10.18")
+    script.write_bytes(newer)
+    reconfig(path, "factory")
+    assert boots(*queued_by_them).startswith("of 3.10.18")
+    rollback.to_deployed(work, "factory")
+    assert script.read_bytes() == newer
+
+
+def test_back_needs_what_the_deployed_program_left(tmp_path: Path) -> None:
+    work = tmp_path
     with pytest.raises(StateError, match=r"has no frontend\.descript"):
         rollback.to_deployed(work, "frontend")
 
