@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from glideinwms.frontend.decide.pyexpr import stepping
 from glideinwms.frontend.decide.safe import SCOPE
 
 Parts = tuple[Any, ...]
@@ -36,13 +37,15 @@ def fast(safe_text: str, last: bool) -> Fast:
     body = hoister.visit(ast.parse(safe_text, mode="eval").body)
     test = f"({ast.unparse(body)}) == True" if last else ast.unparse(body)
     job, glidein = _names("h", len(hoister.job)), _names("g", len(hoister.glidein))
+    start = "_begin(); " if stepping(safe_text) else ""
     source = (
-        f"def of_job(job, attr_dict): return ({_texts(hoister.job)})\n"
-        f"def of_glidein(glidein, attr_dict): return ({_texts(hoister.glidein)})\n"
+        f"def of_job(job, attr_dict): {start}return ({_texts(hoister.job)})\n"
+        f"def of_glidein(glidein, attr_dict): {start}return ({_texts(hoister.glidein)})\n"
         f"def run(parts, samples, attr_dict):\n"
         f"    ({job}) = parts\n"
         f"    mask = 0\n"
         f"    for ({glidein}), bits in samples:\n"
+        f"        {start}\n"
         f"        if {test}: mask |= bits\n"
         f"    return mask\n"
     )
@@ -70,9 +73,11 @@ class _Hoister(ast.NodeTransformer):
         self.glidein: list[ast.expr] = []
 
     def visit(self, node: ast.AST) -> Any:
-        if not isinstance(node, ast.expr) or isinstance(node, ast.Constant):
-            return self.generic_visit(node)
+        if not isinstance(node, ast.expr) or isinstance(node, ast.Constant | ast.Slice):
+            return self.generic_visit(node)  # a slice is no value by itself
         names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & {"job", "glidein"}
+        if isinstance(node, ast.GeneratorExp):
+            return node  # it can be gone through once only
         if names == {"job"}:
             return self._variable(self.job, "h", node)
         if names == {"glidein"}:
@@ -98,5 +103,5 @@ def _with_set(node: ast.Compare) -> ast.Compare:
         and isinstance(right.func, ast.Attribute)
         and right.func.attr == "split"
     ):
-        return ast.Compare(node.left, node.ops, [ast.Call(ast.Name("_set", ast.Load()), [right], [])])
+        return ast.Compare(node.left, node.ops, [ast.Call(ast.Name("_frozen", ast.Load()), [right], [])])
     return node

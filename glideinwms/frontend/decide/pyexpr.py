@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import ast
 import functools
-import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from glideinwms.frontend.decide.safe import CALLS, RE_FUNCTIONS, SCOPE, Bound, pattern
+from glideinwms.frontend.decide.safe import (
+    BOUNDED,
+    CALLS,
+    MAKING,
+    PATTERN_HINT,
+    RE_FUNCTIONS,
+    SCOPE,
+    STEPPING,
+    Bound,
+    pattern,
+)
+from glideinwms.lib.bounded import shown
 from glideinwms.lib.errors import ConfigError
 
 MAX_SIZE, MAX_DEPTH, MAX_LOOPS = 20_000, 50, 2
@@ -116,6 +126,8 @@ def _problem(node: ast.AST, bound: set[str], called: bool) -> tuple[str, str] | 
             return f".{node.attr} is not allowed", 'read attributes as job.get("X") or glidein["attrs"].get("X")'
     if isinstance(node, ast.Call):
         return _call_problem(node)
+    if isinstance(node, ast.Tuple) and any(isinstance(n, ast.Slice) for n in node.elts):
+        return "a slice among other indexes is not allowed", "use one slice, like x[1:3]"
     return None
 
 
@@ -140,35 +152,75 @@ def _call_problem(node: ast.Call) -> tuple[str, str] | None:
         if isinstance(node.args[0], ast.Constant):
             try:
                 pattern(str(node.args[0].value))
-            except (re.error, Bound, RecursionError, OverflowError) as error:
-                return f"pattern {node.args[0].value!r}: {error}", "write it in another way"
+            except Bound as error:
+                return f"pattern {shown(node.args[0].value)}: {error}", PATTERN_HINT
     return None
 
 
 class _Bounded(ast.NodeTransformer):
-    """Puts the bounded functions of `safe` in the place of operations that can grow."""
+    """Puts the bounded functions of `safe` in the place of operations that can grow or take long."""
+
+    def __init__(self) -> None:
+        self.loops = 0
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
-        name = {ast.Mult: "_times", ast.Mod: "_modulo"}.get(type(node.op))
-        return ast.Call(ast.Name(name, ast.Load()), [node.left, node.right], []) if name else node
+        name = {ast.Mult: "_times", ast.Mod: "_modulo", ast.Add: "_plus"}.get(type(node.op))
+        return _call(name, node.left, node.right) if name else node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
         func = node.func
+        if isinstance(func, ast.Name):
+            name = f"_{func.id}" if func.id in BOUNDED else func.id
+            return ast.Call(ast.Name(name, ast.Load()), node.args, node.keywords)
         if not isinstance(func, ast.Attribute):
             return node
         if isinstance(func.value, ast.Name) and func.value.id == "re":
             return ast.Call(ast.Name(f"_re_{func.attr}", ast.Load()), node.args, [])
         if func.attr in ("replace", "join"):
-            return ast.Call(ast.Name(f"_{func.attr}", ast.Load()), [func.value, *node.args], node.keywords)
+            node = ast.Call(ast.Name(f"_{func.attr}", ast.Load()), [func.value, *node.args], node.keywords)
+            return self._made(node)
+        return self._made(node) if func.attr in MAKING else node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        self.generic_visit(node)
+        return self._made(node) if isinstance(node.slice, ast.Slice) else node
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.comprehension:
+        self.generic_visit(node)
+        node.iter = _call("_items", node.iter)
         return node
+
+    def _loop(self, node: ast.expr) -> ast.expr:
+        self.loops += 1
+        self.generic_visit(node)
+        self.loops -= 1
+        return node
+
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _loop
+
+    def _made(self, node: ast.expr) -> ast.expr:
+        return _call("_made", node) if self.loops else node
+
+
+def _call(name: str, *args: ast.expr) -> ast.Call:
+    return ast.Call(ast.Name(name, ast.Load()), list(args), [])
+
+
+def stepping(safe_text: str) -> bool:
+    """Whether an evaluation takes steps of the budget, which must be renewed then."""
+    return any(isinstance(n, ast.Name) and n.id in STEPPING for n in ast.walk(ast.parse(safe_text, mode="eval")))
 
 
 def _compile(node: ast.expr, origin: str) -> Conjunct:
     text, reads = ast.unparse(node), _reads(node)
-    safe_text = ast.unparse(ast.fix_missing_locations(_Bounded().visit(node)))
-    code = compile(f"lambda job, glidein, attr_dict: ({safe_text})", origin or "match_expr", "eval")
+    try:
+        safe_text = ast.unparse(ast.fix_missing_locations(_Bounded().visit(node)))
+        whole = f"(_begin(), {safe_text})[1]" if stepping(safe_text) else f"({safe_text})"
+        code = compile(f"lambda job, glidein, attr_dict: {whole}", origin or "match_expr", "eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ConfigError(f"cannot be compiled: {error}", where=origin, hint="write it in a simpler way") from error
     body = next(c for c in code.co_consts if isinstance(c, types.CodeType))
     uses = any(isinstance(n, ast.Name) and n.id == "attr_dict" for n in ast.walk(node))
     return Conjunct(text, origin, reads, types.FunctionType(body, SCOPE), safe_text, uses)

@@ -1,22 +1,72 @@
-"""What match expressions may call, each bounded: a job's attributes are written by users, and no value of theirs may
-cost the Frontend its memory or its time. A bound that is exceeded is an error, and an error matches nothing."""
+"""What match expressions may call, each bounded in time and memory.
+
+Users write the attributes of jobs, Factories those of entries, and no value of theirs may cost the Frontend its memory
+or its time. An operation that exceeds a bound raises `Bound`, and an expression that fails matches nothing. Operations
+that depend on the size of a value also take steps of a budget, which `begin` renews for each job and entry.
+"""
 
 from __future__ import annotations
 
 import functools
-import math
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sized
 from typing import Any
+
+import re2
 
 from glideinwms.lib.bounded import count_or
 
-MAX_RANGE, MAX_TEXT, MAX_STEPS, MAX_DIGITS = 1000, 100_000, 10**7, 20
-MANY = 16
+MAX_RANGE = 1000
+MAX_TEXT = 100_000  # characters of a text that an expression makes
+MAX_ITEMS = 10_000  # of a list that an expression makes by +
+MAX_DIGITS = 20  # that round keeps
+MAX_BITS = 256  # of a product
+MAX_STEPS = 20_000  # of one evaluation: items that are looked at, or CHARACTERS_PER_STEP of a text that is made
+CHARACTERS_PER_STEP = 64
+PATTERN_WORK_PER_STEP = 1000  # instructions of a pattern times characters of a text
+MAX_PATTERN = 1000  # characters
+PATTERNS_KEPT = 250
+PATTERN_MEMORY = 1024 * 1024  # bytes
+SCALARS = (str, int, float, bool, type(None))
+PATTERN_HINT = "patterns are those of RE2: without look-around, back-references and \\Z"
 
 
 class Bound(ValueError):
     """An operation that would cost too much."""
+
+
+class Budget:
+    """Steps that the evaluation going on may still take."""
+
+    left = MAX_STEPS
+
+
+def begin() -> None:
+    """Start one evaluation, of one job and one entry."""
+    Budget.left = MAX_STEPS
+
+
+def charge(steps: int) -> None:
+    """Take steps from the budget."""
+    Budget.left -= steps
+    if Budget.left < 0:
+        raise Bound(f"more than {MAX_STEPS} steps")
+
+
+def items(values: Any) -> Any:
+    """What a loop or a function goes over, charged for its length. What has none is a generator expression, whose own
+    loop is charged."""
+    if isinstance(values, Sized):
+        charge(len(values))
+    return values
+
+
+def made(value: Any) -> Any:
+    """A text or a collection that was made within a loop, charged for its size."""
+    if isinstance(value, str):
+        charge(1 + len(value) // CHARACTERS_PER_STEP)
+    elif isinstance(value, Sized):
+        charge(1 + len(value))
+    return value
 
 
 def number(value: Any) -> Any:
@@ -28,7 +78,10 @@ def number(value: Any) -> Any:
 
 def times(a: Any, b: Any) -> Any:
     """Product of numbers."""
-    return number(a) * number(b)
+    product = number(a) * number(b)
+    if isinstance(product, int) and product.bit_length() > MAX_BITS:
+        raise Bound(f"a product of {product.bit_length()} bits")
+    return product
 
 
 def modulo(a: Any, b: Any) -> Any:
@@ -36,12 +89,30 @@ def modulo(a: Any, b: Any) -> Any:
     return number(a) % number(b)
 
 
+def plus(a: Any, b: Any) -> Any:
+    """Sum of numbers; texts and lists are joined, of bounded length."""
+    if isinstance(a, int | float):
+        return a + b
+    size = len(a) + len(b)
+    if size > (MAX_TEXT if isinstance(a, str) else MAX_ITEMS):
+        raise Bound(f"+ would make a value of {size} characters or items")
+    return made(a + b)
+
+
+def total(values: Iterable[Any], start: Any = 0) -> Any:
+    """`sum` of numbers."""
+    found = number(start)
+    for value in items(values):
+        found += number(value)
+    return found
+
+
 def short_range(*args: int) -> range:
     """A range of at most 1000."""
-    made = range(*args)
-    if len(made) > MAX_RANGE:
-        raise Bound(f"a range of {len(made)}; {MAX_RANGE} is the most")
-    return made
+    found = range(*args)
+    if len(found) > MAX_RANGE:
+        raise Bound(f"a range of {len(found)}; {MAX_RANGE} is the most")
+    return found
 
 
 def rounded(value: Any, digits: int | None = None) -> Any:
@@ -49,6 +120,23 @@ def rounded(value: Any, digits: int | None = None) -> Any:
     if digits is not None and abs(digits) > MAX_DIGITS:
         raise Bound(f"round to {digits} digits")
     return round(value, digits)
+
+
+def text_of(value: Any = "") -> str:
+    """`str` of a text, a number, a boolean or None: that of a collection could be of any length."""
+    if not isinstance(value, SCALARS):
+        raise Bound(f"str of a {type(value).__name__}")
+    return str(value)
+
+
+def _over(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of one iterable (or of several values), charged for what it goes through."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **more: Any) -> Any:
+        return function(*((items(args[0]), *args[1:]) if len(args) == 1 else args), **more)
+
+    return call
 
 
 def replace(text: str, old: str, new: str, count: int = -1) -> str:
@@ -60,56 +148,34 @@ def replace(text: str, old: str, new: str, count: int = -1) -> str:
 
 def join(separator: str, parts: Iterable[str]) -> str:
     """`separator.join(parts)`, of bounded length."""
-    found = list(parts)
+    found = list(items(parts))
     if sum(map(len, found)) + len(separator) * len(found) > MAX_TEXT:
         raise Bound("join would make a very long text")
     return separator.join(found)
 
 
-@functools.lru_cache(maxsize=1000)
-def pattern(text: str) -> tuple[re.Pattern[str], int]:
-    """A compiled pattern and how many open repeats it has. A repeat within a repeat can take for ever: refused."""
-    tree = re._parser.parse(text)  # type: ignore[attr-defined]
-    return re.compile(text), _repeats(tree, False)
+@functools.lru_cache(maxsize=PATTERNS_KEPT)
+def pattern(text: str) -> Any:
+    """A compiled pattern of RE2, which matches in a time that is linear in the text whatever the pattern is. A Bound
+    says what is wrong with one that RE2 does not take."""
+    if len(text) > MAX_PATTERN:
+        raise Bound(f"a pattern of {len(text)} characters; {MAX_PATTERN} are allowed")
+    options = re2.Options()
+    options.max_mem, options.log_errors = PATTERN_MEMORY, False
+    try:
+        return re2.compile(text, options)
+    except re2.error as error:
+        told = error.args[0] if error.args else ""
+        raise Bound(told.decode(errors="replace") if isinstance(told, bytes) else str(told)) from None
+    except UnicodeEncodeError:
+        raise Bound("is no Unicode text") from None
 
 
-def _repeats(tree: Any, inside: bool) -> int:
-    found = 0
-    for _, argument in tree:
-        repeat = isinstance(argument, tuple) and len(argument) == 3 and isinstance(argument[1], int) and argument[1] > 1
-        if repeat and not isinstance(argument[0], int):
-            repeat = False
-        wide = repeat and int(argument[1]) > MANY
-        if inside and repeat:
-            raise Bound("a pattern with a repeat inside a repeat, like (a+)+, can take for ever")
-        found += wide
-        for part in _parts(argument):
-            if wide and _branches(part):
-                raise Bound("a pattern with alternatives inside a repeat, like (a|b)*, can take for ever")
-            found += _repeats(part, inside or wide)
-    return found
-
-
-def _parts(argument: Any) -> list[Any]:
-    """Sub-patterns of a parsed regular expression's node."""
-    if isinstance(argument, re._parser.SubPattern):  # type: ignore[attr-defined]
-        return [argument]
-    if isinstance(argument, tuple | list):
-        return [p for a in argument for p in _parts(a)]
-    return []
-
-
-def _branches(tree: Any) -> bool:
-    return any(op is re._constants.BRANCH or any(map(_branches, _parts(a))) for op, a in tree)  # type: ignore[attr-defined]
-
-
-def _regex(name: str) -> Callable[..., re.Match[str] | None]:
-    def call(expression: str, text: str) -> re.Match[str] | None:
-        compiled, repeats = pattern(expression)
-        if math.comb(len(text) + repeats + 1, repeats + 1) > MAX_STEPS:
-            raise Bound(f"{len(text)} characters are too long for a pattern of {repeats} repeats")
-        found: re.Match[str] | None = getattr(compiled, name)(text)
-        return found
+def _regex(name: str) -> Callable[[str, str], Any]:
+    def call(expression: str, text: str) -> Any:
+        compiled = pattern(expression)
+        charge(1 + len(text) * compiled.programsize // PATTERN_WORK_PER_STEP)
+        return getattr(compiled, name)(text)
 
     return call
 
@@ -127,13 +193,28 @@ def cpus_of_glidein(glidein: Mapping[str, Any]) -> int:
 
 CALLS: dict[str, Callable[..., Any]] = {
     "int": int, "float": float, "str": str, "bool": bool, "len": len, "abs": abs, "min": min, "max": max, "sum": sum,
-    "round": rounded, "sorted": sorted, "set": set, "list": list, "tuple": tuple, "dict": dict, "any": any, "all": all,
-    "range": short_range, "isinstance": isinstance,
+    "round": round, "sorted": sorted, "set": set, "list": list, "tuple": tuple, "dict": dict, "any": any, "all": all,
+    "range": range, "isinstance": isinstance,
 }  # fmt: skip
+# What is called in the place of some of these, under the name with `_` in front. As arguments (of isinstance, of key=)
+# they stay what they are; all that could be called through key= is bounded by its argument.
+BOUNDED: dict[str, Callable[..., Any]] = {
+    "str": text_of, "sum": total, "round": rounded, "range": short_range, "dict": _over(dict),
+    **{f.__name__: _over(f) for f in (min, max, sorted, set, list, tuple, any, all)},
+}  # fmt: skip
+# those of them that take steps
+COUNTED = frozenset({"sum", "dict", "min", "max", "sorted", "set", "list", "tuple", "any", "all"})
 RE_FUNCTIONS = ("match", "search", "fullmatch")
+# methods that make a text or a collection as large as their object
+MAKING = frozenset("lower upper strip lstrip rstrip split rsplit keys values items".split())
 # the names that checked expressions are compiled with
 SCOPE: dict[str, Any] = {
-    "__builtins__": {}, **CALLS, "getGlideinCpusNum": cpus_of_glidein, "_times": times, "_modulo": modulo,
-    "_replace": replace, "_join": join, "_set": frozenset,
+    "__builtins__": {}, **CALLS, **{f"_{name}": function for name, function in BOUNDED.items()},
+    "getGlideinCpusNum": cpus_of_glidein, "_times": times, "_modulo": modulo, "_plus": plus, "_replace": replace,
+    "_join": join, "_items": items, "_made": made, "_begin": begin, "_frozen": frozenset,
     **{f"_re_{n}": _regex(n) for n in RE_FUNCTIONS},
 }  # fmt: skip
+# an evaluation that calls none of these takes no steps
+STEPPING = frozenset(
+    {"_items", "_made", "_plus", "_join", *(f"_{n}" for n in COUNTED), *(f"_re_{n}" for n in RE_FUNCTIONS)}
+)
