@@ -67,12 +67,19 @@ def seconds(text: str) -> float:
     return int(match[1]) * UNITS[match[2] or "s"]
 
 
+def _hold(one: dict[str, Any]) -> str:
+    """Why some of the pilots were held."""
+    return f"{one.get('n')} x code {one.get('code')}/{one.get('subcode')} {str(one.get('reason'))!r}"
+
+
 def line(record: dict[str, Any]) -> str:
     """`time act field=value ...`; long lists by their length."""
     rest = {k: v for k, v in record.items() if k not in ("time", "act") and v not in ("", None, [])}
     words = []
     for key, value in rest.items():
-        if isinstance(value, list):
+        if key == "held":
+            value = " and ".join(_hold(one) for one in value)
+        elif isinstance(value, list):
             value = ",".join(map(str, value)) if len(value) <= 4 else f"{value[0]}..{value[-1]} ({len(value)})"
         words.append(f"{key}={value}")
     return f"{output.clock(float(record.get('time', 0)))} {record.get('act', '?'):<13} {' '.join(words)}"

@@ -83,6 +83,7 @@ def _why(entry: dict[str, Any]) -> str:
     if "frozen" in entry:
         return f"frozen: {entry['frozen']}"
     words = [f"{k}: {entry[k]}" for k in ("downtime", "failing") if k in entry]
+    words += [f"{h['n']} held lately: {h['reason']}" for h in entry.get("held_lately", ())]
     return ", ".join([*words, *(f"{k} x{n}" if n > 1 else k for k, n in entry.get("reasons", {}).items())])
 
 

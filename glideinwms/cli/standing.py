@@ -153,6 +153,9 @@ def _entry(name: str, row: dict[str, Any], refused: set[str]) -> Iterator[Findin
         if code not in FLOWS:
             what = "nothing submitted" if short else "less submitted"
             yield Finding(Rank.LIMIT, "factory", f"{what}: {code}", (name,), see, stands=short)
+    for hold in row.get("held_lately", ()):
+        text = f"{hold['n']} pilots were held in the last hour, code {hold['code']}/{hold['subcode']}: {hold['reason']}"
+        yield Finding(Rank.PILOTS, "factory", text, (name,), f"gwms audit --entry {name} --since 1h")
     if row["held"]:
         yield Finding(Rank.PILOTS, "factory", f"{row['held']} held pilots", (name,), f"gwms entry q {name}")
     if row["asked"] and row["idle"] + row["wait"] and not row["running"]:

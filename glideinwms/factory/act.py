@@ -5,14 +5,16 @@ Pilots are never acted on by a constraint: it finds ids, with their state looked
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from glideinwms.factory import fold
 from glideinwms.factory.decide import states
 from glideinwms.factory.plan import QUEUED, RUNNING, WAIT, Release, Removal, RequestPlan
 from glideinwms.factory.policy import FactoryPolicy
-from glideinwms.lib import htc
+from glideinwms.lib import bounded, htc
 from glideinwms.lib.errors import CondorError
 from glideinwms.lib.htc import ScheddAddress, quoted
 from glideinwms.lib.reasons import Reason
@@ -21,6 +23,7 @@ HELD_REASONS = (Reason.HELD_UNRECOVERABLE, Reason.HELD_FORCEX, Reason.EXCESS_RUN
 STATUS_OF = {Reason.STALE_IDLE: states.IDLE, Reason.STALE_RUNNING: states.RUN}
 # named pilots beyond the cap, for those that the schedd refuses; an expression that names thousands is too deep for it
 SPARE = 100
+MAX_HOLD_REASONS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +50,42 @@ class Deed:
     force: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why `n` pilots were held, as the site or HTCondor put it: one line of at most 200 characters."""
+
+    n: int
+    code: int
+    subcode: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.n} held with code {self.code}/{self.subcode}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an act: the ids tried of each pick, on how many the schedd acted, why those held were held."""
+
+    tried: list[list[str]]
+    done: int
+    holds: tuple[Hold, ...] = ()
+
+
 def pick_and_act(
     schedd: ScheddAddress, action: str, picks: Sequence[tuple[str, int]], cap: int, reason: str, force: bool = False
-) -> tuple[list[list[str]], int]:
+) -> Outcome:
     """Find ids for each (constraint, limit) and act on them until `cap` acts have succeeded: what the schedd refuses
-    leaves its place to the next (4.6, A5). The ids tried of each pick, and on how many the schedd acted. `force`: what
-    was removed is then taken out of the queue without waiting for the site; the schedd does that to removed jobs only.
-    """
+    leaves its place to the next (4.6, A5). `force`: what was removed is then taken out of the queue without waiting
+    for the site; the schedd does that to removed jobs only."""
     found: list[list[str]] = [[] for _ in picks]
+    ads: dict[str, dict[str, Any]] = {}
     done = 0
     try:
         for (constraint, limit), tried in zip(picks, found, strict=True):
-            before = {i for ids in found for i in ids}
-            waiting = [i for i in fold.read_ids(schedd, constraint, limit) if i not in before] if done < cap else []
+            seen = fold.read_ids(schedd, constraint, limit) if done < cap else {}
+            waiting = [i for i in seen if i not in ads]
+            ads.update(seen)
             while done < cap and len(tried) < len(waiting):
                 ids = waiting[len(tried) : len(tried) + cap - done]
                 done += htc.act(schedd, action, ids, reason)
@@ -70,7 +96,19 @@ def pick_and_act(
         # what was done must be told; what failed is met again in the next cycle
         if not done:
             raise
-    return found, done
+    return Outcome(found, done, holds_of(ads[i] for tried in found for i in tried))
+
+
+def holds_of(ads: Iterable[Mapping[str, Any]]) -> tuple[Hold, ...]:
+    """Why held pilots are held, equal reasons together, the most frequent first."""
+    counts = Counter(
+        (
+            bounded.count_or(ad.get("HoldReasonCode", 0), 0), bounded.count_or(ad.get("HoldReasonSubCode", 0), 0),
+            bounded.reason(str(ad.get("HoldReason", ""))),
+        )
+        for ad in ads if ad.get("JobStatus") == states.HELD
+    )  # fmt: skip
+    return tuple(Hold(n, *key) for key, n in counts.most_common(MAX_HOLD_REASONS))
 
 
 def entry_constraint(policy: FactoryPolicy, entry: str) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glideinwms.factory import act
-from glideinwms.factory.act import Deed
+from glideinwms.factory.act import Deed, Hold, Outcome
 from glideinwms.factory.collect import ScheddMemory, Unknown
 from glideinwms.factory.orders import Batch, Cluster, batch_of
 from glideinwms.factory.plan import EntryPlan, Plan, RequestPlan
@@ -55,6 +55,7 @@ class Acted:
     ids: tuple[str, ...] = ()
     done: int = 0
     error: str = ""
+    holds: tuple[Hold, ...] = ()
 
 
 @dataclass(slots=True)
@@ -140,15 +141,16 @@ class Applier:
             # what may have been taken counts against the rail
             n = sum(p.limit for p in deed.picks if p.running) if isinstance(answer.error, OutcomeUnknown) else 0
         else:
-            parts, done = answer.value
-            ids = tuple(i for part in parts for i in part)
+            outcome: Outcome = answer.value
+            done, holds = outcome.done, outcome.holds
+            ids = tuple(i for tried in outcome.tried for i in tried)
             if ids:
-                report.acted.append(Acted(deed.entry, deed.request, deed.action, deed.reason, ids, done))
+                report.acted.append(Acted(deed.entry, deed.request, deed.action, deed.reason, ids, done, holds=holds))
                 self._note(
                     "remove_forced" if deed.force else deed.action.lower(), entry=deed.entry, request=deed.request,
-                    n=done, ids=ids, reasons=[deed.reason],
+                    n=done, ids=ids, reasons=[deed.reason], **({"held": holds} if holds else {}),
                 )  # fmt: skip
-            n = sum(min(len(part), done) for part, pick in zip(parts, deed.picks, strict=True) if pick.running)
+            n = sum(min(len(t), done) for t, pick in zip(outcome.tried, deed.picks, strict=True) if pick.running)
         if n:
             report.taken.append(Taken(now, deed.entry, deed.request, n))
             self.took(report.taken[-1])

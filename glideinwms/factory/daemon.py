@@ -17,6 +17,7 @@ from glideinwms.factory.cleanup import Cleaner, LastUse
 from glideinwms.factory.collect import Collector
 from glideinwms.factory.completed import CompletedJobs
 from glideinwms.factory.decide import decide
+from glideinwms.factory.holds import HoldMemory
 from glideinwms.factory.learn import Learner
 from glideinwms.factory.plan import Plan
 from glideinwms.factory.policy import SCHEMA, FactoryPolicy
@@ -65,6 +66,7 @@ class FactoryDaemon:
         self.plan: Plan | None = None
         self.rng = random.Random()
         self.problem = ""
+        self.holds = HoldMemory()
         self.writes = StateWrites()
         self.log = log.get("factory")
 
@@ -130,6 +132,7 @@ class FactoryDaemon:
         assert self.snapshot is not None
         requests = {r.name: r for r in self.snapshot.requests.value or ()}
         report = self.applier.run(plan, policy, requests, now, self.rng)
+        self.holds.add(report.acted, now)
         parked = [r.parked for e in plan.entries for r in e.requests if r.parked]
         self.writes.attempt(lambda: self.rail.remember(parked, now))
         if policy.pilot_accounting:
@@ -183,6 +186,9 @@ class FactoryDaemon:
     def summary(self, snapshot: Snapshot, plan: Plan, report: Report) -> dict[str, Any]:
         """For status.json, and the one line in the log."""
         out = summary.summary(snapshot, plan, report)
+        for name, row in out["entries"].items():
+            if lately := self.holds.shown(name):
+                row["held_lately"] = lately
         out["unknown_submits"] = [u.submit_id for m in self.collector.schedds.values() for u in m.unknown]
         out["key_id"] = self.keys[0].public.key_id
         line = {k: out[k] for k in ("requests", "submitted", "removed", "released", "advertised", "refused")}

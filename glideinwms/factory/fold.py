@@ -16,6 +16,7 @@ EXCEPTION = [
     "ClusterId", "ProcId", *GROUPING, "EnteredCurrentStatus", "ServerTime", "HoldReasonCode", "HoldReasonSubCode",
     "NumSystemHolds",
 ]  # fmt: skip
+HOLD = ["HoldReason", "HoldReasonCode", "HoldReasonSubCode"]
 NAMED = [
     "SciTokensFile", "x509userproxy", "TransferInput", "UserLog", "Out", "Err", "EC2AccessKeyId", "EC2SecretAccessKey",
     "EC2UserDataFile", "GceAuthFile", "GceMetadataFile", "GridResource",
@@ -108,11 +109,13 @@ def by_slices(schedd: ScheddAddress, constraint: str, total: int, size: int = SL
     ]
 
 
-def read_ids(schedd: ScheddAddress, constraint: str, limit: int) -> list[str]:
-    """Ids of at most `limit` pilots that answer the constraint, longest in their state first."""
-    ads = htc.query_jobs(schedd, constraint, ["ClusterId", "ProcId", "EnteredCurrentStatus"])
+def read_ids(schedd: ScheddAddress, constraint: str, limit: int) -> dict[str, dict[str, Any]]:
+    """At most `limit` pilots that answer the constraint, longest in their state first: id -> its ad, which says why
+    it is held."""
+    names = ["ClusterId", "ProcId", "EnteredCurrentStatus", "JobStatus", *HOLD]
+    ads = htc.query_jobs(schedd, constraint, names)
     ads.sort(key=lambda ad: (int(ad.get("EnteredCurrentStatus", 0)), int(ad["ClusterId"]), int(ad["ProcId"])))
-    return [f"{ad['ClusterId']}.{ad['ProcId']}" for ad in ads[:limit]]
+    return {f"{ad['ClusterId']}.{ad['ProcId']}": ad for ad in ads[:limit]}
 
 
 def find_submit(schedd: ScheddAddress, submit_id: str) -> int:

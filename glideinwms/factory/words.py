@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from glideinwms.factory import act
-from glideinwms.factory.act import Deed, Pick
+from glideinwms.factory.act import Deed, Outcome, Pick
 from glideinwms.factory.apply import Report
 from glideinwms.factory.orders import batch_of
 from glideinwms.factory.plan import QUEUED, RUNNING, WAIT, Placement, RequestPlan
@@ -93,13 +93,31 @@ def _remove(daemon: FactoryDaemon, word: Word, policy: FactoryPolicy) -> str:
     answer = daemon.applier.act(deed, f"gwms entry rm by {word.who}")
     if answer.error is not None:
         raise answer.error
-    parts, done = answer.value
-    ids = [i for part in parts for i in part]
+    outcome: Outcome = answer.value
+    ids, done = [i for tried in outcome.tried for i in tried], outcome.done
     daemon.audit.note(
         "remove", cycle=daemon.cycle, entry=entry.name, request="", n=done, ids=ids,
-        reasons=[Reason.OPERATOR_REMOVAL], who=word.who,
+        reasons=[Reason.OPERATOR_REMOVAL], who=word.who, **({"held": outcome.holds} if outcome.holds else {}),
     )  # fmt: skip
-    return f"{done} pilots of {entry.name} removed"
+    return f"{done} pilots of {entry.name} removed" + _others(daemon, entry, states)
+
+
+def _others(daemon: FactoryDaemon, entry: EntryPolicy, states: list[str]) -> str:
+    """What the last cycle counted in the states that were not asked for, and how to ask for them."""
+    row = next((e for e in (daemon.plan.entries if daemon.plan else ()) if e.entry == entry.name), None)
+    if row is None:
+        return ""
+    counts = {
+        WAIT: row.counts.wait,
+        QUEUED: row.counts.idle - row.counts.wait,
+        RUNNING: row.counts.running,
+        HELD: row.counts.held,
+    }
+    left = {state: n for state, n in counts.items() if n and state not in states}
+    if not left:
+        return ""
+    numbers = ", ".join(f"{n} {state}" for state, n in left.items())
+    return f"; the last cycle counted {numbers} beside them: remove those with {' '.join(f'--state {s}' for s in left)}"
 
 
 def _submit(daemon: FactoryDaemon, word: Word, policy: FactoryPolicy) -> str:

@@ -154,10 +154,13 @@ def test_acting_on_ids(queue: Queue) -> None:
     picks = [('GlideinEntryName =?= "A" && JobStatus == 5', 4), (act.ids_constraint([f"{second}.2"]), 5)]
     args = {"action": "Remove", "picks": picks, "cap": 5, "reason": "test"}
     done = queue.ask("glideinwms.factory.act:pick_and_act", True, **args)
-    assert done == ([[f"{first}.0", f"{first}.1", f"{first}.2", f"{second}.0"], [f"{second}.2"]], 5)
+    assert done.tried == [[f"{first}.0", f"{first}.1", f"{first}.2", f"{second}.0"], [f"{second}.2"]]
+    assert done.done == 5
+    [hold] = done.holds
+    assert hold.n == 5 and hold.code > 0 and hold.reason
     left = queue.ask("glideinwms.factory.fold:read_ids", constraint="JobStatus != 3", limit=9)
-    assert left == [f"{second}.1"]
-    assert queue.ask("glideinwms.factory.act:pick_and_act", True, **{**args, "cap": 0}) == ([[], []], 0)
+    assert list(left) == [f"{second}.1"]
+    assert queue.ask("glideinwms.factory.act:pick_and_act", True, **{**args, "cap": 0}) == act.Outcome([[], []], 0)
 
 
 @pytest.mark.parametrize(

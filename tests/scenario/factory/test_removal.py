@@ -115,6 +115,35 @@ def test_the_frontend_is_told_what_is_still_parked(tmp_path: Path) -> None:
     assert ad["GlideinMonitorStatus_Reason"] == "RunningRemovalParked"
 
 
+def test_why_pilots_were_held_is_kept_and_shown(tmp_path: Path) -> None:
+    """A pilot that is held is removed within one cycle, and another one is submitted: what the site said stays."""
+    s = Scene(tmp_path)
+    s.ask(idle=3)
+    s.cycle()
+    lapsed = {"HoldReasonCode": 77, "HoldReasonSubCode": 3, "HoldReason": "Site says: your VO\x1b[2J membership lapsed"}
+    assert s.schedd.set("ProcId < 2", JobStatus=5, **lapsed) == 2
+    s.cycle(2)
+    assert s.schedd.count("JobStatus == 5") == 0
+    [line] = [line for line in s.audit("remove") if line["reasons"] == ["HeldUnrecoverable"]]
+    [hold] = line["held"]
+    assert (hold["n"], hold["code"], hold["subcode"]) == (2, 77, 3)
+    assert "Site says: your VO" in hold["reason"] and "\x1b" not in hold["reason"]
+    assert s.status()["entries"]["A"]["held_lately"] == [hold]
+    s.ask(idle=0)
+    s.cycle(61)
+    assert "held_lately" not in s.status()["entries"]["A"], "for an hour"
+
+
+def test_an_operator_hears_of_the_pilots_he_did_not_name(tmp_path: Path) -> None:
+    s = Scene(tmp_path)
+    s.ask(idle=4)
+    s.cycle()
+    s.run("true", 3)
+    s.cycle()
+    answer = s.say("remove", entry="A", states="wait")
+    assert "3 running beside them: remove those with --state running" in answer.text, answer.text
+
+
 def unwanted(base: Path) -> Scene:
     """Forty pilots that run, of which none is wanted any more."""
     s = Scene(base)

@@ -219,6 +219,16 @@ def test_a_directory_that_cannot_be_written_is_named_on_its_side(pair: Pair, why
     assert f"frontend: the file system of {disk} is full: the Frontend's log is lost" in text
 
 
+def test_what_the_site_said_of_held_pilots_is_shown(pair: Pair, why: Why) -> None:
+    pair.jobs.add(3, Wants="x")
+    pair.turn(3)
+    text = "Site says: your VO membership lapsed"
+    assert pair.queue.set("true", 1, JobStatus=5, HoldReasonCode=77, HoldReasonSubCode=0, HoldReason=text)
+    pair.turn(3)
+    code, told = why()
+    assert code == 1 and f"factory: A: 1 pilots were held in the last hour, code 77/0: {text}" in told, told
+
+
 def test_the_first_cycle_after_a_restart_shows_no_old_numbers(pair: Pair, why: Why) -> None:
     pair.turn()
     path = pair.base / "factory/state/status.json"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from glideinwms.factory import act, fold
+from glideinwms.factory.act import Hold, Outcome
 from glideinwms.factory.plan import WAIT, Release, Removal
 from glideinwms.lib import htc
 from glideinwms.lib.errors import CondorError
@@ -25,8 +27,12 @@ class Schedd:
         self.ids = [f"0.{k}" for k in range(n)]
         self.firm = {f"0.{k}" for k in firm}
         self.acts: list[tuple[str, list[str]]] = []
-        monkeypatch.setattr(fold, "read_ids", lambda schedd, constraint, limit: self.ids[:limit])
+        self.ads: dict[str, dict[str, Any]] = {}
+        monkeypatch.setattr(fold, "read_ids", self.read)
         monkeypatch.setattr(htc, "act", self.act)
+
+    def read(self, schedd: ScheddAddress, constraint: str, limit: int) -> dict[str, dict[str, Any]]:
+        return {i: self.ads.get(i, {"JobStatus": 1}) for i in self.ids[:limit]}
 
     def act(self, schedd: ScheddAddress, action: str, ids: list[str], reason: str) -> int:
         self.acts.append((action, ids))
@@ -35,21 +41,21 @@ class Schedd:
 
 def test_refused_acts_do_not_use_up_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     schedd = Schedd(monkeypatch, 12, firm=(0, 2, 3))
-    tried, done = act.pick_and_act(WHERE, "Remove", [("c", 10)], 5, "r")
-    assert (tried, done) == ([schedd.ids[:8]], 5)
+    assert act.pick_and_act(WHERE, "Remove", [("c", 10)], 5, "r") == Outcome([schedd.ids[:8]], 5)
     assert [len(ids) for _, ids in schedd.acts] == [5, 3]
 
 
 def test_all_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     schedd = Schedd(monkeypatch, 7, firm=range(7))
-    assert act.pick_and_act(WHERE, "Remove", [("c", 7)], 3, "r", force=True) == ([schedd.ids], 0)
+    assert act.pick_and_act(WHERE, "Remove", [("c", 7)], 3, "r", force=True) == Outcome([schedd.ids], 0)
     assert schedd.acts[-1] == ("RemoveX", schedd.ids)
 
 
 def test_a_second_pick_gets_what_the_first_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     schedd = Schedd(monkeypatch, 6)
-    assert act.pick_and_act(WHERE, "Remove", [("c", 2), ("d", 6)], 5, "r") == ([schedd.ids[:2], schedd.ids[2:5]], 5)
-    assert act.pick_and_act(WHERE, "Remove", [("c", 2), ("d", 6)], 0, "r") == ([[], []], 0)
+    picks = [("c", 2), ("d", 6)]
+    assert act.pick_and_act(WHERE, "Remove", picks, 5, "r") == Outcome([schedd.ids[:2], schedd.ids[2:5]], 5)
+    assert act.pick_and_act(WHERE, "Remove", picks, 0, "r") == Outcome([[], []], 0)
 
 
 @pytest.mark.parametrize("action", ["Remove", "RemoveX"])
@@ -64,11 +70,24 @@ def test_what_was_done_before_something_failed_is_told(action: str, monkeypatch:
 
     monkeypatch.setattr(htc, "act", fails)
     picks = [("c", 2), ("d", 4)]
-    found, done = act.pick_and_act(WHERE, "Remove", picks, 4, "r", force=action == "RemoveX")
-    assert (found, done) == (([schedd.ids[:2], []], 2) if action == "Remove" else ([schedd.ids[:2], schedd.ids[2:]], 4))
+    outcome = act.pick_and_act(WHERE, "Remove", picks, 4, "r", force=action == "RemoveX")
+    rest, done = ([], 2) if action == "Remove" else (schedd.ids[2:], 4)
+    assert outcome == Outcome([schedd.ids[:2], rest], done)
     schedd.acts.append(("", []))
     with pytest.raises(CondorError):
         act.pick_and_act(WHERE, action, picks, 4, "r")
+
+
+def test_why_pilots_were_held_is_bounded_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    schedd = Schedd(monkeypatch, 6)
+    lapsed = {"JobStatus": 5, "HoldReasonCode": 77, "HoldReasonSubCode": 2, "HoldReason": "your VO membership lapsed"}
+    long = {"JobStatus": 5, "HoldReasonCode": "x", "HoldReason": "bell \x07\n\x1b[31m" + "y" * 1000}
+    schedd.ads = {"0.0": lapsed, "0.1": lapsed, "0.2": long, "0.5": {**lapsed, "HoldReason": "not acted on"}}
+    holds = act.pick_and_act(WHERE, "Remove", [("c", 5)], 5, "r").holds
+    assert holds[0] == Hold(2, 77, 2, "your VO membership lapsed")
+    assert (holds[1].n, holds[1].code, holds[1].subcode) == (1, 0, 0)
+    assert len(holds[1].reason) <= 200 and holds[1].reason.isprintable()
+    assert len(holds) == 2, "pilots that were not held, or not acted on, say nothing"
 
 
 def test_there_are_spares_for_named_pilots(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from glideinwms.factory import orders
+from glideinwms.factory import act, orders
 from glideinwms.factory.apply import ACT, Applier, Report
 from glideinwms.factory.collect import ScheddMemory
 from glideinwms.factory.orders import sizes
@@ -51,7 +51,7 @@ class FakePool:
     def one(self, call: Call) -> Answer:
         if call.function == ACT:
             self.acts.append((call.args["action"], call.args["cap"]))
-            return Answer(call, ([["9.0"]], 1), self.firm, 1.0, 2.0)
+            return Answer(call, act.Outcome([["9.0"]], 1), self.firm, 1.0, 2.0)
         self.seen.append(
             (self.clock(), call.endpoint, call.args["description"]["My.GlideinClient"], call.args["count"])
         )
