@@ -154,7 +154,7 @@ remove_directories() {
     cd / || return
     local dir
     for dir in "$work_top" "$local_tmp"; do
-        [ -n "$dir" ] && [ -d "$dir" ] || continue
+        [ -n "$dir" ] && [ -d "$dir" ] && [ ! -L "$dir" ] || continue
         # what vanishes meanwhile makes chmod fail, that is no reason to stay
         chmod -R u+w "$dir" 2> /dev/null
         rm -rf "$dir"
@@ -222,7 +222,9 @@ look_around() {
     node_arch=${node_name##* } node_name=${node_name%% *}
     # an account without a name: id prints the number, and fails; the name is part of a directory's
     node_user=$(timeout -k 2 20 id -un 2> /dev/null) && [[ $node_user =~ ^[A-Za-z0-9._@+-]+$ ]] || node_user=$EUID
-    pid_space=$node_name/$(readlink /proc/self/ns/pid 2> /dev/null)
+    # machines may share a name, and /proc/self/ns/pid is the same on all
+    read -r pid_space 2> /dev/null < /proc/sys/kernel/random/boot_id
+    pid_space=${pid_space:+$pid_space/$(readlink /proc/self/ns/pid 2> /dev/null)}
 }
 
 # What the site wants set, and paths that the start directory gives a meaning.
