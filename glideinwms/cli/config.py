@@ -19,7 +19,7 @@ FACTORY_XML = Path("/etc/gwms-factory/glideinWMS.xml")
 FRONTEND_XML = Path("/etc/gwms-frontend/frontend.xml")
 Xml = Annotated[Path, typer.Argument(help="The configuration file.")]
 XmlOption = Annotated[Path | None, typer.Option("--xml", help="The same, as an option.")]
-Force = Annotated[bool, typer.Option("--force-delete", help="Let entries be removed.")]
+Force = Annotated[bool, typer.Option("--force-delete", help="Let active entries or groups be removed.")]
 NoReload = Annotated[bool, typer.Option("--no-reload", help="Do not tell the running daemon.")]
 
 
@@ -66,10 +66,11 @@ def factory_reconfig(
 
 
 def frontend_reconfig(
-    xml: Xml = FRONTEND_XML, file: XmlOption = None, no_reload: NoReload = False, as_json: Json = False
+    xml: Xml = FRONTEND_XML, file: XmlOption = None, force_delete: Force = False, no_reload: NoReload = False,
+    as_json: Json = False,
 ) -> None:  # fmt: skip
     """Make the file the Frontend's configuration, and reload a running daemon; exit code 4 if that does not take it."""
-    _reconfig(file or xml, "frontend", False, no_reload, as_json)
+    _reconfig(file or xml, "frontend", force_delete, no_reload, as_json)
 
 
 def factory_show(
@@ -258,3 +259,6 @@ def _rollback(xml: Path, side: str, to: str, listing: bool, to_deployed: bool, a
         _show({"generation": name, "reloaded": told})
     else:
         print(f"generation {name} is in force" + ("; the daemon runs it" if told else ""))
+        print(
+            f"{xml} is as it was: the next reconfig puts it in force again; gwms {side} plan {xml} shows what differs"
+        )

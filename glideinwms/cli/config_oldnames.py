@@ -8,7 +8,9 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+from glideinwms.cli import output
 from glideinwms.cli.config import FACTORY_XML, FRONTEND_XML
 from glideinwms.cli.main import main as gwms
 from glideinwms.cli.main import one_line
@@ -51,14 +53,31 @@ def reconfig_frontend(argv: Sequence[str] | None = None) -> None:
 def _reconfig(prog: str, side: str, argv: Sequence[str] | None) -> None:
     parser = argparse.ArgumentParser(prog=prog, description=f"See gwms {side} reconfig.")
     parser.add_argument("-xml", required=True, help="the configuration file")
-    for name in ("-update_scripts", "-writeback", "-update_def_cfg", "-force_name", "-comment", "-xslt_plugin_dir"):
+    for name in ("-update_scripts", "-writeback", "-update_def_cfg", "-comment", "-xslt_plugin_dir"):
         parser.add_argument(name, default="", help="accepted, without effect")
     for name in ("-fix_rrd", "-sighupreload"):
         parser.add_argument(name, action="store_true", help="accepted, without effect")
-    parser.add_argument("-force_delete", action="store_true", help="let active entries be removed")
+    parser.add_argument("-force_name", default="", metavar="NAME", help="refuse the file of another instance")
+    parser.add_argument("-force_delete", action="store_true", help="let active entries or groups be removed")
     a = parser.parse_args(argv)
-    force = ["--force-delete"] if a.force_delete and side == "factory" else []
-    gwms([side, "reconfig", a.xml, *force])
+    _guard(Path(a.xml), side, a.force_name)
+    gwms([side, "reconfig", a.xml, *["--force-delete"] * a.force_delete])
+
+
+@one_line()
+def _guard(xml: Path, side: str, name: str) -> None:
+    """Refuse a file that is another instance's than `name`."""
+    if not name:
+        return
+    from glideinwms.creation.factory_model import Factory
+    from glideinwms.creation.source import parse
+
+    key, default = (
+        ("glidein_name", Factory.model_fields["glidein_name"].default) if side == "factory" else ("frontend_name", "")
+    )
+    found = parse(xml).attrs.get(key, default)
+    if found != name:
+        output.fail(f"{xml}: this is not a {name!r} configuration ({key} is {found!r}); correct -xml or -force_name")
 
 
 def _service(side: str, words: Sequence[str]) -> None:
@@ -67,7 +86,7 @@ def _service(side: str, words: Sequence[str]) -> None:
     if verb in UNITS:
         sys.exit(subprocess.run(["systemctl", UNITS[verb], prog]).returncode)
     if verb in ("reconfig", "upgrade"):
-        force = ["--force-delete"] if {"-force_delete", "--force_delete"} & set(rest) and side == "factory" else []
+        force = ["--force-delete"] if {"-force_delete", "--force_delete", "--force-delete"} & set(rest) else []
         xml = next((w for w in rest if w.endswith(".xml")), str(XML[side]))
         gwms([side, "reconfig", xml, *force])
     elif verb in ("down", "up", "statusdown"):

@@ -38,24 +38,37 @@ def _given(**options: str | float | None) -> list[str]:
     return [word for name, value in options.items() if value not in (None, "") for word in (f"--{name}", str(value))]
 
 
+class Last(argparse.Action):
+    """Of options that exclude each other, the last that is given counts."""
+
+    def __call__(self, parser: argparse.ArgumentParser, space: argparse.Namespace, value: Any, *rest: Any) -> None:
+        setattr(space, self.dest, (str(rest[0]), value))
+
+
 def entry_ls(argv: Sequence[str] | None = None) -> None:
-    """entry_ls [-o] [-t] [-e HOUR] [-E HOUR] [-d SECONDS] [-D SECONDS] ENTRY [USER [DATE]]: logs of finished pilots."""
+    """entry_ls [-o] [-l] [-t | -f] [-e HOUR | -E HOUR] [-d SECONDS | -D SECONDS] ENTRY [USER [DATE]]."""
     parser = old_parser("entry_ls", "Logs of an entry's finished pilots (see gwms pilot list).")
     parser.add_argument("entry")
     parser.add_argument("user", nargs="?", default="", help="user name of the Factory; all by default")
     parser.add_argument("date", nargs="?", default="", help="YYYYMMDD; today by default")
     parser.add_argument("-o", action="store_true", help="names of stdout files, not of stderr")
-    parser.add_argument("-t", action="store_true", help="with end, client, duration and jobs of each")
-    parser.add_argument("-e", type=float, metavar="HOUR", help="ended not before this hour of the day")
-    parser.add_argument("-E", type=float, metavar="HOUR", help="ended not after it")
-    parser.add_argument("-d", type=float, metavar="SECONDS", help="lived at least so long")
-    parser.add_argument("-D", type=float, metavar="SECONDS", help="lived at most so long")
-    parser.add_argument("-f", action="store_true", help="only those in which HTCondor never started")
+    parser.add_argument("-l", action="store_true", help="with time, size and mode of each file")
+    for name, text in (("-t", "in which HTCondor started"), ("-f", "in which HTCondor never started")):
+        parser.add_argument(name, dest="kind", action=Last, nargs=0, help=f"only those {text}")
+    for name, text in (("-e", "before this hour of the day"), ("-E", "at this hour of the day or after it")):
+        parser.add_argument(name, dest="hour", action=Last, type=float, metavar="HOUR", help=f"ended {text}")
+    for name, text in (("-d", "at most"), ("-D", "at least")):
+        help_text = f"lived {text} so long"
+        parser.add_argument(name, dest="life", action=Last, type=float, metavar="SECONDS", help=help_text)
     parser.add_argument("-json", action="store_true")
     a = parser.parse_args(argv)
-    words = [a.entry, *_given(user=a.user, date=a.date, after=a.e, before=a.E, longer=a.d, shorter=a.D)]
-    words += ["--failed"] * a.f
-    words += ["--json"] if a.json else [] if a.t else ["--files", "out" if a.o else "err"]
+    words = [a.entry, *_given(user=a.user, date=a.date)]
+    options = {"-e": "--before", "-E": "--after", "-d": "--shorter", "-D": "--longer"}
+    for option, value in filter(None, (a.hour, a.life)):
+        words += [options[option], str(value)]
+    if a.kind:
+        words.append("--started" if a.kind[0] == "-t" else "--failed")
+    words += ["--json"] if a.json else ["--files", "out" if a.o else "err", *["--long"] * a.l]
     gwms(["pilot", "list", *words, "--work-dir", a.dir])
 
 

@@ -31,7 +31,7 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`added`, `removed`, `changed` are entries (or groups); `files` will be written, relative to stage or work;
-    `removed_active` entries go only with force."""
+    `removed_active` ones, which are enabled, go only with force."""
 
     side: str
     generation: str
@@ -90,7 +90,7 @@ def make_plan(built: Built, data: Mapping[str, Any]) -> Plan:
         tuple(changed),
         found,
         tuple(_files(built)),
-        tuple(n for n, e in before.items() if n not in after and built.side == "factory" and e.get("enabled", True)),
+        tuple(n for n, e in before.items() if n not in after and e.get("enabled", True)),
     )
 
 

@@ -120,8 +120,9 @@ def _make_directories(built: Built) -> None:
 
 def _check_removed(plan: Plan, path: Path, force: bool) -> None:
     if plan.removed_active and not force:
+        kind = "entries" if plan.side == "factory" else "groups"
         raise ConfigError(
-            f"would remove the active entries {', '.join(plan.removed_active)}", where=str(path),
+            f"would remove the active {kind} {', '.join(plan.removed_active)}", where=str(path),
             hint="set enabled=False instead, or use --force-delete",
         )  # fmt: skip
 

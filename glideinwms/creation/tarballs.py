@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
+import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,12 @@ from glideinwms.lib.stage.blobs import Blob, of_bytes, of_file
 from glideinwms.lib.stage.tree import Item
 
 NEEDED = ("sbin/condor_master", "sbin/condor_startd", "sbin/condor_starter")
-FOLDERS = ("bin", "sbin", "lib", "libexec")
+LIBRARIES = ("lib", "lib64")
+FOLDERS = ("bin", "sbin", *LIBRARIES, "libexec")
+# HTCondor's own programs and libraries, by their names
+OWN = re.compile(r"condor|classad|htcondor|libcondor|libclassad|libgetpwnam")
+C_LIBRARY = re.compile(r"(ld-linux|libc|libm|libpthread|libdl|librt|libresolv|libnsl|libutil|libstdc\+\+|libgcc_s)\b")
+LDD_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,35 @@ def sources(tarballs: Sequence[CondorTarball]) -> list[Path]:
 
 
 def _within(base: Path) -> list[Path]:
-    return sorted(p for f in FOLDERS for p in (base / f).rglob("*") if p.is_file())
+    """HTCondor's files in an installation: all of one that is alone in its directory, and of /usr only its own."""
+    found = {p for f in FOLDERS for p in (base / f).glob("*" if _shared(base) else "**/*") if p.is_file()}
+    if _shared(base):
+        found = {p for p in found if OWN.match(p.name) and p.parent.name in ("bin", "sbin", *LIBRARIES)}
+        own = [d for f in (*LIBRARIES, "libexec") for d in ((base / f / "condor"), *(base / f).glob("*/condor"))]
+        found |= {p for d in own for p in d.rglob("*") if p.is_file()}
+        found |= {p for f in LIBRARIES for p in (base / f).glob("*/lib*") if OWN.match(p.name)}
+        found |= _libraries(base, [base / n for n in NEEDED])
+    return sorted(found)
+
+
+def _shared(base: Path) -> bool:
+    """Whether other software is installed in the same directories."""
+    names = [p.name for f in ("bin", "sbin") for p in (base / f).glob("*")]
+    return sum(bool(OWN.match(n)) for n in names) * 2 < len(names)
+
+
+def _libraries(base: Path, programs: Sequence[Path]) -> set[Path]:
+    """The shared libraries below `base` that the programs load, without those of the C library."""
+    try:
+        text = subprocess.run(
+            ["ldd", *map(str, programs)], capture_output=True, text=True, timeout=LDD_SECONDS, check=False
+        ).stdout  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return set()
+    # under the name that is asked for, which is often a link
+    paths = [p.parent.resolve() / p.name for p in (Path(m[1]) for m in re.finditer(r"=> (/\S+)", text))]
+    top = base.resolve()
+    return {base / p.relative_to(top) for p in paths if p.is_relative_to(top) and not C_LIBRARY.match(p.name)}
 
 
 def packed(base: Path, cache: Path, made: dict[Path, Blob]) -> Blob:

@@ -39,8 +39,8 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which of them. Hours are of the day (local time), 0 to 24; `shortest` and `longest` seconds; `log`: the name of a
-    log that its output must hold."""
+    """Which of them. Hours are of the day (local time), from `first_hour` to before `last_hour`; `shortest` and
+    `longest` seconds; `log`: the name of a log that its output must hold."""
 
     username: str = ""
     client: str = ""
@@ -50,6 +50,7 @@ class Wanted:
     longest: float = float("inf")
     failed: bool = False
     log: str = ""
+    started: bool = False
 
     def fits(self, pilot: Ended) -> bool:
         """Whether a pilot is one of them."""
@@ -58,9 +59,10 @@ class Wanted:
         return (
             self.username in ("", pilot.username)
             and self.client in ("", pilot.client, pilot.client.partition(".")[0])
-            and self.first_hour <= hour <= self.last_hour
+            and self.first_hour <= hour < self.last_hour
             and self.shortest <= pilot.duration <= self.longest
             and not (self.failed and pilot.condor_started)
+            and not (self.started and not pilot.condor_started)
             and (not self.log or holds(pilot, self.log))
         )
 

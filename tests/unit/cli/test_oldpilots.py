@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -79,9 +80,23 @@ def test_entry_ls(factory: Path, ask: Callable[..., Any]) -> None:
     both = f"{err(factory, 0)}\n{err(factory, 1)}\n"
     assert ask(oldpilots.entry_ls, "A", "feuser", DAY) == both
     assert ask(oldpilots.entry_ls, "-o", "A", "feuser", DAY) == both.replace(".err", ".out")
-    assert ask(oldpilots.entry_ls, "-D", "0", "A", "feuser", DAY) == ""
+    assert ask(oldpilots.entry_ls, "-d", "0", "A", "feuser", DAY) == ""
+    assert ask(oldpilots.entry_ls, "-D", "0", "A", "feuser", DAY) == both
+    assert ask(oldpilots.entry_ls, "-D", "99999999", "A", "feuser", DAY) == ""
+    assert ask(oldpilots.entry_ls, "-D", "99999999", "-d", "99999999", "A", "feuser", DAY) == both
     assert ask(oldpilots.entry_ls, "-f", "A", "feuser", DAY) == f"{err(factory, 1)}\n"
-    assert "fe.main" in ask(oldpilots.entry_ls, "-t", "A", "feuser", DAY)
+    started = both.replace(f"{err(factory, 1)}\n", "")
+    assert ask(oldpilots.entry_ls, "-t", "A", "feuser", DAY) == started
+    assert ask(oldpilots.entry_ls, "-t", "-f", "A", "feuser", DAY) == f"{err(factory, 1)}\n"
+    assert ask(oldpilots.entry_ls, "-f", "-t", "A", "feuser", DAY) == started
+    assert ask(oldpilots.entry_ls, "-E", "24", "A", "feuser", DAY) == ""
+    assert ask(oldpilots.entry_ls, "-e", "0", "A", "feuser", DAY) == ""
+    assert ask(oldpilots.entry_ls, "-e", "24", "A", "feuser", DAY) == both
+    assert ask(oldpilots.entry_ls, "-e", "0", "-E", "0", "A", "feuser", DAY) == both
+    long = ask(oldpilots.entry_ls, "-l", "-f", "A", "feuser", DAY)
+    assert re.fullmatch(
+        rf"\w{{3}} \w{{3}} +\d+ \d\d:\d\d:\d\d \d{{4}} +\d+ 100\d{{3}} {re.escape(err(factory, 1))}\n", long
+    )
     assert len(ask(oldpilots.entry_ls, "-json", "A", "", DAY)) == 2
 
 

@@ -289,3 +289,45 @@ def test_all_that_is_wrong_is_told_where_one_thing_stops_it(command: str, tmp_pa
     assert run("factory", command, path) == 1
     told = capsys.readouterr().err
     assert "entry[Alpha]@glexec" in told and "entry[Alpha]@enabled" in told
+
+
+@pytest.mark.parametrize(("side", "program", "name"), [
+    ("factory", old.reconfig_glidein, "gfactory_instance"), ("frontend", old.reconfig_frontend, "vo_frontend"),
+])  # fmt: skip
+def test_force_name_refuses_the_file_of_another_instance(
+    side: str, program: Any, name: str, tmp_path: Path, capsys: Out
+) -> None:
+    path = place(tmp_path, f"{side}.minimal.xml")
+    with pytest.raises(SystemExit) as end:
+        program(["-xml", str(path), "-force_name", "other"])
+    assert end.value.code == 1
+    told = capsys.readouterr().err
+    assert "'other'" in told and f"{name!r}" in told
+    assert not (tmp_path / "work").exists()
+    with pytest.raises(SystemExit) as end:
+        program(["-xml", str(path), "-force_name", name])
+    assert not end.value.code
+    assert "files written" in capsys.readouterr().out
+
+
+def test_an_active_group_goes_only_with_force(tmp_path: Path, capsys: Out) -> None:
+    more = '<groups><group name="old"/><group name="off" enabled="False"/>'
+    path = place(tmp_path, "frontend.minimal.xml", ("<groups>", more))
+    assert run("frontend", "reconfig", path) == 0
+    path.write_text(path.read_text().replace(more, "<groups>"))
+    assert run("frontend", "plan", path) == 0
+    assert "needs --force-delete: old are enabled" in capsys.readouterr().out
+    assert run("frontend", "reconfig", path) == 1
+    assert "would remove the active groups old; set enabled=False" in capsys.readouterr().err
+    assert run("frontend", "reconfig", path, "--force-delete") == 0
+    assert "2 groups removed: old, off" in capsys.readouterr().out
+
+
+def test_rollback_says_that_the_file_is_the_new_one(tmp_path: Path, capsys: Out) -> None:
+    path = place(tmp_path, "factory.minimal.xml")
+    assert run("factory", "reconfig", path) == 0
+    path.write_text(path.read_text().replace('value="86400"', 'value="86401"'))
+    assert run("factory", "reconfig", path) == 0
+    capsys.readouterr()
+    assert run("factory", "rollback", path) == 0
+    assert f"{path} is as it was: the next reconfig puts it in force again" in capsys.readouterr().out
