@@ -64,7 +64,6 @@ abc
 [x
 *
 a/b&c
-
 \1
 \1
 1' ]
@@ -237,4 +236,56 @@ END
     # shellcheck disable=SC2016
     run bash -c '. ./job_stats.source; count_jobs a b; echo "${times[goodZ]} ${times[goodNZ]} ${times[badOther]} $claims"'
     [ "$output" = "600 90000 60 3" ]
+}
+
+@test "trimming a value takes its quotes away, a key that is not there prints nothing" {
+    printf '%s\n' 'DQ  "quoted v" ' "SQ ' one '" EMPTY >> glidein_config
+    with_config 'printf "[%s]" "$(gconfig_get_trim DQ)" "$(gconfig_get_trim SQ)"; gconfig_get NONE; gconfig_get EMPTY; gconfig_get KEY /nonexist'
+    [ "$output" = "[quoted v][one]" ]
+    with_config 'gconfig_log_add "" one "two  three"; gconfig_log_add other words; cat glidein_config.history other.history'
+    [ "$output" = $'one two  three\nwords' ]
+}
+
+@test "a script sets its log up by the path of glidein_config, and fails where there is none" {
+    printf '%s\n' "GLIDEIN_UUID u" "GLIDEIN_WORKSPACE_ORIG $PWD" "LOGGING_UTILS_SOURCE $PWD/logging_utils.source" \
+        "GLIDEIN_LOGDIR logs/u" "GLIDEIN_LOG_LOGFILE u.log" "GLIDEIN_LOG_RELATIVE_BASEPATH $PWD" >> glidein_config
+    mkdir -p logs/u && : > logs/u/u.log
+    echo "line 1" > some.txt
+    # shellcheck disable=SC2016
+    local code='. ./add_config_line.source; glidein_config=glidein_config; . "$(gconfig_get LOGGING_UTILS_SOURCE)"
+        glog_setup "$glidein_config" || exit 1
+        glog_write me text "he\"llo" warn; glog_write me file some.txt; glog_write me file none strange
+        glog_get_logfile_path_relative'
+    run bash -c "$code"
+    [ "$status" = 1 ]
+    [[ $output == *"has no log"* ]]
+    echo "GLIDEIN_LOG_INITIALIZED 1" >> glidein_config
+    run bash -c "$code"
+    [ "$status" = 0 ] && [ "$output" = logs/u/u.log ] || { echo "$output" && false; }
+    python - << 'END'
+import base64, gzip, json
+rows = [json.loads(line) for line in open("logs/u/u.log")]
+assert [r["severity"] for r in rows] == ["warn", "info", "info"], rows
+assert rows[0]["content"] == 'he"llo'
+packed = [r["content"].removeprefix("begin-base64 644 -").removesuffix("====") for r in rows[1:]]
+assert [gzip.decompress(base64.b64decode(p)) for p in packed] == [b"line 1\n", b"File not found"]
+END
+    run bash -c '. ./logging_utils.source; glog_setup; echo $?; glog_setup /nonexist; echo $?; glog_get_logfile_path_relative; echo $?'
+    [ "$(grep -c '^1$' <<< "$output")" = 3 ]
+}
+
+@test "log files as text by every way, and values of files and URLs for ads" {
+    # shellcheck disable=SC2016
+    run bash -c '. ./b64uuencode.source; seq 99 > f
+        for way in b64uuencode base64_b64uuencode python_b64uuencode; do $way < f | cksum; done | uniq | wc -l; get_python'
+    [ "${lines[0]}" = 1 ] && [ "${lines[1]}" = python3 ] || { echo "$output" && false; }
+    mkdir place
+    printf '12.5\n' > place/number
+    printf 'some text' > place/text
+    printf 'a "b"' > place/quoted
+    : > place/empty
+    # shellcheck disable=SC2016
+    run bash -c 'glidein_config=$PWD/glidein_config; . "$1/glidein_lib.sh"
+        for name in number text quoted empty none; do getValueFromFileOrURL $name place; done' - "$GLIDEIN"
+    [ "$output" = $'12.5\n"some text"\n"WrongFormat"\n"WrongFormat"\n"Unknown"' ] || { echo "$output" && false; }
 }

@@ -18,7 +18,7 @@ glidein_config=$1
     gconfig_add_safe VO_Word "sa.*fe [x"
     echo "safe $(gconfig_get VO_Word)"
     gconfig_add_unsafe VO_Word "unsafe"
-    gconfig_log_add VO_ note "something said"
+    gconfig_log_add "" note "something said"
     echo "history $(grep -c 'something said\|VO_Word' "$(gconfig_log_name)")"
     lock_file "$glidein_config" 5 && echo "locked by $(($(cat "$glidein_config.pid") == $$))"
     unlock_file "$glidein_config"
