@@ -17,9 +17,26 @@ if [ -r "$list" ]; then
         [[ $line =~ ^\'([^\']+)\' ]] && bad[${BASH_REMATCH[1]}]=1
     done < "$list"
 fi
-node=$(uname -n)
+node=$(uname -n) || read -r node < /proc/sys/kernel/hostname
+
+# addresses: sets `addresses` of this node; without a hostname that tells them, those of version 4 that the kernel has.
+addresses() {
+    local word before=""
+    addresses=$(timeout -k 5 20 hostname -I 2> /dev/null) && [ -n "$addresses" ] && return
+    addresses=""
+    while read -r _ word _; do
+        [[ $word != host ]] || addresses+=" $before"
+        before=$word
+    done 2> /dev/null < /proc/net/fib_trie
+    [ -n "$addresses" ] || [[ ! "${!bad[*]}" =~ (^|\ )[0-9a-fA-F:.]*[:.][0-9a-fA-F:.]*(\ |$) ]] || {
+        "$error_gen" -error check_blacklist.sh WN_Resource "the list of bad nodes has addresses, but this node's are not known"
+        exit 1
+    }
+}
+
 if [ "${#bad[@]}" -gt 0 ]; then
-    for name in "$node" $(hostname -I 2> /dev/null); do
+    addresses
+    for name in "$node" $addresses; do
         if [ -n "${bad[$name]:-}" ]; then
             "$error_gen" -error check_blacklist.sh WN_Resource "node $name is on the list of bad nodes" hostname "$name"
             exit 1

@@ -120,7 +120,7 @@ check_startd() {
     local ask=${cfg[CONDOR_DIR]}/bin/condor_status until=$((SECONDS + 500))
     while sleep 2 && kill -0 "$master" 2> /dev/null && [ "$SECONDS" -lt "$until" ]; do
         [ -s "$work_dir/log/.startd_address" ] || continue
-        [ ! -x "$ask" ] || [ -n "$("$ask" -constraint "regexp(\"$daemon_name\", Name)" -af Name 2> /dev/null)" ] || continue
+        [ ! -x "$ask" ] || [ -n "$(timeout -k 5 60 "$ask" -constraint "regexp(\"$daemon_name\", Name)" -af Name 2> /dev/null)" ] || continue
         echo "=== Check mode: the startd is up ==="
         : > "$work_dir/.checked"
         break
@@ -189,6 +189,7 @@ if [ "${cfg[DEBUG_MODE]}" != 0 ]; then
     masked < "$CONDOR_CONFIG" >&2
 fi
 began=$(printf '%(%s)T' -1)
+: > "$work_dir/.condor_starts"
 [ "$killed" = True ] && exit 0
 printf '=== Condor starting %(%a %b %e %H:%M:%S %Z %Y)T (%s) ===\n' "$began" "$began"
 start_monitor

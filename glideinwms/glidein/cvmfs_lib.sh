@@ -5,7 +5,8 @@ CVMFS_PROBE=oasis.opensciencegrid.org
 
 # cvmfs_is_there ROOT: the site mounts CVMFS itself.
 cvmfs_is_there() {
-    [ -f "$1/$CVMFS_PROBE/.cvmfsdirtab" ] || [ -n "$(ls -A "$1/$CVMFS_PROBE" 2> /dev/null)" ]
+    # one that hangs is none
+    [ -n "$(timeout -k 5 60 ls -A "$1/$CVMFS_PROBE" 2> /dev/null)" ]
 }
 
 # cvmfs_policy TEXT: required, preferred, optional or never, whatever the case; 1 for anything else.
@@ -57,7 +58,7 @@ user_namespaces() {
         echo unavailable
     elif ! read -r number < "$most" || [[ ! $number =~ ^[0-9]+$ ]]; then
         echo error
-    elif [ "$number" -gt 0 ] && unshare -U true > /dev/null 2>&1; then
+    elif [ "$number" -gt 0 ] && timeout -k 5 20 unshare -U true > /dev/null 2>&1; then
         echo enabled
     else
         echo disabled
@@ -65,7 +66,7 @@ user_namespaces() {
 }
 
 has_fusermount() {
-    fusermount3 -V > /dev/null 2>&1 || fusermount -V > /dev/null 2>&1
+    timeout -k 5 20 fusermount3 -V > /dev/null 2>&1 || timeout -k 5 20 fusermount -V > /dev/null 2>&1
 }
 
 # cvmfs_mode WANTED NAMESPACES: 1 mounts for all processes (mountrepo); 2 and 3 are cvmfsexec, which mounts in namespaces of
@@ -96,7 +97,7 @@ release_mount() {
     local tool
     for tool in "fusermount3 -u" "fusermount -u" umount "fusermount3 -uz" "fusermount -uz" "umount -l"; do
         # shellcheck disable=SC2086
-        $tool "$1" > /dev/null 2>&1
+        timeout -k 5 30 $tool "$1" > /dev/null 2>&1
         fuse_mounts | grep -qxF "$1" || return 0
     done
     return 1

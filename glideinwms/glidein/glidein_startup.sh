@@ -25,7 +25,11 @@ plain_shell() {
 plain_shell
 # functions that the account exports are not commands of the node; those of environment modules are wanted
 for name in $(compgen -A function); do
-    [[ $name == plain_shell || $name == *module* || $name == ml ]] || unset -f "$name"
+    case $name in
+    plain_shell) ;;
+    *module* | ml) export -f "${name?}" ;;
+    *) unset -f "$name" ;;
+    esac
 done
 # what the site's own setup says of Python counts, what the account says does not
 unset -v "${!PYTHON@}"
@@ -239,6 +243,15 @@ site_environment() {
     [[ ${X509_USER_PROXY:-/} == /* ]] || export X509_USER_PROXY=$start_dir/$X509_USER_PROXY
 }
 
+# free_kb DIR: sets `free`, empty where df cannot tell.
+free_kb() {
+    free=$(timeout -k 2 20 df -Pk "$1" 2> /dev/null) || free=""
+    # shellcheck disable=SC2086
+    set -- ${free#*$'\n'}
+    free=${4:-}
+    [[ $free =~ ^[0-9]+$ ]] || free=""
+}
+
 # Where the pilot works (the values of -dir).
 choose_directory() {
     local candidate free
@@ -252,7 +265,7 @@ choose_directory() {
         for candidate in "${_CONDOR_SCRATCH_DIR:-}" "${OSG_WN_TMP:-}" "${TG_NODE_SCRATCH:-}" \
             "${TG_CLUSTER_SCRATCH:-}" "${SCRATCH:-}" "${TMPDIR:-}" "${TMP:-}" "$PWD"; do
             [ -n "$candidate" ] && [ -d "$candidate" ] && [ -w "$candidate" ] || continue
-            free=$(df -kP "$candidate" 2> /dev/null | awk 'NR == 2 { print $4 }')
+            free_kb "$candidate"
             [ "${free:-0}" -ge 1000000 ] || continue
             base_dir=$candidate
             break
@@ -273,7 +286,7 @@ choose_directory() {
 
 free_space() {
     local free
-    read -r _ _ _ free _ < <(df -Pk "$1" 2> /dev/null | tail -n 1)
+    free_kb "$1"
     printf '%s kB are free there' "${free:-?}"
 }
 

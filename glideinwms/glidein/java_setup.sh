@@ -21,7 +21,7 @@ OPTIONAL | REQUIRED) ;;
     ;;
 esac
 java=$(command -v java)
-if [ -z "$java" ] || ! "$java" -version > /dev/null 2>&1; then
+if [ -z "$java" ] || ! timeout -k 5 60 "$java" -version > /dev/null 2>&1; then
     if [ "$use" = REQUIRED ]; then
         "$error_gen" -error java_setup.sh WN_Resource "Java is required, there is none in $PATH"
         exit 1

@@ -21,7 +21,7 @@ fetch() {
 names() {
     case $1 in
     http://* | https://*) fetch "${1%/}/" | grep -oE 'href="[A-Za-z0-9_]+"' | cut -d '"' -f 2 ;;
-    *) ls -1 "$1" 2> /dev/null ;;
+    *) timeout -k 5 20 ls -1 "$1" 2> /dev/null ;;
     esac
 }
 

@@ -19,6 +19,19 @@ gwms_modules() {
     return 1
 }
 
+# gwms_loads MODULE: whether it can be loaded within a minute; tried in a shell that can be ended.
+gwms_loads() {
+    (module load "$1" > /dev/null 2>&1) &
+    gwms_try=$!
+    (sleep "${GLIDEIN_MODULE_TIMEOUT:-60}" && kill "$gwms_try") > /dev/null 2>&1 &
+    gwms_late=$!
+    wait "$gwms_try" 2> /dev/null
+    set -- $?
+    kill "$gwms_late" 2> /dev/null
+    wait "$gwms_late" 2> /dev/null
+    return "$1"
+}
+
 if [ -n "${OSG_SQUID_LOCATION:-}" ] && [ "${GLIDEIN_Proxy_URL:-None}" = None ]; then
     export GLIDEIN_Proxy_URL="$OSG_SQUID_LOCATION"
 fi
@@ -30,9 +43,9 @@ case ${GLIDEIN_Client:-}/$gwms_wanted/$gwms_load in
 *)
     if gwms_modules "$gwms_wanted$gwms_load"; then
         for gwms_module in $(echo "$gwms_load" | tr , ' '); do
-            module load "$gwms_module" || echo "module $gwms_module cannot be loaded" >&2
+            gwms_loads "$gwms_module" && module load "$gwms_module" || echo "module $gwms_module cannot be loaded" >&2
         done
     fi
     ;;
 esac
-unset gwms_wanted gwms_load gwms_init gwms_module
+unset gwms_wanted gwms_load gwms_init gwms_module gwms_try gwms_late

@@ -9,21 +9,29 @@ gconfig_get_to error_gen ERROR_GEN_PATH
 gconfig_get_to here GLIDEIN_WORKSPACE_ORIG
 gconfig_get_to local_tmp GLIDEIN_LOCAL_TMP_DIR
 
-# `free`: kB that a directory has left; `device`: where it lies.
+# `free`: kB that a directory has left; `device`: where it lies. A df that does not tell ends the pilot.
 free_kb() {
-    { read -r _ && read -r device _ _ free _; } < <(exec df -kP "$1" 2> /dev/null)
-    free=${free:-0}
+    local text
+    text=$(timeout -k 5 60 df -kP "$1" 2> /dev/null) ||
+        refuse "df cannot tell the free space of $1: exit code $? (124: not within 60 s, 127: there is no df)"
+    read -r device _ _ free _ <<< "${text#*$'\n'}"
+    [[ $free =~ ^[0-9]+$ ]] || refuse "df does not tell the free space of $1 but '$text'"
 }
 
 # `left`: kB that the quota leaves on a device; empty without a quota there.
 quota_kb() {
-    local name used soft hard
+    local name used soft hard text status
     left=""
+    # it ends with 1 where a quota is exceeded
+    text=$(timeout -k 5 60 quota -w 2> /dev/null)
+    status=$?
+    [ "$status" -le 1 ] ||
+        refuse "CHECK_QUOTA is 1, but quota cannot tell: exit code $status (124: not within 60 s, 127: there is no quota)"
     while read -r name used soft hard _; do
         [ "$name" = "$1" ] && [[ ${used%\*} =~ ^[0-9]+$ && $soft =~ ^[0-9]+$ && $hard =~ ^[0-9]+$ ]] || continue
         [ "$hard" -gt 0 ] || hard=$soft
         [ "$hard" -gt 0 ] && left=$((hard > ${used%\*} ? hard - ${used%\*} : 0))
-    done < <(exec quota -w 2> /dev/null)
+    done <<< "$text"
 }
 
 refuse() {
