@@ -15,7 +15,7 @@ from glideinwms.cli import output
 from glideinwms.cli.output import Json
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-ACTS = "submit, remove, remove_forced, release, credential, downtime, approve ..."
+ACTS = "submit, remove, remove_forced, release, credential, downtime, approve, reconfig, rollback ..."
 Places = Annotated[
     list[Path] | None,
     typer.Option(

@@ -18,6 +18,27 @@ NOT_TAKEN = 4
 FACTORY_XML = Path("/etc/gwms-factory/glideinWMS.xml")
 FRONTEND_XML = Path("/etc/gwms-frontend/frontend.xml")
 Xml = Annotated[Path, typer.Argument(help="The configuration file.")]
+RollbackXml = Annotated[Path | None, typer.Argument(help="The configuration file.", show_default="the usual one")]
+FactoryDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--work-dir",
+        exists=True,
+        file_okay=False,
+        envvar="GWMS_FACTORY_DIR",
+        help="The Factory's work directory, where no file is named.",
+    ),
+]
+FrontendDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--work-dir",
+        exists=True,
+        file_okay=False,
+        envvar="GWMS_FRONTEND_DIR",
+        help="The Frontend's work directory, where no file is named.",
+    ),
+]
 XmlOption = Annotated[Path | None, typer.Option("--xml", help="The same, as an option.")]
 Force = Annotated[bool, typer.Option("--force-delete", help="Let active entries or groups be removed.")]
 NoReload = Annotated[bool, typer.Option("--no-reload", help="Do not tell the running daemon.")]
@@ -88,19 +109,19 @@ def frontend_show(
 
 
 def factory_rollback(
-    xml: Xml = FACTORY_XML, file: XmlOption = None, to: To = "", listing: Listing = False,
-    to_deployed: ToDeployed = False, as_json: Json = False,
+    xml: RollbackXml = None, file: XmlOption = None, work_dir: FactoryDir = None, to: To = "",
+    listing: Listing = False, to_deployed: ToDeployed = False, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Put an earlier generation of the Factory in force, or leave its directories to the deployed program."""
-    _rollback(file or xml, "factory", to, listing, to_deployed, as_json)
+    _rollback(_area(file or xml, work_dir, "factory", FACTORY_XML), "factory", to, listing, to_deployed, as_json)
 
 
 def frontend_rollback(
-    xml: Xml = FRONTEND_XML, file: XmlOption = None, to: To = "", listing: Listing = False,
-    to_deployed: ToDeployed = False, as_json: Json = False,
+    xml: RollbackXml = None, file: XmlOption = None, work_dir: FrontendDir = None, to: To = "",
+    listing: Listing = False, to_deployed: ToDeployed = False, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Put an earlier generation of the Frontend in force, or leave its directories to the deployed program."""
-    _rollback(file or xml, "frontend", to, listing, to_deployed, as_json)
+    _rollback(_area(file or xml, work_dir, "frontend", FRONTEND_XML), "frontend", to, listing, to_deployed, as_json)
 
 
 def factory_convert(xml: Xml = FACTORY_XML, file: XmlOption = None) -> None:
@@ -169,8 +190,9 @@ def _validate(xml: Path, side: str, online: bool, as_json: bool, disabled: bool 
 def _reconfig(xml: Path, side: str, force: bool, no_reload: bool, as_json: bool) -> None:
     from glideinwms.creation import fingerprint, hooks
     from glideinwms.creation.owner import become_owner
+    from glideinwms.lib.operator import caller
 
-    xml = xml.absolute()
+    xml, who = xml.absolute(), caller()
     become_owner(xml)
     if not hooks.programs(xml, "pre") and (same := fingerprint.unchanged(xml, side)):
         if as_json:
@@ -187,7 +209,7 @@ def _reconfig(xml: Path, side: str, force: bool, no_reload: bool, as_json: bool)
     gc.disable()
     problems = Problems()
     try:
-        outcome = reconfig(xml, side, _progress, problems, force_delete=force, wait=not no_reload)
+        outcome = reconfig(xml, side, _progress, problems, force_delete=force, wait=not no_reload, who=who)
     except InvalidConfig:
         for warning in problems.warnings:
             print(warning, file=sys.stderr)
@@ -222,17 +244,30 @@ def _effective(xml: Path, side: str, name: str, given: bool, as_json: bool) -> N
         print(f"{shown.path} = {shown.value!r}  ({shown.origin})")
 
 
-def _rollback(xml: Path, side: str, to: str, listing: bool, to_deployed: bool, as_json: bool) -> None:
-    from glideinwms.cli.output import clock, fail
-    from glideinwms.creation import fingerprint, rollback
+def _area(xml: Path | None, work_dir: Path | None, side: str, default: Path) -> tuple[Path, Path]:
+    """(work area, the file whose owner may change it): of the file that is named, else of --work-dir or its variable,
+    else of the usual file."""
+    from glideinwms.cli.output import fail
+    from glideinwms.creation import fingerprint
+
+    if xml is None and work_dir is not None:
+        return work_dir.absolute(), work_dir.absolute()
+    chosen = (xml or default).absolute()
+    work = fingerprint.work_dir(chosen, side)
+    if work is None:
+        fail(f"{chosen}: names no work area, or cannot be read; name the file, or the work area with --work-dir")
+    assert work is not None
+    return work, chosen
+
+
+def _rollback(area: tuple[Path, Path], side: str, to: str, listing: bool, to_deployed: bool, as_json: bool) -> None:
+    from glideinwms.cli.output import clock
+    from glideinwms.creation import rollback
     from glideinwms.creation.owner import become_owner
     from glideinwms.creation.reconfig import NotTaken, tell
+    from glideinwms.lib.operator import caller
 
-    xml = xml.absolute()
-    work = fingerprint.work_dir(xml, side)
-    if work is None:
-        fail(f"{xml}: names no work area, or cannot be read")
-        return
+    (work, owned), who = area, caller()
     if listing:
         found = rollback.listed(work)
         if as_json:
@@ -241,15 +276,15 @@ def _rollback(xml: Path, side: str, to: str, listing: bool, to_deployed: bool, a
             state = "in force" if kept.current else f"{len(kept.missing)} files missing" if kept.missing else ""
             print(f"{kept.name}  {clock(kept.made)}  {state}".rstrip())
         return
-    become_owner(xml)
+    become_owner(owned)
     if to_deployed:
-        aside = rollback.to_deployed(work, side)
+        aside = rollback.to_deployed(work, side, who)
         if as_json:
             _show({"work_dir": str(work), "aside": aside})
         else:
             print(f"put aside in {work}: {', '.join(aside) or 'nothing'}")
         return
-    name = rollback.rollback(work, to)
+    name = rollback.rollback(work, to, who)
     try:
         told = tell(work, name)
     except NotTaken as error:
@@ -259,6 +294,7 @@ def _rollback(xml: Path, side: str, to: str, listing: bool, to_deployed: bool, a
         _show({"generation": name, "reloaded": told})
     else:
         print(f"generation {name} is in force" + ("; the daemon runs it" if told else ""))
-        print(
-            f"{xml} is as it was: the next reconfig puts it in force again; gwms {side} plan {xml} shows what differs"
-        )
+        # with --work-dir the file is not known
+        xml = str(owned) if owned != work else "the configuration file"
+        plan = f"gwms {side} plan {owned}" if owned != work else f"gwms {side} plan"
+        print(f"{xml} is as it was: the next reconfig puts it in force again; {plan} shows what differs")

@@ -53,6 +53,8 @@ def log(
         output.print_json({"pilot": pilot, "cause": cause_of(found), "facts": found, "logs": logs})
         return
     if not part:
+        if re.fullmatch(r"\d+\.\d+", pilot):
+            print(f"pilot {pilot}, a job of the Factory's schedd; of a user's job {pilot} see gwms job explain {pilot}")
         _tell(found, cause_of(found))
     for name, text in logs.items():
         print(f"{'' if part and len(logs) == 1 else f'======== {name} ========' + chr(10)}{text}", end="")

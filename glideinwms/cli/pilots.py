@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,7 @@ def list_(
 ) -> None:
     """Finished pilots by entry and day, and the files they left."""
     from glideinwms.factory import completedlog
+    from glideinwms.factory import report as reports
     from glideinwms.factory.daemon import load_policy
     from glideinwms.factory.listing import entry_of
 
@@ -43,6 +45,8 @@ def list_(
     names = [entry_of(policy, name).name for name in entry or []]
     wanted = completedlog.Wanted(user, client, after, before, longer, shorter, failed, log, started)
     found = completedlog.read(policy, names, completedlog.dates(date or time.strftime("%Y%m%d"), days), wanted)
+    causes = reports.causes(work_dir / "state")
+    found = [replace(p, cause=causes.get((p.entry, p.id), "")) for p in found]
     if as_json:
         output.print_json(found)
     elif files:
@@ -51,9 +55,9 @@ def list_(
             if line := _long(path) if long else path:
                 print(line)
     else:
-        output.table(["ENDED", "ENTRY", "ID", "CLIENT", "USER", "SECONDS", "JOBS", "HTCONDOR", "STDERR"], [
+        output.table(["ENDED", "ENTRY", "ID", "CLIENT", "USER", "SECONDS", "JOBS", "HTCONDOR", "CAUSE", "STDERR"], [
             [output.clock(p.ended), p.entry, p.id, p.client, p.username, p.duration, p.jobs,
-             "started" if p.condor_started else "never", p.err]
+             "started" if p.condor_started else "never", p.cause, p.err]
             for p in found
         ])  # fmt: skip
 

@@ -19,8 +19,10 @@ from glideinwms.creation.plan import Plan, make_plan, policy_path, previous_poli
 from glideinwms.creation.problems import Problem, Problems, Where
 from glideinwms.creation.source import Read
 from glideinwms.lib import status
+from glideinwms.lib.audit import Audit
 from glideinwms.lib.errors import ConfigError, StateError
 from glideinwms.lib.files import hint_of, locked, make_directory, write_atomic
+from glideinwms.lib.operator import caller
 from glideinwms.lib.stage import generations, publish
 
 SIDES = ("factory", "frontend")
@@ -73,9 +75,10 @@ def _schedds(work_dir: Path) -> dict[str, str]:
 
 def reconfig(
     path: Path, side: str, progress: Progress | None = None, problems: Problems | None = None, *,
-    force_delete: bool = False, wait: bool = True,
+    force_delete: bool = False, wait: bool = True, who: str = "",
 ) -> Outcome:  # fmt: skip
-    """Make the file at `path` the configuration in force and tell a running daemon. InvalidConfig, StageError or
+    """Make the file at `path` the configuration in force and tell a running daemon; `who` goes into the audit trail
+    (default: who runs this). InvalidConfig, StageError or
     StateError leave what is in force as it is; `problems` then has what else is to be said."""
     say = progress or (lambda text: None)
     problems = Problems() if problems is None else problems
@@ -95,6 +98,7 @@ def reconfig(
         if not plan.empty:
             say(f"writing {len(plan.files)} files")
             written = _apply(built, data)
+            _record_change(plan, path, built.work_dir, who or caller(), problems)
         pruned = _prune(built)
         places = sorted({built.stage_dir / subdir for subdir in built.subdirs})
         inputs = (*built.sources, *built.inputs)
@@ -156,6 +160,18 @@ def _apply(built: Built, data: dict[str, Any]) -> int:
     publish.sync_filesystem(work)
     write_atomic(policy_path(work), built.text, 0o640, fsync=True)
     return written + 2
+
+
+def _record_change(plan: Plan, path: Path, work: Path, who: str, problems: Problems) -> None:
+    """A line of the audit trail. The configuration is in force by now, with the line or without."""
+    changes = {"added": plan.added, "removed": plan.removed, "changed": plan.changed}
+    try:
+        Audit(work / "state/audit.jsonl").line(
+            "reconfig", generation=plan.generation, before=plan.previous, file=str(path),
+            **{name: names for name, names in changes.items() if names}, who=who,
+        )  # fmt: skip
+    except StateError as error:
+        problems.warn(Where(error.where, 0), "audit", f"the reconfig is not recorded: {error.message}", error.hint)
 
 
 def _prune(built: Built) -> int:

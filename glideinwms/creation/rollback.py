@@ -11,8 +11,10 @@ from glideinwms.creation import takeover
 from glideinwms.creation.built import text_of
 from glideinwms.creation.plan import policy_path, previous_policy
 from glideinwms.lib import status
+from glideinwms.lib.audit import Audit
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import locked, make_directory, write_atomic
+from glideinwms.lib.operator import caller
 from glideinwms.lib.stage import generations
 from glideinwms.lib.stage.generations import Generation
 
@@ -68,8 +70,9 @@ def _restore(work: Path, generation: Generation) -> None:
         write_atomic(stage / name, copy.read_bytes(), 0o644, fsync=True)
 
 
-def rollback(work: Path, name: str = "") -> str:
-    """Put generation `name` (default: the one before the current) in force again; returns its name."""
+def rollback(work: Path, name: str = "", who: str = "") -> str:
+    """Put generation `name` (default: the one before the current) in force again; returns its name. `who` goes into
+    the audit trail (default: who runs this). What cannot be recorded is not done."""
     with locked(work / "state" / "reconfig.lock", "rollback"):
         found = generations.all_of(work)
         current = str(previous_policy(work).get("generation", ""))
@@ -87,11 +90,13 @@ def rollback(work: Path, name: str = "") -> str:
             raise StateError(f"generation {name} lacks {', '.join(lost[:5])}", where=str(work), hint="reconfig instead")
         _restore(work, chosen)
         generations.leave(work, current)
+        audit = Audit(work / "state/audit.jsonl")
+        audit.line("rollback", generation=name, before=current, who=who or caller())
         write_atomic(policy_path(work), text_of(chosen.policy), 0o640, fsync=True)
     return name
 
 
-def to_deployed(work: Path, side: str) -> list[str]:
+def to_deployed(work: Path, side: str, who: str = "") -> list[str]:
     """Take our pointer and state aside, so that the directories are the deployed program's again.
 
     Keys, credentials, downtimes and its own files were never ours to change; its startup script is put back into the
@@ -106,6 +111,8 @@ def to_deployed(work: Path, side: str) -> list[str]:
     if stage := previous_policy(work).get("stage_dir"):
         takeover.put_startup_back(Path(stage), work)
     ours = [name for name in takeover.ASIDE if (work / name).exists()]
+    if (work / "state").is_dir():
+        Audit(work / "state/audit.jsonl").line("rollback", generation="deployed program", who=who or caller())
     suffixes = itertools.chain([""], (f".{n}" for n in itertools.count(2)))
     suffix = next(s for s in suffixes if not any((work / f"gwms-{name}{s}").exists() for name in takeover.ASIDE))
     for name in ours:

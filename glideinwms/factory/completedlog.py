@@ -23,7 +23,8 @@ DAY = 86400.0
 @dataclass(frozen=True, slots=True)
 class Ended:
     """One finished pilot. `ended`: epoch seconds; `duration`: seconds; `condor_started`: whether HTCondor came up;
-    `jobs`: user jobs it ran; `out`, `err`: its output files, which may be gone."""
+    `jobs`: user jobs it ran; `out`, `err`: its output files, which may be gone; `cause`: why it failed, where
+    the Factory still knows."""
 
     entry: str
     id: str
@@ -35,6 +36,7 @@ class Ended:
     jobs: int
     out: str
     err: str
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)

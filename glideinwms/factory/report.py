@@ -46,6 +46,14 @@ def read(state: Path, since: float, entry: str = "") -> list[Finished]:
     return [pilot_of(row) for row in rows]
 
 
+def causes(state: Path) -> dict[tuple[str, str], str]:
+    """(entry, pilot id) -> why it failed, of the pilots that the Factory still remembers."""
+    try:
+        return {(p.entry, p.id): p.cause for p in read(state, 0.0) if p.cause}
+    except StateError:
+        return {}
+
+
 BY = ("both", "entry", "client")
 SORTABLE = ("entry", "client", "pilots", "removed", "failed", "jobs", "lifetime")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from glideinwms.lib.audit import Audit
 from glideinwms.lib.downtimes import Downtime
 from glideinwms.lib.errors import ConfigError, StateError
 from glideinwms.lib.files import locked, write_atomic
-from glideinwms.lib.operator import user
+from glideinwms.lib.operator import caller
 
 Render = Callable[[Iterable[Downtime]], str]
 
@@ -66,5 +65,5 @@ def audit(work_dir: Path, what: str, line: Downtime, **scope: Any) -> None:
         end = None if line.end is None else downtimes.iso(line.end)
         Audit(work_dir / "state/audit.jsonl").line(
             "downtime", what=what, **scope, start=downtimes.iso(line.start), end=end, comment=line.comment,
-            who=user(os.getuid()),
+            who=caller(),
         )  # fmt: skip

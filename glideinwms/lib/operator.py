@@ -91,6 +91,12 @@ def user(uid: int) -> str:
         return f"uid {uid}"
 
 
+def caller() -> str:
+    """Who runs this program: the account, and who became root by sudo."""
+    name, behind = user(os.getuid()), os.environ.get("SUDO_USER", "")
+    return f"{name} (sudo by {behind})" if os.getuid() == 0 and behind and behind.isprintable() else name
+
+
 def pending(directory: Path) -> Iterator[tuple[Path, Word]]:
     """Words not yet consumed, oldest first; `who` is the file's owner, whatever it says. One that cannot be read is
     answered so and dropped."""

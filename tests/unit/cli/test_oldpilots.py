@@ -14,6 +14,8 @@ import pytest
 from glideinwms.cli import oldpilots
 from glideinwms.cli.main import main as gwms
 from glideinwms.factory import completedlog, queuestats
+from glideinwms.factory.finished import Finished
+from glideinwms.factory.learndb import LearnDb
 from glideinwms.factory.plan import EntryPlan, Placement, Plan, RequestPlan, StatusCounts
 from glideinwms.lib.errors import StateError
 from tests.unit.cli.test_pilotlog import err, factory, run
@@ -56,6 +58,18 @@ def test_pilots_by_entry_and_day(factory: Path, ask: Callable[..., Any]) -> None
     assert "never" in ask("pilot", "list", "--date", DAY)
     assert "not a date" in ask("pilot", "list", "--date", "yesterday", code=1)
     assert "no entry X" in ask("pilot", "list", "X", code=1)
+
+
+def test_a_list_of_pilots_says_why_they_failed(factory: Path, ask: Callable[..., Any]) -> None:
+    (factory / "work/state").mkdir(exist_ok=True)
+    db = LearnDb(factory / "work/state/learned.db")
+    why = "validation failed in check.sh (no disk)"
+    ended = Finished("A", "fe.main", "feuser", "4711.1", 1.0, 2.0, 3.0, cause=why)
+    db.ended(db.add_log("/x"), [ended], pending=False)
+    db.close()
+    rows = ask("pilot", "list", "A", "--date", DAY, "--json")
+    assert [r["cause"] for r in rows] == ["", why]
+    assert why in ask("pilot", "list", "A", "--date", DAY)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import threading
 import time
@@ -21,7 +22,7 @@ from glideinwms.creation.problems import Problems
 from glideinwms.creation.reconfig import build
 from glideinwms.factory.plan import Plan as FactoryPlan
 from glideinwms.factory.snapshot import PilotGroup, Queue, Rail, ScheddState, Snapshot
-from glideinwms.lib import status
+from glideinwms.lib import operator, status
 from glideinwms.lib.fakes import World
 from glideinwms.lib.reading import Reading
 from glideinwms.lib.records import Ring
@@ -71,6 +72,57 @@ def test_changes_reconfig_and_rollback(side: str, tmp_path: Path, capsys: Out) -
     capsys.readouterr()
     assert run(side, "rollback", path, "--list", "--json") == 0
     assert [k["current"] for k in json.loads(capsys.readouterr().out)] == [True, False]
+
+
+@pytest.mark.parametrize("side", ["factory", "frontend"])
+def test_what_changes_a_configuration_is_in_the_audit_trail(
+    side: str, tmp_path: Path, capsys: Out, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, me = place(tmp_path, f"{side}.maximal.xml"), operator.user(os.getuid())
+    work = fingerprint.work_dir(path, side)
+    assert work is not None and run(side, "reconfig", path) == 0
+    path.write_text(path.read_text().replace('loop_delay="30"', 'loop_delay="31"'))
+    assert run(side, "reconfig", path) == run(side, "reconfig", path) == 0
+    assert run(side, "rollback", path) == 0
+    (work / ("glidein.descript" if side == "factory" else "frontend.descript")).write_text("")
+    capsys.readouterr()
+    assert run("audit", "--work-dir", work, "--json", "--who", me) == 0
+    lines = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+    assert [line["act"] for line in lines] == ["reconfig", "reconfig", "rollback"]
+    first, second, back = lines
+    assert (first["before"], second["before"], back["before"]) == ("", first["generation"], second["generation"])
+    assert back["generation"] == first["generation"] and first["file"] == str(path)
+    assert run(side, "rollback", path, "--to-deployed") == 0
+    [aside] = work.glob("gwms-state*/audit.jsonl")
+    assert json.loads(aside.read_text().splitlines()[-1])["generation"] == "deployed program"
+
+
+@pytest.mark.parametrize("side", ["factory", "frontend"])
+def test_rollback_takes_the_work_directory(
+    side: str, tmp_path: Path, capsys: Out, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = place(tmp_path, f"{side}.maximal.xml")
+    work = fingerprint.work_dir(path, side)
+    run(side, "reconfig", path)
+    path.write_text(path.read_text().replace('loop_delay="30"', 'loop_delay="31"'))
+    run(side, "reconfig", path)
+    capsys.readouterr()
+    assert run(side, "rollback", "--list", "--json", "--work-dir", work) == 0
+    first = json.loads(capsys.readouterr().out)[0]["name"]
+    monkeypatch.setenv(f"GWMS_{side.upper()}_DIR", str(work))
+    assert run(side, "rollback") == 0
+    assert f"generation {first} is in force" in capsys.readouterr().out
+    monkeypatch.setenv(f"GWMS_{side.upper()}_DIR", str(tmp_path))
+    assert run(side, "rollback", path, "--list", "--json") == 0, "the file that is named comes first"
+    assert len(json.loads(capsys.readouterr().out)) == 2
+
+
+def test_who_became_root_by_sudo_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operator.os, "getuid", lambda: 0)
+    monkeypatch.setenv("SUDO_USER", "alice")
+    assert operator.caller() == "root (sudo by alice)"
+    monkeypatch.setattr(operator.os, "getuid", lambda: 12345678)
+    assert operator.caller() == "uid 12345678", "whoever is not root may write anything there"
 
 
 @pytest.mark.parametrize("side", ["factory", "frontend"])
