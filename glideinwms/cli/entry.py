@@ -196,4 +196,4 @@ def log(
     events = next((p for p in files if p.name.startswith("condor_activity_")), None)
     if events is not None and lines > 0:
         print(f"\n{events}:")
-        print("\n".join(events.read_text(errors="replace").splitlines()[-lines:]))
+        output.raw("\n".join(events.read_text(errors="replace").splitlines()[-lines:]) + "\n")

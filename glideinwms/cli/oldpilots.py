@@ -129,7 +129,8 @@ def gwms_logcat(argv: Sequence[str] | None = None) -> None:
             target.write_text(found[name])
             print(target)
         else:
-            print(name if a.l else f"======== {name} ========\n{found[name]}".removesuffix("\n"))
+            text = name if a.l else f"======== {name} ========\n{found[name]}".removesuffix("\n")
+            output.raw(f"{text}\n")
 
 
 def _stderr_of(work_dir: Path, entry: str, pilot: str) -> Path:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from glideinwms.lib.bounded import printable
 from glideinwms.lib.jsondata import to_json
 from glideinwms.lib.status import Status
 
@@ -27,6 +28,11 @@ def print_json(data: Any) -> None:
 def visible(text: str) -> str:
     """Control characters as Python writes them: peers write texts that we show, and a terminal obeys."""
     return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def raw(text: str) -> None:
+    """A file's own text, as it is; on a terminal without what a terminal would obey."""
+    print(printable(text) if sys.stdout.isatty() else text, end="")
 
 
 def say(text: str) -> None:

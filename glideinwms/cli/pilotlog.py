@@ -57,7 +57,7 @@ def log(
             print(f"pilot {pilot}, a job of the Factory's schedd; of a user's job {pilot} see gwms job explain {pilot}")
         _tell(found, cause_of(found))
     for name, text in logs.items():
-        print(f"{'' if part and len(logs) == 1 else f'======== {name} ========' + chr(10)}{text}", end="")
+        output.raw(f"{'' if part and len(logs) == 1 else f'======== {name} ========' + chr(10)}{text}")
 
 
 def _tell(found: Facts, cause: str) -> None:
@@ -69,7 +69,7 @@ def _tell(found: Facts, cause: str) -> None:
     ]  # fmt: skip
     for name, value in rows:
         if value is not None:
-            print(f"{name + ':':14} {value}")
+            output.say(f"{name + ':':14} {value}")
 
 
 def _texts(pilot: str, work_dir: Path, entry: str) -> tuple[str, str]:
@@ -144,7 +144,7 @@ def _cat(prog: str, argv: Sequence[str] | None, name: str = "") -> None:
         wanted = name or a.name
         chosen = [t for n, t in found.items() if _is(n, wanted, monitor=a.monitor)]
         missing |= not chosen
-        print("".join(chosen), end="")
+        output.raw("".join(chosen))
     if missing:
         sys.exit(1)
 
@@ -202,7 +202,7 @@ def cat_logs(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("file", nargs="+")
     for file in parser.parse_args(argv).file:
         for name, text in sections_of(Path(file)).items():
-            print(f"======== {name} ========\n{text}", end="")
+            output.raw(f"======== {name} ========\n{text}")
 
 
 @one_line()
@@ -219,4 +219,4 @@ def cat_xml_result(argv: Sequence[str] | None = None) -> None:
         text = xml_result(whole or "")
         if not text:
             output.fail(f"{file} holds no XML result")
-        print(text.replace(ROOT, f'{ROOT}logname="{Path(file).name}" ', 1))
+        output.raw(text.replace(ROOT, f'{ROOT}logname="{Path(file).name}" ', 1) + "\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from glideinwms.factory.pilotlog import facts, tail
 from glideinwms.lib import htc
-from glideinwms.lib.errors import StateError
+from glideinwms.lib.errors import CondorError, StateError
 from glideinwms.lib.htc import ScheddAddress, quoted
 
 ATTRIBUTE = "MONITOR_INFO"
@@ -44,10 +44,18 @@ def annotate(schedd: ScheddAddress, factory: str, glidein: str) -> list[str]:
         f"GlideinFactory =?= {quoted(factory)} && GlideinName =?= {quoted(glidein)} && JobStatus == 4"
         f" && {ATTRIBUTE} =?= UNDEFINED"
     )
-    done = []
+    done: list[str] = []
+    wrong: list[CondorError] = []
     for ad in htc.query_jobs(schedd, constraint, ["ClusterId", "ProcId", "Iwd", "Out"], MOST):
         job = f"{ad['ClusterId']}.{ad['ProcId']}"
         output = output_of(Path(str(ad.get("Iwd", "/")), str(ad.get("Out", ""))))
-        htc.edit(schedd, job, ATTRIBUTE, quoted(json.dumps(monitor_info(output))))
-        done.append(job)
+        try:
+            htc.edit(schedd, job, ATTRIBUTE, quoted(json.dumps(monitor_info(output))))
+        except CondorError as error:
+            # one that the schedd refuses does not stop those behind it
+            wrong.append(error)
+        else:
+            done.append(job)
+    if wrong and not done:
+        raise wrong[0]
     return done

@@ -13,6 +13,7 @@ from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
 from glideinwms.factory.snapshot import Request
 from glideinwms.lib.ads import GlideFactory, GlideFactoryClient, GlideFactoryGlobal, Value
 from glideinwms.lib.crypto import PublicKey
+from glideinwms.lib.errors import place_of
 from glideinwms.lib.names import RequestName, is_safe
 from glideinwms.lib.reasons import Reason, Refusal
 
@@ -146,6 +147,13 @@ def client_ads(
     name = RequestName(entry.name, policy.glidein_name, policy.factory_name)
     common = totals(entry, told, now)
     cpus = monitor.entry_cpus(entry)
+
+    def numbers(client: str, rows: list[RequestPlan]) -> Numbers:
+        try:
+            return {**_own(told, _pilots(told, client, identities), rows, cpus, now), **_why(told, rows)}
+        except Exception as error:  # noqa: BLE001 - the boundary of one client: what is said of the others stands
+            return {"Status_Reason": Reason.MALFORMED_AD.value, "Status_ReasonText": place_of(error)}
+
     return [
         GlideFactoryClient(
             name=f"{name}@{client}",
@@ -162,8 +170,7 @@ def client_ads(
             monitor={
                 **prefixed(LIMIT_PREFIX, told.plan.limits),
                 **common,
-                **_own(told, _pilots(told, client, identities), rows, cpus, now),
-                **_why(told, rows),
+                **numbers(client, rows),
             },
             attrs=entry_attrs(entry, told),
         )

@@ -14,6 +14,7 @@ from glideinwms.factory.snapshot import Request, Snapshot
 from glideinwms.lib import log
 from glideinwms.lib.ads import Ad, GlideFactory, GlideFactoryClient, GlideFactoryGlobal, Value, WireAd
 from glideinwms.lib.crypto import PublicKey
+from glideinwms.lib.errors import place_of
 from glideinwms.lib.htc import quoted
 from glideinwms.lib.names import RequestName
 from glideinwms.lib.readers import JOB_DEADLINE, Call, Pool
@@ -40,6 +41,7 @@ class Advertiser:
         self.said: dict[str, Basis] = {}
         self.coming: dict[str, Basis] = {}
         self.generation = ""
+        self.unmade = ""
         self.clients = ClientNames()
         self.log = log.get("advertise")
 
@@ -54,8 +56,14 @@ class Advertiser:
         due: dict[str, list[Ad]] = {}
         self.coming = {}
         failed = {r.where: r for r in refusals}
+        self.unmade = ""
         for ad in self._due(policy, key, snapshot, plan, completed, failed, everything):
-            data = ad.to_ad()
+            try:
+                data = ad.to_ad()
+                hash(tuple(data.values()))
+            except Exception as error:  # noqa: BLE001 - the boundary of one ad
+                self._not_made(ad.KIND.my_type, error)
+                continue
             # the key goes out every cycle (1.1)
             if everything or isinstance(ad, GlideFactoryGlobal) or self.sent.get(_name(data)) != _content(data):
                 due.setdefault(ad.KIND.update, []).append(data)
@@ -63,6 +71,11 @@ class Advertiser:
             self._withdraw_gone(policy)
             self.generation = policy.generation
         return self._send(policy, due)
+
+    def _not_made(self, what: str, error: Exception) -> None:
+        """Note an ad that cannot be made; the others are."""
+        self.unmade = f"an ad of {what} cannot be made: {place_of(error)}"
+        self.log.error("ad not made", what=what, error=place_of(error))
 
     def forget(self) -> None:
         """The collector may have lost everything: all is due again."""
@@ -77,7 +90,7 @@ class Advertiser:
             )
             for command, found in due.items()
         ]  # fmt: skip
-        count, problem = 0, ""
+        count, problem = 0, self.unmade
         for answer in self.pool.run(calls):
             if answer.error is not None:
                 problem = str(answer.error)
@@ -111,12 +124,16 @@ class Advertiser:
             basis = _basis(told)
             if not everything and self.said.get(row.entry) == basis:
                 continue
-            self.coming[row.entry] = basis
             name = str(RequestName(entry.name, policy.glidein_name, policy.factory_name))
-            out.append(ads.entry_ad(policy, entry, told, key, snapshot.now, self.started, number.get(name, 0)))
-            # without the requests nothing new can be said of them: the old ads stand until they expire
-            if snapshot.requests.value is not None:
-                out += ads.client_ads(policy, entry, told, snapshot.now, number)
+            try:
+                out.append(ads.entry_ad(policy, entry, told, key, snapshot.now, self.started, number.get(name, 0)))
+                # without the requests nothing new can be said of them: the old ads stand until they expire
+                if snapshot.requests.value is not None:
+                    out += ads.client_ads(policy, entry, told, snapshot.now, number)
+            except Exception as error:  # noqa: BLE001 - the boundary of one entry's ads
+                self._not_made(f"entry {entry.name}", error)
+            else:
+                self.coming[row.entry] = basis
         return out
 
     def _withdraw_gone(self, policy: FactoryPolicy) -> None:

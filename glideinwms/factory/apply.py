@@ -6,11 +6,12 @@ freezes its schedd until its id has been looked for.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +24,7 @@ from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
 from glideinwms.factory.snapshot import Request, Taken
 from glideinwms.lib import log
 from glideinwms.lib.audit import Audit
-from glideinwms.lib.errors import GwmsError, OutcomeUnknown, TimedOut, Unreachable
+from glideinwms.lib.errors import GwmsError, OutcomeUnknown, TimedOut, Unreachable, place_of
 from glideinwms.lib.readers import WRITE_DEADLINE, Answer, Call, Pool
 from glideinwms.lib.reasons import Reason, Refusal
 
@@ -97,35 +98,42 @@ class Applier:
         for row in plan.entries:
             if row.frozen:
                 continue
-            try:
+            with self._boundary(report, row.entry):
                 for deed in deeds(policy, row):
                     self._do(deed, report, gone, now)
-                batches += self._batches(policy, entries[row.entry], row, requests, report, now, rng)
-            except Exception as error:  # noqa: BLE001 - the boundary of one entry
-                text = str(error) if isinstance(error, GwmsError) else f"{type(error).__name__}: {error}"
-                log.get("apply").error("entry failed", entry=row.entry, error=text)
-                report.refusals.append(Refusal(Reason.SUBMIT_FAILED, row.entry, text))
+            for line in row.requests:
+                with self._boundary(report, line.request):
+                    batches += self._batch(policy, entries[row.entry], line, requests, report, now, rng)
         self.submit(batches, report, gone)
         served = {s.entry for s in report.submitted if not s.error}
         for row in (r for r in plan.entries if r.unless_submitted and not r.frozen and r.entry not in served):
-            for deed in sanitising(policy, row):
-                self._do(deed, report, gone, now)
+            with self._boundary(report, row.entry):
+                for deed in sanitising(policy, row):
+                    self._do(deed, report, gone, now)
         return report
 
-    def _batches(
-        self, policy: FactoryPolicy, entry: EntryPolicy, row: EntryPlan, requests: Mapping[str, Request],
+    @contextlib.contextmanager
+    def _boundary(self, report: Report, where: str) -> Iterator[None]:
+        """An error inside costs this request, or the removals of this entry, and is shown."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - the boundary of one request, and of one entry's removals
+            text = str(error) if isinstance(error, GwmsError) else place_of(error)
+            log.get("apply").error("not applied", where=where, error=text)
+            report.refusals.append(Refusal(Reason.SUBMIT_FAILED, where, text))
+
+    def _batch(
+        self, policy: FactoryPolicy, entry: EntryPolicy, line: RequestPlan, requests: Mapping[str, Request],
         report: Report, now: float, rng: random.Random,
     ) -> list[Batch]:  # fmt: skip
-        made = []
-        for line in row.requests:
-            if not line.placements:
-                continue
-            found = batch_of(policy, entry, line, requests[line.request], now, self.new_id, rng)
-            if isinstance(found, Refusal):
-                report.refusals.append(found)
-            else:
-                made.append(found)
-        return made
+        """The batch of one request, if it gets any pilots."""
+        if not line.placements:
+            return []
+        found = batch_of(policy, entry, line, requests[line.request], now, self.new_id, rng)
+        if isinstance(found, Refusal):
+            report.refusals.append(found)
+            return []
+        return [found]
 
     def _do(self, deed: Deed, report: Report, gone: set[str], now: float) -> None:
         if not deed.picks or deed.schedd in gone:
@@ -184,7 +192,11 @@ class Applier:
                 waiting.append(batch)
                 continue
             cluster = batch.clusters.pop(0)
-            done = self._one(batch, cluster, gone)
+            done = None
+            with self._boundary(report, batch.row.request):
+                done = self._one(batch, cluster, gone)
+            if done is None:
+                continue
             report.submitted.append(done)
             if done.error:
                 report.refusals.append(Refusal(self._why(done, batch.schedd), batch.row.request, done.error))

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.factory.snapshot import Pilot, PilotGroup, Queue, Request, ScheddState
-from glideinwms.factory.trust import Refused, Trust
+from glideinwms.factory.trust import Refused, Trust, bare_request
 from glideinwms.factory.vault import Vault, packed
 from glideinwms.lib import downtimes, log
 from glideinwms.lib.ads import Opener
+from glideinwms.lib.bounded import MAX_COUNT, count, count_or, moment_or, shown, text_or
 from glideinwms.lib.crypto import FactoryKey
 from glideinwms.lib.downtimes import Downtime
 from glideinwms.lib.errors import CredentialError, GwmsError, StateError, TimedOut, Unreachable, place_of
 from glideinwms.lib.htc import ScheddAddress
+from glideinwms.lib.names import label
 from glideinwms.lib.readers import JOB_DEADLINE, Answer, Call, Pool
 from glideinwms.lib.reading import Reading
 from glideinwms.lib.reasons import Reason, Refusal
 
 SETTLE = 10.0
 STALE_EVERY = 600.0
+MAX_PILOT_TEXT = 1000
 Row = Mapping[str, Any]
 
 
@@ -81,6 +84,8 @@ class Collector:
         if self.vault is None or self.vault.base != Path(policy.client_proxies_dir):
             self.vault = Vault(Path(policy.client_proxies_dir), policy.glidein_name)
         trust = Trust(policy, self.keys, now, self.vault, self.opener)
+        odd = "GlideinMyType is no text that we know"
+        self.refusals += [Refusal(Reason.MALFORMED_AD, label(n), odd) for n in answer.value.get("odd", ())]
         for raw in answer.value["glideclientglobal"]:
             self._store(trust, raw)
         rows = tuple(self._row(trust, raw) for raw in answer.value["glideclient"])
@@ -92,15 +97,12 @@ class Collector:
         try:
             return trust.request(raw)
         except Exception as error:  # noqa: BLE001 - the boundary of one ad
-            name = str(raw.get("Name", "?"))
-            text = place_of(error)
-            self.log.error("request not understood", request=name, error=text)
-            entry = str(raw.get("ReqName", "")).partition("@")[0]
-            refusal = Refusal(Reason.MALFORMED_AD, name, text)
-            return Request(name, entry, str(raw.get("ClientName", "")), refusal=refusal)
+            bare, text = bare_request(raw), place_of(error)
+            self.log.error("request not understood", request=bare.name, error=text)
+            return replace(bare, refusal=Refusal(Reason.MALFORMED_AD, bare.name, text))
 
     def _store(self, trust: Trust, raw: Row) -> None:
-        name = str(raw.get("Name", "?"))
+        name = label(raw.get("Name", "?"))
         try:
             for item in trust.credentials(raw):
                 path = trust.vault.credential(item.owner, item.client, item.cred_id)
@@ -147,9 +149,10 @@ class Collector:
         args = {"collector": policy.collector, "names": lost}
         answer = self.pool.one(Call(policy.collector or "collector", "glideinwms.lib.htc:locate_schedds", args))
         for ad in answer.value or []:
-            if ad.get("Name") in self.schedds and ad.get("MyAddress"):
-                memory = self.schedds[ad["Name"]]
-                memory.address, memory.lost = ScheddAddress(ad["Name"], ad["MyAddress"]), False
+            found, address = text_or(ad.get("Name"), ""), text_or(ad.get("MyAddress"), "")
+            if found in self.schedds and address:
+                memory = self.schedds[found]
+                memory.address, memory.lost = ScheddAddress(found, address), False
 
     def _state(self, name: str, answer: Answer | None, now: float) -> ScheddState:
         memory = self.schedds[name]
@@ -159,7 +162,10 @@ class Collector:
         if answer.error is not None:
             memory.lost = True
             return ScheddState(name, reading.failed(str(answer.error)), f"queue of {name} is not known: {answer.error}")
-        reading = reading.fresh(queue_of(answer.value), answer.began)
+        queue, wrong = queue_of(answer.value)
+        if wrong:
+            self.refusals.append(Refusal(Reason.UNREADABLE, name, f"{wrong} pilots in its queue cannot be read"))
+        reading = reading.fresh(queue, answer.began)
         if answer.call.args["stale"] and all(row.get("JobStatus") == 5 for row in answer.value["exceptions"]):
             # ages of days need no look each cycle; where one was found the next cycle looks again
             memory.stale_at = now
@@ -234,39 +240,50 @@ def read_downtimes(policy: FactoryPolicy) -> tuple[tuple[Downtime, ...], tuple[R
     return tuple(lines), tuple(Refusal(Reason.MALFORMED_AD, e.where, e.message) for e in wrong)
 
 
-def queue_of(value: Mapping[str, Any]) -> Queue:
-    """Rows of `fold.read_queue` as the snapshot has them."""
+def queue_of(value: Mapping[str, Any]) -> tuple[Queue, int]:
+    """Rows of `fold.read_queue` as the snapshot has them, and how many pilots cannot be read. Groups are counted
+    whatever their texts are: a pilot that is not counted would be submitted again."""
     groups = tuple(
         PilotGroup(*_names(row), _int(row, "JobStatus") or 0, _grid(row), _int(row, "JobCount") or 0)
         for row in value["groups"]
     )
-    return Queue(groups, tuple(_pilot(row) for row in value["exceptions"]))
+    pilots = []
+    for row in value["exceptions"]:
+        try:
+            pilots.append(_pilot(row))
+        except Exception:  # noqa: BLE001 - the boundary of one pilot in the queue
+            continue
+    return Queue(groups, tuple(pilots)), len(value["exceptions"]) - len(pilots)
+
+
+def _text(row: Row, name: str) -> str:
+    """A text of a pilot's ad; one that is none, or endless, is another group."""
+    found = row.get(name, "")
+    return found if type(found) is str and len(found) <= MAX_PILOT_TEXT else shown(found)
 
 
 def _names(row: Row) -> tuple[str, str, str, str, str, str]:
-    get = row.get
     return (
-        str(get("GlideinEntryName", "")), str(get("GlideinClient", "")), str(get("GlideinFrontendName", "")),
-        str(get("GlideinSecurityClass", "")), str(get("GlideinCredentialIdentifier", "")),
-        str(get("GlideinEntrySubmitFile", "")).rpartition("/")[2],
+        _text(row, "GlideinEntryName"), _text(row, "GlideinClient"), _text(row, "GlideinFrontendName"),
+        _text(row, "GlideinSecurityClass"), _text(row, "GlideinCredentialIdentifier"),
+        _text(row, "GlideinEntrySubmitFile").rpartition("/")[2],
     )  # fmt: skip
 
 
 def _grid(row: Row) -> str | None:
-    found = row.get("GridJobStatus")
-    return None if found is None else str(found)
+    return None if row.get("GridJobStatus") is None else _text(row, "GridJobStatus")
 
 
 def _int(row: Row, name: str) -> int | None:
     found = row.get(name)
-    return int(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+    return None if isinstance(found, bool | str) else count_or(found, None, low=-MAX_COUNT)
 
 
 def _pilot(row: Row) -> Pilot:
-    now, since = _int(row, "ServerTime"), _int(row, "EnteredCurrentStatus")
-    age = now - since if now is not None and since is not None else None
+    now, since = moment_or(row.get("ServerTime"), None), moment_or(row.get("EnteredCurrentStatus"), None)
+    age = int(now - since) if now is not None and since is not None else None
     return Pilot(
-        f"{row['ClusterId']}.{row['ProcId']}", *_names(row), _int(row, "JobStatus") or 0, _grid(row), age,
+        f"{count(row['ClusterId'])}.{count(row['ProcId'])}", *_names(row), _int(row, "JobStatus") or 0, _grid(row), age,
         _int(row, "HoldReasonCode"), _int(row, "HoldReasonSubCode"), _int(row, "NumSystemHolds"), now is not None,
     )  # fmt: skip
 

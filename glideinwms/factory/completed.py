@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -49,10 +50,12 @@ class CompletedJobs:
         """Entry -> numbers, for entries where a pilot ended within the hour."""
         if now - self.counted >= self.every:
             self.counted = now
-            self.known = numbers(
-                self.db.execute(
-                    "SELECT entry, jobs, COUNT(*) FROM finished WHERE ended > ? AND NOT pending GROUP BY entry, jobs",
-                    (now - HOUR,),
+            with contextlib.suppress(sqlite3.Error):  # the last numbers stay; the learner tells
+                self.known = numbers(
+                    self.db.execute(
+                        "SELECT entry, jobs, COUNT(*) FROM finished"
+                        " WHERE ended > ? AND NOT pending GROUP BY entry, jobs",
+                        (now - HOUR,),
+                    )
                 )
-            )
         return self.known

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from glideinwms.factory.pilotlog import MOST, sections, tail
 from glideinwms.factory.policy import FactoryPolicy
+from glideinwms.lib.bounded import count, moment
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.names import is_safe
 
@@ -104,21 +105,20 @@ def _pilots(policy: FactoryPolicy, file: Path) -> Iterator[Ended]:
     for line in lines:
         try:
             pilot = _pilot(policy, entry, ElementTree.fromstring(line))
-        except (ElementTree.ParseError, KeyError, ValueError):
-            # half-written, or of another version
+        except Exception:  # noqa: BLE001 - the boundary of one line: half-written, or of another version
             continue
         yield pilot
 
 
 def _pilot(policy: FactoryPolicy, entry: str, job: ElementTree.Element) -> Ended:
-    user, (cluster, proc) = job.attrib["username"], map(int, job.attrib["id"].split("."))
+    user, (cluster, proc) = job.attrib["username"], map(count, job.attrib["id"].split("."))
     if not is_safe(user):
         raise ValueError(user)
     jobs = job.find("user")
     base = f"{policy.client_log_dir}/user_{user}/glidein_{policy.glidein_name}/entry_{entry}/job.{cluster}.{proc}"
     return Ended(
         entry, f"{cluster}.{proc}", job.attrib["client"], user,
-        datetime.fromisoformat(job.attrib["terminated"]).timestamp(), int(job.attrib["duration"]),
-        job.attrib["condor_started"] == "True", int(jobs.get("jobsnr", 0)) if jobs is not None else 0,
+        moment(datetime.fromisoformat(job.attrib["terminated"]).timestamp()), count(job.attrib["duration"]),
+        job.attrib["condor_started"] == "True", count(jobs.get("jobsnr", 0)) if jobs is not None else 0,
         f"{base}.out", f"{base}.err",
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from glideinwms.factory import countkey
-from glideinwms.lib import htc
+from glideinwms.lib import bounded, htc
 from glideinwms.lib.htc import ScheddAddress, quoted
 
 GROUPING = [
@@ -28,18 +28,22 @@ REQUEST_NAMES = {
 SLACK_JOBS, SLACK_SHARE, SLICE = 20, 0.01, 50_000
 
 
-def read_requests(collector: str, glidein: str, factory: str) -> dict[str, list[dict[str, Any]]]:
-    """Request and credential ads meant for this Factory, without what it does not use."""
+def read_requests(collector: str, glidein: str, factory: str) -> dict[str, list[Any]]:
+    """Request and credential ads meant for this Factory, without what it does not use; `odd`: names of ads that are
+    neither."""
     ours = f"{glidein}@{factory}"
     constraint = (
         f'((GlideinMyType =?= "glideclient") && (substr(ReqGlidein, -{len(ours) + 1}) == {quoted("@" + ours)}))'
         f' || (GlideinMyType =?= "glideclientglobal")'
     )
-    found: dict[str, list[dict[str, Any]]] = {"glideclient": [], "glideclientglobal": []}
+    found: dict[str, list[Any]] = {"glideclient": [], "glideclientglobal": [], "odd": []}
     for ad in htc.query_ads(collector, constraint, None, "Any"):
-        kind = ad.get("GlideinMyType", "")
+        kind, name = ad.get("GlideinMyType", ""), bounded.shown(ad.get("Name", ""))
         row = {k: v for k, v in ad.items() if k in REQUEST_NAMES or k.startswith(REQUEST_KEEP)}
-        if kind == "glideclient" or str(ad.get("Name", "")).startswith(f"{ours}@"):
+        if isinstance(kind, htc.Expr) or kind not in ("glideclient", "glideclientglobal"):
+            # an expression that the collector found equal
+            found["odd"].append(name)
+        elif kind == "glideclient" or bounded.text_or(ad.get("Name"), "").startswith(f"{ours}@"):
             found[kind].append(row)
     return found
 
@@ -114,7 +118,7 @@ def read_ids(schedd: ScheddAddress, constraint: str, limit: int) -> dict[str, di
     it is held."""
     names = ["ClusterId", "ProcId", "EnteredCurrentStatus", "JobStatus", *HOLD]
     ads = htc.query_jobs(schedd, constraint, names)
-    ads.sort(key=lambda ad: (int(ad.get("EnteredCurrentStatus", 0)), int(ad["ClusterId"]), int(ad["ProcId"])))
+    ads.sort(key=lambda ad: (bounded.number_or(ad.get("EnteredCurrentStatus"), 0), ad["ClusterId"], ad["ProcId"]))
     return {f"{ad['ClusterId']}.{ad['ProcId']}": ad for ad in ads[:limit]}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from glideinwms.factory import act
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
 from glideinwms.factory.snapshot import Request
+from glideinwms.lib.bounded import count_or, moment_or
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.htc import ScheddAddress
 from glideinwms.lib.readers import JOB_DEADLINE, Call, Pool
@@ -48,9 +49,11 @@ def pilots(policy: FactoryPolicy, entry: EntryPolicy, pool: Pool) -> list[dict[s
 
 def pilot_row(ad: Mapping[str, Any]) -> list[Any]:
     """id, state, grid state, client, class, credential, seconds in the state, why held."""
-    age = int(ad.get("ServerTime", 0)) - int(ad.get("EnteredCurrentStatus", 0))
+    now, since = moment_or(ad.get("ServerTime"), None), moment_or(ad.get("EnteredCurrentStatus"), None)
+    age = "" if now is None or since is None else int(now - since)
+    state = STATES.get(count_or(ad.get("JobStatus"), 0), "?")
     return [
-        f"{ad['ClusterId']}.{ad['ProcId']}", STATES.get(int(ad.get("JobStatus", 0)), "?"), ad.get("GridJobStatus", ""),
+        f"{ad['ClusterId']}.{ad['ProcId']}", state, ad.get("GridJobStatus", ""),
         ad.get("GlideinClient", ""), ad.get("GlideinFrontendName", ""), ad.get("GlideinCredentialIdentifier", ""),
         age, ad.get("HoldReason", ""),
     ]  # fmt: skip

@@ -9,9 +9,11 @@ from glideinwms.factory.policy import EntryPolicy
 from glideinwms.factory.snapshot import Request
 from glideinwms.lib import bounded
 from glideinwms.lib.ads import Value
+from glideinwms.lib.bounded import count_or
 from glideinwms.lib.reasons import Reason, Refusal
 
 Numbers = dict[str, Value]
+MAX_CPUS = 100_000
 STATUS = {
     "Idle": "idle", "Running": "running", "Held": "held", "Wait": "wait", "Pending": "pending", "StageIn": "stage_in",
     "IdleOther": "idle_other", "StageOut": "stage_out",
@@ -26,9 +28,8 @@ CLIENT = {
 def entry_cpus(entry: EntryPolicy) -> int:
     """Cores of one pilot: GLIDEIN_CPUS if it is a positive number, else GLIDEIN_ESTIMATED_CPUS, else 1 (4.2)."""
     for name in ("GLIDEIN_CPUS", "GLIDEIN_ESTIMATED_CPUS"):
-        value = str(entry.attrs.get(name, ""))
-        if value.isdigit() and int(value) > 0:
-            return int(value)
+        if cpus := count_or(str(entry.attrs.get(name, "")), 0, high=MAX_CPUS):
+            return cpus
     return 1
 
 

@@ -18,7 +18,7 @@ from glideinwms.lib import bounded
 from glideinwms.lib.ads import EnvelopeRefused, GlideClient, GlideClientGlobal, Opener, as_text
 from glideinwms.lib.crypto import FactoryKey
 from glideinwms.lib.errors import CredentialError, WireError
-from glideinwms.lib.names import is_safe
+from glideinwms.lib.names import is_safe, label
 from glideinwms.lib.reasons import Reason, Refusal
 
 # how old Frontends call ReqMaxGlideins (4.3 step 9)
@@ -28,7 +28,10 @@ NOT_AN_ARGUMENT = re.compile(r"""[\s\x00-\x1f"'\\`$;]""")
 SIGN_TYPES = ("sha1", "sha256")
 PASSTHRU = "CONTINUE_IF_NO_PROXY"
 PARAMETER = re.compile(r"[A-Za-z0-9_.-]+")
-SUBMIT_TEXT = re.compile(r"[A-Za-z0-9_.,:@/+=~-]+")
+SUBMIT_TEXT = re.compile(r"(?!-)[A-Za-z0-9_.,:@/+=~-]+")
+# becomes USER@HOST, an argument of ssh
+REMOTE_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+MAX_PARAMETERS, MAX_PARAMETER_NAME, MAX_NUMBER_NAME, MAX_ARGUMENT = 500, 128, 64, 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +96,8 @@ class Trust:
 
     def request(self, raw: Mapping[str, Any]) -> Request:
         """The row of one glideclient, with its refusal if it has one. Never raises for what a peer wrote."""
-        name = bounded.reason(str(raw.get("Name", "?")))
-        bare = Request(name, str(raw.get("ReqName", "")).partition("@")[0], str(raw.get("ClientName", "")))
+        bare = bare_request(raw)
+        name = bare.name
         try:
             if LEGACY_MAX in raw:
                 raw = {"ReqMaxGlideins": raw[LEGACY_MAX], **raw}
@@ -116,6 +119,10 @@ class Trust:
         return Owner(username, trust.name, alone=self.holders[username] == {trust.identity})
 
     def _row(self, ad: GlideClient, raw: Mapping[str, Any]) -> Request:
+        if len(ad.params) > MAX_PARAMETERS or len(ad.monitor) > MAX_PARAMETERS:
+            raise Refused(Reason.BAD_VALUE, f"more than {MAX_PARAMETERS} parameters or numbers")
+        for name, value in ad.params.items():
+            _parameter(name, value)
         web = Web(
             ad.web_url, ad.web_sign_type, ad.web_descript, ad.web_sign, ad.web_sign256, ad.web_group_url,
             ad.web_group_descript, ad.web_group_sign, ad.web_group_sign256,
@@ -125,7 +132,7 @@ class Trust:
             str(raw.get("AuthenticatedIdentity", "")), idle=ad.idle, max_glideins=ad.max_glideins,
             remove_level=ad.remove_excess, remove_margin=ad.remove_margin, idle_lifetime=ad.idle_lifetime,
             last_heard=_seconds(raw.get("LastHeardFrom")), web=web, params=dict(ad.params),
-            monitor={k: v for k, v in ad.monitor.items() if isinstance(v, int) and not isinstance(v, bool)},
+            monitor={k: v for k, v in ad.monitor.items() if bounded.is_count(v) and len(k) < MAX_NUMBER_NAME},
         )  # fmt: skip
 
     def _checked(self, row: Request, ad: GlideClient, identity: str) -> Request:
@@ -152,7 +159,7 @@ class Trust:
             self._tokens(row, owner, secrets)
             use = Dispatcher(self.vault, served, owner, row.client, secrets, passthru).use()
             _complete(row)
-            _harmless(row, use)
+            _harmless(use)
         except (Misfit, Refused) as error:
             return _refused(row, Refusal(error.reason, row.name, error.text))
         return replace(row, credential=use.accounting_id, files=use.files, extra=use.extra)
@@ -216,30 +223,45 @@ def _complete(row: Request) -> None:
     if not all((web.url, web.descript, web.sign, web.group_url, web.group_descript, web.group_sign, row.group_name)):
         raise Refused(Reason.BAD_WEB, "stage parameters (Web*) are incomplete")
     if web.sign_type not in SIGN_TYPES:
-        raise Refused(Reason.BAD_WEB, f"WebSignType {web.sign_type!r} is not supported")
-    if row.idle < 0 or row.max_glideins < 0:
-        raise Refused(Reason.BAD_NUMBER, f"asks for {row.idle} idle of {row.max_glideins}")
+        raise Refused(Reason.BAD_WEB, f"WebSignType {bounded.shown(web.sign_type)} is not supported")
     texts = (
         web.url, web.group_url, web.sign, web.sign256, web.descript, web.group_descript, web.group_sign,
         web.group_sign256, row.group_name,
     )  # fmt: skip
     for value in texts:
-        if NOT_AN_ARGUMENT.search(value):
-            raise Refused(Reason.BAD_WEB, f"{value!r} cannot be part of a command line")
+        if len(value) > MAX_ARGUMENT or NOT_AN_ARGUMENT.search(value):
+            raise Refused(Reason.BAD_WEB, f"{bounded.shown(value)} cannot be part of a command line")
 
 
-def _harmless(row: Request, use: Use) -> None:
+def bare_request(raw: Mapping[str, Any]) -> Request:
+    """What a request says of itself, of which nothing is checked; for a refusal."""
+    entry = bounded.text_or(raw.get("ReqName", ""), "?").partition("@")[0]
+    return Request(label(raw.get("Name", "?")), label(entry), label(raw.get("ClientName", "")))
+
+
+def _parameter(name: str, value: object) -> None:
+    """Refuse a parameter that cannot be an argument of a pilot. Its value is escaped there, so that `$` and quotes are
+    allowed."""
+    if len(name) > MAX_PARAMETER_NAME or not PARAMETER.fullmatch(name):
+        raise Refused(Reason.BAD_VALUE, f"{bounded.shown(name)} cannot be the name of a parameter")
+    if isinstance(value, int) and abs(value) < 2**63:
+        return
+    if isinstance(value, bounded.Expr | int) or not isinstance(value, str | float):
+        raise Refused(Reason.BAD_VALUE, f"parameter {name} is no plain value")
+    text = str(value)
+    if len(text) > MAX_ARGUMENT or any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in text):
+        problem = f"more than {MAX_ARGUMENT} characters" if len(text) > MAX_ARGUMENT else "control characters"
+        raise Refused(Reason.BAD_VALUE, f"parameter {name} has {problem}")
+
+
+def _harmless(use: Use) -> None:
     """What a Frontend wrote becomes part of a submit description, where a new line starts another command and `$` a
     macro ($ENV, $(...)): only parameter values may have it, since they are escaped."""
-    for name, value in row.params.items():
-        if not PARAMETER.fullmatch(name):
-            raise Refused(Reason.BAD_VALUE, f"{name!r} cannot be the name of a parameter")
-        if not isinstance(value, str | int | float) or any(ord(c) < 32 for c in str(value)):
-            raise Refused(Reason.BAD_VALUE, f"parameter {name} has control characters, or is no plain value")
     if len(use.accounting_id) > MAX_ID:
         raise Refused(Reason.BAD_VALUE, f"the credential's id has more than {MAX_ID} characters")
     for name, text in {"the credential's id": use.accounting_id, **use.extra}.items():
-        if text and not SUBMIT_TEXT.fullmatch(text):
+        allowed = REMOTE_USER if name == "RemoteUsername" else SUBMIT_TEXT
+        if text and (len(text) > MAX_ARGUMENT or not allowed.fullmatch(text)):
             raise Refused(Reason.BAD_VALUE, f"{name} has characters that a submit description may not have")
 
 

@@ -23,7 +23,7 @@ import enum
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from glideinwms.lib.errors import WireError
 
@@ -193,6 +193,11 @@ def choice(value: object, kind: type[Choice], where: str = "") -> Choice:
     except (ValueError, TypeError):
         words = ", ".join(str(member.value) for member in kind)
         raise BadValue(f"{shown(value)} is none of {words}", where=where, fault=Fault.UNKNOWN_WORD) from None
+
+
+def is_count(value: object) -> TypeGuard[int]:
+    """Whether a value is a whole number of 0 to `MAX_COUNT`; texts and booleans are not."""
+    return type(value) is int and 0 <= value <= MAX_COUNT
 
 
 def count_or(value: object, default: T, *, low: int = 0, high: int = MAX_COUNT) -> int | T:

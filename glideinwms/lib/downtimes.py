@@ -114,10 +114,14 @@ def load(path: Path) -> tuple[list[Downtime], list[StateError]]:
     if not path.exists():
         return [], []
     try:
-        # a comment that is not UTF-8 does not hide the downtimes
-        return parse(path.read_text(errors="replace"), str(path))
+        text = path.read_text(errors="replace")
     except OSError as error:
         raise StateError(f"cannot be read: {error}", where=str(path)) from error
+    # bad bytes in a comment hide no downtime; a line that they spoil may have been one
+    for number, line in enumerate(text.splitlines(), 1):
+        if "\ufffd" in line.partition("#")[0]:
+            raise StateError("cannot be read: not UTF-8", where=f"{path}:{number}")
+    return parse(text, str(path))
 
 
 def render(downtimes: Iterable[Downtime]) -> str:

@@ -6,21 +6,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
 import stat
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from glideinwms.lib import log
+from glideinwms.lib import bounded, jsondata, log
+from glideinwms.lib.bounded import reason
 from glideinwms.lib.errors import GwmsError, StateError
 from glideinwms.lib.files import write_atomic
 from glideinwms.lib.jsondata import from_json, to_json
+
+MAX_WORD_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +103,31 @@ def caller() -> str:
 
 
 def pending(directory: Path) -> Iterator[tuple[Path, Word]]:
-    """Words not yet consumed, oldest first; `who` is the file's owner, whatever it says. One that cannot be read is
-    answered so and dropped."""
+    """Commands not yet consumed, oldest first. One that cannot be read is answered so and dropped."""
     if not directory.is_dir():
         return
-    paths = [p for p in directory.glob("*.json") if not p.name.endswith(".answer.json")]
-    for path in sorted(paths, key=lambda p: p.lstat().st_mtime):
+    times: dict[Path, float] = {}
+    for path in directory.glob("*.json"):
+        with contextlib.suppress(OSError):  # withdrawn meanwhile
+            if not path.name.endswith(".answer.json") and not stat.S_ISDIR(path.lstat().st_mode):
+                times[path] = path.lstat().st_mtime
+    for path in sorted(times, key=lambda p: (times[p], p.name)):
         try:
-            found = path.lstat()
-            if not stat.S_ISREG(found.st_mode):
-                raise StateError("is no file")
-            yield path, replace(from_json(Word, json.loads(path.read_text())), who=user(found.st_uid))
-        except (ValueError, StateError, OSError) as error:
-            _answer(path, WordAnswer(False, f"unreadable request: {error}"))
+            yield path, _word(path)
+        except Exception as error:  # noqa: BLE001 - the boundary of one command
+            _answer(path, WordAnswer(False, reason(f"unreadable request: {error}")))
+
+
+def _word(path: Path) -> Word:
+    """The command in a file. `who` is the file's owner, and it is no later than the file."""
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        raise StateError("is no file")
+    if found.st_size > MAX_WORD_BYTES:
+        raise StateError(f"has {found.st_size} bytes, at most {MAX_WORD_BYTES} are allowed")
+    word = from_json(Word, jsondata.parse(path.read_bytes(), "command", largest=MAX_WORD_BYTES))
+    said = bounded.number(word.time, "time", low=0.0)
+    return replace(word, who=user(found.st_uid), time=min(said, found.st_ctime))
 
 
 def consume(directory: Path, handle: Callable[[Word], str]) -> list[tuple[Word, WordAnswer]]:
@@ -128,9 +145,9 @@ def consume(directory: Path, handle: Callable[[Word], str]) -> list[tuple[Word, 
             answer = WordAnswer(True, handle(word))
         except GwmsError as error:
             answer = WordAnswer(False, str(error))
-        except BaseException:
-            _answer(path, WordAnswer(False, "the daemon failed on this; see its log"))
-            raise
+        except Exception as error:  # noqa: BLE001 - the boundary of one command
+            log.get("commands").error("failed", verb=reason(word.verb), who=word.who, trace=traceback.format_exc())
+            answer = WordAnswer(False, f"the daemon failed on this: {type(error).__name__}; see its log")
         _answer(path, answer)
         done.append((word, answer))
     return done
@@ -139,11 +156,12 @@ def consume(directory: Path, handle: Callable[[Word], str]) -> list[tuple[Word, 
 def _answer(path: Path, answer: WordAnswer) -> None:
     try:
         write_atomic(path.with_suffix(".answer.json"), json.dumps(to_json(answer)), 0o660)
-        path.unlink(missing_ok=True)
     except (StateError, OSError) as error:
         log.get("commands").error("not answered", answer=answer.text, error=str(error))
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def unhandled(word: Word) -> Any:
     """The answer of a daemon that knows no such verb."""
-    raise StateError(f"unknown verb {word.verb!r}")
+    raise StateError(f"unknown verb {bounded.shown(word.verb)}")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from dataclasses import replace
 
 from glideinwms.factory.decide.cycle import EntryCycle, EntryInput
 from glideinwms.factory.decide.sanitise import recoverable_codes
 from glideinwms.factory.decide.states import HELD
-from glideinwms.factory.plan import Plan
+from glideinwms.factory.plan import EntryPlan, Plan
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
 from glideinwms.factory.snapshot import Health, Pilot, PilotGroup, Queue, Request, Snapshot
 from glideinwms.lib import downtimes
+from glideinwms.lib.errors import place_of
 from glideinwms.lib.reasons import Reason, Refusal
 
 __all__ = ["decide", "entry_input"]
@@ -27,8 +29,7 @@ def decide(snapshot: Snapshot, policy: FactoryPolicy, now: float, rng: random.Ra
     entries = sorted((e for e in policy.entries if e.enabled), key=lambda e: e.name)
     plans = []
     for entry in entries:
-        given = table.of(entry, now)
-        plans.append(EntryCycle(given, now, random.Random(f"{rng.random()} {entry.name}")).plan())
+        plans.append(_plan(table, entry, now, f"{rng.random()} {entry.name}"))
     known = {e.name for e in entries}
     lost = tuple(
         Refusal(Reason.UNKNOWN_ENTRY, r.name, f"there is no entry {r.entry}")
@@ -36,6 +37,28 @@ def decide(snapshot: Snapshot, policy: FactoryPolicy, now: float, rng: random.Ra
         if r.entry not in known and r.refusal is None
     )
     return Plan(tuple(plans), (*snapshot.refusals, *lost))
+
+
+def _plan(table: _Table, entry: EntryPolicy, now: float, seed: str) -> EntryPlan:
+    """The plan of one entry. Requests that cannot be decided on are refused, an entry that cannot is frozen."""
+    try:
+        given = table.of(entry, now)
+        try:
+            return EntryCycle(given, now, random.Random(seed)).plan()
+        except Exception:  # noqa: BLE001 - some request of this entry: the next lines find out which
+            sound = [_sound(given, request, now, seed) for request in given.requests]
+            return EntryCycle(replace(given, requests=sound), now, random.Random(seed)).plan()
+    except Exception as error:  # noqa: BLE001 - the boundary of one entry
+        return EntryPlan(entry.name, entry.schedd_name, frozen=f"cannot be decided on: {place_of(error)}")
+
+
+def _sound(given: EntryInput, request: Request, now: float, seed: str) -> Request:
+    """The request, refused if no decision can be made on it alone."""
+    try:
+        EntryCycle(replace(given, requests=[request]), now, random.Random(seed)).plan()
+    except Exception as error:  # noqa: BLE001 - the boundary of one request
+        return replace(request, refusal=Refusal(Reason.MALFORMED_AD, request.name, place_of(error)))
+    return request
 
 
 def entry_input(snapshot: Snapshot, policy: FactoryPolicy, entry: EntryPolicy, now: float) -> EntryInput:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from glideinwms.factory.submit.description import Order
 from glideinwms.lib import storage
+from glideinwms.lib.bounded import BadValue, number
 from glideinwms.lib.credentials import certificates
 from glideinwms.lib.credentials.tokens import claims_of
 from glideinwms.lib.errors import CredentialError
@@ -63,11 +64,15 @@ def over(role: str, path: Path, now: float) -> str:
     """How long ago a token or proxy came to its end ("": it is good, or does not say)."""
     try:
         if role in TOKENS:
-            ended = float(claims_of(path.read_text())["exp"])
+            ended = number(claims_of(path.read_text())["exp"])
         elif role == "x509_proxy":
             ended = certificates.ends(path.read_bytes()) or math.inf
         else:
             return ""
-    except (OSError, CredentialError, KeyError, TypeError, ValueError):
+    except BadValue as error:
+        return f"does not say when it ends: {error}"
+    except (OSError, CredentialError, KeyError, ValueError):
         return ""
+    except Exception as error:  # noqa: BLE001 - the boundary of one credential file
+        return f"cannot be read: {type(error).__name__}"
     return "" if ended > now else f"ended {now - ended:.0f} s ago; a new one must come"

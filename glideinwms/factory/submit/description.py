@@ -11,6 +11,7 @@ from glideinwms.factory.snapshot import Request
 from glideinwms.factory.submit import cloud
 from glideinwms.factory.submit.arguments import arguments, merged_params
 from glideinwms.factory.submit.environment import filled
+from glideinwms.lib.bounded import count_or
 from glideinwms.lib.credentials import methods
 from glideinwms.lib.errors import ConfigError
 from glideinwms.lib.htc import quoted
@@ -180,10 +181,7 @@ def periodic_remove(order: Order) -> str:
 
 def idle_lifetime(text: str) -> int:
     """ReqIdleLifetime in seconds, at most LONGEST; 0, never, where it is no positive whole number (9.1/15)."""
-    try:
-        return min(max(int(text), 0), LONGEST)
-    except ValueError:
-        return 0
+    return min(max(count_or(text, 0, low=-(10**32), high=10**32), 0), LONGEST)
 
 
 def _attributes(order: Order) -> Description:

@@ -154,7 +154,18 @@ def test_an_entry_that_cannot_be_described_does_not_stop_the_others(
     bench = Bench(tmp_path)
     report = bench.run(("A", "a", 5), ("B", "b", 5))
     assert [s.entry for s in report.submitted] == ["B"]
-    assert [(r.where, r.text) for r in report.refusals] == [("A", "ZeroDivisionError: division by zero")]
+    [refusal] = report.refusals
+    assert refusal.where == "A/a" and refusal.text.startswith("unexpected ZeroDivisionError at ")
+
+
+def test_a_request_that_cannot_be_described_does_not_stop_another_at_its_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = orders.describe
+    monkeypatch.setattr(orders, "describe", lambda order: real(order) if order.request.name != "A/bad" else 1 / 0)
+    report = Bench(tmp_path).run(("A", "bad", 5), ("A", "good", 5))
+    assert [(s.request, s.n) for s in report.submitted] == [("A/good", 5)]
+    assert [r.where for r in report.refusals] == ["A/bad"]
 
 
 def test_a_trail_without_room_does_not_end_the_cycle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,9 +84,15 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_a_bad_byte_in_a_comment_hides_no_downtime(tmp_path: Path) -> None:
     path = tmp_path / "downtimes"
-    path.write_bytes(b"2026-01-01T00:00:00+00:00 None All All All # caf\xe9\n\xff\xfe\n")
+    path.write_bytes(b"2026-01-01T00:00:00+00:00 None All All All # caf\xe9\n")
     found, wrong = downtimes.load(path)
-    assert [line.comment for line in found] == ["caf\ufffd"] and len(wrong) == 1
+    assert [line.comment for line in found] == ["caf\ufffd"] and wrong == []
+
+
+def test_bad_bytes_that_may_have_been_a_downtime_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "downtimes").write_bytes(b"# good\n\xff\xfe\n")
+    with pytest.raises(StateError, match="downtimes:2: cannot be read"):
+        downtimes.load(tmp_path / "downtimes")
 
 
 @given(LINES, st.floats(0, 4e9))
