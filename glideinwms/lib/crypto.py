@@ -166,10 +166,11 @@ class FactoryKey:
 
 
 def keys_at_start(work_dir: Path, grace: float, bits: int, now: float) -> list[FactoryKey]:
-    """The keys of a starting Factory, newest first (2.1): one older than `grace` seconds is set aside as rsa.key.bak,
-    and a new one is made; a younger one is kept, with its predecessor if that loads."""
-    path, old = work_dir / "rsa.key", work_dir / "rsa.key.bak"
-    if path.exists() and now - path.stat().st_mtime > grace:
+    """The keys of a starting Factory, newest first (2.1): one that was not in use for `grace` seconds is set aside as
+    rsa.key.bak, and a new one is made; else it is kept, with its predecessor if that loads. It was in use when it was
+    made, and when a Factory last wrote its status."""
+    path, old, used = work_dir / "rsa.key", work_dir / "rsa.key.bak", work_dir / "state" / "status.json"
+    if path.exists() and now - max(p.stat().st_mtime for p in (path, used) if p.exists()) > grace:
         previous = FactoryKey.load(path)
         write_atomic(old, path.read_bytes(), 0o600)
         new = FactoryKey.generate(bits)

@@ -47,7 +47,10 @@ a.c [x" ]
     grep -qxF 'VO_Count = 17' condor_config
     grep -q '^GLIDEIN_VARIABLES = .*VO_Old.*VO_Count' condor_config
     grep -q "^STARTER_JOB_ENVIRONMENT = .*VO_Old='a.c \[x'.*VO_Count='17'" condor_config
-    ! grep -q 'idtoken' <(grep -E '^(STARTER_JOB_ENVIRONMENT|GLIDEIN_CONDOR_TOKEN)' condor_config)
+    ! grep -qE "idtoken|GLIDEIN_CPUS=" <(grep '^STARTER_JOB_ENVIRONMENT' condor_config) || false
+    # an attribute of the slots for those who ask how the pilot has joined
+    grep -q '^GLIDEIN_CONDOR_TOKEN = ".*idtoken"' condor_config
+    grep -q '^GLIDEIN_VARIABLES = .*,GLIDEIN_CONDOR_TOKEN\b' condor_config
 }
 
 @test "scripts may be careless: IFS of their own, keys without a value, numbers that are none, no result" {

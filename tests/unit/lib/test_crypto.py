@@ -199,6 +199,18 @@ def test_keys_at_start(tmp_path: Path) -> None:
     assert [k.public for k in left] == [rotated[0].public]
 
 
+def test_a_key_of_days_is_kept_over_a_short_stop(tmp_path: Path) -> None:
+    first = keys_at_start(tmp_path, 900, 2048, 0.0)
+    made = (tmp_path / "rsa.key").stat().st_mtime
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "status.json").write_text("{}")
+    stopped = made + 86400
+    os.utime(tmp_path / "state" / "status.json", (stopped, stopped))
+    assert [k.public for k in keys_at_start(tmp_path, 900, 2048, stopped + 30)] == [first[0].public]
+    assert not (tmp_path / "rsa.key.bak").exists()
+    assert len(keys_at_start(tmp_path, 900, 2048, stopped + 901)) == 2
+
+
 def test_keys_do_not_show_themselves(key: FactoryKey) -> None:
     symmetric = SymmetricKey.generate()
     for secret in (symmetric.key, symmetric.iv):
