@@ -20,14 +20,20 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, Protocol
 
+from glideinwms.lib import worker
 from glideinwms.lib.errors import GwmsError, OutcomeUnknown, TimedOut, Unreachable
 
 READ_DEADLINE = 10.0
 JOB_DEADLINE = 60.0
 WRITE_DEADLINE = 60.0
 PATIENCE = 30.0
+# A reader process is replaced after so many calls, or when it is larger than this (looked at every so many calls).
+CALLS_BEFORE_RENEWAL = 1000
+CALLS_AT_LEAST = 50
+MAX_RESIDENT_BYTES = 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,37 +80,106 @@ class Pool(Protocol):
         return self.run([call])[0]
 
 
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A reader process and our end of its pipe."""
+
+    process: subprocess.Popen[bytes]
+    pipe: Connection
+
+    @staticmethod
+    def spawn(env: Mapping[str, str] | None, *flags: str) -> _Child:
+        """Start one; it answers calls as soon as it is up."""
+        ours, theirs = socket.socketpair()
+        argv = [sys.executable, "-m", "glideinwms.lib.worker", str(theirs.fileno()), str(os.getpid()), *flags]
+        process = subprocess.Popen(argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=env)
+        theirs.close()
+        return _Child(process, Connection(ours.detach()))
+
+    def end(self) -> None:
+        """Kill it, whatever it is doing."""
+        self.process.kill()
+        self.process.wait()
+        self.pipe.close()
+
+
 class _Reader:
-    """One child and the call it is busy with."""
+    """One child and the call it is busy with. HTCondor's library loses some memory with each call, so a child is
+    replaced now and then: its successor starts beside it, and takes over between two calls once it is ready."""
 
     def __init__(self, env: Mapping[str, str] | None) -> None:
         self.env = env
-        self.process: subprocess.Popen[bytes] | None = None
-        self.pipe: Connection | None = None
+        self.child: _Child | None = None
+        self.successor: _Child | None = None
+        self.calls = 0
         self.busy: tuple[int, Call, float, float] | None = None
+
+    @property
+    def process(self) -> subprocess.Popen[bytes] | None:
+        """The process that is in use."""
+        return self.child.process if self.child else None
+
+    @property
+    def pipe(self) -> Connection | None:
+        """The way to it."""
+        return self.child.pipe if self.child else None
 
     def start(self, index: int, call: Call) -> None:
         """Hand the call over; the child is made when first needed."""
-        if self.process is None or self.process.poll() is not None:
+        self._renew()
+        if self.child is None or self.child.process.poll() is not None:
             self.close()
-            ours, theirs = socket.socketpair()
-            argv = [sys.executable, "-m", "glideinwms.lib.worker", str(theirs.fileno()), str(os.getpid())]
-            self.process = subprocess.Popen(argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=self.env)
-            theirs.close()
-            self.pipe = Connection(ours.detach())
-        assert self.pipe is not None
+            self.child = _Child.spawn(self.env)
+        self.calls += 1
         self.busy = (index, call, time.time(), time.monotonic() + call.deadline)
         with contextlib.suppress(OSError):
-            self.pipe.send((call.function, call.args))
+            self.child.pipe.send((call.function, call.args))
+
+    def _renew(self) -> None:
+        """Start a successor when it is time to, or let one that is ready take over."""
+        if self.successor is not None:
+            if self.successor.pipe.poll():
+                self._take_over(self.successor)
+        elif self.child is not None and self._worn():
+            with contextlib.suppress(OSError):  # no memory, or too many processes: the old one goes on
+                self.successor = _Child.spawn(self.env, worker.READY)
+            self.calls = 0
+
+    def _worn(self) -> bool:
+        """Whether the child has answered many calls, or has grown large."""
+        if self.calls >= CALLS_BEFORE_RENEWAL:
+            return True
+        if self.calls < CALLS_AT_LEAST or self.child is None or self.calls % CALLS_AT_LEAST:
+            return False
+        return resident(self.child.process.pid) > MAX_RESIDENT_BYTES
+
+    def _take_over(self, successor: _Child) -> None:
+        self.successor = None
+        try:
+            successor.pipe.recv()
+        except (EOFError, OSError):  # it did not come up: the old one goes on
+            successor.end()
+            return
+        if self.child is not None:
+            self.child.end()
+        self.child, self.calls = successor, 0
 
     def close(self) -> None:
-        """End the child, whatever it is doing."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-        if self.pipe is not None:
-            self.pipe.close()
-        self.process = self.pipe = self.busy = None
+        """End the child and its successor, whatever they are doing."""
+        for child in (self.child, self.successor):
+            if child is not None:
+                child.end()
+        self.child = self.successor = self.busy = None
+        self.calls = 0
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process has in use; 0 if it is gone."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(slots=True)

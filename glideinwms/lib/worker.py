@@ -1,11 +1,13 @@
 """A reader process: takes one call at a time over a private pipe, answers with plain data, dies with its parent.
 
-Started as `python -m glideinwms.lib.worker FD PARENT`. The pipe carries pickles of our own parent only (decision 5).
-Signals that end the daemon leave it alone: the last cycle and the withdrawal need it; its parent kills it.
+Started as `python -m glideinwms.lib.worker FD PARENT [--ready]`. The pipe carries pickles of our own parent
+only (decision 5). Signals that end the daemon leave it alone: the last cycle and the withdrawal need it; its parent
+kills it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import os
@@ -18,6 +20,7 @@ from typing import Any
 from glideinwms.lib.errors import CondorError, GwmsError
 
 PR_SET_PDEATHSIG = 1
+READY = "--ready"
 
 
 def die_with_parent(parent: int) -> None:
@@ -45,6 +48,13 @@ def answer(function: str, args: dict[str, Any]) -> tuple[Any, GwmsError | None]:
         return None, CondorError(f"{function}: {type(error).__name__}: {error}")
 
 
+def get_ready(pipe: Connection) -> None:
+    """Load what the first call would have to wait for, and tell the parent."""
+    with contextlib.suppress(Exception):  # where HTCondor cannot be loaded, the calls that need it say so
+        importlib.import_module("htcondor2")
+    pipe.send(READY)
+
+
 def serve(pipe: Connection) -> None:
     """Answer calls until the parent closes the pipe."""
     while True:
@@ -63,4 +73,7 @@ if __name__ == "__main__":
     die_with_parent(int(sys.argv[2]))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    serve(Connection(int(sys.argv[1])))
+    parent = Connection(int(sys.argv[1]))
+    if READY in sys.argv:
+        get_ready(parent)
+    serve(parent)

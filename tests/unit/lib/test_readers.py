@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glideinwms.lib import readers
 from glideinwms.lib.errors import CondorError, OutcomeUnknown, StateError, TimedOut
 from glideinwms.lib.readers import Answer, Call, ReaderPool
 
@@ -289,3 +290,71 @@ def test_a_silent_endpoint_costs_one_deadline_a_run(pool: ReaderPool, hang: Call
     assert "not asked, since it did not answer just now" in str(answers[1].error)
     assert answers[0].ended - answers[0].began < 20.0 and answers[1].ended == answers[0].ended
     assert pool.one(ping("a", 8)).value == 8
+
+
+def test_a_reader_is_replaced_after_many_calls_without_a_pause(
+    pool: ReaderPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The successor starts beside it and takes over when it is ready; no answer is lost or late meanwhile."""
+    monkeypatch.setattr(readers, "CALLS_BEFORE_RENEWAL", 20)
+    calls = [ping("one", k) for k in range(5)]
+    first: set[int] = set()
+    seen: list[int] = []
+    end = time.monotonic() + 60
+    while len(set(seen)) < 3:
+        assert time.monotonic() < end
+        answers = pool.run(calls)
+        assert [a.value for a in answers] == list(range(5)) and not any(a.error for a in answers)
+        [reader] = [r for r in pool._readers if r.process is not None]
+        assert reader.process is not None
+        seen.append(reader.process.pid)
+        first = first or {reader.process.pid}
+    assert seen == sorted(seen, key=seen.index), "one after the other"
+    assert seen.count(seen[0]) >= 4, "twenty calls before it is replaced"
+    wait_gone(list(first))
+
+
+def test_a_reader_that_has_grown_is_replaced(pool: ReaderPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "CALLS_AT_LEAST", 5)
+    for _ in range(10):
+        pool.run([ping("one")])
+    old = pids(pool)
+    monkeypatch.setattr(readers, "MAX_RESIDENT_BYTES", 1)
+    end = time.monotonic() + 60
+    while pids(pool) == old:
+        assert time.monotonic() < end and pool.one(ping("one", 7)).value == 7
+    wait_gone(old)
+
+
+def test_a_successor_that_does_not_come_up_costs_nothing(pool: ReaderPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "CALLS_BEFORE_RENEWAL", 5)
+    spawn = readers._Child.spawn
+    for _ in range(5):
+        pool.run([ping("one")])
+    made: list[Any] = []
+
+    def broken(*args: Any) -> Any:
+        made.append(spawn(*args))
+        made[-1].process.kill()
+        return made[-1]
+
+    monkeypatch.setattr(readers._Child, "spawn", broken)
+    old, end = pids(pool), time.monotonic() + 60
+    while len(made) < 2:  # the next one is tried after as many calls
+        assert time.monotonic() < end and pool.one(ping("one", 7)).value == 7
+    assert pids(pool) == old
+
+
+def test_closing_ends_a_successor_that_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readers, "CALLS_BEFORE_RENEWAL", 1)
+    with ReaderPool() as pool:
+        pool.run([ping("one")])
+        pool.run([ping("one")])
+        [reader] = [r for r in pool._readers if r.process is not None]
+        found = [c.process.pid for c in (reader.child, reader.successor) if c is not None]
+    assert len(found) == 2
+    wait_gone(found)
+
+
+def test_the_size_of_a_process_that_is_gone_is_0() -> None:
+    assert readers.resident(os.getpid()) > 10**6 and readers.resident(2**22 + 1) == 0
