@@ -189,11 +189,13 @@ def _validate(xml: Path, side: str, online: bool, as_json: bool, disabled: bool 
 
 def _reconfig(xml: Path, side: str, force: bool, no_reload: bool, as_json: bool) -> None:
     from glideinwms.creation import fingerprint, hooks
-    from glideinwms.creation.owner import become_owner
     from glideinwms.lib.operator import caller
+    from glideinwms.lib.owner import become_owner, work_as_owner
 
     xml, who = xml.absolute(), caller()
     become_owner(xml)
+    if work := fingerprint.work_dir(xml, side):
+        work_as_owner(work)
     if not hooks.programs(xml, "pre") and (same := fingerprint.unchanged(xml, side)):
         if as_json:
             _show({"plan": None, "generation": same, "written": 0, "pruned": 0, "reloaded": "", "warnings": []})
@@ -263,9 +265,9 @@ def _area(xml: Path | None, work_dir: Path | None, side: str, default: Path) -> 
 def _rollback(area: tuple[Path, Path], side: str, to: str, listing: bool, to_deployed: bool, as_json: bool) -> None:
     from glideinwms.cli.output import clock
     from glideinwms.creation import rollback
-    from glideinwms.creation.owner import become_owner
     from glideinwms.creation.reconfig import NotTaken, tell
     from glideinwms.lib.operator import caller
+    from glideinwms.lib.owner import become_owner, work_as_owner
 
     (work, owned), who = area, caller()
     if listing:
@@ -277,6 +279,7 @@ def _rollback(area: tuple[Path, Path], side: str, to: str, listing: bool, to_dep
             print(f"{kept.name}  {clock(kept.made)}  {state}".rstrip())
         return
     become_owner(owned)
+    work_as_owner(work)
     if to_deployed:
         aside = rollback.to_deployed(work, side, who)
         if as_json:

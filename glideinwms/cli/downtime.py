@@ -27,7 +27,9 @@ End = Annotated[str, typer.Option("--end", help="As --start; none: open.")]
 
 def _place(work_dir: Path) -> tuple[Path, Any]:
     from glideinwms.factory.daemon import load_policy
+    from glideinwms.lib.owner import work_as_owner
 
+    work_as_owner(work_dir)
     policy = load_policy(work_dir)
     return work_dir / policy.downtimes_file, policy
 

@@ -36,7 +36,9 @@ def run(
 ) -> None:
     """Run the Factory daemon until SIGTERM."""
     from glideinwms.factory.daemon import run_daemon
+    from glideinwms.lib.owner import work_as_owner
 
+    work_as_owner(work_dir)
     sys.exit(run_daemon(work_dir, once=once))
 
 
@@ -152,7 +154,9 @@ def say(work_dir: Path, verb: str, args: dict[str, str], as_json: bool, daemon: 
     from glideinwms.lib import operator
     from glideinwms.lib import status as files
     from glideinwms.lib.errors import StateError
+    from glideinwms.lib.owner import work_as_owner
 
+    work_as_owner(work_dir)
     path = work_dir / "state/status.json"
     if not files.running(path):
         output.fail(f"no daemon runs in {work_dir}", output.NOT_RUNNING)

@@ -34,7 +34,9 @@ def run(
 ) -> None:
     """Run the Frontend daemon until SIGTERM."""
     from glideinwms.frontend.daemon import run_daemon
+    from glideinwms.lib.owner import work_as_owner
 
+    work_as_owner(work_dir)
     sys.exit(run_daemon(work_dir, once=once))
 
 
@@ -154,7 +156,9 @@ def downtime(
     from glideinwms.frontend import downs
     from glideinwms.frontend.daemon import load_policy
     from glideinwms.lib import downtimes
+    from glideinwms.lib.owner import work_as_owner
 
+    work_as_owner(work_dir)
     path, now = downs.path_of(work_dir, load_policy(work_dir)), time.time()
     if act is Act.DOWN:
         found = [downs.begin(work_dir, path, downtimes.when(start, now), downtimes.until(end, now), comment)]

@@ -15,6 +15,7 @@ from glideinwms.cli import oldfrontend, oldnames, output
 from glideinwms.cli.main import main as gwms
 from glideinwms.cli.main import one_line
 from glideinwms.lib import status
+from glideinwms.lib.owner import work_as_owner
 
 # as long as the systemd unit waits
 PATIENCE = 300.0
@@ -60,11 +61,16 @@ def _stop(prog: str, side: str, argv: Sequence[str] | None) -> None:
     path = Path(a.dir) / "state/status.json"
     if not Path(a.dir).is_dir():
         output.fail(f"{a.dir}: is not a directory")
+    # root signals only what the owner of the directory may signal: a lock file can name any process
+    work_as_owner(Path(a.dir))
     for number in (signal.SIGTERM, signal.SIGKILL) if a.force else (signal.SIGTERM,):
         if not (pid := status.pid(path)):
             print(f"the {side} of {a.dir} does not run")
             return
-        os.kill(pid, number)
+        try:
+            os.kill(pid, number)
+        except PermissionError:
+            output.fail(f"process {pid}, which {path.with_name(status.LOCK)} names, belongs to another user")
         if _ended(path, PATIENCE):
             print(f"the {side} of {a.dir} has ended (pid {pid})")
             return

@@ -16,6 +16,7 @@ from glideinwms.cli.main import main as gwms
 from glideinwms.cli.main import one_line
 from glideinwms.cli.oldnames import old_parser
 from glideinwms.cli.pilotlog import sections_of
+from glideinwms.lib.files import write_atomic
 from glideinwms.lib.names import file_safe
 
 
@@ -126,7 +127,7 @@ def gwms_logcat(argv: Sequence[str] | None = None) -> None:
         if a.c is not None:
             a.c.mkdir(parents=True, exist_ok=True)
             target = a.c / f"{file.stem}.{file_safe(name)}"
-            target.write_text(found[name])
+            write_atomic(target, found[name], 0o600)
             print(target)
         else:
             text = name if a.l else f"======== {name} ========\n{found[name]}".removesuffix("\n")

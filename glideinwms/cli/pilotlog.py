@@ -114,7 +114,10 @@ def report(
 ) -> None:
     """What finished pilots did, by entry and Frontend: failures and their causes, jobs, where the time went."""
     from glideinwms.factory import report as reports
+    from glideinwms.lib.owner import work_as_owner
 
+    # SQLite may write beside the file that it reads
+    work_as_owner(work_dir)
     if by not in reports.BY:
         output.fail(f"--by {by}: one of {', '.join(reports.BY)}")
     pilots = reports.read(work_dir / "state", time.time() - 3600 * hours, entry)

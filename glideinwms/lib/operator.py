@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pwd
 import stat
 import time
 import traceback
@@ -24,6 +23,7 @@ from glideinwms.lib.bounded import reason
 from glideinwms.lib.errors import GwmsError, StateError
 from glideinwms.lib.files import write_atomic
 from glideinwms.lib.jsondata import from_json, to_json
+from glideinwms.lib.owner import name_of, who_started
 
 MAX_WORD_BYTES = 64 * 1024
 
@@ -61,7 +61,7 @@ def put(directory: Path, verb: str, args: dict[str, str]) -> str:
     """Leave a word for the daemon; its id. It can be read whoever leaves it: root's too."""
     if not directory.is_dir():
         raise StateError("there is no place for words", where=str(directory), hint="has the daemon run here?")
-    word = Word(uuid.uuid4().hex, verb, args, user(os.getuid()), time.time())
+    word = Word(uuid.uuid4().hex, verb, args, caller(), time.time())
     write_atomic(directory / f"{word.id}.json", json.dumps(to_json(word)), 0o644)
     return word.id
 
@@ -88,18 +88,16 @@ def wait_answer(directory: Path, word_id: str, timeout: float) -> WordAnswer:
     raise StateError(f"no answer within {timeout:g} s", where=str(directory), hint="is the daemon running?")
 
 
-def user(uid: int) -> str:
-    """The name of a user of this machine."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
+def _who(word: Word, owner: int) -> str:
+    """Who left a word: the owner of its file. A command of root leaves it as the daemon's account, for root."""
+    name = name_of(owner)
+    return f"{name} (for {reason(word.who)})" if owner == os.geteuid() and word.who != name else name
 
 
 def caller() -> str:
-    """Who runs this program: the account, and who became root by sudo."""
-    name, behind = user(os.getuid()), os.environ.get("SUDO_USER", "")
-    return f"{name} (sudo by {behind})" if os.getuid() == 0 and behind and behind.isprintable() else name
+    """Who started this program: the account, whatever it has become since, and who became root by sudo."""
+    name, behind = who_started(), os.environ.get("SUDO_USER", "")
+    return f"{name} (sudo by {behind})" if name == name_of(0) and behind and behind.isprintable() else name
 
 
 def pending(directory: Path) -> Iterator[tuple[Path, Word]]:
@@ -119,7 +117,7 @@ def pending(directory: Path) -> Iterator[tuple[Path, Word]]:
 
 
 def _word(path: Path) -> Word:
-    """The command in a file. `who` is the file's owner, and it is no later than the file."""
+    """The command in a file. `who` is proved by the file's owner; it is no later than the file."""
     found = path.lstat()
     if not stat.S_ISREG(found.st_mode):
         raise StateError("is no file")
@@ -127,7 +125,7 @@ def _word(path: Path) -> Word:
         raise StateError(f"has {found.st_size} bytes, at most {MAX_WORD_BYTES} are allowed")
     word = from_json(Word, jsondata.parse(path.read_bytes(), "command", largest=MAX_WORD_BYTES))
     said = bounded.number(word.time, "time", low=0.0)
-    return replace(word, who=user(found.st_uid), time=min(said, found.st_ctime))
+    return replace(word, who=_who(word, found.st_uid), time=min(said, found.st_ctime))
 
 
 def consume(directory: Path, handle: Callable[[Word], str]) -> list[tuple[Word, WordAnswer]]:

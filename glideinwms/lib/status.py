@@ -15,6 +15,8 @@ from glideinwms.lib.jsondata import from_json, to_json
 
 SCHEMA = 1
 LOCK = "daemon.lock"
+# what Linux allows; 0, 1 and negative numbers would mean other processes than one daemon
+MAX_PID = 2**22
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,10 @@ def running(path: Path) -> bool:
     if path.with_name(LOCK).exists():
         return held(path.with_name(LOCK))
     try:
-        os.kill(read(path).pid, 0)
+        found = read(path).pid
+        if not 1 < found <= MAX_PID:
+            return False
+        os.kill(found, 0)
     except PermissionError:
         return True
     except (ProcessLookupError, StateError):
@@ -90,5 +95,6 @@ def pid(path: Path) -> int:
     lock = path.with_name(LOCK)
     if not lock.exists():
         return read(path).pid
-    found = re.search(r"pid (\d+)$", read_text(lock))
-    return int(found[1]) if found else 0
+    found = re.search(r"pid (\d{1,7})$", read_text(lock))
+    number = int(found[1]) if found else 0
+    return number if 1 < number <= MAX_PID else 0

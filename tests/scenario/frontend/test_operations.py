@@ -10,7 +10,7 @@ from pathlib import Path
 from glideinwms.frontend.policy import SCHEMA, Expression, HighAvailability
 from glideinwms.lib import downtimes
 from glideinwms.lib.downtimes import Downtime
-from glideinwms.lib.operator import user
+from glideinwms.lib.owner import name_of
 from glideinwms.lib.policyfile import Retention
 from glideinwms.lib.retention import DAY
 from tests.scenario.frontend.scene import USER, WMS, WMS2, Scene, at
@@ -45,7 +45,7 @@ def test_an_operators_removal_lasts_one_cycle(tmp_path: Path) -> None:
     answer = json.loads((tmp_path / f"work/state/requests/{word}.answer.json").read_text())
     assert answer["ok"] and "main" in answer["text"]
     [line] = [json.loads(t) for t in (tmp_path / "work/state/audit.jsonl").read_text().splitlines()]
-    assert line["act"] == "remove" and line["args"]["level"] == "idle" and line["who"] == user(os.getuid())
+    assert line["act"] == "remove" and line["args"]["level"] == "idle" and line["who"] == name_of(os.getuid())
     s.cycle()
     assert s.requests() == before
 

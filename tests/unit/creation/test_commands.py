@@ -24,6 +24,7 @@ from glideinwms.factory.plan import Plan as FactoryPlan
 from glideinwms.factory.snapshot import PilotGroup, Queue, Rail, ScheddState, Snapshot
 from glideinwms.lib import operator, status
 from glideinwms.lib.fakes import World
+from glideinwms.lib.owner import name_of
 from glideinwms.lib.reading import Reading
 from glideinwms.lib.records import Ring
 from glideinwms.lib.status import Status
@@ -78,7 +79,7 @@ def test_changes_reconfig_and_rollback(side: str, tmp_path: Path, capsys: Out) -
 def test_what_changes_a_configuration_is_in_the_audit_trail(
     side: str, tmp_path: Path, capsys: Out, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, me = place(tmp_path, f"{side}.maximal.xml"), operator.user(os.getuid())
+    path, me = place(tmp_path, f"{side}.maximal.xml"), name_of(os.getuid())
     work = fingerprint.work_dir(path, side)
     assert work is not None and run(side, "reconfig", path) == 0
     path.write_text(path.read_text().replace('loop_delay="30"', 'loop_delay="31"'))

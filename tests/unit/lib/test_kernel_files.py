@@ -25,7 +25,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glideinwms.lib import audit, errors, files, names, operator, records, status
+from glideinwms.lib import audit, errors, files, names, operator, owner, records, status
 from glideinwms.lib.errors import GwmsError, StateError, WireError
 from glideinwms.lib.reading import Reading
 
@@ -290,13 +290,14 @@ def test_who_spoke_is_the_owner_of_the_file(tmp_path: Path) -> None:
     word_id = operator.put(tmp_path, "approve", {})
     path = tmp_path / f"{word_id}.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "who": "the boss"}))
-    assert [w.who for w, _ in operator.consume(tmp_path, lambda w: "")] == [operator.user(os.getuid())]
+    me = owner.name_of(os.getuid())
+    assert [w.who for w, _ in operator.consume(tmp_path, lambda w: "")] == [f"{me} (for the boss)"]
     secret = tmp_path / "secret"
     secret.write_text('{"id": "s3cret", "verb": "v", "args": {}, "who": "w", "time": 1}')
     (tmp_path / "link.json").symlink_to(secret)
     assert operator.consume(tmp_path, lambda w: "") == [] and secret.exists()
     assert not operator.wait_answer(tmp_path, "link", 5).ok
-    assert operator.user(2**31 - 7) == f"uid {2**31 - 7}"
+    assert owner.name_of(2**31 - 7) == f"uid {2**31 - 7}"
 
 
 def test_there_must_be_a_box_for_words(tmp_path: Path) -> None:
