@@ -10,7 +10,7 @@ from glideinwms.creation.common_model import FrontendAttr
 from glideinwms.creation.problems import Problems, did_you_mean
 
 WORD = re.compile(r"[A-Za-z]+")
-PAIR = re.compile(r"[^\s:,]+:[^\s,]+")
+PAIR = re.compile(r"[^\s:,;|]+:(\w+://[^\s,;|]+|[^\s:,;|]+)")
 DAY = 86400
 # attribute -> (least, most, the unit) of a likely value
 LIKELY = {
@@ -30,9 +30,12 @@ LIKELY = {
 
 def check(attr: FrontendAttr, problems: Problems) -> None:
     """Say what is hardly meant; references to other attributes are left alone."""
-    subject = f"attr[{attr.name}]"
+    subject, known = f"attr[{attr.name}]", catalogue.attributes()
     if attr.name.lower() in catalogue.TRUTHS or attr.name[:1].isdigit():
         problems.warn(attr.where, f"{subject}@name", "looks like a value", "are name and value exchanged?")
+    elif attr.value in known and attr.name not in known:
+        what = f"{attr.value!r} is the name of an attribute"
+        problems.warn(attr.where, f"{subject}@value", what, "are name and value exchanged?")
     value = attr.value
     if "$" in value or "\n" in value:
         return
@@ -54,7 +57,7 @@ def _wrong(name: str, value: str) -> tuple[str, str] | None:
         return (f"{wrong!r} is none of {', '.join(allowed)}", did_you_mean(wrong, allowed)) if wrong else None
     lower = value.lower()
     if name in catalogue.BOOLEANS:
-        if value.strip('"') != value or (WORD.fullmatch(value) and lower not in catalogue.TRUTHS):
+        if value.strip('"') != value or (re.fullmatch(r"\w+", value) and lower not in catalogue.TRUTHS):
             return f"{value!r} is neither True nor False", did_you_mean(value, ("True", "False"))
     elif WORD.fullmatch(value) and lower not in catalogue.TRUTHS and (near := _truth(lower)):
         return f"{value!r} is hardly meant", f"did you mean {near}?"

@@ -158,7 +158,9 @@ def odd_ones(words: Iterable[str], known: Iterable[str] = ()) -> dict[str, str]:
     found: dict[str, str] = {}
     for word, count in counts.items():
         usual = {w for w, n in counts.items() if n >= 3 * count and n > 2} | set(known)
-        if word not in usual and (near := slip(word, usual, SHORTEST - 1)):
+        near = "" if word in usual else slip(word, usual, SHORTEST - 1)
+        # what is known is only proposed for another spelling, not for another case
+        if near and (near in counts or near.lower() != word.lower()):
             found[word] = near
     return found
 

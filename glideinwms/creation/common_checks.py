@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from glideinwms.creation import attr_numbers, attr_values, catalogue
+from glideinwms.creation import attr_numbers, attr_values, catalogue, nodes
 from glideinwms.creation.common_model import FrontendAttr
 from glideinwms.creation.elements import Element
 from glideinwms.creation.problems import Problems, Where, did_you_mean
@@ -87,7 +87,8 @@ def once(tag: str, rows: Iterable[tuple[str, Element]], problems: Problems) -> N
 
 def url(text: str, where: Where, problems: Problems) -> None:
     """Pilots download by HTTP."""
-    if not re.match(r"https?://[^/\s]", text):
+    match = re.match(r"https?://([^/:\s]+)(:\d+)?(/[^\s;,|]*)?$", text)
+    if not match or not nodes.HOST.fullmatch(match[1]):
         problems.warn(where, "stage@web_base_url", f"{text!r} is no URL that pilots can use", "http://host/path")
 
 

@@ -31,6 +31,7 @@ COMMANDS = frozenset("""
     +GlideinSkipIdleRemoval +maxWallTime +xcount +maxMemory +WantWholeNode +queue +remote_queue +JobProject
     +ProjectName +SingularityImage +DESIRED_Sites Request_GPUs
 """.split())  # fmt: skip
+AMOUNTS = ("request", "+maxmemory", "+xcount", "+maxwalltime")
 MACRO = re.compile(r"\$\$?(ENV|INT|REAL|RANDOM_CHOICE|RANDOM_INTEGER)?\([^()]*\)", re.IGNORECASE)
 UNTOUCHED = "HTCondor takes it as a name or refuses the submit"
 
@@ -99,7 +100,9 @@ def _gatekeeper(sub: BareEntry) -> tuple[str, str] | None:
     elif kind in ("ec2", "gce") and not re.match(r"https?://[^/\s]+", text):
         return f"{text!r} is no URL", "https://host/path"
     elif kind in ("arc", "batch"):
-        host = re.sub(r"^https?://", "", words[0] if words else text).partition("/")[0]
+        host = words[0] if words else text
+        if kind == "arc":
+            host = re.sub(r"^https?://", "", host).partition("/")[0]
         if len(words) > 1 or (wrong := nodes.fault(host, ranges=False, schedd=True)):
             return f"{text!r} is no host[:port]" + ("" if len(words) > 1 else f": {wrong}"), "ce.example.org"
     return None
@@ -123,7 +126,7 @@ def _work_dir(text: str) -> tuple[str, str] | None:
 def _proxy(text: str) -> tuple[str, str] | None:
     if text in ("", "OSG") or "$" in text:
         return None
-    host = re.sub(r"^https?://", "", text).rstrip("/")
+    host = re.sub(r"^http://", "", text).rstrip("/")
     wrong = nodes.fault(host, ranges=False)
     if not wrong and ":" not in host:
         wrong = "has no port"
@@ -154,12 +157,16 @@ def _line(attr: SubmitAttr) -> tuple[str, str] | None:
             return f"{attr.value!r} is not a ClassAd expression, which +Attributes take", 'write text as "text"'
         if catalogue.single_quoted(value):
             return f"{attr.value!r} names an attribute, it is no text", 'write text as "text"'
-        return None
+        return _amount(attr.name, attr.value)
     if open_at := common_checks.unbalanced(value):
         return f"{attr.value!r} has {open_at} without its other half", UNTOUCHED
-    number = attr.name.lower().replace("_", "")
-    if number in ("requestcpus", "requestgpus") and re.fullmatch(r"\d+\s*[A-Za-z]+", value.strip()):
-        return f"{attr.value!r} is no number", "write a number or an expression"
-    if number.startswith("request") and re.fullmatch(r"[A-Za-z]+", value.strip()):
-        return f"{attr.value!r} is no number", "write a number or an expression"
+    return _amount(attr.name, attr.value)
+
+
+def _amount(name: str, text: str) -> tuple[str, str] | None:
+    number = name.lower().replace("_", "")
+    if number in ("requestcpus", "requestgpus") and re.fullmatch(r"\d+\s*[A-Za-z]+", text.strip()):
+        return f"{text!r} is no number", "write a number or an expression"
+    if number.startswith(AMOUNTS) and re.fullmatch(r"[A-Za-z]+", text.strip()):
+        return f"{text!r} is no number", "write a number or an expression"
     return None

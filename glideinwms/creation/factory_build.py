@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from glideinwms import __version__
-from glideinwms.creation import cvmfsexec, factory_checks, nodes, own, source, tarballs
+from glideinwms.creation import cvmfsexec, domains, factory_checks, nodes, own, source, tarballs
 from glideinwms.creation.built import Built
 from glideinwms.creation.common_model import process_retention, retention
 from glideinwms.creation.elements import load
@@ -43,6 +43,7 @@ def read(
     node = source.parse_factory(path, problems, raw)
     if node.tag != "glidein":
         problems.error(node.where, node.tag, "the root element of a Factory's file is glidein")
+    domains.check(node, problems)
     factory = load(node, Factory, problems, strict=strict)
     if factory is None:
         raise InvalidConfig(problems.errors)

@@ -52,7 +52,7 @@ def check(factory: Factory, problems: Problems) -> None:
             common_checks.attrs(entry.attrs, problems)
             _limits(entry, classes, problems)
             _walltime(entry, factory, problems)
-            _platform(entry, wanted, offered, problems)
+            _platform(entry, factory, wanted, offered, problems)
             _constness(entry, everywhere, told, problems)
 
 
@@ -237,10 +237,20 @@ def _walltime(entry: Entry | EntrySet, factory: Factory, problems: Problems) -> 
 
 
 def _platform(
-    entry: Entry | EntrySet, defaults: Mapping[str, str], offered: Iterable[Platform], problems: Problems
-) -> None:
+    entry: Entry | EntrySet, factory: Factory, defaults: Mapping[str, str], offered: Iterable[Platform],
+    problems: Problems,
+) -> None:  # fmt: skip
+    own = [a for a in entry.attrs if a.name in PLATFORMS]
     wanted = {**defaults, **{a.name: a.value for a in entry.attrs}}
-    if entry.enabled and not tarballs.resolves(wanted, offered):
-        need = "-".join(wanted[k] for k in PLATFORMS)
-        what = f"no condor_tarball offers version-os-arch {need}"
-        problems.error(entry.where, f"entry[{name_of(entry)}]", what, "add a condor_tarball, or set CONDOR_VERSION")
+    if not entry.enabled or tarballs.resolves(wanted, offered):
+        return
+    need = "-".join(wanted[k] for k in PLATFORMS)
+    what, hint = f"no condor_tarball offers version-os-arch {need}", "add a condor_tarball, or set CONDOR_VERSION"
+    everywhere = [a for a in factory.attrs if a.name in PLATFORMS]
+    if own:
+        problems.error(entry.where, f"entry[{name_of(entry)}]", what, hint)
+    elif everywhere:
+        problems.error(everywhere[0].where, f"attr[{everywhere[0].name}]", what, hint)
+    else:
+        # once for all entries that say nothing
+        problems.error(factory.where, "glidein/condor_tarballs", what, hint)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from glideinwms import __version__
-from glideinwms.creation import frontend_checks, frontend_policyfiles, frontend_values, nodes, own, source
+from glideinwms.creation import domains, frontend_checks, frontend_policyfiles, frontend_values, nodes, own, source
 from glideinwms.creation.built import Built
 from glideinwms.creation.common_model import process_retention
 from glideinwms.creation.elements import load
@@ -44,6 +44,7 @@ def read(path: Path, problems: Problems) -> Frontend:
     node = source.parse(path, problems=problems)
     if node.tag != "frontend":
         problems.error(node.where, node.tag, "the root element of a Frontend's file is frontend")
+    domains.check(node, problems)
     frontend = load(node, Frontend, problems, strict=True)
     if frontend is None:
         raise InvalidConfig(problems.errors)

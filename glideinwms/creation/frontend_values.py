@@ -9,7 +9,7 @@ from glideinwms.creation import attr_values, catalogue, nodes
 from glideinwms.creation.frontend_model import Credential, FactoryCollector, Frontend, GroupSecurity
 from glideinwms.creation.problems import Problems
 
-IDENTITY = re.compile(r"[^@\s,]+@[^@\s,]+")
+IDENTITY = re.compile(r"[^@\s,:]+@[^@\s,]+")
 # hours, beyond which a number is probably meant in seconds
 LONGEST_TOKEN = 24 * 366
 DOMAINS = ("grid", "OSG")
@@ -47,6 +47,7 @@ def _identities(collector: FactoryCollector, problems: Problems) -> None:
 
 def _domains(credentials: list[Credential], problems: Problems) -> None:
     odd = catalogue.odd_ones((c.trust_domain for c in credentials), DOMAINS)
+    classes = catalogue.odd_ones((c.security_class for c in credentials), ("frontend",))
     for credential in credentials:
         subject = f"credential[{credential.absfname or credential.generator}]"
         domain = credential.trust_domain
@@ -59,6 +60,9 @@ def _domains(credentials: list[Credential], problems: Problems) -> None:
         if re.search(r"[\s:;,]", credential.security_class):
             what = f"{credential.security_class!r} may not contain blanks, colons, semicolons or commas"
             problems.warn(credential.where, f"{subject}@security_class", what)
+        elif near := classes.get(credential.security_class):
+            what = f"{credential.security_class!r} is probably unknown to Factories"
+            problems.warn(credential.where, f"{subject}@security_class", what, f"did you mean {near}?")
         for name in ("remote_username", "project_id", "vm_id", "vm_type"):
             value = getattr(credential, name)
             if value != value.strip() or re.search(r"\s", value):

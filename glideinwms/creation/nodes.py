@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?)*")
+NAME = re.compile(r"[\w.+-]+")
 
 
 def fault(node: str, *, ranges: bool, schedd: bool = False) -> str:
@@ -21,7 +22,9 @@ def fault(node: str, *, ranges: bool, schedd: bool = False) -> str:
     if "@" in address:
         if not schedd:
             return "may not contain @"
-        address = address.rpartition("@")[2]
+        name, _, address = address.rpartition("@")
+        if not NAME.fullmatch(name):
+            return f"{name!r} is not the name of a daemon"
     host, colon, port = address.partition(":")
     if ":" in port:
         return "may contain one : (no IPv6 address)"

@@ -6,10 +6,11 @@ is spoken of (protocol 1.4, config 4.1). `validate --online` looks at what is re
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 
 from glideinwms.creation import catalogue, common_checks
-from glideinwms.creation.frontend_model import Frontend
+from glideinwms.creation.frontend_model import Frontend, MatchAttr
 from glideinwms.creation.problems import Problems, Where
 from glideinwms.lib.ads.factory import GlideFactory
 
@@ -30,6 +31,8 @@ KNOWN = {n.lower(): n for n in sorted(WORDS)}
 def check(frontend: Frontend, problems: Problems) -> None:
     """Warn of such names in match_attrs and in query_expr."""
     for subject, match in (("match", frontend.match), *((f"group[{g.name}]/match", g.match) for g in frontend.groups)):
+        for side, part in (("factory", match.factory), ("job", match.job)):
+            once(f"{subject}/{side}/match_attr", part.match_attrs, problems)
         for attr in match.factory.match_attrs:
             # a match expression finds a name only as it is written, a query in any case
             if attr.name != KNOWN.get(attr.name.lower()):
@@ -42,6 +45,17 @@ def check(frontend: Frontend, problems: Problems) -> None:
         for name in common_checks.references(match.factory.query_expr):
             if name.lower() not in KNOWN:
                 _slip(name, f"{subject}/factory@query_expr", match.factory.where, problems)
+
+
+def once(tag: str, found: Iterable[MatchAttr], problems: Problems) -> None:
+    """Warn of a match_attr that is twice in one list; the first counts."""
+    seen: dict[str, Where] = {}
+    for attr in found:
+        if attr.name in seen:
+            problems.warn(
+                attr.where, f"{tag}[{attr.name}]", f"is also at {seen[attr.name]}, which counts", "remove one"
+            )
+        seen.setdefault(attr.name, attr.where)
 
 
 def _slip(name: str, subject: str, where: Where, problems: Problems) -> None:

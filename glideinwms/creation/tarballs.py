@@ -67,6 +67,10 @@ def check(tarballs: Sequence[CondorTarball], problems: Problems) -> list[Platfor
         for platform in platforms(tarball):
             if re.search(r"[\s/]", platform.name):
                 problems.error(tarball.where, subject, f"{platform.name!r} may not contain blanks or slashes")
+            elif re.search(r"[;:|]", platform.name):
+                problems.warn(
+                    tarball.where, subject, f"{platform.name!r} is one platform", "separate several by commas"
+                )
             if platform in found:
                 problems.error(tarball.where, subject, f"{platform.name} is offered by a tarball before this one")
             found.append(platform)

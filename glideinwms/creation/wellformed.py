@@ -77,9 +77,17 @@ def _open_quote(data: bytes, at: int) -> int:
     if not tags:
         return 0
     tag = tags[-1]
-    text = data[tag.start() : at].replace(b"=\"'", b"").replace(b"='\"", b"")
     line = _line(data, tag.start())
-    return line if text.count(b'"') % 2 and line != _line(data, at) else 0
+    return line if _quoted(data[tag.start() : at]) and line != _line(data, at) else 0
+
+
+def _quoted(text: bytes) -> bool:
+    """Whether a value is open at the end of a piece of a tag."""
+    inside = b""
+    for quote in re.findall(rb"[\"']", text):
+        if not inside or quote == inside:
+            inside = b"" if inside else quote
+    return bool(inside)
 
 
 def _near(data: bytes, at: int) -> str:
