@@ -82,6 +82,10 @@ def cause_of(facts: Facts) -> str:
         if not facts.script:
             return "ended before HTCondor started"
         return f"validation failed in {facts.script}" + (f" ({facts.failure})" if facts.failure else "")
-    if facts.condor is not None and facts.condor < SHORT and not facts.jobs:
+    if facts.jobs or facts.idle_end:
+        return ""
+    if facts.code and facts.failure:
+        return f"HTCondor: {facts.detail or facts.script} ({facts.failure})"
+    if facts.condor is not None and facts.condor < SHORT:
         return f"HTCondor ended within {SHORT} s"
     return ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import html
 import re
 import zlib
 from dataclasses import dataclass, field
@@ -43,13 +44,16 @@ _XML_PACKED = re.compile(
 _XML_BEGIN = "=== XML description of glidein activity ===\n"
 _XML_END = "=== End XML description of glidein activity ==="
 _TEST = re.compile(r'<metric name="TestID"[^<>]{0,200}>([^<]{1,200})</metric>')
+_IDLE_END = re.compile(r'<metric name="AutoShutdown"[^<>]{0,200}>True</metric>')
+_ADDRESS = re.compile(r"<[^<>]{1,300}>")
 _FAILURE = re.compile(r'<metric name="failure"[^<>]{0,200}>([^<]{1,100})</metric>')
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What stdout says. Durations in seconds, None: not said. `stats`: kind of job -> (jobs, seconds), normalised to
-    one core where the pilot says so. `script` and `failure`: the failing test and its category, or ""."""
+    one core where the pilot says so. `script`, `failure` and `detail`: the failing test, its category and its words, or
+    "". `idle_end`: HTCondor ended by itself, without an error."""
 
     validation: int | None = None
     condor_started: bool = False
@@ -60,6 +64,8 @@ class Facts:
     stats: dict[str, tuple[int, int]] = field(default_factory=dict)
     script: str = ""
     failure: str = ""
+    detail: str = ""
+    idle_end: bool = False
 
     def seconds(self, kind: str) -> int:
         """Seconds spent on a kind of job."""
@@ -75,10 +81,12 @@ def facts(stdout: str) -> Facts:
     """Read the marked lines; the first of each counts, as for the deployed parser."""
     ending = _ENDING.search(stdout)
     code = int(ending[1]) if ending else None
-    script, failure = _cause(stdout) if code else ("", "")
+    script, failure, detail = _cause(stdout) if code else ("", "", "")
+    idle_end = code == 0 and _IDLE_END.search(_plain_xml(stdout)) is not None
     return Facts(
         _first(_VALIDATED, stdout), _STARTED.search(stdout) is not None, _first(_CONDOR, stdout),
         int(ending[2]) if ending else None, code, _first(_CLAIMS, stdout), _stats(stdout), script, failure,
+        detail, idle_end,
     )  # fmt: skip
 
 
@@ -87,10 +95,20 @@ def _first(pattern: re.Pattern[str], text: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _cause(stdout: str) -> tuple[str, str]:
+def _cause(stdout: str) -> tuple[str, str, str]:
     plain = _plain_xml(stdout)
     test, failure = _TEST.search(plain), _FAILURE.search(plain)
-    return reason(test[1]) if test else "", reason(failure[1]) if failure else ""
+    return reason(test[1]) if test else "", reason(failure[1]) if failure else "", _detail(plain)
+
+
+def _detail(plain: str) -> str:
+    """The first line of the failing test's own words; addresses differ from pilot to pilot and are left out."""
+    begin = plain.find("<detail>") + len("<detail>")
+    if begin < len("<detail>"):
+        return ""
+    lines = [line.strip() for line in plain[begin : begin + 4000].partition("</detail>")[0].splitlines()]
+    words = [line for line in lines if line and not line.startswith("Validation failed in ")]
+    return reason(_ADDRESS.sub("<...>", html.unescape(words[0])))[:300] if words else ""
 
 
 def _plain_xml(text: str) -> str:

@@ -22,6 +22,8 @@ work_dir=${cfg[GLIDEIN_WORKSPACE_ORIG]}
 . "${cfg[GLIDEIN_WORK_DIR]}/job_stats.source"
 # shellcheck disable=SC1090
 . "${cfg[GLIDEIN_WORK_DIR]}/condor_monitor.source"
+# shellcheck disable=SC1090
+. "${cfg[GLIDEIN_WORK_DIR]}/condor_served.source"
 
 refuse() {
     echo "condor_startup.sh: $2" >&2
@@ -111,8 +113,12 @@ watch_startd() {
 # shellcheck disable=SC2329  # the trap calls it
 startd_ended() {
     [ -n "$watch" ] && ! kill -0 "$watch" 2> /dev/null || return 0
-    wait "$watch" && kill -QUIT "$master" 2> /dev/null
+    local ended=$watch
     watch=""
+    if wait "$ended"; then
+        ask_pool
+        kill -QUIT "$master" 2> /dev/null
+    fi
 }
 
 # check_startd: in check mode no jobs come; the pilot ends as soon as the pool has its startd, or after 500 s without.
@@ -207,7 +213,11 @@ TotalJobsNr "$jobs_total" TotalJobsTime "$time_total" goodZJobsNr "${jobs[goodZ]
 goodNZJobsNr "${jobs[goodNZ]}" goodNZJobsTime "${times[goodNZ]}" badSignalJobsNr "${jobs[badSignal]}"
 badSignalJobsTime "${times[badSignal]}" badOtherJobsNr "${jobs[badOther]}" badOtherJobsTime "${times[badOther]}"
 CondorKilled "$killed")
-if [ "$status" = 0 ]; then
+if [ "$status" = 0 ] && never_served; then
+    echo "$failure" >&2
+    status=1
+    "$error_gen" -error condor_startup.sh "$failure_type" "$failure" "${metrics[@]}"
+elif [ "$status" = 0 ]; then
     "$error_gen" -ok condor_startup.sh "${metrics[@]}"
 else
     "$error_gen" -error condor_startup.sh Unknown "condor_master ended with exit code $status" "${metrics[@]}"

@@ -53,6 +53,45 @@ def test_why_a_pilot_failed() -> None:
     assert "within 60 s" in cause_of(facts("=== Condor starting x (1) ===\n=== Condor ended x (2) after 3 ===\n"))
 
 
+ENDED = """=== Condor starting x (1) ===
+=== Condor ended x (2) after {condor} ===
+=== Stats of main ===
+(Normalized) Total jobs {jobs} utilization 9
+=== End Stats of main ===
+=== Glidein ending x (3) with code {code} after 90 ===
+
+=== XML description of glidein activity ===
+<OSGTestResult id="glidein_startup.sh" version="4.3.1">
+  <result>
+    <status>{status}</status>
+    <metric name="TestID" ts="t" uri="local">main/condor_startup.sh</metric>{failure}
+    <metric name="AutoShutdown" ts="t" uri="local">True</metric>
+  </result>
+  <detail>
+     Validation failed in main/condor_startup.sh.
+
+
+     the pool never had this startd: from &lt;127.0.0.1:9618?addrs=x&gt;: Received "DENIED"
+  </detail>
+</OSGTestResult>
+=== End XML description of glidein activity ===
+"""
+VO_PROXY = '<metric name="failure" ts="t" uri="local">VO_Proxy</metric>'
+
+
+def test_a_pilot_that_only_had_no_jobs_did_not_fail_however_soon_it_ended() -> None:
+    text = ENDED.format(condor=25, jobs=0, code=0, status="OK", failure="")
+    assert cause_of(facts(text)) == ""
+    assert cause_of(facts(text.replace(">True<", ">False<"))) == "HTCondor ended within 60 s"
+
+
+@pytest.mark.parametrize("condor", [25, 1300])
+def test_a_pilot_that_the_pool_never_had_failed_however_long_it_lived(condor: int) -> None:
+    text = ENDED.format(condor=condor, jobs=0, code=1, status="ERROR", failure=VO_PROXY)
+    assert cause_of(facts(text)) == 'HTCondor: the pool never had this startd: from <...>: Received "DENIED" (VO_Proxy)'
+    assert cause_of(facts(ENDED.format(condor=condor, jobs=2, code=1, status="ERROR", failure=VO_PROXY))) == ""
+
+
 def test_normalised_statistics_are_of_one_kind() -> None:
     text = (
         "=== Stats of main ===\n(Real) Total jobs 8 utilization 800\n(Normalized) Total jobs 4 utilization 400\n"
