@@ -28,7 +28,7 @@ advertise() {
 
 no_containers() {
     advertise HAS_SINGULARITY C False
-    gconfig_add GWMS_SINGULARITY_STATUS "$1"
+    advertise GWMS_SINGULARITY_STATUS S "$1"
     "$error_gen" -ok singularity_setup.sh Singularity_status "$1" Singularity_reason "$2"
     exit 0
 }
@@ -36,7 +36,7 @@ no_containers() {
 advertise_runtime() {
     local provides prefix
     advertise HAS_SINGULARITY C True
-    gconfig_add GWMS_SINGULARITY_STATUS "$decision"
+    advertise GWMS_SINGULARITY_STATUS S "$decision"
     gconfig_add GWMS_CONTAINER_OPTIONS "$found_options"
     for prefix in SINGULARITY GWMS_SINGULARITY CONTAINERSW GWMS_CONTAINERSW; do
         advertise "${prefix}_PATH" S "$found_bin"

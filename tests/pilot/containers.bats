@@ -193,6 +193,7 @@ EOF
     [ "$status" = 0 ] || { tail -n 40 "$BATS_TEST_TMPDIR/err" && false; }
     cd "$EVIDENCE"
     grep -qx 'HAS_SINGULARITY = True' condor_config
+    grep -qx 'GWMS_SINGULARITY_STATUS = "REQUIRED"' condor_config
     grep -qx 'SINGULARITY_VERSION = "1.3.9-mock"' condor_config
     grep -qx 'GWMS_SINGULARITY_MODE = "unprivileged"' condor_config
     grep -q '^GLIDEIN_VARIABLES = .*HAS_SINGULARITY.*GLIDEIN_PROVIDES' condor_config
