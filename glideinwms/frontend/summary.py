@@ -30,7 +30,8 @@ def summary(snapshot: Snapshot, plan: Plan, report: Report) -> dict[str, Any]:
 
 def group(given: GroupInput, plan: GroupPlan, report: Report) -> dict[str, Any]:
     """{"jobs": {idle, idle_600, idle_3600, running, unmatched}, "slots": {total, idle}, "request": {idle, max},
-    "unmatched": [largest classes], "entries": [see `entry`], "down": entries with slots only, "schedds": overloaded,
+    "unmatched": [largest classes], "failing": [conjuncts that fail for some job and entry], "entries": [see `entry`],
+    "down": entries with slots only, "schedds": overloaded,
     "estimated": schedds whose ages are, "frozen", "held", "silent", "action", "problems"}."""
     known = {e.entry for e in plan.entries}
     unusable = [f"credential {name}: {why}" for name, why in sorted(given.unusable_credentials.items())]
@@ -42,6 +43,7 @@ def group(given: GroupInput, plan: GroupPlan, report: Report) -> dict[str, Any]:
         "slots": {"total": given.total, "idle": given.idle},
         "request": {"idle": sum(e.idle for e in plan.entries), "max": sum(e.max_glideins for e in plan.entries)},
         "unmatched": [_unmatched(plan, i) for i in range(min(UNMATCHED_SHOWN, len(plan.unmatched)))],
+        "failing": to_json(plan.failing),
         "entries": [entry(e, given) for e in plan.entries],
         "down": sorted(set(given.slots) - known),
         "schedds": {t.schedd: t.why for t in given.jobs if not t.good},

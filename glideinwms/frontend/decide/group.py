@@ -28,7 +28,8 @@ def decide_group(
     entries = sorted(inputs.entries, key=lambda e: (e.name, e.pool))
     conj = law(group)
     down = sum(1 << i for i, e in enumerate(entries) if e.in_downtime) if group.ignore_down_entries else 0
-    found = counting.tally(inputs.jobs, matcher(group, entries, down, cache, conj), len(entries))
+    match = matcher(group, entries, down, cache, conj)
+    found = counting.tally(inputs.jobs, match, len(entries))
     by_type = counting.counts(found, entries)
     rejected = found.rejected()
     totals = Totals(
@@ -62,6 +63,7 @@ def decide_group(
         inputs.unknown,
         inputs.held,
         tuple(problems),
+        match.failing(),
     )
 
 

@@ -12,9 +12,11 @@ from typing import Any
 from glideinwms.frontend.decide import policyfiles
 from glideinwms.frontend.decide.counters import PLACES_KEPT, Places
 from glideinwms.frontend.decide.hoist import Fast, Parts, fast
+from glideinwms.frontend.decide.plan import Failing
 from glideinwms.frontend.decide.pyexpr import GLIDEIN_PARTS, Conjunct, Reads, conjuncts
 from glideinwms.frontend.decide.tables import Entry, Value
 from glideinwms.frontend.policy import Expression, GroupPolicy
+from glideinwms.lib.bounded import reason
 from glideinwms.lib.errors import ConfigError
 
 Key = tuple[Any, ...]
@@ -28,10 +30,12 @@ EXACT = (str, int, type(None))
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Masks by job values; `before` are those of the last cycle, where `changed` entries are to be asked anew."""
+    """Masks by job values, and `failing`: the entries for which the conjunct fails, where there are any. `before` are
+    those of the last cycle, where `changed` entries are to be asked anew."""
 
     masks: dict[Key, int]
-    before: Mapping[Key, int] = field(default_factory=dict)
+    failing: dict[Key, int]
+    before: Known | None = None
     changed: int = 0
 
 
@@ -41,7 +45,7 @@ class MatchCache:
     per conjunct; dropping it changes nothing but speed."""
 
     limit: int = 200_000
-    known: dict[tuple[str, str, bool], tuple[Any, list[Key], dict[Key, int]]] = field(default_factory=dict)
+    known: dict[tuple[str, str, bool], tuple[Any, list[Key], Known]] = field(default_factory=dict)
     kept_places: Places = field(default_factory=dict)
 
     def places(self) -> Places:
@@ -54,14 +58,14 @@ class MatchCache:
         """What a conjunct said. `about`: all that it sees beside jobs and entries; `keys`: what it sees of each entry.
         Where some entries changed, what it said of the others stands."""
         name = (group, f"{conjunct.origin}|{conjunct.text}", last)
-        old_about, old_keys, masks = self.known.get(name, (None, [], {}))
-        if old_about == about and old_keys == keys and len(masks) <= self.limit:
-            return Known(masks)
-        found = Known({})
-        if old_about == about and len(old_keys) == len(keys):
+        old_about, old_keys, old = self.known.get(name, (None, [], Known({}, {})))
+        if old_about == about and old_keys == keys and len(old.masks) <= self.limit:
+            return Known(old.masks, old.failing)
+        found = Known({}, {})
+        if old_about == about and len(old_keys) == len(keys) and old.masks:
             changed = [i for i, (a, b) in enumerate(zip(old_keys, keys, strict=True)) if a != b]
-            found = Known({}, masks, sum(1 << i for i in changed))
-        self.known[name] = (about, keys, found.masks)
+            found = Known({}, {}, Known(old.masks, old.failing), sum(1 << i for i in changed))
+        self.known[name] = (about, keys, Known(found.masks, found.failing))
         return found
 
 
@@ -118,6 +122,10 @@ class Matcher:
             mask &= passed
         return mask
 
+    def failing(self) -> tuple[Failing, ...]:
+        """The conjuncts that failed for some job and entry, which match nothing then."""
+        return tuple(found for table in self.tables if (found := table.failure()) is not None)
+
 
 def matcher(
     group: GroupPolicy, entries: Sequence[Entry], blocked: int, cache: MatchCache, conj: Sequence[Conjunct]
@@ -157,7 +165,8 @@ def _reduced(glidein: Glidein, reads: Reads) -> Glidein:
 @dataclass(frozen=True, slots=True)
 class Table:
     """One conjunct over distinct entries: (glidein, bits), with its fast form where it has one (`quick`: parts of the
-    entry, bits; `slow`: entries whose parts fail). `news`: the same over the entries that changed."""
+    entry, bits; `slow`: entries whose parts fail). `news`: the same over the entries that changed; `failed`: the
+    classes that the conjunct failed for in this cycle, with the attributes of the first."""
 
     conjunct: Conjunct
     attrs: Mapping[str, Value]
@@ -168,6 +177,7 @@ class Table:
     slow: Sequence[tuple[Glidein, int]] = ()
     fast: Fast | None = None
     news: Table | None = None
+    failed: dict[Key, Mapping[str, Value]] = field(default_factory=dict)
 
     def bind(self, names: Sequence[str]) -> Callable[[Values], int]:
         """Values of a class, in the order of `names`, -> the entries that pass."""
@@ -175,46 +185,77 @@ class Table:
         wanted = sorted(set(names) if reads is None else set(reads) & set(names))
         where = [names.index(n) for n in wanted]
         known, whole = self.known.masks, reads is None or len(wanted) < len(reads)
+        failing, failed = self.known.failing, self.failed
 
         def look_up(values: Values) -> int:
             key: Key = tuple([v if type(v := values[i]) in EXACT else _exact(v) for i in where])
             key = (*wanted, *key) if whole else key
             mask = known.get(key)
             if mask is None:
-                job = {n: v for n, i in zip(wanted, where, strict=True) if (v := values[i]) is not None}
-                known[key] = mask = self.anew(key, job)
+                job = job_of(values)
+                known[key], fails = self.anew(key, job)
+                mask = known[key]
+                if fails:
+                    failing[key] = fails
+            if failing and key in failing and key not in failed:
+                failed[key] = {} if failed else job_of(values)
             return mask
+
+        def job_of(values: Values) -> dict[str, Value]:
+            return {n: v for n, i in zip(wanted, where, strict=True) if (v := values[i]) is not None}
 
         return look_up
 
-    def anew(self, key: Key, job: Mapping[str, Value]) -> int:
-        """The mask of a class that this cycle has not met yet."""
-        before = self.known.before.get(key) if self.news else None
-        if before is None or self.news is None:
+    def anew(self, key: Key, job: Mapping[str, Value]) -> tuple[int, int]:
+        """The masks of a class that this cycle has not met yet: entries that pass, entries that fail."""
+        old = self.known.before
+        if old is None or self.news is None or key not in old.masks:
             return self.passes(job)
-        return before & ~self.known.changed | self.news.passes(job)
+        passed, failed = self.news.passes(job)
+        kept = ~self.known.changed
+        return old.masks[key] & kept | passed, old.failing.get(key, 0) & kept | failed
 
-    def passes(self, job: Mapping[str, Value]) -> int:
+    def passes(self, job: Mapping[str, Value]) -> tuple[int, int]:
         """Evaluate anew."""
         if self.fast is None:
             return self._one_by_one(job, self.all)
         try:
             parts = self.fast.of_job(job, self.attrs)
-            return self.fast.run(parts, self.quick, self.attrs) | self._one_by_one(job, self.slow)
+            mask = self.fast.run(parts, self.quick, self.attrs)
         except Exception:  # noqa: BLE001 - some part fails: each entry decides whether that matters
             return self._one_by_one(job, self.all)
+        passed, failed = self._one_by_one(job, self.slow)
+        return mask | passed, failed
 
-    def _one_by_one(self, job: Mapping[str, Value], samples: Sequence[tuple[Glidein, int]]) -> int:
-        mask, test, attrs, last = 0, self.conjunct.test, self.attrs, self.last
+    def _one_by_one(self, job: Mapping[str, Value], samples: Sequence[tuple[Glidein, int]]) -> tuple[int, int]:
+        mask, failed, test, attrs, last = 0, 0, self.conjunct.test, self.attrs, self.last
         for glidein, bits in samples:
             try:
                 result = test(job, glidein, attrs)
                 passed = result == True if last else bool(result)  # noqa: E712 - the deployed test is == True
             except Exception:  # noqa: BLE001 - an expression that fails matches nothing (protocol 5.3)
+                failed |= bits
                 continue
             if passed:
                 mask |= bits
-        return mask
+        return mask, failed
+
+    def failure(self) -> Failing | None:
+        """How the conjunct failed in this cycle, with the error of the first job and entry."""
+        for key, job in self.failed.items():
+            for glidein, bits in self.all:
+                if bits & self.known.failing[key]:
+                    return Failing(
+                        self.conjunct.text, self.conjunct.origin, len(self.failed), self._error(job, glidein)
+                    )
+        return None
+
+    def _error(self, job: Mapping[str, Value], glidein: Glidein) -> str:
+        try:
+            self.conjunct.test(job, glidein, self.attrs)
+        except Exception as error:  # noqa: BLE001 - what is looked for
+            return reason(f"{type(error).__name__}: {error}")
+        return ""
 
 
 def _table(
@@ -227,7 +268,7 @@ def _table(
         keys = [_entry_key(g, reads, LASTING) for g in glideins]
     known = cache.masks(group.name, conjunct, last, about, keys)
     table = _over(conjunct, attrs, last, known, _distinct(glideins, whole, reads, -1))
-    if not known.before:
+    if known.before is None:
         return table
     news = _distinct(glideins, whole, reads, known.changed)
     return replace(table, news=_over(conjunct, attrs, last, known, news))
@@ -251,7 +292,11 @@ def _over(
 ) -> Table:
     if not conjunct.safe_text:
         return Table(conjunct, attrs, last, known, distinct)
-    made, quick, slow = fast(conjunct.safe_text, last), [], []
+    try:
+        made = fast(conjunct.safe_text, last)
+    except Exception:  # noqa: BLE001 - the fast form is only faster: without it each entry is asked by itself
+        return Table(conjunct, attrs, last, known, distinct)
+    quick, slow = [], []
     for glidein, mask in distinct:
         try:
             quick.append((made.of_glidein(glidein, attrs), mask))

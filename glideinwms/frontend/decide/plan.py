@@ -64,8 +64,19 @@ class Unmatched:
 
 
 @dataclass(frozen=True, slots=True)
+class Failing:
+    """A conjunct (its text and where it stands) that fails for some job and entry, and so matches nothing there: for
+    how many classes of jobs, and the first error."""
+
+    text: str
+    origin: str
+    classes: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class GroupPlan:
-    """One group's cycle. `conjuncts` are (text, origin) of the match law's parts."""
+    """One group's cycle. `conjuncts` are (text, origin) of the match law's parts; `failing` those that failed."""
 
     name: str
     conjuncts: tuple[tuple[str, str], ...]
@@ -79,6 +90,7 @@ class GroupPlan:
     frozen: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    failing: tuple[Failing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

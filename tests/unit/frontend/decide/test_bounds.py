@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 import tracemalloc
 from typing import Any
@@ -10,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glideinwms.frontend.decide import decide, matching
 from glideinwms.frontend.decide.hoist import fast
 from glideinwms.frontend.decide.matching import MatchCache, law, matcher
 from glideinwms.frontend.decide.pyexpr import conjuncts
 from glideinwms.frontend.decide.safe import CALLS, cpus_of_glidein
-from glideinwms.frontend.decide.tables import Entry
+from glideinwms.frontend.decide.tables import Entry, GroupInput, JobClassRow, JobTable, Snapshot
 from glideinwms.lib.errors import ConfigError
-from tests.unit.frontend.build_frontend import group
+from tests.unit.frontend.build_frontend import group, policy
 from tests.unit.frontend.decide.golden import expression
 
 LONG = "a" * 16_000
@@ -215,3 +217,31 @@ def test_what_is_accepted_compiles_and_says_what_python_says(
 def test_deep_expressions_that_are_accepted_compile(text: str) -> None:
     for part in conjuncts(text, "x:1"):
         fast(part.safe_text, True)
+
+
+def test_a_pair_for_which_an_expression_fails_is_shown_and_costs_no_other() -> None:
+    text = 'int(job["A"]) <= int(glidein["attrs"]["M"]) and glidein["attrs"]["M"] != "z"'
+    own, cache = group(match=expression(text)), MatchCache()
+    entries = tuple(Entry(f"E{n}", "p", {"M": m}) for n, m in enumerate(["5", "x", "7"]))
+    jobs = JobTable("s", ("A",), (JobClassRow((1,), 3), JobClassRow(("many",), 4), JobClassRow((6,), 5)))
+    for _ in range(2):  # the second time from the cache
+        snapshot = Snapshot(0.0, (GroupInput("main", (jobs,), entries),))
+        [plan] = decide(snapshot, policy(own), 0.0, random.Random(1), cache).groups
+        assert [e.jobs["Idle"].count for e in plan.entries] == [3, 0, 8]
+        [failing] = plan.failing
+        assert failing.classes == 3 and failing.text.startswith("int(job['A'])")
+        assert failing.error == "ValueError: invalid literal for int() with base 10: 'x'"
+    mended = (entries[0], Entry("E1", "p", {"M": "9"}), entries[2])
+    snapshot = Snapshot(0.0, (GroupInput("main", (jobs,), mended),))
+    [plan] = decide(snapshot, policy(own), 0.0, random.Random(1), cache).groups
+    assert [f.classes for f in plan.failing] == [1] and "'many'" in plan.failing[0].error
+
+
+def test_an_expression_without_a_fast_form_is_evaluated_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Any:
+        raise SyntaxError("invalid syntax")
+
+    monkeypatch.setattr(matching, "fast", broken)
+    own = group(match=expression('job["A"] == glidein["attrs"]["M"]'))
+    entries = [Entry(f"E{n}", "p", {"M": n}) for n in range(3)]
+    assert matcher(own, entries, 0, MatchCache(), law(own)).entries(("A",), (2,)) == 0b100
