@@ -159,7 +159,7 @@ class Trust:
             self._tokens(row, owner, secrets)
             use = Dispatcher(self.vault, served, owner, row.client, secrets, passthru).use()
             _complete(row)
-            _harmless(use)
+            harmless(use)
         except (Misfit, Refused) as error:
             return _refused(row, Refusal(error.reason, row.name, error.text))
         return replace(row, credential=use.accounting_id, files=use.files, extra=use.extra)
@@ -254,7 +254,7 @@ def _parameter(name: str, value: object) -> None:
         raise Refused(Reason.BAD_VALUE, f"parameter {name} has {problem}")
 
 
-def _harmless(use: Use) -> None:
+def harmless(use: Use) -> None:
     """What a Frontend wrote becomes part of a submit description, where a new line starts another command and `$` a
     macro ($ENV, $(...)): only parameter values may have it, since they are escaped."""
     if len(use.accounting_id) > MAX_ID:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from glideinwms.cli import oldnames, oldpilots, pilotlog
+from glideinwms.cli import oldnames, oldpilots, output, pilotlog
 from glideinwms.cli.main import main as gwms
 from glideinwms.factory.learn import Learner
 from glideinwms.lib.jsondata import to_json
@@ -122,3 +122,13 @@ def test_old_names_say_in_one_line_what_fails(
 ) -> None:
     assert run(lambda: call([w.replace("{}", str(factory)) for w in words])) == 1
     assert capsys.readouterr().err == said.replace("{}", str(factory))
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_pilots_log_does_not_command_the_terminal(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal, raising=False)
+    output.raw("a\tb\n\x1b]0;PWNED\x07\x1b[2J\n")
+    shown = "a\tb\n\\x1b]0;PWNED\\x07\\x1b[2J\n" if terminal else "a\tb\n\x1b]0;PWNED\x07\x1b[2J\n"
+    assert capsys.readouterr().out == shown
