@@ -109,7 +109,7 @@ yes" ]
     [ "$(cat "$EVIDENCE/sourced")" = "client/0 glidein_config client ok" ]
     # seen by a later script of the same list
     [ "$(cat "$EVIDENCE/group.env")" = "a 'b' \$c two
-lines unset" ]
+lines unset in lower case /a:/b" ]
     pilot_env+=(VO_FAIL_SOURCE=7)
     pilot
     [ "$status" = 1 ]

@@ -6,4 +6,4 @@
     grep -c '^VO_Old ' "$1"
     sed -n 's/^VO_Old //p' "$1"
 } > "$EVIDENCE/group"
-echo "$VO_SOURCED ${rows-unset}" > "$EVIDENCE/group.env"
+echo "$VO_SOURCED ${rows-unset} ${vo_setting-unset} ${vo2Path-unset}" > "$EVIDENCE/group.env"
