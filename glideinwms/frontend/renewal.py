@@ -12,7 +12,8 @@ from pathlib import Path
 
 from glideinwms.frontend.policy import CredentialPolicy
 from glideinwms.frontend.wallet import lifetime
-from glideinwms.lib.errors import CredentialError, place_of
+from glideinwms.lib import trusted
+from glideinwms.lib.errors import ConfigError, CredentialError, place_of
 from glideinwms.lib.readers import Call, Pool
 
 SECONDS = 60.0
@@ -69,10 +70,14 @@ def make(command: str, path: str) -> None:
     """Runs in a reader: the program with its words, no shell. A CredentialError says how it failed; what it printed,
     which may be secret, goes nowhere."""
     try:
+        words = shlex.split(command)
+        trusted.check_command(words or [""])
         child = subprocess.Popen(
-            shlex.split(command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
+    except ConfigError as error:
+        raise CredentialError(f"its creation_script is not run: {error}", where=path) from error
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise CredentialError(f"its creation_script cannot be run: {why}", where=path) from error

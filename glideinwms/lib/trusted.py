@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from glideinwms.lib.errors import ConfigError
 
 OTHERS = stat.S_IWGRP | stat.S_IWOTH
+INTERPRETER = re.compile(r"(?:ba|da|k|z|c|tc)?sh|python[0-9.]*|perl|ruby|env|sudo|nice|timeout")
 
 
 def check(path: Path) -> os.stat_result:
     """Its stat, or a ConfigError if somebody else may have written the file or may put another in its place."""
     try:
-        folder, found = path.parent.stat(), path.stat()
+        found = path.stat()
+        # whoever may write a directory anywhere above can put another tree in its place
+        above = {folder: folder.stat() for folder in (*path.absolute().parents, *path.resolve().parents)}
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    _check(path.parent, folder)
+    for folder, stats in above.items():
+        _check(folder, stats)
     _check(path, found)
     return found
+
+
+def check_command(words: Sequence[str]) -> None:
+    """A ConfigError if others may have written the program of a command line, or the script that it interprets."""
+    program = shutil.which(words[0])
+    if program is None:
+        return  # it cannot be run at all
+    check(Path(program))
+    if INTERPRETER.fullmatch(Path(program).name):
+        for word in words[1:]:
+            if word.startswith("/") and Path(word).is_file():
+                check(Path(word))
 
 
 def read(path: Path) -> bytes:

@@ -96,3 +96,15 @@ def test_there_is_no_shell_and_no_output(tmp_path: Path, capfd: pytest.CaptureFi
     with pytest.raises(CredentialError, match="not there"):
         renewal.make(f"echo secret > {tmp_path}/x", str(tmp_path / "x"))
     assert "secret" not in "".join(capfd.readouterr())
+
+
+def test_a_program_that_others_can_write_does_not_run(tmp_path: Path) -> None:
+    script = tmp_path / "make.sh"
+    script.write_text(f"#!/bin/sh\ntouch {tmp_path}/x\n")
+    script.chmod(0o775)
+    with pytest.raises(CredentialError, match=f"is not run: {script}: can be written by others"):
+        renewal.make(str(script), str(tmp_path / "x"))
+    assert not (tmp_path / "x").exists()
+    script.chmod(0o755)
+    renewal.make(str(script), str(tmp_path / "x"))
+    assert (tmp_path / "x").exists()

@@ -61,3 +61,27 @@ def test_what_was_put_in_its_place_meanwhile_is_refused(tmp_path: Path, monkeypa
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         trusted.read(tmp_path / "none")
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o757])
+def test_a_directory_further_up_counts_too(tmp_path: Path, mode: int) -> None:
+    """Its writers can rename what is below, and put another directory in its place; also behind a link."""
+    path = make(tmp_path)
+    (tmp_path / "deep").mkdir()
+    path.parent.rename(tmp_path / "deep/own")
+    (tmp_path / "link").symlink_to(tmp_path / "deep/own/file")
+    (tmp_path / "deep").chmod(mode)
+    for name in (tmp_path / "deep/own/file", tmp_path / "link"):
+        with pytest.raises(ConfigError, match="can be written by others") as caught:
+            trusted.check(name)
+        assert caught.value.where == str(tmp_path / "deep")
+
+
+@pytest.mark.parametrize("words", [["{}"], ["bash", "{}"], ["/usr/bin/env", "FOO=1", "{}", "x"]])
+def test_the_program_of_a_command_is_checked(tmp_path: Path, words: list[str]) -> None:
+    path = make(tmp_path, 0o755)
+    command = [word.format(path) for word in words]
+    trusted.check_command(command)
+    path.chmod(0o775)
+    with pytest.raises(ConfigError, match="can be written by others"):
+        trusted.check_command(command)
