@@ -31,18 +31,40 @@ refuse() {
     exit 1
 }
 
+# write_guard: behind all wrappers, one of which was to start the job's container: outside, in the pilot's own mount
+# namespace, nothing is run.
+write_guard() {
+    local space
+    space=$(readlink /proc/self/ns/mnt)
+    cat << EOF
+if [ -z "\$gwms_session" ] && [ -e "$work_dir/glidein_config" ] &&
+    [ "\$(PATH=/usr/bin:/bin readlink /proc/self/ns/mnt 2> /dev/null || echo "$space")" = "$space" ]; then
+    gwms_why="no job wrapper started the container that this job must have (launch: ${cfg[GWMS_CONTAINER_LAUNCH]:-none})"
+    echo "\$gwms_why" >&2
+    echo "\$gwms_why" > "\${_CONDOR_WRAPPER_ERROR_FILE:-/dev/null}"
+    echo "A job was put back: \$gwms_why" >> "$work_dir/exit_message"
+    PATH=/usr/bin:/bin sleep "\${GWMS_ERROR_WAIT:-600}"
+    exit 1
+fi
+EOF
+}
+
 write_wrapper() {
-    local file
+    local file contained=no
+    case ${cfg[GWMS_CONTAINER_LAUNCH]:-none} in native | wrapper | vo) contained=yes ;; esac
     {
-        echo "#!/bin/sh"
+        # with -p a shell takes no functions and options from the job's environment
+        [ "$contained" = yes ] && echo "#!/bin/bash -p" || echo "#!/bin/sh"
         # shellcheck disable=SC2016
         echo '[ -n "$BASH_VERSION" ] && set +o posix'
         # shellcheck disable=SC2016
-        echo 'case ,${GLIDEIN_DEBUG_OPTIONS:-}, in *,usertrace,*) set -x ;; esac'
+        echo 'case ,${GLIDEIN_DEBUG_OPTIONS:-}, in *,usertrace,*) PS4="+ "; set -x ;; esac'
+        echo 'gwms_session=""'
         while IFS= read -r file; do
             cat "$file"
             echo
         done < "${cfg[WRAPPER_LIST]}"
+        [ "${cfg[GWMS_SINGULARITY_STATUS]:-}" != REQUIRED ] || write_guard
         # inside a container the pilot's directory is elsewhere
         echo "gwms_d=\${GWMS_DIR:-$work_dir/.gwms.d}"
         cat "${cfg[GLIDEIN_WORK_DIR]}/job_points.sh"

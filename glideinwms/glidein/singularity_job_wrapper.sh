@@ -37,6 +37,21 @@ gwms_hold_cvmfs() {
     done
 }
 
+# gwms_may_be_image IMAGE: an absolute path or URL, and no directory in which the pilot itself is.
+gwms_may_be_image() {
+    local place top
+    case $1 in
+    instance:*) return 1 ;;
+    /* | file:/*) ;;
+    *) is_uri "$1" && return 0 || return 1 ;;
+    esac
+    place=$(cvmfs_path "$(uri_path "$1")")
+    [ -d "$place" ] || return 0
+    place=$(cd -P "$place" 2> /dev/null && pwd -P) && top=$(cd -P "$gwms_top" && pwd -P) || return 1
+    place=${place%/}
+    case $top/ in "$place"/*) return 1 ;; esac
+}
+
 gwms_image() {
     local platforms dict restrictions wanted
     # shellcheck disable=SC2034  # image_for reads it
@@ -51,6 +66,7 @@ gwms_image() {
         esac
         is_uri "$wanted" && [ "$restrictions" = any ] && return 3
         is_uri "$wanted" || restrictions=any
+        gwms_may_be_image "$wanted" || return 1
     else
         platforms=$(platforms_of "$(ad_value "$_CONDOR_JOB_AD" REQUIRED_OS)" "$(gwms_config GLIDEIN_REQUIRED_OS)") || return 1
         case ,$platforms, in
@@ -69,6 +85,7 @@ gwms_fallback() {
     if [ "$gwms_decision" = PREFERRED ] && [ -z "${gwms_own:-}" ]; then
         echo "$1; the job runs without a container" >&2
         env_restorelist "$gwms_cleared"
+        export PATH="$gwms_path"
         return 0
     fi
     gwms_error "$1"
@@ -98,6 +115,32 @@ gwms_pass() {
     export "$1=$2" "SINGULARITYENV_$1=$2" "APPTAINERENV_$1=$2"
 }
 
+# gwms_scrub: what the job sets does not reach the runtime: neither its options, nor what the loader of programs reads.
+gwms_scrub() {
+    local name
+    for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
+        case $name in
+        # here HTCondor hands the job's environment in
+        APPTAINERENV_* | SINGULARITYENV_*) [ "$gwms_launch" = native ] || unset "$name" ;;
+        APPTAINER* | SINGULARITY* | LD_* | GLIBC_TUNABLES | GCONV_PATH | BASH_ENV | ENV) unset "$name" ;;
+        esac
+    done
+}
+
+# gwms_began: from now on this directory may have sessions of condor_ssh_to_job. Until the wrapper runs in the container, what
+# HTCondor would say of a job that ends is that it could not be started.
+gwms_began() {
+    local file
+    mkdir -p "$gwms_top/.jobs" && : > "$gwms_top/.jobs/${PWD##*/}"
+    file=$(path_inside "${_CONDOR_WRAPPER_ERROR_FILE:-}" "$GWMS_OUTSIDE")
+    case $file in
+    "$GWMS_JOB_HOME"/*)
+        gwms_pass GWMS_ERROR_FILE "$file"
+        echo "the container runtime $gwms_runtime did not start the job in its image" > "$_CONDOR_WRAPPER_ERROR_FILE"
+        ;;
+    esac
+}
+
 # gwms_prepare: the environment as GLIDEIN_CONTAINER_ENV says; sets gwms_clean to --cleanenv where it is to be empty.
 gwms_prepare() {
     local options name
@@ -106,6 +149,7 @@ gwms_prepare() {
     case ,$options, in
     *,clearpaths,* | *,clearall,*) gwms_cleared="PATH,LD_LIBRARY_PATH,PYTHONPATH,LD_PRELOAD,$gwms_cleared" ;;
     esac
+    gwms_scrub
     export GWMS_SUBDIR=.gwms.d GWMS_AUX_SUBDIR=.gwms_aux
     export APPTAINER_WORKDIR="$gwms_top/tmp/singularity-work.$$" SINGULARITY_WORKDIR="$gwms_top/tmp/singularity-work.$$"
     mkdir -p "$APPTAINER_WORKDIR"
@@ -122,6 +166,7 @@ gwms_prepare() {
     gwms_pass GWMS_SINGULARITY_REEXEC 1
     env_clearlist "$gwms_cleared"
     export PATH=/usr/bin:/bin
+    gwms_began
     [ "$gwms_launch" != native ] || for name in $(echo "$gwms_cleared" | tr , ' '); do
         unset "SINGULARITYENV_$name" "APPTAINERENV_$name"
     done
@@ -164,7 +209,7 @@ gwms_complete() {
         2/*) state=3 ;;
         3/-*) ;;
         3/*)
-            image_check "$word" any || gwms_error "there is no usable image for this job: $word"
+            gwms_may_be_image "$word" && image_check "$word" any || gwms_error "there is no usable image for this job: $word"
             gwms_pass GWMS_SINGULARITY_IMAGE_HUMAN "$word"
             word=$(cvmfs_resolve "$word")
             gwms_pass GWMS_SINGULARITY_IMAGE "$word"
@@ -190,7 +235,11 @@ gwms_complete() {
 
 # HTCondor starts the container, if the job has one.
 gwms_native() {
-    [ "$1" = "$gwms_runtime" ] || return 0
+    if [ "$1" != "$gwms_runtime" ]; then
+        [ "$gwms_decision" != REQUIRED ] || gwms_error "HTCondor did not ask for the container that this job must have"
+        export PATH="$gwms_path"
+        return 0
+    fi
     gwms_equip || gwms_error "the job's directory cannot be prepared for a container"
     gwms_prepare
     gwms_complete "$@"
@@ -198,16 +247,32 @@ gwms_native() {
 
 # Outside: into the container, or a reason why not.
 gwms_outside() {
-    # a session of condor_ssh_to_job finds its own way in
-    case $* in *"/.condor_ssh_to_job_"*/sshd_config) return 0 ;; esac
+    gwms_path=$PATH
+    export PATH=/usr/bin:/bin
     gwms_top=${0%/*}
+    # the library reads these
+    glidein_config=$gwms_top/glidein_config
+    unset GWMS_THIS_SCRIPT GWMS_THIS_SCRIPT_DIR SOURCED_ADD_CONFIG_LINE
     gwms_decision=$(gwms_config GWMS_SINGULARITY_STATUS)
     gwms_runtime=$(gwms_config GWMS_SINGULARITY_PATH)
     gwms_options="$(gwms_config GWMS_CONTAINER_OPTIONS) $(gwms_config GLIDEIN_SINGULARITY_OPTS)"
     gwms_launch=$(gwms_config GWMS_CONTAINER_LAUNCH)
     gwms_cleared=""
+    # a session of condor_ssh_to_job finds its own way in; before a job began in this directory there is none
+    case $1/$* in
+    "$gwms_runtime"/*) ;;
+    *"/.condor_ssh_to_job_"*/sshd_config)
+        if [ -e "$gwms_top/.jobs/${PWD##*/}" ]; then
+            gwms_session=1
+            export PATH="$gwms_path"
+            return 0
+        fi
+        ;;
+    esac
     # shellcheck disable=SC1091
     . "$gwms_top/main/singularity_lib.sh"
+    # of the node, whatever the job says
+    CVMFS_MOUNT_DIR=$(gwms_config GWMS_CVMFS_MOUNT_DIR)
     CVMFS_MOUNT_DIR=${CVMFS_MOUNT_DIR:-$(gwms_config CVMFS_MOUNT_DIR)}
     gwms_hold_cvmfs "$(ad_value "$_CONDOR_JOB_AD" CVMFSReposList)" || gwms_error "CVMFS of CVMFSReposList cannot be read on this node"
     if [ "$gwms_launch" = native ]; then
@@ -234,11 +299,15 @@ gwms_inside() {
     for gwms_name in CONDOR_CONFIG X509_USER_PROXY X509_USER_CERT X509_USER_KEY; do
         eval "[ -e \"\${$gwms_name:-/}\" ] || unset $gwms_name"
     done
-    rm -rf /srv/.gwms-user-job-wrapper.sh /srv/.gwms_aux
+    rm -rf /srv/.gwms-user-job-wrapper.sh /srv/.gwms_aux ${GWMS_ERROR_FILE:+"$GWMS_ERROR_FILE"}
+    unset GWMS_ERROR_FILE APPTAINERENV_GWMS_ERROR_FILE SINGULARITYENV_GWMS_ERROR_FILE
 }
 
-if [ -n "${GWMS_SINGULARITY_REEXEC:-}" ]; then
+# A job can set neither this name nor the one that HTCondor calls the wrapper by.
+gwms_session=""
+if [ "$0" = /srv/.gwms-user-job-wrapper.sh ] && [ -e /srv/.gwms_aux/singularity_lib.sh ]; then
     gwms_inside
 else
+    unset GWMS_SINGULARITY_REEXEC
     gwms_outside "$@"
 fi

@@ -71,9 +71,12 @@ native | wrapper)
     {
         [ "$launch" = wrapper ] || write_native "$decision"
         write_ssh
+        [ "$decision" != REQUIRED ] || write_refusals "$launch"
     } > "$work_dir/condor_config.d/00-gwms-containers.conf"
     ;;
+vo) [ "$decision" != REQUIRED ] || write_refusals "$launch" > "$work_dir/condor_config.d/00-gwms-containers.conf" ;;
 esac
 gconfig_add GWMS_CONTAINER_LAUNCH "$launch"
+[ -z "$CVMFS_MOUNT_DIR" ] || gconfig_add GWMS_CVMFS_MOUNT_DIR "$CVMFS_MOUNT_DIR"
 echo "Containers: started by $launch" >&2
 "$error_gen" -ok singularity_launch.sh Container_launch "$launch"

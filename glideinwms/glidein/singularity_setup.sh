@@ -93,7 +93,8 @@ fi
 trial_log=$(mktemp "$(gconfig_get TMP_DIR)/containers.XXXXXX") || refuse WN_Resource "cannot write to $(gconfig_get TMP_DIR)"
 trap 'rm -f "$trial_log"' EXIT
 image=$(cvmfs_resolve "$(uri_path "$image")")
-if ! find_runtime "$image"; then
+trial_options
+if ! find_runtime "$image" "${trial[@]}"; then
     tail -n 20 "$trial_log" >&2
     why="no container runtime starts $image; tried:${bread_crumbs:- nothing was found}"
     [ "$decision" = REQUIRED ] && refuse WN_Resource "$why"

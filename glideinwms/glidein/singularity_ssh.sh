@@ -1,8 +1,11 @@
 #!/bin/bash
 # A session of condor_ssh_to_job: a command, or a shell, beside the job in its container. sshd runs it outside, in place of
 # HTCondor's own script, which serves where the container cannot be entered.
-#   singularity_ssh.sh HTCONDORS_SCRIPT ENVIRONMENT_FILE
+#   singularity_ssh.sh DECISION HTCONDORS_SCRIPT ENVIRONMENT_FILE
+decision=$1
+shift
 stock=("$@")
+export PATH=/usr/bin:/bin
 
 # inside PID: in another root directory, with the environment that a runtime gives.
 inside() {
@@ -31,12 +34,17 @@ job_inside() {
 # shellcheck disable=SC1090
 job_pids=$(. "$2" > /dev/null 2>&1 && echo "$_CONDOR_JOB_PIDS")
 # shellcheck disable=SC2086
-case ${SSH_ORIGINAL_COMMAND:-} in
+case $decision/${SSH_ORIGINAL_COMMAND:-} in
+REQUIRED/*) target=$(job_inside $job_pids) ;;
 *sftp-server*) target="" ;;
 *) target=$(job_inside $job_pids) ;;
 esac
 enter=(nsenter --target "$target" --user --mount --pid --ipc --preserve-credentials --)
 if [ -z "$target" ] || ! "${enter[@]}" /bin/sh -c : 2> /dev/null; then
+    if [ "$decision" = REQUIRED ]; then
+        echo "the job's container cannot be entered, and jobs of this pilot must have one" >&2
+        exit 1
+    fi
     exec "${stock[@]}"
 fi
 variables=()

@@ -60,7 +60,7 @@ SINGULARITY_IMAGE_RESTRICTIONS any
 EOF
     mkdir -p "$home/images/nine" "$home/images/eight"
     # shellcheck disable=SC2016
-    { echo '#!/bin/sh' && cat "$GLIDEIN/singularity_job_wrapper.sh" && echo 'exec "$@"'; } > "$top/condor_job_wrapper.sh"
+    { echo '#!/bin/bash -p' && cat "$GLIDEIN/singularity_job_wrapper.sh" && echo 'exec "$@"'; } > "$top/condor_job_wrapper.sh"
     chmod +x "$top/condor_job_wrapper.sh"
     printf '%s\n' "${job_ad[@]}" > "$job/.job.ad"
     echo "GPUs = ${gpus:-0}" > "$job/.machine.ad"
@@ -284,6 +284,10 @@ native() {
     wrapped "$MOCK" exec image touch never
     [ "$status" = 1 ] && grep -q "is not understood" "$job/.error"
     [ ! -e "$job/never" ]
+    wrapped touch never
+    [ "$status" = 1 ] && grep -q "did not ask for the container" "$job/.error"
+    [ ! -e "$job/never" ]
+    sed -i 's/ REQUIRED$/ PREFERRED/' "$top/glidein_config"
     wrapped sh -c 'touch ran; pwd'
     [ "$output" = "$job" ] && [ -e "$job/ran" ]
 }
@@ -293,6 +297,9 @@ native() {
     mkdir -p "$BATS_TEST_TMPDIR/job/.condor_ssh_to_job_1"
     printf '#!/bin/sh\necho "sshd $* in $PWD"\n' > "$home/sshd"
     chmod +x "$home/sshd"
+    # before there is a job it is a job that calls itself so
+    wrapped sh -c 'pwd' "$BATS_TEST_TMPDIR/job/.condor_ssh_to_job_1/sshd_config"
+    [ "$output" = /srv ] || { echo "$output" && false; }
     wrapped "$home/sshd" -i -f "$BATS_TEST_TMPDIR/job/.condor_ssh_to_job_1/sshd_config"
     [ "$output" = "sshd -i -f $job/.condor_ssh_to_job_1/sshd_config in $job" ] || { echo "$output" && false; }
 }
@@ -395,4 +402,124 @@ EOF
     sed -i '/SINGULARITY_IMAGES_DICT/d' "$config"
     run "$GLIDEIN/singularity_wrapper.sh" "$home/script" glidein_config main
     [ "$status" = 1 ]
+}
+
+@test "nothing that a job sets gets it out of a container that it must have" {
+    local n
+    job_ad=()
+    mkdir -p "$BATS_TEST_TMPDIR/job/bin" "$BATS_TEST_TMPDIR/job/c"
+    for n in sed env tail mkdir readlink; do
+        printf '#!/bin/sh\ntouch "%s/job/bare"\n' "$BATS_TEST_TMPDIR" > "$BATS_TEST_TMPDIR/job/bin/$n"
+        chmod +x "$BATS_TEST_TMPDIR/job/bin/$n"
+    done
+    local bare="touch $BATS_TEST_TMPDIR/job/bare"
+    echo "$bare" > "$BATS_TEST_TMPDIR/job/rc"
+    local -a tries=("GWMS_SINGULARITY_REEXEC=1" "PATH=$BATS_TEST_TMPDIR/job/bin:/usr/bin:/bin" "BASH_ENV=$BATS_TEST_TMPDIR/job/rc"
+        "ENV=$BATS_TEST_TMPDIR/job/rc" "SHELLOPTS=xtrace PS4=\$($bare)" "BASH_FUNC_sed%%=() { $bare; }"
+        "glidein_config=$BATS_TEST_TMPDIR/job/config" "CVMFS_MOUNT_DIR=$BATS_TEST_TMPDIR/job/c"
+        "APPTAINER_BINDPATH=/:/x SINGULARITY_BIND=/:/x APPTAINER_MOUNT=x APPTAINERENV_LD_PRELOAD=x LD_LIBRARY_PATH=$BATS_TEST_TMPDIR/job"
+        "gwms_session=1" "gwms_top=$BATS_TEST_TMPDIR/job" "BASH_ARGV0=/srv/.gwms-user-job-wrapper.sh" "POSIXLY_CORRECT=1")
+    echo "GWMS_SINGULARITY_STATUS NEVER" > "$BATS_TEST_TMPDIR/job/config"
+    for n in "${!tries[@]}"; do
+        case ${tries[n]} in
+        SHELLOPTS=* ) job_env=(SHELLOPTS=xtrace "PS4=\$($bare)") ;;
+        APPTAINER_BINDPATH*) read -ra job_env <<< "${tries[n]}" ;;
+        *) job_env=("${tries[n]}") ;;
+        esac
+        rm -f "$EVIDENCE"/runtime.*
+        wrapped sh -c 'echo "$PWD"'
+        [ "$output" = /srv ] || { echo "${tries[n]}: $output" && false; }
+        [ ! -e "$job/bare" ] || { echo "${tries[n]}: ran outside" && false; }
+        ! grep -E '^(APPTAINER|SINGULARITY)(_BIND|_MOUNT|ENV_LD)|^LD_' "$EVIDENCE/runtime.env" || false
+        ! grep -F "job/c:/cvmfs" "$EVIDENCE/runtime.log" || false
+    done
+}
+
+@test "images that are options, relative, other containers, or hold the pilot itself are refused" {
+    local image
+    job_env=()
+    mkdir -p "$BATS_TEST_TMPDIR/job/--bind=" "$BATS_TEST_TMPDIR/job/own"
+    ln -sfn / "$BATS_TEST_TMPDIR/job/root"
+    for image in --bind= own instance://x / "$BATS_TEST_TMPDIR/job/root" "$BATS_TEST_TMPDIR"; do
+        job_ad=("SingularityImage = \"$image\"")
+        wrapped touch never
+        [ "$status" = 1 ] || { echo "$image: $status $output" && false; }
+        grep -q "no usable image" "$job/.error" && [ ! -e "$job/never" ]
+        rm -f "$job/.error"
+    done
+}
+
+@test "a runtime that does not start is the wrapper's error, not the job's exit code" {
+    job_ad=() job_env=(MOCK_BAD_IMAGE="$home/images/nine")
+    wrapped touch never
+    [ "$status" = 255 ] && [ ! -e "$job/never" ]
+    grep -q "did not start the job in its image" "$job/.error"
+    job_env=()
+    wrapped sh -c 'exit 255'
+    [ "$status" = 255 ] && [ ! -e "$job/.error" ]
+    local config=() gpu=()
+    job_env=(MOCK_BAD_IMAGE="$home/images/nine")
+    native touch never
+    [ "$status" = 255 ] && grep -q "did not start the job in its image" "$job/.error"
+    job_env=()
+    native true
+    [ "$status" = 0 ] && [ ! -e "$job/.error" ]
+}
+
+@test "the trial of set-up starts the image as jobs will: binds, options, GPUs" {
+    containers
+    param GLIDEIN_SINGULARITY_OPTS "--no-umask"
+    param GLIDEIN_SINGULARITY_GLOBAL_OPTS "--debug"
+    param GLIDEIN_SINGULARITY_BINDPATH "/usr:/host_usr:ro"
+    param GLIDEIN_Resource_Slots "GPUs,1"
+    pilot
+    head -n 1 "$EVIDENCE/runtime.log" | grep -q -- "^--debug exec .* --no-umask --nv --bind /usr:/host_usr:ro,.*/etc/hosts" || {
+        cat "$EVIDENCE/runtime.log" && false
+    }
+}
+
+@test "a runtime that cannot make bind points ends a REQUIRED pilot" {
+    containers
+    printf '#!/bin/bash\n[ "$1" = version ] && { echo 1.3.9; exit 0; }\ncase " $* " in *" --bind "*) exit 255 ;; esac\necho "  1000 1000 1"\n' \
+        > "$home/nolayer"
+    chmod +x "$home/nolayer"
+    pilot_env+=(GLIDEIN_SINGULARITY_BINARY_OVERRIDE="$home/nolayer")
+    pilot
+    [ "$status" = 1 ]
+    says out ">WN_Resource</metric>"
+}
+
+@test "a job whose VO wrapper starts no container is put back, and the pilot says so" {
+    containers
+    pilot
+    [ "$status" = 0 ]
+    local file=$EVIDENCE/condor_job_wrapper.sh work
+    [ "$(head -n 1 "$file")" = "#!/bin/bash -p" ]
+    work=$(sed -n 's/.* \[ -e "\(.*\)\/glidein_config" \].*/\1/p' "$file")
+    mkdir -p "$work" "$home/job"
+    touch "$work/glidein_config"
+    # as a copy of a wrapper that calls what is not there
+    sed -n '/^if \[ -z "\$gwms_session"/,$p' "$file" > "$home/tail"
+    printf '#!/bin/bash -p\ngwms_session=""\n' > "$home/wrapper.sh"
+    cat "$home/tail" >> "$home/wrapper.sh"
+    cd "$home/job"
+    run env GWMS_ERROR_WAIT=0 gwms_session=1 _CONDOR_WRAPPER_ERROR_FILE="$home/job/.error" bash -p "$home/wrapper.sh" touch never
+    [ "$status" = 1 ] && [ ! -e never ]
+    grep -q "no job wrapper started the container" .error
+    grep -q "A job was put back" "$work/exit_message"
+    rm -rf "$work"
+}
+
+@test "a session that cannot enter the job's container is refused where jobs must have one" {
+    echo "_CONDOR_JOB_PIDS=$$" > "$home/environment"
+    printf '#!/bin/sh\necho "outside: $*"\n' > "$home/stock"
+    chmod +x "$home/stock"
+    run bash "$GLIDEIN/singularity_ssh.sh" PREFERRED "$home/stock" "$home/environment"
+    [ "$output" = "outside: $home/environment" ]
+    local command
+    for command in "" "/usr/libexec/sftp-server" "id; : sftp-server"; do
+        run env SSH_ORIGINAL_COMMAND="$command" bash "$GLIDEIN/singularity_ssh.sh" REQUIRED "$home/stock" "$home/environment"
+        [ "$status" = 1 ]
+        [[ $output == *"cannot be entered"* && $output != *outside:* ]] || { echo "$command: $output" && false; }
+    done
 }

@@ -19,7 +19,14 @@ SLOT = {"GPUs": 0}
 class Native:
     """The generated configuration; `ask` evaluates one of its expressions as the starter does."""
 
-    def __init__(self, condor: Condor, base: Path, environment: dict[str, str] | None = None, **values: str) -> None:
+    def __init__(
+        self,
+        condor: Condor,
+        base: Path,
+        environment: dict[str, str] | None = None,
+        call: str = "write_native PREFERRED",
+        **values: str,
+    ) -> None:
         self.condor, self.file = condor, base / "condor_config"
         given = {
             "GWMS_SINGULARITY_PATH": "/usr/bin/apptainer", "GWMS_CONTAINER_OPTIONS": "--pid --userns",
@@ -29,7 +36,7 @@ class Native:
         script = "".join(f"cfg[{name}]='{value}'\n" for name, value in given.items())
         done = subprocess.run(
             ["bash", "-c", f". {files}/singularity_lib.sh; . {files}/singularity_native.source\n"
-             f"declare -A cfg\n{script}write_native PREFERRED"],
+             f"declare -A cfg\n{script}{call}"],
             env={"PATH": "/usr/bin:/bin", **(environment or {})}, text=True, capture_output=True, check=True,
         )  # fmt: skip
         self.file.write_text(done.stdout)
@@ -98,3 +105,24 @@ def test_binds(condor: Condor, tmp_path: Path) -> None:
     assert binds[:2] == ["/usr:/there:ro", "/etc"] and binds[-1] == f"{tmp_path}/cvmfs:/cvmfs"
     for no in (False, 0):
         assert str(native.ask("SINGULARITY_BIND_EXPR", {"SingularityBindCVMFS": no})).split() == binds[:-1]
+
+
+@pytest.mark.parametrize(
+    ("job", "launch", "matches"),
+    [
+        ({}, "wrapper", True),
+        ({"Environment": "A=1 B='x LDAP'"}, "wrapper", True),
+        ({"Environment": "A=1 LD_PRELOAD=./x.so"}, "wrapper", False),
+        ({"Environment": "A=1 L'D_'PRELOAD=./x.so"}, "vo", False),
+        ({"Env": "A=1;LD_LIBRARY_PATH=."}, "wrapper", False),
+        ({"Environment": "LD_PRELOAD=./x.so"}, "native", True),
+        ({"PreCmd": "x"}, "native", False),
+        ({"PostCmd": "x"}, "wrapper", False),
+        ({"TransferPlugins": "x=y"}, "vo", False),
+    ],
+)
+def test_jobs_that_bring_programs_for_outside_do_not_match(
+    condor: Condor, tmp_path: Path, job: dict[str, object], launch: str, matches: bool
+) -> None:
+    native = Native(condor, tmp_path, call=f"echo START = True; write_refusals {launch}")
+    assert native.ask("START", job) is matches
