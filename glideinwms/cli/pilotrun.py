@@ -8,7 +8,9 @@ local_start, manual_glidein_startup.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -46,6 +48,7 @@ class ByHand:
     startup_url: str
     client: str
     token: str = field(default="", repr=False)
+    startup_sha256: str = ""
 
     @property
     def token_file(self) -> str:
@@ -110,6 +113,7 @@ def pilot_of(policy: FactoryPolicy, entry: EntryPolicy, request: Request, verbos
     return ByHand(
         [*line.split(" "), "-cluster", "0", "-subcluster", "0"], [f"{url}/{name}" for url, name in places if url],
         Path(policy.startup_script), f"{policy.stage.url}/glidein_startup.sh", request.client, token,
+        startup_sha256=policy.startup_sha256,
     )  # fmt: skip
 
 
@@ -235,16 +239,30 @@ def start(pilot: ByHand, where: Path, *, keep: bool) -> int:
 
 
 def _startup(pilot: ByHand, home: Path) -> Path:
-    """The executable: the Factory's own, else a copy from the stage area."""
+    """A verified copy of the start-up script: the Factory's own, else that of the stage area."""
+    wanted, where = _startup_sum(pilot), str(pilot.startup)
     if os.access(pilot.startup, os.R_OK):
-        return pilot.startup
+        content = pilot.startup.read_bytes()
+    else:
+        where = pilot.startup_url
+        try:
+            with urllib.request.urlopen(where, timeout=STAGE_PATIENCE) as answer:
+                content = answer.read()
+        except OSError as error:
+            raise StageError(f"the start-up script cannot be downloaded: {error}", where=where) from error
+    if hashlib.sha256(content).hexdigest() != wanted:
+        raise StageError("the start-up script does not have the checksum that the Factory's policy has", where=where,
+                         hint="run gwms factory reconfig; does a proxy alter downloads?")  # fmt: skip
     path = home / "glidein_startup.sh"
-    try:
-        with urllib.request.urlopen(pilot.startup_url, timeout=STAGE_PATIENCE) as answer:
-            path.write_bytes(answer.read())
-    except OSError as error:
-        raise StageError(f"the pilot's executable cannot be had: {error}", where=pilot.startup_url) from error
+    path.write_bytes(content)
     return path
+
+
+def _startup_sum(pilot: ByHand) -> str:
+    if not re.fullmatch(r"[0-9a-f]{64}", pilot.startup_sha256):
+        raise StateError("the Factory's policy has no checksum of the start-up script", where=str(pilot.startup),
+                         hint="it was written by an older release: run gwms factory reconfig")  # fmt: skip
+    return pilot.startup_sha256
 
 
 def script(pilot: ByHand) -> str:
@@ -257,6 +275,7 @@ home=$(mktemp -d "$PWD/gwms-pilot-XXXXXX")
 [ -n "$X509_USER_PROXY" ] || cp "${{GWMS_TOKEN:?the file with the IDTOKEN}}" "$home"/{token}
 cd "$home"
 curl -fsS -o glidein_startup.sh {url} || wget -q -O glidein_startup.sh {url}
+echo "{_startup_sum(pilot)}  glidein_startup.sh" | sha256sum -c - >&2
 export GLIDEIN_HOLD_DOWN=${{GLIDEIN_HOLD_DOWN:-0}} IDTOKENS_FILE={token}
 exec bash glidein_startup.sh {shlex.join(pilot.words)} < /dev/null
 """

@@ -177,6 +177,7 @@ def _policy(
         client_proxies_dir=submit.base_client_proxies_dir,
         collector=collector,
         startup_script=f"{work}/glidein_startup.{pilot.startup.sha256[:12]}.sh",
+        startup_sha256=pilot.startup.sha256,
         stage=StageTriple(url, main.descript, main.sign, main.sign256),
         frontends=tuple(
             FrontendTrust(f.name, f.identity, {c.name: c.username for c in f.security_classes})

@@ -15,7 +15,7 @@ from glideinwms.lib.files import read_text
 from glideinwms.lib.stage import publish
 
 # what every stage change brings along: shown as files, not as changes
-DERIVED = frozenset(["generation", "descript", "sign", "sign256", "startup_script"])
+DERIVED = frozenset(["generation", "descript", "sign", "sign256", "startup_script", "startup_sha256"])
 NAMED = {"factory": "entries", "frontend": "groups"}
 
 

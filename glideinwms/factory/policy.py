@@ -127,6 +127,7 @@ class FactoryPolicy:
     stage: StageTriple
     frontends: tuple[FrontendTrust, ...]
     entries: tuple[EntryPolicy, ...]
+    startup_sha256: str = ""
     loop_delay: float = 60.0
     advertise_delay: int = 5
     advertise_tcp: bool = True

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,9 +14,10 @@ import pytest
 
 from glideinwms.cli import pilotrun
 from glideinwms.cli.main import main as gwms
+from glideinwms.demo.web import server
 from glideinwms.factory import recorded
 from glideinwms.factory.snapshot import Request, Web
-from glideinwms.lib.errors import StageError
+from glideinwms.lib.errors import StageError, StateError
 from tests.support.pilotstage import Setup, tarball
 
 
@@ -110,10 +113,52 @@ def test_what_is_missing_is_said(
 
 
 def test_without_the_executable_at_hand_the_stage_must_have_it(setup: Setup, tmp_path: Path) -> None:
-    pilot = pilotrun.ByHand([], [], tmp_path / "none", "http://127.0.0.1:9/glidein_startup.sh", "vo.main", "t")
-    with pytest.raises(StageError, match="executable cannot be had"):
+    pilot = pilotrun.ByHand(
+        [], [], tmp_path / "none", "http://127.0.0.1:9/glidein_startup.sh", "vo.main", "t", startup_sha256="0" * 64
+    )
+    with pytest.raises(StageError, match="start-up script cannot be downloaded"):
         pilotrun.start(pilot, tmp_path, keep=False)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def altered(setup: Setup, tmp_path: Path) -> Iterator[tuple[pilotrun.ByHand, Path]]:
+    """A pilot whose stage area serves another start-up script than the Factory made; the mark that it would leave."""
+    served, mark = tmp_path / "served", tmp_path / "mark"
+    served.mkdir()
+    (served / "glidein_startup.sh").write_text(f"touch {mark}\n")
+    httpd = server({"/": served})
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    policy = json.loads((setup.out / "factory/work/policy.json").read_text())
+    url = f"http://127.0.0.1:{httpd.server_address[1]}/glidein_startup.sh"
+    yield pilotrun.ByHand([], [], tmp_path / "none", url, "vo.main", "t", policy["startup_sha256"]), mark
+    httpd.shutdown()
+
+
+def test_a_startup_script_with_another_sum_is_not_run(altered: tuple[pilotrun.ByHand, Path], tmp_path: Path) -> None:
+    pilot, mark = altered
+    with pytest.raises(StageError, match="does not have the checksum"):
+        pilotrun.start(pilot, tmp_path, keep=False)
+    assert not mark.exists()
+
+
+def test_the_printed_script_runs_no_startup_script_with_another_sum(
+    altered: tuple[pilotrun.ByHand, Path], tmp_path: Path
+) -> None:
+    pilot, mark = altered
+    (tmp_path / "token").write_text("t")
+    env = {"PATH": "/usr/bin:/bin", "GWMS_TOKEN": str(tmp_path / "token")}
+    done = subprocess.run(
+        ["bash"], input=pilotrun.script(pilot), env=env, cwd=tmp_path, text=True, capture_output=True, check=False
+    )
+    assert done.returncode != 0
+    assert "glidein_startup.sh: FAILED" in done.stderr
+    assert not mark.exists()
+
+
+def test_a_policy_without_the_sum_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="no checksum of the start-up script"):
+        pilotrun.script(pilotrun.ByHand([], [], tmp_path / "none", "http://127.0.0.1:9/x", "vo.main", "t"))
 
 
 def test_old_names(setup: Setup, request_seen: Request, capsys: pytest.CaptureFixture[str]) -> None:
