@@ -209,7 +209,9 @@ gwms_complete() {
         2/*) state=3 ;;
         3/-*) ;;
         3/*)
-            gwms_may_be_image "$word" && image_check "$word" any || gwms_error "there is no usable image for this job: $word"
+            if ! gwms_may_be_image "$word" || ! image_check "$word" any; then
+                gwms_error "there is no usable image for this job: $word"
+            fi
             gwms_pass GWMS_SINGULARITY_IMAGE_HUMAN "$word"
             word=$(cvmfs_resolve "$word")
             gwms_pass GWMS_SINGULARITY_IMAGE "$word"
@@ -251,6 +253,7 @@ gwms_outside() {
     export PATH=/usr/bin:/bin
     gwms_top=${0%/*}
     # the library reads these
+    # shellcheck disable=SC2034
     glidein_config=$gwms_top/glidein_config
     unset GWMS_THIS_SCRIPT GWMS_THIS_SCRIPT_DIR SOURCED_ADD_CONFIG_LINE
     gwms_decision=$(gwms_config GWMS_SINGULARITY_STATUS)
@@ -263,6 +266,7 @@ gwms_outside() {
     "$gwms_runtime"/*) ;;
     *"/.condor_ssh_to_job_"*/sshd_config)
         if [ -e "$gwms_top/.jobs/${PWD##*/}" ]; then
+            # shellcheck disable=SC2034  # what follows the wrappers reads it
             gwms_session=1
             export PATH="$gwms_path"
             return 0
@@ -304,7 +308,6 @@ gwms_inside() {
 }
 
 # A job can set neither this name nor the one that HTCondor calls the wrapper by.
-gwms_session=""
 if [ "$0" = /srv/.gwms-user-job-wrapper.sh ] && [ -e /srv/.gwms_aux/singularity_lib.sh ]; then
     gwms_inside
 else
