@@ -18,7 +18,7 @@ from glideinwms.lib.bounded import count_or
 MAX_RANGE = 1000
 MAX_TEXT = 100_000  # characters of a text that an expression makes
 MAX_ITEMS = 10_000  # of a list that an expression makes by +
-MAX_DIGITS = 20  # that round keeps
+MAX_DIGITS = 20  # that round keeps, and of a number of CPUs
 MAX_BITS = 256  # of a product
 MAX_STEPS = 20_000  # of one evaluation: items that are looked at, or CHARACTERS_PER_STEP of a text that is made
 CHARACTERS_PER_STEP = 64
@@ -182,8 +182,15 @@ def _regex(name: str) -> Callable[[str, str], Any]:
 
 def cpus(attrs: Mapping[str, Any]) -> int:
     """CPUs of an entry (protocol 5.5): a positive GLIDEIN_CPUS, else GLIDEIN_ESTIMATED_CPUS, else 1."""
-    own = count_or(attrs.get("GLIDEIN_CPUS", 1), 0)
+    value = attrs.get("GLIDEIN_CPUS", 1)
+    own = _whole(value) if type(value) is str and len(value) <= MAX_DIGITS else count_or(value, 0)
     return own if own > 0 else count_or(attrs.get("GLIDEIN_ESTIMATED_CPUS", 1), 1)
+
+
+@functools.lru_cache(maxsize=1000)
+def _whole(text: str) -> int:
+    """The number that a short text is, 0 if it is none."""
+    return count_or(text, 0)
 
 
 def cpus_of_glidein(glidein: Mapping[str, Any]) -> int:

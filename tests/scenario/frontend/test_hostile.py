@@ -1,10 +1,11 @@
-"""Whatever one job, slot, Factory ad or credential holds: all others are served in the same cycle.
+"""Whatever one job, slot, ad, credential or operator's command holds: all others are served in the same cycle.
 
 Each test puts one hostile item for each field and each value among good ones; unit tests try them one by one.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from glideinwms.frontend import fold_slots
 from glideinwms.frontend.policy import CredentialPolicy, MatchAttr
 from glideinwms.lib.ads import GlideFactoryGlobal
 from tests.scenario.frontend.scene import FACTORY, WMS, Scene, at
-from tests.support.hostile import TOKENS
+from tests.support.hostile import JSON, TOKENS
 from tests.unit.frontend.build_frontend import KEY
 from tests.unit.frontend.decide.golden import expression
 from tests.unit.frontend.hostile_ads import VALUES
@@ -135,6 +136,21 @@ def test_schedd_ads(scene: Scene) -> None:
     for attributes in hostile(ad, fields, "Name"):
         scene.user.put(attributes, "UPDATE_SCHEDD_AD")
     assert served(scene) == good
+
+
+def test_commands(scene: Scene) -> None:
+    good = served(scene)
+    box = scene.base / "work/state/requests"
+    for number, content in enumerate(JSON.values()):
+        (box / f"{number:032x}.json").write_bytes(content)
+    for number, value in enumerate(VALUES.values()):
+        if isinstance(value, str | int | float | bool | list | dict):
+            for field in ("id", "verb", "args", "who", "time"):
+                word = {"id": "x", "verb": "remove", "args": {"level": "nonsense"}, "who": "me", "time": 1.0}
+                (box / f"{field}{number:030x}.json").write_text(json.dumps({**word, field: value}))
+    (box / "link.json").symlink_to("/dev/zero")
+    found = served(scene)
+    assert found == good and not [p for p in box.glob("*.json") if not p.name.endswith(".answer.json")]
 
 
 @pytest.mark.parametrize("kind", ["scitoken", "grid_proxy", "username_password", "auth_file"])
