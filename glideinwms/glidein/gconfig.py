@@ -3,8 +3,8 @@
 
 For Python 2.7 and 3, as nodes have them. A module with gconfig_get, gconfig_add, gconfig_add_safe, status_report and
 add_condor_config_var, and a command: gconfig.py [-f FILE] COMMAND, by default for the file in the environment variable
-glidein_config. Commands: get KEY, add KEY VALUE, add_safe KEY VALUE, add_config_line KEY VALUE,
-add_condor_config_var NAME [TYPE DEFAULT CONDOR_NAME REQUIRED PUBLISH JOB_NAME].
+glidein_config. Commands: get KEY [FILE [DEFAULT]], add KEY VALUE, add_safe KEY VALUE, add_config_line KEY VALUE,
+add_condor_config_var NAME VALUE [KIND [PUBLISH [CONDOR_NAME]]].
 """
 
 import errno
@@ -16,7 +16,7 @@ import time
 
 MYPY = False
 if MYPY:  # types are for the checker only: old nodes lack the module
-    from typing import Dict, List, Optional, Tuple
+    from typing import Dict, Iterable, List, Optional, Tuple, Union
 
 LOCK_PATIENCE = 300
 STALE_AFTER = 60
@@ -41,11 +41,18 @@ def _is(line, key):
     return line == key or line.startswith((key + " ", key + "\t"))
 
 
-def gconfig_get(key, config=None, default=""):
-    # type: (str, Optional[str], str) -> str
+def gconfig_reload(fname=None):
+    # type: (Optional[str]) -> Dict[str, str]
+    """All keys with their last values."""
+    pairs = [line.partition(" ") for line in _read(_file(fname)) if line.strip() and not line.startswith("#")]
+    return dict((key, value) for key, _, value in pairs)
+
+
+def gconfig_get(key, fname=None, default=None):
+    # type: (str, Optional[str], Optional[str]) -> Optional[str]
     """The last value of a key; `default` where there is none, or where the file may not be read."""
     try:
-        lines = _read(_file(config))
+        lines = _read(_file(fname))
     except IOError as error:
         if error.errno == errno.EACCES:
             return default
@@ -56,10 +63,10 @@ def gconfig_get(key, config=None, default=""):
     return default
 
 
-def gconfig_get_bool(key, config=None):
+def gconfig_get_bool(key, fname=None):
     # type: (str, Optional[str]) -> bool
     """True for TRUE, T, YES, Y in any case and for positive integers."""
-    value = gconfig_get(key, config).strip().upper()
+    value = (gconfig_get(key, fname) or "").strip().upper()
     return value in ("TRUE", "T", "YES", "Y") or (value.isdigit() and int(value) > 0)
 
 
@@ -88,19 +95,19 @@ def _one_line(*words):
             raise ValueError("%r may not contain a newline: glidein_config holds one value a line" % word)
 
 
-def gconfig_add(key, value, config=None):
+def gconfig_add(key, value, fname=None):
     # type: (str, str, Optional[str]) -> None
     """Set a key."""
-    path = _file(config)
+    path = _file(fname)
     _one_line(key, value)
     _log(path, "REG", key, value)
     _replace(path, key, "%s %s" % (key, value))
 
 
-def gconfig_add_safe(key, value, config=None):
+def gconfig_add_safe(key, value, fname=None):
     # type: (str, str, Optional[str]) -> None
     """Set a key under the lock that the shell functions use, for scripts that run beside others."""
-    path = _file(config)
+    path = _file(fname)
     locked = _lock(path)
     try:
         _one_line(key, value)
@@ -114,6 +121,51 @@ def gconfig_add_safe(key, value, config=None):
 
 add_config_line = gconfig_add
 add_config_line_safe = gconfig_add_safe
+
+
+class GlideinConfigException(Exception):
+    """The configuration is not there."""
+
+
+class GlideinConfig(object):
+    """The functions of this module for one file; without it the script ends, or gets a GlideinConfigException."""
+
+    def __init__(self, file_name=None, cached=True, exit_on_exception=True, verbose=True):
+        # type: (Optional[str], bool, bool, bool) -> None
+        self.file_name = file_name or os.environ.get("glidein_config") or "glidein_config"
+        if not os.path.exists(self.file_name):
+            what = "there is no glidein_config at %s" % self.file_name
+            if verbose:
+                sys.stderr.write(what + "\n")
+            if exit_on_exception:
+                sys.exit(1)
+            raise GlideinConfigException(what)
+
+    @staticmethod
+    def get_config(file_name=None, cached=True):
+        # type: (Optional[str], bool) -> GlideinConfig
+        """The configuration of a file."""
+        return GlideinConfig(file_name, cached)
+
+    def load(self):
+        # type: () -> Dict[str, str]
+        """All keys with their last values."""
+        return gconfig_reload(self.file_name)
+
+    def get(self, key, default=None):
+        # type: (str, Optional[str]) -> Optional[str]
+        """The last value of a key."""
+        return gconfig_get(key, self.file_name, default)
+
+    def add(self, key, value):
+        # type: (str, str) -> None
+        """Set a key."""
+        gconfig_add(key, value, self.file_name)
+
+    def add_safe(self, key, value):
+        # type: (str, str) -> None
+        """Set a key under the lock."""
+        gconfig_add_safe(key, value, self.file_name)
 
 
 def _alive(pid):
@@ -162,18 +214,22 @@ def _unlock(path):
                 raise
 
 
-def add_condor_config_var(
-    name, kind="S", default="-", condor_name="+", required="N", publish="N", job="-", config=None
-):
-    # type: (str, str, str, str, str, str, str, Optional[str]) -> None
-    """A line of the file that says what becomes HTCondor configuration (pilot.md 1.10)."""
-    path = gconfig_get("CONDOR_VARS_FILE", config)
+def add_condor_config_var(name, value, kind="C", publish=True, condor_name=None, verbose=True, conf_fname=None):
+    # type: (str, object, str, bool, Optional[str], bool, Optional[str]) -> bool
+    """A variable of HTCondor's configuration and, with `publish`, of the slots (pilot.md 1.10); kind S, I or C."""
+    path = gconfig_get("CONDOR_VARS_FILE", conf_fname)
+    fields = (name, kind, str(value), condor_name or "+", "N", "Y" if publish else "N", "-")
+    wrong = ""
     if not path:
-        raise ValueError("glidein_config has no CONDOR_VARS_FILE")
-    fields = (name, kind, default, condor_name, required, publish, job)
-    if any(not re.match(r"^\S+$", field) for field in fields) or kind not in ("I", "S", "C"):
-        raise ValueError("each of %s is one word, the type I, S or C" % (fields,))
-    _replace(path, name, "\t".join(fields))
+        wrong = "glidein_config has no CONDOR_VARS_FILE"
+    elif any(not re.match(r"^\S+$", field) for field in fields) or kind not in ("I", "S", "C"):
+        wrong = "each of %s is one word, the kind I, S or C" % (fields,)
+    if wrong:
+        if verbose:
+            sys.stderr.write("add_condor_config_var: %s\n" % wrong)
+        return False
+    _replace(str(path), name, "\t".join(fields))
+    return True
 
 
 def _escape(text):
@@ -181,19 +237,19 @@ def _escape(text):
     return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def status_report(test_id, ok=True, failure="", detail="", metrics=None, path="otrb_output.xml"):
-    # type: (str, bool, str, str, Optional[Dict[str, str]], str) -> None
-    """The script's result, in the current directory: what error_gen.sh writes. `failure` is its type, as Config."""
+def status_report(name, success=True, error_msg="", error_detail="", parameters=None, fname="otrb_output.xml"):
+    # type: (str, bool, str, str, Union[None, Dict[str, str], Iterable[Tuple[str, str]]], str) -> None
+    """The script's result, in the current directory: what error_gen.sh writes. `error_msg` is its type, as Config."""
     now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
-    rows = [] if ok else [("failure", failure or "Unknown")]  # type: List[Tuple[str, str]]
-    rows += list((metrics or {}).items())
+    rows = [] if success else [("failure", error_msg or "Unknown")]  # type: List[Tuple[str, str]]
+    rows += list(parameters.items() if isinstance(parameters, dict) else parameters or [])
     row = '    <metric name="%s" ts="%s" uri="local">%s</metric>'
-    text = ['<?xml version="1.0"?>', '<OSGTestResult id="%s" version="4.3.1">' % _escape(test_id), "  <result>"]
-    text += ["    <status>%s</status>" % ("OK" if ok else "ERROR")]
-    text += [row % (_escape(name), now, _escape(value)) for name, value in rows] + ["  </result>"]
-    if not ok:
-        text += ["  <detail>", "     " + _escape(detail), "  </detail>"]
-    with io.open(path, "wb") as f:
+    text = ['<?xml version="1.0"?>', '<OSGTestResult id="%s" version="4.3.1">' % _escape(name), "  <result>"]
+    text += ["    <status>%s</status>" % ("OK" if success else "ERROR")]
+    text += [row % (_escape(key), now, _escape(value)) for key, value in rows] + ["  </result>"]
+    if not success:
+        text += ["  <detail>", "     " + _escape(error_detail), "  </detail>"]
+    with io.open(fname, "wb") as f:
         f.write("\n".join(text + ["</OSGTestResult>", ""]).encode("utf-8"))
 
 
@@ -204,10 +260,15 @@ def main(words):
         config, words = words[1], words[2:]
     commands = {"add": gconfig_add, "add_safe": gconfig_add_safe, "add_config_line": gconfig_add}
     try:
-        if words[:1] == ["get"] and len(words) in (2, 3):
-            print(gconfig_get(words[1], words[2] if len(words) == 3 else config))
-        elif words[:1] == ["add_condor_config_var"] and len(words) > 1:
-            add_condor_config_var(*(words[1:8] + ["S", "-", "+", "N", "N", "-"][len(words) - 2 :] + [config or ""]))
+        if len(words) == 1 and os.path.isfile(words[0]):
+            # called as a set-up script
+            status_report("gconfig.py")
+        elif words[:1] == ["get"] and len(words) in (2, 3, 4):
+            print(gconfig_get(words[1], words[2] if len(words) > 2 else config, words[3] if len(words) == 4 else ""))
+        elif words[:1] == ["add_condor_config_var"] and len(words) > 2:
+            kind, publish, condor_name = (words[3:6] + ["C", "Y", ""][len(words[3:6]) :])[:3]
+            shown = publish.lower() in ("y", "yes", "true", "1")
+            return 0 if add_condor_config_var(words[1], words[2], kind, shown, condor_name or None, True, config) else 1
         elif words and words[0] in commands and len(words) > 2:
             commands[words[0]](words[1], " ".join(words[2:]), config)
         else:

@@ -81,8 +81,10 @@ REG AB 4" ]
     run env -u glidein_config python3 "$GLIDEIN/gconfig.py" get A
     [ "$status" = 1 ] && [[ $output == *"no glidein_config"* ]]
     echo "CONDOR_VARS_FILE $BATS_TEST_TMPDIR/vars" >> "$BATS_TEST_TMPDIR/config"
-    gpy add_condor_config_var X I 0 + Y && gpy add_condor_config_var X S - NAME N Y @
-    [ "$(cat "$BATS_TEST_TMPDIR/vars")" = "X	S	-	NAME	N	Y	@" ]
+    gpy add_condor_config_var X 0 I && gpy add_condor_config_var X - S Y NAME
+    [ "$(cat "$BATS_TEST_TMPDIR/vars")" = "X	S	-	NAME	N	Y	-" ]
+    gpy get NONE "$BATS_TEST_TMPDIR/config" default && [ "$output" = default ]
+    cd "$BATS_TEST_TMPDIR" && gpy config && grep -q '<status>OK</status>' otrb_output.xml
 }
 
 @test "Python and shell keep to one lock" {
