@@ -13,6 +13,7 @@ from glideinwms.creation.factory_entry import DEFAULT_PARAMS, LEGACY_TYPES, name
 from glideinwms.creation.factory_model import Entry, EntrySet, Factory, KnownFrontend, SecurityClass
 from glideinwms.creation.problems import Problems, did_you_mean
 from glideinwms.creation.tarballs import Platform
+from glideinwms.lib.bounded import BadValue, file_name
 from glideinwms.lib.credentials import methods
 
 NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -79,10 +80,21 @@ def names(factory: Factory, known: Iterable[str], problems: Problems) -> None:
     attr_values.names(found, {*known, *common_checks.SYSTEM}, problems)
 
 
+def bad_name(name: str) -> str:
+    """Why a name cannot be part of a file name and an argument of a command ("": it can)."""
+    if not NAME.fullmatch(name):
+        return "may contain letters, digits, dot, - and _ only"
+    try:
+        file_name(name)
+    except BadValue as error:
+        return f"cannot be a name: {error.message}"
+    return ""
+
+
 def _top(factory: Factory, problems: Problems) -> None:
     for attribute in ("factory_name", "glidein_name"):
-        if not NAME.fullmatch(getattr(factory, attribute)):
-            problems.error(factory.where, f"glidein@{attribute}", "may contain letters, digits, dot, - and _ only")
+        if what := bad_name(getattr(factory, attribute)):
+            problems.error(factory.where, f"glidein@{attribute}", what)
     if factory.security.pub_key not in ("RSA", "None"):
         problems.error(factory.security.where, "security@pub_key", f"must be RSA, not {factory.security.pub_key!r}")
     for part in filter(None, (p.strip() for p in factory.recoverable_exitcodes.split(","))):
@@ -111,9 +123,8 @@ def _frontends(factory: Factory, problems: Problems) -> None:
     for frontend in factory.security.frontends:
         common_checks.once("security_class", ((c.name, c) for c in frontend.security_classes), problems)
         for known in frontend.security_classes:
-            if not NAME.fullmatch(known.username):
-                what = "may contain letters, digits, dot, - and _ only: it names directories"
-                problems.error(known.where, f"security_class[{known.name}]@username", what)
+            if what := bad_name(known.username):
+                problems.error(known.where, f"security_class[{known.name}]@username", f"{what}: it names directories")
         if "@" not in frontend.identity:
             what = f"{frontend.identity!r} is not user@host"
             problems.warn(frontend.where, f"frontend[{frontend.name}]@identity", what)
@@ -142,8 +153,8 @@ def _unique(entries: Iterable[Entry | EntrySet], problems: Problems) -> None:
         if name in seen:
             problems.error(entry.where, subject, f"is also the name of the entry at {seen[name]}")
         seen.setdefault(name, entry.where)
-        if not NAME.fullmatch(name):
-            problems.error(entry.where, subject, "may contain letters, digits, dot, - and _ only")
+        if what := bad_name(name):
+            problems.error(entry.where, subject, what)
 
 
 def _entry(entry: Entry | EntrySet, factory: Factory, problems: Problems) -> None:

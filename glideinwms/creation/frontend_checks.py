@@ -9,6 +9,7 @@ from pathlib import Path
 from glideinwms.creation import common_checks, frontend_values, nodes, published
 from glideinwms.creation.frontend_model import EntrySlots, Frontend, Group, GroupSecurity, TotalRunning, TotalSlots
 from glideinwms.creation.problems import Problems, did_you_mean
+from glideinwms.lib.names import is_safe
 
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 PLUGINS = ("ProxyAll", "CredentialsBasic", "ProxyFirst", "ProxyUserCardinality", "ProxyProjectName")
@@ -19,9 +20,14 @@ TOTALS = ("idle_vms_total", "running_glideins_total")
 SINGULARITY = "GLIDEIN_Singularity_Use"
 
 
+def _is_name(text: str) -> bool:
+    """Whether a text can be part of names of files and of HTCondor."""
+    return bool(NAME.fullmatch(text)) and is_safe(text)
+
+
 def check(frontend: Frontend, problems: Problems) -> None:
     """All findings of the whole file that need no other file."""
-    if not NAME.fullmatch(frontend.frontend_name):
+    if not _is_name(frontend.frontend_name):
         what = "may contain letters, digits, - and _ only"
         problems.error(frontend.where, "frontend@frontend_name", what)
     if not frontend.groups:
@@ -84,8 +90,8 @@ def _groups(frontend: Frontend, problems: Problems) -> None:
     seen: dict[str, object] = {}
     for group in frontend.groups:
         subject = f"group[{group.name}]"
-        if not NAME.fullmatch(group.name) or group.name.startswith("XPVO"):
-            what = "may contain letters, digits, - and _ only, and not start with XPVO"
+        if not _is_name(group.name) or group.name.startswith("XPVO"):
+            what = "may contain letters, digits, - and _ only, and not start with - or XPVO"
             problems.error(group.where, f"{subject}@name", what)
         if group.name in seen:
             problems.error(group.where, f"{subject}@name", f"is also the name of the group at {seen[group.name]}")

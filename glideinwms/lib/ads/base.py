@@ -29,7 +29,8 @@ STRIPPED = frozenset(
         "MyCurrentTime", "AddressV1",
     }
 )  # fmt: skip
-BACKSLASH_N = re.compile(r"\\+n")
+# only at the first of several backslashes: beginning at each would take quadratic time
+BACKSLASH_N = re.compile(r"(?<!\\)\\+n")
 
 
 @dataclass(frozen=True, slots=True)
