@@ -127,6 +127,12 @@ def _factory(s: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(Rank.REFUSED, "factory", f"refused, {text}", (row["where"],), "gwms factory explain")
     for submit in s.get("unknown_submits", ()):
         yield Finding(Rank.INPUT, "factory", "what became of this submission is not known", (f"submit {submit}",))
+    for lost in s.get("lost_queues", ()):
+        text = (
+            f"its job queue was made anew: new pilots got cluster id {lost['after']} after {lost['before']}; was its "
+            "spool lost? pilots of before are not known to it, and may run on until they end by themselves"
+        )
+        yield Finding(Rank.PILOTS, "factory", text, (f"schedd {lost['schedd']}",))
     for name, row in s["entries"].items():
         yield from _entry(name, row, {r["reason"] for r in s["refusals"]})
     for row in s["parked"]:

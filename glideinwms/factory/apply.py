@@ -224,6 +224,7 @@ class Applier:
             log.get("apply").error("submit failed", entry=batch.entry, request=row.request, error=str(answer.error))
             return Submitted(done.entry, done.request, done.file, done.n, done.submit_id, 0, str(answer.error))
         number = int(answer.value[0][0])
+        memory.submitted(number, answer.ended)
         self._note(
             "submit", entry=batch.entry, request=row.request, n=cluster.n, cluster=number,
             submit_id=cluster.submit_id, file=cluster.file, credential=row.credential, asked=row.idle,

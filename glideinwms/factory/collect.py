@@ -42,6 +42,16 @@ class Unknown:
     missed: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class LostQueue:
+    """A schedd's job queue that was made anew, as after its spool was lost: noticed `when`, since a cluster got the id
+    `after` while an earlier one had `before`."""
+
+    when: float
+    before: int
+    after: int
+
+
 @dataclass(slots=True)
 class ScheddMemory:
     """What the daemon remembers of a schedd between cycles: never pilots, only where it is and what is pending. One
@@ -54,6 +64,14 @@ class ScheddMemory:
     stale_at: float = 0.0
     unkeyed_at: float = 0.0
     unknown: list[Unknown] = field(default_factory=list)
+    last_cluster: int = 0
+    lost_queue: LostQueue | None = None
+
+    def submitted(self, cluster: int, when: float) -> None:
+        """The schedd has given a new cluster its id. Ids only rise, as long as its job queue is the same one."""
+        if cluster <= self.last_cluster:
+            self.lost_queue = LostQueue(when, self.last_cluster, cluster)
+        self.last_cluster = cluster
 
 
 class Collector:

@@ -17,7 +17,7 @@ from glideinwms.factory.cleanup import Cleaner, LastUse
 from glideinwms.factory.collect import Collector
 from glideinwms.factory.completed import CompletedJobs
 from glideinwms.factory.decide import decide
-from glideinwms.factory.holds import HoldMemory
+from glideinwms.factory.holds import WINDOW_SECONDS, HoldMemory
 from glideinwms.factory.learn import Learner
 from glideinwms.factory.plan import Plan
 from glideinwms.factory.policy import SCHEMA, FactoryPolicy
@@ -29,6 +29,7 @@ from glideinwms.lib.audit import KEEP_DAYS, Audit, rotate
 from glideinwms.lib.crypto import FactoryKey, keys_at_start
 from glideinwms.lib.downtimes import Downtime
 from glideinwms.lib.errors import StateError
+from glideinwms.lib.jsondata import to_json
 from glideinwms.lib.readers import WRITE_DEADLINE, Call, Pool, ReaderPool
 from glideinwms.lib.reading import Reading
 from glideinwms.lib.reasons import Refusal
@@ -190,6 +191,11 @@ class FactoryDaemon:
             if lately := self.holds.shown(name):
                 row["held_lately"] = lately
         out["unknown_submits"] = [u.submit_id for m in self.collector.schedds.values() for u in m.unknown]
+        out["lost_queues"] = [
+            {"schedd": name, **to_json(lost)}
+            for name, m in self.collector.schedds.items()
+            if (lost := m.lost_queue) and abs(snapshot.now - lost.when) < WINDOW_SECONDS
+        ]
         out["key_id"] = self.keys[0].public.key_id
         line = {k: out[k] for k in ("requests", "submitted", "removed", "released", "advertised", "refused")}
         self.log.info("cycle", cycle=self.cycle, stored=len(self.collector.stored), **line)

@@ -229,6 +229,17 @@ def test_what_the_site_said_of_held_pilots_is_shown(pair: Pair, why: Why) -> Non
     assert code == 1 and f"factory: A: 1 pilots were held in the last hour, code 77/0: {text}" in told, told
 
 
+def test_a_schedd_that_lost_its_queue_is_named(pair: Pair, why: Why) -> None:
+    pair.jobs.add(3, Wants="x")
+    pair.turn(3)
+    before = pair.queue.cluster
+    pair.queue.jobs.clear()
+    pair.queue.cluster = 0
+    pair.turn(3)
+    code, text = why()
+    assert code == 1 and f"its job queue was made anew: new pilots got cluster id 1 after {before}" in text, text
+
+
 def test_the_first_cycle_after_a_restart_shows_no_old_numbers(pair: Pair, why: Why) -> None:
     pair.turn()
     path = pair.base / "factory/state/status.json"
