@@ -32,7 +32,7 @@ FRONTEND_KEY = "FRONTEND"
 IDENTITY = {"factory": "factory@wms.demo", "factory2": "factory@wms2.demo", "frontend": "frontend@wms.demo"}
 SIDES = ("factory", "frontend")
 CES = ("ce_a", "ce_b")
-STOP_PATIENCE, RECONFIG_TIMEOUT, FIRST_CYCLE = 20.0, 120.0, 60.0
+STOP_PATIENCE, RECONFIG_TIMEOUT, FIRST_CYCLE = 20.0, 300.0, 180.0
 
 
 def _quiet(message: str) -> None:

@@ -21,7 +21,7 @@ from glideinwms.demo.process import Account
 from glideinwms.lib.errors import DemoError
 
 LOOPBACK = "127.0.0.1"
-UP_DEADLINE, DOWN_PATIENCE = 45.0, 3.0
+UP_DEADLINE, DOWN_PATIENCE = 180.0, 3.0
 # below Linux's ephemeral range, so that no outgoing connection takes the port first
 PORTS = range(20000, 32000)
 ADVERTISED = {

@@ -69,7 +69,7 @@ class DaemonRig(Generic[P]):
 
     def once(self) -> dict[str, Any]:
         """One cycle; the summary it left."""
-        code = self.start("--once").wait(120)
+        code = self.start("--once").wait(300)
         assert code == 0, (self.base / "daemon.out").read_text()[-3000:]
         return self.status().summary
 
@@ -88,7 +88,7 @@ class DaemonRig(Generic[P]):
                 daemon.send_signal(signal.SIGTERM)
         for daemon in self.daemons:
             with suppress(subprocess.TimeoutExpired):
-                daemon.wait(30)
+                daemon.wait(60)
             if daemon.poll() is None:
                 daemon.kill()
         self.daemons.clear()
@@ -106,7 +106,7 @@ class DaemonRig(Generic[P]):
         env = {**os.environ, **self.grid.client_env(identity)}
         text = json.dumps({"function": function, "args": args})
         done = subprocess.run(
-            [sys.executable, "-c", CODE], env=env, input=text, text=True, capture_output=True, timeout=60
+            [sys.executable, "-c", CODE], env=env, input=text, text=True, capture_output=True, timeout=300
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -14,7 +14,7 @@ from glideinwms.demo.chain import Chain
 from glideinwms.demo.jobs import JobClass
 from glideinwms.demo.pool import Pool
 from glideinwms.demo.process import account
-from glideinwms.demo.watch import Watch
+from glideinwms.demo.watch import EntryLook, Look, Watch
 from glideinwms.lib.errors import DemoError
 from tests.grid.conftest import MakeChain
 from tests.grid.waiting import until
@@ -38,6 +38,11 @@ def running(pool: Pool, old: int) -> bool:
         return False
 
 
+def beta(look: Look) -> EntryLook:
+    """The entry whose CE is down."""
+    return next((e for e in look.entries if e.name == "Beta"), EntryLook("Beta"))
+
+
 def outputs(chain: Chain) -> str:
     """What the pilots on the workers have written until now, on both streams."""
     found = [p for s in ("stdout", "stderr") for p in chain.grid.base.glob(f"ce_*/execute/dir_*/_condor_{s}")]
@@ -49,8 +54,8 @@ def test_a_ce_that_is_down_at_the_start_holds_up_only_its_own_jobs(make_chain: M
     watch = submitted(chain, ALPHA, BETA)
     look = until(watch, lambda w: w.count("only SiteA", "done") == 2, "the jobs of the CE that is up are done")
     assert look.count("only SiteB", "idle") == 2
-    waiting = next(e for e in look.entries if e.name == "Beta")
-    assert waiting.waiting > 0 and waiting.held == 0
+    look = until(watch, lambda w: beta(w).waiting > 0, "pilots wait for the CE that is down")
+    assert beta(look).held == 0
     chain.grid.up(["ce_b"])
     until(watch, watch.done, "the CE is up, and its jobs are done")
     assert {jobs.output_of(chain.grid, j.id)["site"] for j in watch.look(0).jobs} == {"SiteA", "SiteB"}
@@ -65,11 +70,13 @@ def test_a_user_schedd_that_dies_and_hangs_on_the_way_loses_nothing(make_chain: 
     user.signal("SCHEDD", signal.SIGKILL)
     until(watch, lambda _: running(user, old), "the master has started it again", 60)
     user.signal("SCHEDD", signal.SIGSTOP)
-    hung = time.time()
-    until(watch, lambda w: w.now > hung + 12, "some cycles have gone by")
-    status = chain.status("frontend")
-    assert status is not None and any("user@user.demo" in r.source and r.error for r in status.readings)
-    assert watch.look(time.time()).pilots > 0
+
+    def noticed(_: Look) -> bool:
+        status = chain.status("frontend")
+        return status is not None and any("user@user.demo" in r.source and r.error for r in status.readings)
+
+    until(watch, noticed, "the Frontend sees that the schedd does not answer")
+    until(watch, lambda w: w.pilots > 0, "pilots are asked for all the same")
     user.signal("SCHEDD", signal.SIGCONT)
     until(watch, watch.done, "all jobs are done")
 

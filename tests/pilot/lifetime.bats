@@ -120,7 +120,7 @@ SiteWMS_WN_Preempt = False"
     port=$(python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     python -m http.server --bind 127.0.0.1 --directory "$BATS_TEST_TMPDIR/web" "$port" > /dev/null 2>&1 3>&- &
     local server=$!
-    for ((n = 0; n < 300; n++)); do
+    for ((n = 0; n < 3000; n++)); do
         curl -sf "http://127.0.0.1:$port/" > /dev/null && break
         sleep 0.1
     done

@@ -9,7 +9,7 @@ server() {
     python "$BATS_TEST_DIRNAME/mock/logserver.py" "$BATS_TEST_TMPDIR/port" "$1" "$kept" 3>&- &
     server=$!
     local n
-    for ((n = 0; n < 300; n++)); do
+    for ((n = 0; n < 3000; n++)); do
         [ -e "$BATS_TEST_TMPDIR/port" ] && break
         sleep 0.1
     done

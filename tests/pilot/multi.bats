@@ -67,7 +67,7 @@ start_two() {
         > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
     pid=$!
     # the stub writes it when it listens
-    for ((n = 0; n < 300; n++)); do
+    for ((n = 0; n < 3000; n++)); do
         [ "$(find "$home" -name condor_master2.pid -size +0 2> /dev/null | wc -l)" = 2 ] && return 0
         sleep 0.1
     done
@@ -91,11 +91,11 @@ start_two() {
     start_two MULTI_TEST="$BATS_TEST_TMPDIR"
     kill -KILL "$pid"
     wait "$pid" || true
-    for ((n = 0; n < 300; n++)); do
+    for ((n = 0; n < 3000; n++)); do
         grep -qlzxF "MULTI_TEST=$BATS_TEST_TMPDIR" /proc/[0-9]*/environ 2> /dev/null || break
         sleep 0.1
     done
-    [ "$n" -lt 300 ]
+    [ "$n" -lt 3000 ]
     [ "$(grep -c 'stub got QUIT' "$BATS_TEST_TMPDIR/err")" = 2 ]
     [ -z "$(ls -d "$home"/glide_* "$home"/glidein_dir*/glide_* "$home"/tmp/glide_* 2> /dev/null)" ]
 }

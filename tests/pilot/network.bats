@@ -52,7 +52,7 @@ through() {
     proxy_log=$BATS_TEST_TMPDIR/proxy
     (cd "$REPO" && exec python -m tests.support.proxy --port "$port" --mode "$1" --delay "${2:-0}") > "$proxy_log" 3>&- &
     proxy=$!
-    for ((n = 0; n < 100; n++)); do
+    for ((n = 0; n < 3000; n++)); do
         (: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null && break
         sleep 0.1
     done
@@ -85,7 +85,7 @@ teardown() {
             return 1
         }
         says err "Downloads do not go through 127.0.0.1:"
-        [ "$SECONDS" -lt 30 ]
+        [ "$SECONDS" -lt 150 ]
     done
 }
 
@@ -130,7 +130,7 @@ teardown() {
     SECONDS=0
     pilot
     [ "$status" = 1 ]
-    [ "$SECONDS" -lt 20 ]
+    [ "$SECONDS" -lt 150 ]
     says out ">Network</metric>"
     nothing_left
 }

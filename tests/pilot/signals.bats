@@ -10,7 +10,7 @@ begin() {
 
 until_there() {
     local n
-    for ((n = 0; n < 300; n++)); do
+    for ((n = 0; n < 3000; n++)); do
         eval "$1" && return 0
         sleep 0.1
     done
@@ -56,7 +56,7 @@ s = socket.socket()
 s.bind(("127.0.0.1", 0))
 s.listen(50)
 print(s.getsockname()[1], flush=True)
-time.sleep(60)' > "$home/port" 3>&- &
+time.sleep(600)' > "$home/port" 3>&- &
     local server=$!
     until_there '[ -s "$home/port" ]'
     option -web "http://127.0.0.1:$(cat "$home/port")/factory/stage"
@@ -69,7 +69,7 @@ time.sleep(60)' > "$home/port" 3>&- &
     finish
     kill "$server"
     [ "$status" = 143 ]
-    [ "$SECONDS" -lt 10 ]
+    [ "$SECONDS" -lt 120 ]
     nothing_left
     until_there '[ -z "$(processes_left)" ]'
 }
@@ -79,7 +79,7 @@ time.sleep(60)' > "$home/port" 3>&- &
     mkdir "$bin"
     cat > "$bin/sleep" << 'END'
 #!/bin/sh
-[ "$1" != 1 ] || { echo > "$HOME/there" && exec /bin/sleep 30; }
+[ "$1" != 1 ] || { echo > "$HOME/there" && exec /bin/sleep 600; }
 exec /bin/sleep "$@"
 END
     # the first tries, one for each description, go on beside the pilot
@@ -87,7 +87,7 @@ END
 #!/bin/bash
 [[ "$*" != *--version ]] || exec /usr/bin/curl --version
 echo >> "$HOME/tries"
-[ -z "$HANG" ] || [ "$(wc -l < "$HOME/tries")" -le 4 ] || { echo > "$HOME/there" && exec /bin/sleep 30; }
+[ -z "$HANG" ] || [ "$(wc -l < "$HOME/tries")" -le 4 ] || { echo > "$HOME/there" && exec /bin/sleep 600; }
 exit 7
 END
     chmod +x "$bin"/*
@@ -101,7 +101,7 @@ END
         kill -TERM "$pid"
         finish
         [ "$status" = 143 ]
-        [ "$SECONDS" -lt 15 ]
+        [ "$SECONDS" -lt 200 ]
         nothing_left
         until_there '[ -z "$(processes_left)" ]'
     done

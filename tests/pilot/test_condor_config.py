@@ -52,7 +52,7 @@ class Node:
         for name in names:
             done = subprocess.run(
                 [self.condor.prefix / "bin/condor_config_val", name],
-                env=env, text=True, capture_output=True, timeout=30,
+                env=env, text=True, capture_output=True, timeout=120,
             )  # fmt: skip
             out.append(done.stdout.removesuffix("\n") if done.returncode == 0 else "")
         return out

@@ -146,7 +146,7 @@ def test_pilots_run_whatever_became_of_it(site: Site, tmp_path: Path, side: str,
     site.gate.clear()
     site.served, site.limit = 0, 1 + step % 40
     early = Pilot(tmp_path / "early", before)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while site.served <= site.limit and early.process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     assert early.process.poll() is None, "it was to be held on its way"

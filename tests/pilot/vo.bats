@@ -198,11 +198,11 @@ periodic_top() {
     bash "$GLIDEIN/script_wrapper.sh" "$top/glidein_config" client GLIDEIN_PS_3 "$top/my.sh" NOPREFIX > "$top/said" 3>&- &
     local pid=$!
     # it waits for it: sleeps between its looks
-    for ((n = 0; n < 300; n++)); do
+    for ((n = 0; n < 3000; n++)); do
         [ -e "$top/ran" ] && [ "$(ps -o comm= --ppid "$pid")" = sleep ] && break
         sleep 0.05
     done
-    [ "$n" -lt 300 ]
+    [ "$n" -lt 3000 ]
     echo "GLIDEIN_PS_FAILING_LIST GLIDEIN_PS_4" >> "$top/glidein_config"
     rm "$top/glidein_config.lock"
     wait "$pid"
@@ -220,18 +220,18 @@ periodic_top() {
         rm -f "$top/ran" "$top/otr_outlist.list"
         bash "$GLIDEIN/script_wrapper.sh" "$top/glidein_config" client GLIDEIN_PS_3 "$top/my.sh" NOPREFIX > "$top/said" 3>&- &
         local pid=$!
-        for ((n = 0; n < 300; n++)); do
+        for ((n = 0; n < 3000; n++)); do
             [ -s "$top/ran" ] && break
             sleep 0.05
         done
         [ "$period" != 1 ] || sleep 1
         kill -TERM "$pid"
         wait "$pid"
-        for ((n = 0; n < 300; n++)); do
+        for ((n = 0; n < 3000; n++)); do
             kill -0 "$(cat "$top/ran")" 2> /dev/null || break
             sleep 0.05
         done
-        [ "$n" -lt 300 ]
+        [ "$n" -lt 3000 ]
         [ -z "$(ls "$top/tmp")" ]
         if [ "$period" = 1 ]; then
             grep -qx 'GLIDEIN_PS_OK = False' "$top/said"

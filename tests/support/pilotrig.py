@@ -16,7 +16,7 @@ from glideinwms.demo.grid import Grid
 from glideinwms.demo.portable import Condor
 from tests.support.pilotstage import Setup
 
-DEADLINE = 60.0
+DEADLINE = 300.0
 FAST = """NETWORK_INTERFACE = 127.0.0.1
 BIND_ALL_INTERFACES = False
 ENABLE_IPV6 = False
@@ -41,8 +41,9 @@ T = TypeVar("T")
 
 
 def until(what: str, probe: Callable[[], T | None], deadline: float = DEADLINE) -> T:
-    """Wait until `probe` gives something true; says what was waited for."""
-    end = time.monotonic() + deadline
+    """Wait until `probe` gives something true; says what was waited for. No deadline is shorter than DEADLINE, which a
+    slow machine needs."""
+    end = time.monotonic() + max(deadline, DEADLINE)
     while time.monotonic() < end:
         found = probe()
         if found:

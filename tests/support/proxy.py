@@ -51,7 +51,7 @@ class Handler(BaseHTTPRequestHandler):
     def origin(self) -> tuple[int, bytes]:
         """What the server that the URL names answers."""
         url = urllib.parse.urlsplit(self.path)
-        connection = http.client.HTTPConnection(url.netloc, timeout=30)
+        connection = http.client.HTTPConnection(url.netloc, timeout=120)
         try:
             connection.request("GET", url.path)
             answer = connection.getresponse()

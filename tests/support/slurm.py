@@ -145,7 +145,7 @@ class Slurm:
                      f"--seed-file={m}/seed"])  # fmt: skip
         self._start([self.program("slurmctld"), "-D", "-c"])
         self._start([self.program("slurmd"), "-D", "-d", self.program("slurmstepd")])
-        end = time.monotonic() + 30
+        end = time.monotonic() + 300
         while time.monotonic() < end:
             done = subprocess.run([self.bin / "sinfo", "-h"], capture_output=True, text=True)
             if "idle" in done.stdout:

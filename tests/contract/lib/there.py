@@ -151,7 +151,9 @@ def ask(pool: Pool, function: str, **args: Any) -> Any:
     return got.value
 
 
-def wait_for(there: There, what: str, look: Callable[[], Any], ok: Callable[[Any], bool], timeout: float = 60.0) -> Any:
+def wait_for(
+    there: There, what: str, look: Callable[[], Any], ok: Callable[[Any], bool], timeout: float = 300.0
+) -> Any:
     """Look until it is as wanted; the last thing seen is in the message."""
     end = time.monotonic() + timeout
     while True:

@@ -57,7 +57,7 @@ def _run(master: FrontendRig, slave: FrontendRig) -> None:
     wait_for("the takeover", lambda: ha() == {"working": True, "seen": "master absent"})
     wait_for("the slave's request", lambda: "slave" in modes())
     took = time.monotonic() - died
-    assert took + 1 >= 3 * LOOP and took < CHECK + 3 * LOOP + 15, "the master's last ads lie there for 900 s"
+    assert took + 1 >= 3 * LOOP and took < CHECK + 3 * LOOP + 400, "the master's last ads lie there for 900 s"
 
     master.start()
     wait_for("the hand-back", lambda: ha() == {"working": False, "seen": "master alive"})

@@ -56,7 +56,7 @@ def test_a_pilot_token_opens_the_user_pool(make_frontend: Callable[..., Frontend
 
     done = subprocess.run(  # type: ignore[call-overload]
         ["condor_advertise", "-pool", rig.grid["user"].collector, "UPDATE_STARTD_AD", str(slot)],
-        env=env, cwd=rig.grid.base, text=True, capture_output=True, timeout=30, **rig.grid.who.drop,
+        env=env, cwd=rig.grid.base, text=True, capture_output=True, timeout=120, **rig.grid.who.drop,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     collector = rig.grid["user"].collector

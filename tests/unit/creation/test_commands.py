@@ -301,14 +301,14 @@ def test_dns_that_does_not_answer_costs_its_patience_once() -> None:
         if host == "a..b":
             return host.encode("idna")
         if host.startswith("silent"):
-            over.wait(60)
+            over.wait(600)
         return host
 
     began = time.monotonic()
     names = ["a..b", "known", *(f"silent{n}" for n in range(50))]
     found = online.unresolved(names, resolve, 2.0)
     over.set()
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 90
     assert "known" not in found and "label" in found.pop("a..b")
     assert set(found.values()) == {"no answer within 2 s"} and len(found) == 50
 

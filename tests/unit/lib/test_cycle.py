@@ -240,13 +240,13 @@ def test_a_withdrawal_that_fails_is_no_crash(tmp_path: Path) -> None:
 
 
 def test_a_reload_takes_place_between_cycles(tmp_path: Path) -> None:
-    toy, flags = Toy(policy=Policy("g1", 30.0)), Flags()
+    toy, flags = Toy(policy=Policy("g1", 600.0)), Flags()
     seen_generations: list[str] = []
 
     def between(step: str) -> None:
         n = toy.done.count("collect")
         if step == "collect" and n == 1:
-            toy.policy = Policy("g2", 30.0)
+            toy.policy = Policy("g2", 600.0)
             flags.on_reload()
         if step == "apply":
             seen_generations.append(running.policy.generation)
@@ -257,7 +257,7 @@ def test_a_reload_takes_place_between_cycles(tmp_path: Path) -> None:
     running = machine(toy, tmp_path)
     began = time.monotonic()
     running.loop(flags)
-    assert seen_generations == ["g1", "g2"] and time.monotonic() - began < 20, "the sleep of 30 s is cut short"
+    assert seen_generations == ["g1", "g2"] and time.monotonic() - began < 300, "the sleep of 600 s is cut short"
 
 
 def test_sleep_ends_at_a_signal_and_old_signals_do_not_shorten_the_next() -> None:
@@ -270,9 +270,9 @@ def test_sleep_ends_at_a_signal_and_old_signals_do_not_shorten_the_next() -> Non
     assert time.monotonic() - began >= 0.29
     flags.on_stop()
     began = time.monotonic()
-    flags.sleep(30)
+    flags.sleep(600)
     flags.sleep(-1)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 300
 
 
 class Systemd:
@@ -285,7 +285,7 @@ class Systemd:
 
     def wait(self, text: str) -> None:
         """Until it has said so."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while not any(text in t for t in self.told):
             ready, _, _ = select.select([self.sock], [], [], max(0.0, end - time.monotonic()))
             assert ready, f"{text} was not told; {self.told}"
@@ -368,7 +368,7 @@ def process(work: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def wait_status(work: Path, ok: Callable[[status.Status], bool]) -> status.Status:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     last: status.Status | None = None
     while time.monotonic() < end:
         with contextlib.suppress(StateError):
@@ -376,7 +376,7 @@ def wait_status(work: Path, ok: Callable[[status.Status], bool]) -> status.Statu
             if ok(last):
                 return last
         time.sleep(0.02)
-    raise AssertionError(f"not within 60 s: {last}")
+    raise AssertionError(f"not within 300 s: {last}")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -385,7 +385,7 @@ def test_a_real_process_lives_and_ends_by_signals(tmp_path: Path, number: int) -
     with process(tmp_path) as daemon:
         wait_status(tmp_path, lambda s: s.cycle >= 2 and s.generation == "g1")
         with process(tmp_path) as second:
-            assert second.wait(60) == 1 and second.stderr is not None
+            assert second.wait(300) == 1 and second.stderr is not None
             assert f"is held by toy, pid {daemon.pid}" in second.stderr.read()
         (tmp_path / "policy").write_text("broken")
         daemon.send_signal(signal.SIGHUP)
@@ -396,7 +396,7 @@ def test_a_real_process_lives_and_ends_by_signals(tmp_path: Path, number: int) -
         wait_status(tmp_path, lambda s: s.generation == "g2" and not s.policy_error)
         assert status.running(tmp_path / "state/status.json")
         daemon.send_signal(number)
-        assert daemon.wait(60) == 0
+        assert daemon.wait(300) == 0
     assert (tmp_path / "withdrawn").read_text() == "g2" and not status.running(tmp_path / "state/status.json")
     record = json.loads(json.dumps(records.newest(tmp_path / "state" / "cycles")))
     assert record["generation"] == "g2"
@@ -405,5 +405,5 @@ def test_a_real_process_lives_and_ends_by_signals(tmp_path: Path, number: int) -
 def test_one_cycle_alone(tmp_path: Path) -> None:
     (tmp_path / "policy").write_text("g1")
     with process(tmp_path, "once") as daemon:
-        assert daemon.wait(60) == 0
+        assert daemon.wait(300) == 0
     assert seen(tmp_path).cycle == 1 and not (tmp_path / "withdrawn").exists()
