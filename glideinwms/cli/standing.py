@@ -124,6 +124,7 @@ def _factory(s: dict[str, Any]) -> Iterator[Finding]:
         if row["reason"] in TOLD_APART:
             continue
         text = f"{row['reason']}: {row['text']}" if row["text"] else str(row["reason"])
+        text += "; does it run, and do the clocks agree?" * (row["reason"] == Reason.STALE_AD)
         yield Finding(Rank.REFUSED, "factory", f"refused, {text}", (row["where"],), "gwms factory explain")
     for submit in s.get("unknown_submits", ()):
         yield Finding(Rank.INPUT, "factory", "what became of this submission is not known", (f"submit {submit}",))

@@ -16,6 +16,7 @@ from glideinwms.lib.status import Status
 
 # what a step may take without being suspect, however short the loop delay: a collector has so long to answer
 MIN_PATIENCE_SECONDS = 10.0
+MAX_CLOCK_SECONDS = 1200.0
 STOPPED = {"T": "is stopped by a signal", "t": "is stopped by a debugger"}
 BUSY = {"start": "is starting", heartbeat.SLEEP: "has not begun the next cycle"}
 
@@ -51,6 +52,8 @@ def look(state: Path, daemon: str, now: float) -> Liveness:
     first_cycle = told is None or bool(pid and told.pid != pid)
     problems = _problems(state, told if not first_cycle else None, beat)
     hangs = _hangs(state, pid, None if first_cycle else told, beat, now)
+    if wrong := _clock(state, beat, now):
+        hangs, problems = "", (*problems, wrong)
     if hangs and not problems and (trouble := storage.problem(state, ours=False)):
         problems = (f"{trouble}: the status cannot be written",)
     return Liveness(running=True, pid=pid, told=told, first_cycle=first_cycle, hangs=hangs, problems=problems)
@@ -76,6 +79,21 @@ def _hangs(state: Path, pid: int, told: Status | None, beat: Heartbeat | None, n
         return ""
     doing = f", {_doing(beat)}" if beat else ""
     return f"hangs (pid {pid}): no sign of life {since}{doing}; a cycle is due every {delay:g} s"
+
+
+def _clock(state: Path, beat: Heartbeat | None, now: float) -> str:
+    """How the clock of a daemon that is alive differs from ours; the kernel's time of its last heartbeat is no
+    daemon's to tell. "" if it does not, as far as this can be seen."""
+    if beat is None or beat.time - now > MAX_CLOCK_SECONDS:
+        return f"the daemon's clock is {beat.time - now:.0f} s ahead: compare the clocks" if beat else ""
+    patience = max(2 * beat.loop_delay, MIN_PATIENCE_SECONDS)
+    try:
+        written = (state / heartbeat.NAME).stat().st_mtime
+    except OSError:
+        return ""
+    if abs(now - written) <= patience and written - beat.time > patience + MAX_CLOCK_SECONDS:
+        return f"the daemon's clock is {written - beat.time:.0f} s behind: compare the clocks"
+    return ""
 
 
 def _doing(beat: Heartbeat) -> str:

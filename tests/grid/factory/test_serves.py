@@ -151,7 +151,8 @@ def test_an_entry_whose_pilots_fail_gets_less_and_says_so(make_rig: Callable[...
         150,
     )
     assert "pilots failed" in ad["GlideinMonitorStatus_ReasonText"]
-    assert "EntryFailing" in rig.gwms("factory", "explain", "A")
+    # of the last cycle, which may have had nothing to submit
+    wait_for("the reason explained", lambda: "EntryFailing" in rig.gwms("factory", "explain", "A"))
     numbers = wait_for(
         "statistics",
         lambda: [a for a in rig.ads("glidefactory") if a.get("GlideinMonitorCompletedJobsPerEntryNone", 0) >= 5],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import time
 from collections.abc import Callable
@@ -199,6 +200,7 @@ def test_a_daemon_that_hangs_is_named_with_its_step(pair: Pair, why: Why) -> Non
     state = pair.base / "frontend/state"
     pair.frontend.clock = lambda: time.time() - 3600
     pair.frontend._beat("collect")
+    os.utime(state / "heartbeat", (time.time() - 3600,) * 2)
     told = replace(status.read(state / "status.json"), cycle_ended=time.time() - 3600)
     status.write(state / "status.json", told)
     code, text = why()

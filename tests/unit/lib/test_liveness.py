@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from glideinwms.lib import heartbeat, liveness, status, storage
+from glideinwms.lib.fakes import Clock
 from glideinwms.lib.files import locked
 from glideinwms.lib.liveness import Liveness
 from tests.support.smalldisk import fill, small_disk
@@ -91,6 +92,17 @@ def test_a_daemon_without_a_heartbeat_is_judged_by_its_status(tmp_path: Path) ->
         (tmp_path / "state" / heartbeat.NAME).unlink()
         assert look(tmp_path, toy.clock() + 119).hangs == ""
         assert look(tmp_path, toy.clock() + 121).hangs
+
+
+@pytest.mark.parametrize("shift, words", [(-7200, "behind"), (7200, "ahead")])
+def test_a_daemon_with_a_wrong_clock_is_told_from_one_that_hangs(tmp_path: Path, shift: int, words: str) -> None:
+    toy = Toy(clock=Clock(time.time() + shift), policy=Policy("g1", 60.0))
+    with locked(tmp_path / "state" / status.LOCK, "toy"):
+        machine(toy, tmp_path).once()
+        found = look(tmp_path)
+    assert found.hangs == ""
+    [problem] = found.problems
+    assert re.fullmatch(rf"the daemon's clock is 7\d\d\d s {words}: compare the clocks", problem)
 
 
 def test_a_daemon_that_does_not_run_does_not_hang(tmp_path: Path) -> None:
