@@ -219,7 +219,11 @@ def _legacy(folder: str, name: str, tokens_dir: str, listener: Listener, kwargs:
 
 def module_of(folder: str, name: str) -> types.ModuleType:
     """A module of plugin.d, or an installed one; a CredentialError if it is not there or has no get_credential."""
-    if folder and folder not in sys.path:
+    if folder and folder not in sys.path and Path(folder).is_dir():
+        try:
+            trusted.check(Path(folder))
+        except ConfigError as error:
+            raise CredentialError(error.message, where=error.where, hint=error.hint) from error
         sys.path.append(folder)  # what lies beside a module is found by it
     path = path_of(folder, name)
     if path is not None:
@@ -232,7 +236,7 @@ def module_of(folder: str, name: str) -> types.ModuleType:
         try:
             module = importlib.import_module(name)
         except Exception as error:
-            what = f"no module {name}.py, and none that is installed: {type(error).__name__}: {error}"
+            what = f"no module {name}.py, and none that is installed: {safe(f'{type(error).__name__}: {error}')}"
             raise CredentialError(what, where=folder) from error
     if not callable(getattr(module, GET, None)):
         raise CredentialError(f"has no {GET}", where=str(path or name), hint=NO_GET)
@@ -255,7 +259,7 @@ def _loaded(path: str, mtime_ns: int, inode: int) -> types.ModuleType:
     try:
         exec(compile(trusted.read(Path(path)), path, "exec"), module.__dict__)  # noqa: S102 - the operator's program
     except Exception as error:
-        raise CredentialError(f"{type(error).__name__}: {error}", where=path, hint="mend the file") from error
+        raise CredentialError(safe(f"{type(error).__name__}: {error}"), where=path, hint="mend the file") from error
     return module
 
 

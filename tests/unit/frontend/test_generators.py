@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -213,3 +214,24 @@ def test_scitokens_for_each_ce(tmp_path: Path, password: str | None) -> None:
         claims = jwt.decode(text, key.public_key(), ["RS256"], audience=entry["gatekeeper"].split()[-1])
         assert (claims["sub"], claims["wlcg.ver"]) == (f"vofrontend-{entry['name']}", "1.0") and lifetime == 900
         assert claims["exp"] - claims["iat"] == 900 and jwt.get_unverified_header(text)["kid"] == "k1"
+
+
+def test_a_package_that_others_can_replace_is_not_imported(tmp_path: Path) -> None:
+    """A package is found through the directory of plug-ins, which is checked before it is searched."""
+    folder = tmp_path / "plugin.d"
+    package = folder / "some_generator_package"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    folder.chmod(0o775)
+    with pytest.raises(CredentialError, match="can be written by others"):
+        generators.module_of(str(folder), "some_generator_package")
+    assert not (tmp_path / "ran").exists()
+    assert str(folder) not in sys.path
+
+
+def test_a_module_that_fails_does_not_show_a_token(tmp_path: Path) -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ2aWN0aW0ifQ.c2VjcmV0LXNpZ25hdHVyZQ"
+    (tmp_path / "broken.py").write_text(f"raise ValueError({token!r})\n")
+    with pytest.raises(CredentialError) as caught:
+        generators.module_of(str(tmp_path), "broken")
+    assert token not in str(caught.value)
