@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import read_text, write_atomic
-from glideinwms.lib.jsondata import dumps, from_json
+from glideinwms.lib.jsondata import dumps, from_json, parse
 from glideinwms.lib.reading import Reading
 
 SCHEMA = 1
@@ -125,7 +124,7 @@ def load(path: Path, warn: Callable[[str], object]) -> Inputs:
     if not path.exists():
         return Inputs()
     try:
-        inputs = from_json(Inputs, json.loads(read_text(path)))
+        inputs = from_json(Inputs, parse(read_text(path), str(path)))
     except (ValueError, StateError) as error:
         warn(f"old readings are not used: {error}")
         return Inputs()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from glideinwms.frontend.decide.plan import GroupPlan
 from glideinwms.frontend.decide.tables import Counters, Published
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import read_text, write_atomic
-from glideinwms.lib.jsondata import dumps, from_json
+from glideinwms.lib.jsondata import dumps, from_json, parse
 
 SCHEMA = 1
 
@@ -59,7 +58,7 @@ def load(path: Path, warn: Callable[[str], object]) -> Memory:
     if not path.exists():
         return Memory()
     try:
-        memory = from_json(Memory, json.loads(read_text(path)))
+        memory = from_json(Memory, parse(read_text(path), str(path)))
     except (ValueError, StateError) as error:
         warn(f"counters and last requests are not used: {error}")
         return Memory()

@@ -18,6 +18,8 @@ NOT_FORWARDED = frozenset(
     ["CurrentTime", "PubKeyValue", "PubKeyType", "PubKeyID", "PubKeyObj", "AuthenticatedIdentity", "GlideinName",
      "FactoryName", "EntryName", "GlideinWMSVersion", "LastHeardFrom", "SupportedSignTypes", "GLIDEIN_In_Downtime"]
 )  # fmt: skip
+# what a Factory says under these names must not stand in the place of what we say
+OUR_OWN = ("GlideinConfig", "GlideClient", "GlideFactory", "GlideFrontend", "GlideGroup")
 VECTOR = (
     "JobsIdle", "JobsIdleMatching", "JobsIdleEffective", "JobsIdleOld", "JobsIdleUnique", "JobsRunning",
     "JobsRunningHere", "JobsRunningMax", "GlideinsTotal", "GlideinsIdle", "GlideinsRunning", "GlideinsFailed",
@@ -183,7 +185,7 @@ def resource_ad(
         "GlideClientMatchingInternalPythonExpr": group.factory_query,
         "GlideClientConstraintFactoryCondorExpr": group.start_expr,
     }
-    free = {k: v for k, v in attrs.items() if k not in NOT_FORWARDED and not k.startswith("GlideinConfig")}
+    free = {k: v for k, v in attrs.items() if k not in NOT_FORWARDED and not k.startswith(OUR_OWN)}
     return GlideResource(
         name=f"{request}@{client}",
         factory_name=request,

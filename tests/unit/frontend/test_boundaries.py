@@ -11,7 +11,7 @@ from typing import Any
 import jwt
 import pytest
 
-from glideinwms.frontend import renewal, request_ads, snapshot, wallet
+from glideinwms.frontend import fold_factory, inputs, memory, renewal, request_ads, snapshot, wallet
 from glideinwms.frontend.decide import decide
 from glideinwms.frontend.decide import group as group_module
 from glideinwms.frontend.decide.tables import Entry, GroupInput, JobClassRow, JobTable, Snapshot
@@ -25,7 +25,7 @@ from glideinwms.lib.credentials.tokens import claims_of, remaining
 from glideinwms.lib.errors import CredentialError
 from glideinwms.lib.fakes import World
 from glideinwms.lib.readers import Answer, Call, Pool
-from tests.support.hostile import NAMES, NUMBERS, TOKENS, params
+from tests.support.hostile import JSON, NAMES, NUMBERS, TOKENS, params
 from tests.unit.frontend.build_frontend import NOW, group, known, policy
 from tests.unit.frontend.hostile_ads import VALUES
 from tests.unit.frontend.test_apply import A, B, ads, one_pool, row
@@ -197,3 +197,21 @@ def test_one_generator_that_answers_nonsense() -> None:
     minted.refresh(Strange(), policy(mine), [(mine, [Entry(A, "p", {"GLIDEIN_TrustDomain": "demo"})])], NOW)
     assert minted.text("main", kinds[1], A, NOW) == "text"
     assert "unexpected TypeError" in minted.why_not("main", kinds[0], NOW)
+
+
+def test_a_factory_cannot_speak_in_our_place(tmp_path: Path) -> None:
+    """Attributes of an entry are forwarded to the user pool; none of them replaces one of our own."""
+    built = ads(tmp_path, one_pool(A), row(A))
+    plain = built.resources(1)[0].to_ad()
+    for name in {n for n in plain if n.startswith("Glide")} - fold_factory.STRIPPED:
+        built.given.entries[0].attrs[name] = "forged"
+    assert built.resources(1)[0].to_ad() == plain
+
+
+@pytest.mark.parametrize("content", params(JSON))
+@pytest.mark.parametrize("module", [inputs, memory])
+def test_a_state_file_of_any_content_is_left_aside(tmp_path: Path, module: Any, content: bytes) -> None:
+    path, told = tmp_path / "x.json", []
+    path.write_bytes(content)
+    assert module.load(path, told.append) == module.load(tmp_path / "none", told.append)
+    assert len(told) == 1
