@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from glideinwms.factory.clock import collector_time, difference
 from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.factory.snapshot import Pilot, PilotGroup, Queue, Request, ScheddState
 from glideinwms.factory.trust import Refused, Trust, bare_request
@@ -101,7 +102,10 @@ class Collector:
             return self.requests
         if self.vault is None or self.vault.base != Path(policy.client_proxies_dir):
             self.vault = Vault(Path(policy.client_proxies_dir), policy.glidein_name)
-        trust = Trust(policy, self.keys, now, self.vault, self.opener)
+        clock = collector_time(answer.value.get("clock", ()), now)
+        if text := difference(now, clock):
+            self.log.warning("clocks differ", why=text)
+        trust = Trust(policy, self.keys, clock, self.vault, self.opener)
         odd = "GlideinMyType is no text that we know"
         self.refusals += [Refusal(Reason.MALFORMED_AD, label(n), odd) for n in answer.value.get("odd", ())]
         for raw in answer.value["glideclientglobal"]:

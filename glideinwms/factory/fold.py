@@ -30,15 +30,18 @@ SLACK_JOBS, SLACK_SHARE, SLICE = 20, 0.01, 50_000
 
 def read_requests(collector: str, glidein: str, factory: str) -> dict[str, list[Any]]:
     """Request and credential ads meant for this Factory, without what it does not use; `odd`: names of ads that are
-    neither."""
+    neither; `clock`: times by the collector's clock."""
     ours = f"{glidein}@{factory}"
     constraint = (
         f'((GlideinMyType =?= "glideclient") && (substr(ReqGlidein, -{len(ours) + 1}) == {quoted("@" + ours)}))'
         f' || (GlideinMyType =?= "glideclientglobal")'
     )
-    found: dict[str, list[Any]] = {"glideclient": [], "glideclientglobal": [], "odd": []}
+    found: dict[str, list[Any]] = {"glideclient": [], "glideclientglobal": [], "odd": [], "clock": []}
+    for ad in htc.query_ads(collector, "true", ["LastHeardFrom"], "Collector"):
+        found["clock"].append(bounded.moment_or(ad.get("LastHeardFrom"), 0.0))
     for ad in htc.query_ads(collector, constraint, None, "Any"):
         kind, name = ad.get("GlideinMyType", ""), bounded.shown(ad.get("Name", ""))
+        found["clock"].append(bounded.moment_or(ad.get("LastHeardFrom"), 0.0))
         row = {k: v for k, v in ad.items() if k in REQUEST_NAMES or k.startswith(REQUEST_KEEP)}
         if isinstance(kind, htc.Expr) or kind not in ("glideclient", "glideclientglobal"):
             # an expression that the collector found equal
