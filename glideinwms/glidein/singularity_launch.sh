@@ -34,7 +34,12 @@ sort_wrappers() {
     vo_starts=""
     while IFS= read -r file; do
         case ${file##*/} in
-        default_singularity_wrapper*.sh | singularity_job_wrapper.sh) continue ;;
+        singularity_job_wrapper.sh) continue ;;
+        default_singularity_wrapper*.sh)
+            [ "$1" = vo ] || echo "Containers: $file is not used, the pilot starts containers itself;" \
+                "a changed copy needs another name" >&2
+            continue
+            ;;
         esac
         kept+=("$file")
         if grep -qiE '(apptainer|singularity).*exec' "$file"; then

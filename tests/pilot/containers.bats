@@ -375,7 +375,8 @@ EOF
         printf '%s\n' "ADD_CONFIG_LINE_SOURCE $home/main/add_config_line.source" "ERROR_GEN_PATH $home/main/error_gen.sh" \
             "GLIDEIN_WORK_DIR $home/main" "GLIDEIN_WORKSPACE_ORIG $home/work" "WRAPPER_LIST $home/list" \
             "GWMS_SINGULARITY_STATUS REQUIRED" > "$config"
-        (cd "$home" && "$home/main/singularity_launch.sh" "$config" main)
+        (cd "$home" && "$home/main/singularity_launch.sh" "$config" main 2> said)
+        [[ $file != default* ]] || grep -q "default_singularity_wrapper.sh is not used" "$home/said"
         grep -qx "GWMS_CONTAINER_LAUNCH ${file#* }" "$config"
         grep -qx "$home/plain.sh" "$home/list"
     done
