@@ -160,11 +160,22 @@ def _problem(found: Problem) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _whole(xml: Path, side: str) -> Path:
+    """The main file of a config.d piece, which is not a configuration by itself; else the file itself."""
+    if side != "factory" or xml.parent.name != "config.d" or not xml.exists():
+        return xml
+    beside = xml.absolute().parent.parent
+    usual = beside / FACTORY_XML.name
+    mains = [usual] if usual.exists() else sorted(beside.glob("*.xml"))
+    return mains[0] if len(mains) == 1 else xml
+
+
 def _validate(xml: Path, side: str, online: bool, as_json: bool, disabled: bool = False) -> None:
     from glideinwms.creation.problems import InvalidConfig, Problems
     from glideinwms.creation.reconfig import build
 
     problems, errors = Problems(), list[Any]()
+    piece, xml = xml, _whole(xml, side)
     try:
         built = build(xml, side, problems)
         if online:
@@ -176,13 +187,18 @@ def _validate(xml: Path, side: str, online: bool, as_json: bool, disabled: bool 
     except InvalidConfig as error:
         errors = list(error.problems)
     warnings = problems.all_warnings if disabled else problems.warnings
+    if piece != xml:
+        print(f"{piece} is a piece of {xml}: checked as part of it", file=sys.stderr)
+        errors = [p for p in errors if p.where.file == str(piece)]
+        warnings = [p for p in warnings if p.where.file == str(piece)]
     found = [*errors, *warnings]
     if as_json:
         _show([_problem(p) for p in found])
     else:
         for problem in found:
             print(problem)
-        print(f"{xml}: {len(errors)} errors, {len(problems.all_warnings)} warnings")
+        count = len(warnings if piece != xml else problems.all_warnings)
+        print(f"{piece}: {len(errors)} errors, {count} warnings")
     if errors:
         sys.exit(1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -30,20 +31,26 @@ LIKELY = {
 
 def check(attr: FrontendAttr, problems: Problems) -> None:
     """Say what is hardly meant; references to other attributes are left alone."""
-    subject, known = f"attr[{attr.name}]", catalogue.attributes()
-    if attr.name.lower() in catalogue.TRUTHS or attr.name[:1].isdigit():
-        problems.warn(attr.where, f"{subject}@name", "looks like a value", "are name and value exchanged?")
-    elif attr.value in known and attr.name not in known:
-        what = f"{attr.value!r} is the name of an attribute"
-        problems.warn(attr.where, f"{subject}@value", what, "are name and value exchanged?")
-    value = attr.value
+    for part, what, hint in _findings(attr.name, attr.value, attr.type):
+        problems.warn(attr.where, f"attr[{attr.name}]@{part}", what, hint)
+
+
+@functools.lru_cache(maxsize=8192)
+def _findings(name: str, value: str, kind: str) -> tuple[tuple[str, str, str], ...]:
+    """(name or value, what is wrong, hint) of an attribute; most stand in many entries."""
+    found = []
+    if name.lower() in catalogue.TRUTHS or name[:1].isdigit():
+        found.append(("name", "looks like a value", "are name and value exchanged?"))
+    elif value in catalogue.attributes() and name not in catalogue.attributes():
+        found.append(("value", f"{value!r} is the name of an attribute", "are name and value exchanged?"))
     if "$" in value or "\n" in value:
-        return
-    if value != value.strip() and attr.type == "string" and value.strip():
+        return tuple(found)
+    if value != value.strip() and kind == "string" and value.strip():
         what = f"{value!r} begins or ends with a blank, which Frontends and pilots compare as well"
-        problems.warn(attr.where, f"{subject}@value", what, "remove it")
-    if wrong := _wrong(attr.name, value.strip()):
-        problems.warn(attr.where, f"{subject}@value", *wrong)
+        found.append(("value", what, "remove it"))
+    if wrong := _wrong(name, value.strip()):
+        found.append(("value", *wrong))
+    return tuple(found)
 
 
 def _wrong(name: str, value: str) -> tuple[str, str] | None:

@@ -16,7 +16,8 @@ from glideinwms.lib.stage.formats import read_vars
 SYSTEM_VARS = Path(__file__).parent / "data" / "condor_vars.lst"
 # config 4.1, and what sites commonly publish
 ATTRS = frozenset("""
-    GLIDEIN_Site GLIDEIN_ResourceName GLIDEIN_Supported_VOs GLIDEIN_Country GLIDEIN_CMSSite GLIDEIN_ResourceGroup
+    GLIDEIN_Site GLIDEIN_ResourceName GLIDEIN_Supported_VOs GLIDEIN_Country GLIDEIN_CMSSite
+    GLIDEIN_SupportedVOs GLIDEIN_ResourceGroup
     GLIDEIN_ESTIMATED_CPUS GLIDEIN_MaxMemMBs GLIDEIN_MaxMemMBs_Estimate GLIDEIN_DISK GLIDEIN_GPUS GLIDEIN_CVMFS
     GLIDEIN_OVERLOAD_ENABLED GLIDEIN_OVERLOAD_CPUS GLIDEIN_OVERLOAD_MEMORY GLIDEIN_Factory_Report_Failed
     GLIDEIN_LOG_RECIPIENTS_FACTORY CONDOR_VERSION CONDOR_OS CONDOR_ARCH USE_CCB PREEMPT GLIDEIN_DEBUG_OPTIONS

@@ -384,3 +384,19 @@ def test_rollback_says_that_the_file_is_the_new_one(tmp_path: Path, capsys: Out)
     capsys.readouterr()
     assert run("factory", "rollback", path) == 0
     assert f"{path} is as it was: the next reconfig puts it in force again" in capsys.readouterr().out
+
+
+def test_a_piece_of_config_d_is_checked_as_part_of_the_main_file(tmp_path: Path, capsys: Out) -> None:
+    main = place(tmp_path, "factory.minimal.xml", ('name="Alpha"', 'name="Alpha" glexec="1"'))
+    piece = tmp_path / "config.d" / "10.xml"
+    piece.parent.mkdir()
+    entry = '<entry name="Beta" gatekeeper="ce.example.org ce.example.org:9619"{0}/>'
+    piece.write_text(f"<glidein><entries>\n{entry.format('')}</entries></glidein>")
+    assert run("factory", "validate", piece) == 0
+    told = capsys.readouterr()
+    assert told.out == f"{piece}: 0 errors, 0 warnings\n"
+    assert f"is a piece of {main}" in told.err
+    wrong = entry.format(" enabled='x'")
+    piece.write_text(f"<glidein><entries>\n{wrong}</entries></glidein>")
+    assert run("factory", "validate", piece) == 1
+    assert f"{piece}:2: entry[Beta]@enabled" in capsys.readouterr().out
