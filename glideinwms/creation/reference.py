@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any, Literal, get_args, get_origin
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Literal, get_args, get_origin
 from xml.sax.saxutils import quoteattr
 
 from pydantic_core import PydanticUndefined
@@ -16,6 +16,10 @@ from glideinwms.creation.own import FactoryOwn, FrontendOwn
 
 ROOTS: dict[str, tuple[str, type[Element]]] = {"factory": ("glidein", Factory), "frontend": ("frontend", Frontend)}
 HEAD = "<!-- Written by `python -m glideinwms.creation.reference options`. -->\n# Every option\n"
+BOOLEAN = (
+    '<value>True</value><value>False</value><data type="token"><param name="pattern">'
+    "[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[01]|[Yy][Ee][Ss]|[Nn][Oo]|[Oo][Nn]|[Oo][Ff][Ff]</param></data>"
+)
 RNG = (
     '<grammar xmlns="http://relaxng.org/ns/structure/1.0" datatypeLibrary="http://www.w3.org/2001/XMLSchema-datatypes">'
 )
@@ -57,44 +61,72 @@ def _attributes(model: type[Element]) -> Iterator[tuple[str, str, str]]:
 
 
 def relaxng(side: str) -> str:
-    """A RELAX NG schema (XML syntax) for completion in editors; element order is free, as in the parsers."""
+    """A RELAX NG schema (XML syntax) for completion and checks in editors, of whole files and of config.d pieces.
+
+    The order of elements is free, as in the parsers. It is written as a repeated choice, not as an interleave: of that
+    validators report only that the outermost element fails.
+    """
     tag, model = ROOTS[side]
-    names: dict[type[Element], str] = {}
-    defines: list[str] = []
-    start = _reference(model, tag, names, defines)
-    return "\n".join([RNG, f"<start>{start}</start>", *defines, "</grammar>"]) + "\n"
+    defines: dict[type[Element], str] = {}
+    start = _reference(model, tag, False, defines)
+    return "\n".join([RNG, f"<start>{start}</start>", *defines.values(), "</grammar>"]) + "\n"
 
 
-def _reference(model: type[Element], tag: str, names: dict[type[Element], str], defines: list[str]) -> str:
-    """<element> that refers to the content of `model`, which is defined once."""
-    if model not in names:
-        names[model] = model.__name__
-        parts = []
-        for name, (item, kind) in shape(model).items():
+def _reference(model: type[Element], tag: str, item: bool, defines: dict[type[Element], str]) -> str:
+    """<element> that refers to the content of `model`, which is defined once.
+
+    Only an `item` of a list must be whole: of the other elements a piece of config.d may have a part.
+    """
+    if model not in defines:
+        defines[model] = ""
+        attributes, children = [], []
+        for name, (inner, kind) in shape(model).items():
             if kind is None:
-                parts.append(_attribute(model, name))
-            elif not item:
-                parts.append(f"<optional>{_reference(kind, name, names, defines)}</optional>")
+                attributes.append(_attribute(model, name, item))
+            elif not inner:
+                children.append(_reference(kind, name, False, defines))
             else:
-                inner = _reference(kind, item, names, defines)
-                parts.append(
-                    f'<optional><element name="{name}"><optional><attribute name="comment"/></optional>'
-                    f"<zeroOrMore>{inner}</zeroOrMore></element></optional>"
+                content = _reference(kind, inner, True, defines)
+                children.append(
+                    f'<element name="{name}"><optional><attribute name="comment"/></optional>'
+                    f"<zeroOrMore>{content}</zeroOrMore></element>"
                 )
-        parts.append('<optional><attribute name="comment"/></optional>' if "comment" not in shape(model) else "")
-        defines.append(f'<define name="{names[model]}"><interleave>{"".join(parts)}</interleave></define>')
-    return f'<element name="{tag}"><ref name="{names[model]}"/></element>'
+        attributes += ['<optional><attribute name="comment"/></optional>'] if "comment" not in shape(model) else []
+        body = f"<zeroOrMore><choice>{''.join(children)}</choice></zeroOrMore>" if len(children) > 1 else ""
+        body = body or f"<zeroOrMore>{''.join(children)}</zeroOrMore>" * bool(children)
+        defines[model] = (
+            f'<define name="{model.__name__}"><interleave>{"".join(attributes)}</interleave>{body}</define>'
+        )
+    return f'<element name="{tag}"><ref name="{model.__name__}"/></element>'
 
 
-def _attribute(model: type[Element], name: str) -> str:
+def _attribute(model: type[Element], name: str, item: bool) -> str:
     field = model.model_fields[name]
-    values: Any = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
-    choice = "".join(f"<value>{v}</value>" for v in values)
-    inner = f"<choice>{choice}</choice>" if choice else "<text/>"
     text = f"<a:documentation xmlns:a={quoteattr('http://relaxng.org/ns/compatibility/annotations/1.0')}>"
     help_text = text + _escaped(field.description or "") + "</a:documentation>"
-    body = f'<attribute name="{name}">{help_text}{inner}</attribute>'
-    return body if field.is_required() or field.default is ... else f"<optional>{body}</optional>"
+    body = f'<attribute name="{name}">{help_text}{_content(field.annotation, field.metadata)}</attribute>'
+    required = item and (field.is_required() or field.default is ...)
+    return body if required else f"<optional>{body}</optional>"
+
+
+def _content(annotation: Any, metadata: Iterable[Any]) -> str:
+    """What a value may be."""
+    if get_origin(annotation) is Literal:
+        return f"<choice>{''.join(f'<value>{v}</value>' for v in get_args(annotation))}</choice>"
+    kinds = {get_args(k)[0] if get_origin(k) is Annotated else k for k in get_args(annotation) or (annotation,)}
+    optional = type(None) in kinds
+    known = kinds & {bool, int, float}
+    if not known:
+        return "<text/>"
+    kind = next(iter(known))
+    if kind is bool:
+        data = BOOLEAN
+    else:
+        least = next((m.ge for m in metadata if getattr(m, "ge", None) is not None), 0 if optional else None)
+        limit = "" if least is None else f'<param name="minInclusive">{least}</param>'
+        data = f'<data type="{"integer" if kind is int else "double"}">{limit}</data>'
+    empty = "<value></value><value>None</value>" if optional else ""
+    return f"<choice>{empty}{data}</choice>" if optional or kind is bool else data
 
 
 def _escaped(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lxml import etree
@@ -33,6 +34,46 @@ def test_relax_ng_takes_good_files_and_no_unknown_name(side: str, size: str, tmp
     assert schema.validate(tree), schema.error_log
     tree.getroot().set("lop_delay", "1")
     assert not schema.validate(tree)
+
+
+def editor(side: str) -> Any:
+    return etree.RelaxNG(etree.fromstring(reference.relaxng(side).encode()))
+
+
+@pytest.mark.parametrize("content", [
+    '<entries><entry name="A" gatekeeper="ce ce:9619"><attrs><attr name="N" value="5"/></attrs></entry></entries>',
+    '<security><frontends><frontend name="a" identity="a@b"/></frontends></security>',
+    '<stage web_base_url="http://host/stage"/><attrs><attr name="A" value=""/></attrs>',
+    "",
+])  # fmt: skip
+def test_relax_ng_takes_pieces_of_config_d(content: str) -> None:
+    schema = editor("factory")
+    assert schema.validate(etree.fromstring(f"<glidein>{content}</glidein>")), schema.error_log
+
+
+@pytest.mark.parametrize(("side", "old", "new", "word"), [
+    ("factory", 'loop_delay="60"', 'loop_delay="five"', "loop_delay"),
+    ("factory", 'enabled="True" gatekeeper="beta', 'enabled="Treu" gatekeeper="beta', "enabled"),
+    ("factory", 'type="int" value="8000"', 'type="integer" value="8000"', "type"),
+    ("factory", 'cluster_size="10"', 'cluster_size="-1"', "cluster_size"),
+    ("factory", 'verbosity="std" work_dir="Condor"', 'verbosity="stdd" work_dir="Condor"', "verbosity"),
+    ("factory", 'idle="604800"', 'idel="604800"', "stale_age"),
+    ("factory", '<stale_age idle="604800" running="2678400"/>', "<stael_age/>", "stael_age"),
+    ("frontend", 'relative_to_queue="1.15"', 'relative_to_queue="many"', "relative_to_queue"),
+    ("frontend", 'min_memory="2500"', 'min_memory="2500MB"', "min_memory"),
+    ("frontend", 'secondary="True"', 'secondary="perhaps"', "secondary"),
+    ("frontend", 'name="RequestGPUs" type="int"', 'name="RequestGPUs" type="integer"', "type"),
+])  # fmt: skip
+def test_relax_ng_finds_a_mistake_at_its_line(side: str, old: str, new: str, word: str, tmp_path: Path) -> None:
+    good = place(tmp_path, f"{side}.real.xml")
+    schema = editor(side)
+    assert schema.validate(etree.parse(str(good))), schema.error_log
+    text = good.read_text()
+    bad = place(tmp_path / "bad", f"{side}.real.xml", (old, new))
+    assert not schema.validate(etree.parse(str(bad)))
+    line = text[: text.index(old)].count("\n") + 1
+    assert line in {e.line for e in schema.error_log}, schema.error_log
+    assert word in str(schema.error_log)
 
 
 @pytest.mark.parametrize("side", ["factory", "frontend"])
