@@ -27,7 +27,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0])
     parser.add_argument("name", nargs="?", choices=names())
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--full", action="store_true", help="the size that the figures are quoted for")
+    parser.add_argument(
+        "--full", action="store_true", help="the size that the figures are quoted for"
+    )
     parser.add_argument("--minutes", type=float, help="how long to run; only for soak")
     args = parser.parse_args()
     if not args.name:
@@ -41,7 +43,9 @@ def main() -> int:
         if args.json:
             print(json.dumps(row), flush=True)
         else:
-            rest = " ".join(f"{k}={v}" for k, v in row.items() if k not in ("name", "value", "unit"))
+            rest = " ".join(
+                f"{k}={v}" for k, v in row.items() if k not in ("name", "value", "unit")
+            )
             value = f"{row['value']:.4g}" if isinstance(row["value"], float) else row["value"]
             print(f"{row['name']:24} {value:>12} {row.get('unit', ''):8} {rest}", flush=True)
     return 0

@@ -10,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from glideinwms.lib.htc import ScheddAddress
-from glideinwms.lib.worker import resolve
+from glideinwms.lib.condor.htc import ScheddAddress
+from glideinwms.lib.condor.worker_process import resolve
 
 
 def peak_mb() -> float:

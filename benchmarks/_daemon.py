@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from glideinwms.factory.apply import Applier, Report
+from glideinwms.factory.apply.applier import FactoryApplier, FactoryReport
 from glideinwms.factory.daemon import FactoryDaemon
-from glideinwms.lib import log, status
-from glideinwms.lib.cycle import Cycle
-from glideinwms.lib.readers import ReaderPool
+from glideinwms.lib.condor.workers import ProcessWorkers
+from glideinwms.lib.daemon import log, status
+from glideinwms.lib.daemon.loop import CycleRecord
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -47,7 +47,15 @@ def cpu(pids: list[int]) -> float:
 def pss_mb(pids: list[int]) -> float:
     """Proportional memory of them all."""
     texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
-    return sum(int(line.split()[1]) for t in texts for line in t.splitlines() if line.startswith("Pss:")) / 1024
+    return (
+        sum(
+            int(line.split()[1])
+            for t in texts
+            for line in t.splitlines()
+            if line.startswith("Pss:")
+        )
+        / 1024
+    )
 
 
 def files(pids: list[int]) -> int:
@@ -55,12 +63,12 @@ def files(pids: list[int]) -> int:
     return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids)
 
 
-class Timed(Applier):
+class Timed(FactoryApplier):
     """An applier that knows how long its last run took."""
 
     seconds = 0.0
 
-    def run(self, *args: Any) -> Report:
+    def run(self, *args: Any) -> FactoryReport:
         """As an applier."""
         began = time.monotonic()
         try:
@@ -73,10 +81,10 @@ def main() -> None:
     """See the module."""
     log.setup("bench", level="ERROR")
     work = Path(sys.argv[1])
-    with ReaderPool() as pool:
+    with ProcessWorkers() as pool:
         daemon = FactoryDaemon(work, pool, time.time())
         applier = daemon.applier = Timed(pool, daemon.collector.schedds, daemon.audit)
-        runner = Cycle(daemon, work, clock=time.time, seed=lambda: 1)
+        runner = CycleRecord(daemon, work, clock=time.time, seed=lambda: 1)
         print("ready", flush=True)
         for _ in sys.stdin:
             before, wall = cpu(tree()), time.monotonic()
@@ -84,11 +92,18 @@ def main() -> None:
             wall, pids = time.monotonic() - wall, tree()
             told = status.read(work / "state/status.json")
             row = {
-                "ok": worked and not told.error, "error": told.error, "cpu_s": cpu(pids) - before, "wall_s": wall,
-                "pss_mb": pss_mb(pids), "processes": len(pids), "files": files(pids), "apply_s": applier.seconds,
-                "submitted": told.summary.get("submitted"), "requests": told.summary.get("requests"),
+                "ok": worked and not told.error,
+                "error": told.error,
+                "cpu_s": cpu(pids) - before,
+                "wall_s": wall,
+                "pss_mb": pss_mb(pids),
+                "processes": len(pids),
+                "files": files(pids),
+                "apply_s": applier.seconds,
+                "submitted": told.summary.get("submitted"),
+                "requests": told.summary.get("requests"),
                 "refused": told.summary.get("refused"),
-            }  # fmt: skip
+            }
             print(json.dumps(row), flush=True)
 
 

@@ -7,7 +7,9 @@ import threading
 
 
 class Tap:
-    """Listens on `port` and passes everything to 127.0.0.1:`target`. `received`: bytes from there, so far."""
+    """Listens on `port` and passes everything to 127.0.0.1:`target`. `received`: bytes from there,
+    so far.
+    """
 
     def __init__(self, target: int) -> None:
         self.target, self.received = target, 0
@@ -23,7 +25,9 @@ class Tap:
                 return
             server = socket.create_connection(("127.0.0.1", self.target))
             for source, sink, counts in ((client, server, False), (server, client, True)):
-                threading.Thread(target=self._pass, args=(source, sink, counts), daemon=True).start()
+                threading.Thread(
+                    target=self._pass, args=(source, sink, counts), daemon=True
+                ).start()
 
     def _pass(self, source: socket.socket, sink: socket.socket, counts: bool) -> None:
         try:

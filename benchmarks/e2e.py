@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from glideinwms.demo import jobs
-from glideinwms.demo.chain import SIDES, Chain
+from glideinwms.demo.full_stack import SIDES, Chain
 from glideinwms.demo.grid import Grid
 from glideinwms.demo.jobs import CLASSES
 from glideinwms.demo.pool import descendants
 from glideinwms.demo.portable import Condor, default_cache, ensure_condor
-from glideinwms.demo.watch import Watch
+from glideinwms.demo.progress import Watch
 
 DEADLINE, JOB_SECONDS, IDLE_SECONDS = 240.0, 1, 20.0
 TICK = os.sysconf("SC_CLK_TCK")
@@ -51,7 +51,9 @@ def fresh() -> Path:
 
 
 def pilot_start(base: Path) -> float | None:
-    """Seconds that the quickest pilot took from its first line to condor_master, from stdout on the worker nodes."""
+    """Seconds that the quickest pilot took from its first line to condor_master, from stdout on the
+    worker nodes.
+    """
     took = []
     for path in base.glob("ce_*/execute/dir_*/_condor_stdout"):
         text = path.read_text(errors="replace")
@@ -87,7 +89,9 @@ def one_round(chain: Chain) -> dict[str, float]:
 
 
 def floor(condor: Condor) -> float:
-    """The same jobs with a startd of the user pool itself, started when they are submitted: seconds to the last."""
+    """The same jobs with a startd of the user pool itself, started when they are submitted: seconds
+    to the last.
+    """
     base = fresh()
     try:
         with Grid(base / "g", condor.prefix, ("user",)) as grid:
@@ -102,7 +106,9 @@ def floor(condor: Condor) -> float:
                 if all(j.state == "done" for j in found) and len(found) == len(kinds):
                     return max(j.ended for j in found) - min(j.submitted for j in found)
                 time.sleep(0.2)
-            raise SystemExit(f"e2e: the floor's jobs are not done after {DEADLINE:.0f} s: {log.read()}")
+            raise SystemExit(
+                f"e2e: the floor's jobs are not done after {DEADLINE:.0f} s: {log.read()}"
+            )
     finally:
         shutil.rmtree(base, ignore_errors=True)
 
@@ -124,7 +130,9 @@ def memory(pid: int) -> tuple[float, float]:
 
 
 def idle(chain: Chain, side: str) -> Iterator[dict[str, Any]]:
-    """What a daemon costs while nothing is asked of it: CPU of its whole tree per cycle, and memory."""
+    """What a daemon costs while nothing is asked of it: CPU of its whole tree per cycle, and
+    memory.
+    """
     pids = [chain.daemons[side].pid, *descendants(chain.daemons[side].pid)]
     first = chain.wait_cycle(side)
     before = cpu(pids)
@@ -134,11 +142,30 @@ def idle(chain: Chain, side: str) -> Iterator[dict[str, Any]]:
     sizes = [memory(p) for p in pids]
     common = {"daemon": side, "loop_delay": last.loop_delay}
     spent = (cpu(pids) - before) * 1000 / cycles
-    yield {"name": "idle_cycle_cpu_ms", "value": round(spent, 1), "unit": "ms", **common, "cycles": cycles}
+    yield {
+        "name": "idle_cycle_cpu_ms",
+        "value": round(spent, 1),
+        "unit": "ms",
+        **common,
+        "cycles": cycles,
+    }
     tree = round(sum(p for p, _ in sizes), 1)
-    yield {"name": "rss_mb", "value": tree, "unit": "MB", **common, "kind": "PSS of the tree", "processes": len(pids)}
+    yield {
+        "name": "rss_mb",
+        "value": tree,
+        "unit": "MB",
+        **common,
+        "kind": "PSS of the tree",
+        "processes": len(pids),
+    }
     largest = round(max(r for _, r in sizes), 1)
-    yield {"name": "rss_mb", "value": largest, "unit": "MB", **common, "kind": "RSS of the largest process"}
+    yield {
+        "name": "rss_mb",
+        "value": largest,
+        "unit": "MB",
+        **common,
+        "kind": "RSS of the largest process",
+    }
 
 
 def run(full: bool) -> Iterator[dict[str, Any]]:
@@ -159,5 +186,11 @@ def run(full: bool) -> Iterator[dict[str, Any]]:
     for name in rounds[0]:
         values = sorted(r[name] for r in rounds)
         spread = {"min": round(values[0], 1), "max": round(values[-1], 1)}
-        yield {"name": name, "value": round(statistics.median(values), 1), "unit": "s", **common, **spread}
+        yield {
+            "name": name,
+            "value": round(statistics.median(values), 1),
+            "unit": "s",
+            **common,
+            **spread,
+        }
     yield {"name": "floor_s", "value": round(floor(condor), 1), "unit": "s", **common}

@@ -28,14 +28,21 @@ from benchmarks.collect import INPUTS, NO_LIMITS, cpu_of
 from benchmarks.inputs import mklog
 from glideinwms.demo.grid import Grid
 from glideinwms.demo.portable import default_cache, ensure_condor
-from glideinwms.factory.eventlog import Clock, Position, read_new
-from glideinwms.factory.learn import Learner
-from glideinwms.factory.policy import SCHEMA, EntryPolicy, FactoryPolicy, FrontendTrust, Limits, StageTriple
-from glideinwms.lib import log
-from glideinwms.lib.ads import GlideClient, GlideClientGlobal, Seal
-from glideinwms.lib.crypto import FactoryKey
+from glideinwms.factory.pilot_history.event_log import EventClock, LogPosition, read_new
+from glideinwms.factory.pilot_history.follow import PilotFollower
+from glideinwms.factory.policy import (
+    SCHEMA,
+    EntryPolicy,
+    FactoryPolicy,
+    FrontendTrust,
+    Limits,
+    StageTriple,
+)
+from glideinwms.lib.condor.workers import Call, ProcessWorkers
+from glideinwms.lib.daemon import log
 from glideinwms.lib.jsondata import to_json
-from glideinwms.lib.readers import Call, ReaderPool
+from glideinwms.lib.wire import GlideClient, GlideClientGlobal, Seal
+from glideinwms.lib.wire.crypto import FactoryKey
 
 FACTORY, FRONTEND = "factory@wms.demo", "frontend@wms.demo"
 NAMES = ("fe00", "fe01")
@@ -83,7 +90,13 @@ def wms_pool() -> Iterator[Grid]:
     base.chmod(0o755)
     options = {**NO_LIMITS, "GRIDMANAGER": "/bin/false"}
     try:
-        with Grid(base, ensure_condor().prefix, ("wms",), {"wms": ("COLLECTOR", "SCHEDD")}, {"wms": options}) as made:
+        with Grid(
+            base,
+            ensure_condor().prefix,
+            ("wms",),
+            {"wms": ("COLLECTOR", "SCHEDD")},
+            {"wms": options},
+        ) as made:
             yield made
     finally:
         shutil.rmtree(base, ignore_errors=True)
@@ -105,28 +118,37 @@ def parsing() -> Iterator[dict[str, Any]]:
         best = 0.0
         for _ in range(3):
             cpu = time.process_time()
-            found = sum(len(part) for part in read_new(Position(path), Clock(time.time()), size + 1))
+            found = sum(
+                len(part) for part in read_new(LogPosition(path), EventClock(time.time()), size + 1)
+            )
             best = max(best, found / (time.process_time() - cpu))
             assert found == events, f"{found} of {events} events"
         yield {"name": "parse_events_per_s", "value": best, "unit": "1/s", "events": events}
         state = Path(folder, "state")
         state.mkdir()
         policy = made(Path(folder), [])
-        learn_all(Learner(state), policy)
-        learner = Learner(state)
+        learn_all(PilotFollower(state), policy)
+        learner = PilotFollower(state)
         learner.update(policy, time.time())
         times = []
         for n in range(20):
             with path.open("a") as out:
                 stamp = time.strftime("%m/%d %H:%M:%S")
-                out.write(f"001 (99{n}.000.000) {stamp} Job executing on host: x\n\tSlotName: \n...\n")
+                out.write(
+                    f"001 (99{n}.000.000) {stamp} Job executing on host: x\n\tSlotName: \n...\n"
+                )
             wall = time.perf_counter()
             learner.update(policy, time.time())
             times.append(1000 * (time.perf_counter() - wall))
-        yield {"name": "event_ms", "value": statistics.median(times), "unit": "ms", "log_mb": round(size / 1e6)}
+        yield {
+            "name": "event_ms",
+            "value": statistics.median(times),
+            "unit": "ms",
+            "log_mb": round(size / 1e6),
+        }
 
 
-def learn_all(learner: Learner, policy: FactoryPolicy) -> None:
+def learn_all(learner: PilotFollower, policy: FactoryPolicy) -> None:
     """Read what there is, as a Factory does in its first minutes."""
     learner.update(policy, time.time())
     while learner.db.pending(1) or len(learner.sizes) < len(learner.live):
@@ -138,11 +160,23 @@ def made(base: Path, entries: list[EntryPolicy]) -> FactoryPolicy:
     """A Factory below `base`, with two Frontends."""
     trust = tuple(FrontendTrust(f, FRONTEND, {"frontend": f}) for f in NAMES)
     return FactoryPolicy(
-        SCHEMA, "g1", "bench", "factory", "inst", str(base / "work"), str(base / "stage"), str(base / "log"),
-        str(base / "client"), str(base / "proxies"), "", "glidein_startup.0.sh",
-        StageTriple("http://127.0.0.1:1/f", "description.a.cfg", "s" * 40), trust, tuple(entries),
+        SCHEMA,
+        "g1",
+        "bench",
+        "factory",
+        "inst",
+        str(base / "work"),
+        str(base / "stage"),
+        str(base / "log"),
+        str(base / "client"),
+        str(base / "proxies"),
+        "",
+        "glidein_startup.0.sh",
+        StageTriple("http://127.0.0.1:1/f", "description.a.cfg", "s" * 40),
+        trust,
+        tuple(entries),
         request_max_age=1e6,
-    )  # fmt: skip
+    )
 
 
 def entries_of(base: Path, n: int, schedd: str) -> list[EntryPolicy]:
@@ -198,7 +232,10 @@ class Rig:
         text = "universe = vanilla\nexecutable = /bin/sleep\nshould_transfer_files = NO\nlog = /dev/null\n"
         for e in new:
             for fe in NAMES:
-                for words, n in (("", EACH // 2), ('+GridJobStatus = "PENDING"\n', EACH - EACH // 2)):
+                for words, n in (
+                    ("", EACH // 2),
+                    ('+GridJobStatus = "PENDING"\n', EACH - EACH // 2),
+                ):
                     text += PILOT.format(entry=e.name, fe=fe, grid=words, n=n)
                 folder = self.base / f"client/user_{fe}/glidein_inst/entry_{e.name}"
                 folder.mkdir(parents=True)
@@ -217,12 +254,16 @@ class Rig:
         for path in rng.sample(self.logs, max(1, len(self.logs) // 10)):
             with path.open("a") as out:
                 stamp = time.strftime("%m/%d %H:%M:%S")
-                out.write(f"001 ({rng.randrange(10**6)}.000.000) {stamp} Job executing on host: x\n...\n")
+                out.write(
+                    f"001 ({rng.randrange(10**6)}.000.000) {stamp} Job executing on host: x\n...\n"
+                )
 
     def steady(self) -> Iterator[dict[str, Any]]:
         """What a cycle costs when there is nothing to submit."""
         rng, schedd = random.Random(1), self.g["wms"].pid("SCHEDD")
-        learn_all(Learner(self.base / "work/state"), made(self.base, self.entries[: self.count]))
+        learn_all(
+            PilotFollower(self.base / "work/state"), made(self.base, self.entries[: self.count])
+        )
         with Measured(self.g, self.base / "work") as daemon:
             for _ in range(2):
                 daemon.cycle()
@@ -235,12 +276,25 @@ class Rig:
         assert rows[-1]["requests"] == self.count * len(NAMES) and not rows[-1]["refused"], rows[-1]
         with_ = {"entries": self.count}
         for name, key, unit in (
-            ("cycle_cpu_s", "cpu_s", "s"), ("rss_mb", "pss_mb", "MB"), ("processes", "processes", ""),
-            ("open_files", "files", ""), ("cycle_wall_s", "wall_s", "s"),
-        ):  # fmt: skip
-            yield {"name": name, "value": statistics.median(r[key] for r in rows), "unit": unit, **with_}
+            ("cycle_cpu_s", "cpu_s", "s"),
+            ("rss_mb", "pss_mb", "MB"),
+            ("processes", "processes", ""),
+            ("open_files", "files", ""),
+            ("cycle_wall_s", "wall_s", "s"),
+        ):
+            yield {
+                "name": name,
+                "value": statistics.median(r[key] for r in rows),
+                "unit": unit,
+                **with_,
+            }
         pilots = self.count * len(NAMES) * EACH
-        yield {"name": "schedd_cpu_s", "value": statistics.median(spent), "unit": "s", "pilots": pilots}
+        yield {
+            "name": "schedd_cpu_s",
+            "value": statistics.median(spent),
+            "unit": "s",
+            "pilots": pilots,
+        }
 
 
 class Measured:
@@ -249,9 +303,13 @@ class Measured:
     def __init__(self, g: Grid, work: Path) -> None:
         argv = [sys.executable, "-m", "benchmarks._daemon", str(work)]
         self.process = subprocess.Popen(
-            argv, env=g.client_env(FACTORY), text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            argv,
+            env=g.client_env(FACTORY),
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             cwd=INPUTS.parent.parent,
-        )  # fmt: skip
+        )
 
     def __enter__(self) -> Measured:
         assert self.process.stdout and self.process.stdout.readline() == "ready\n"
@@ -275,46 +333,82 @@ class Measured:
 def advertise(g: Grid, key: FactoryKey, fe: str, entries: list[str], idle: int) -> None:
     """Requests of one Frontend for entries, with a token each."""
     seal, client = Seal.make(key.public, FRONTEND), f"{fe}.main"
-    opened: dict[str, Any] = {"key_id": seal.key_id, "key_code": seal.key_code, "enc_identity": seal.enc_identity}
+    opened: dict[str, Any] = {
+        "key_id": seal.key_id,
+        "key_code": seal.key_code,
+        "enc_identity": seal.enc_identity,
+    }
     token = g.scitoken("wms").read_text()
-    secrets = {"SecurityName": fe, "SecurityClass": "frontend", "ScitokenId": "ABCDEFGH", "frontend_scitoken": token}
+    secrets = {
+        "SecurityName": fe,
+        "SecurityClass": "frontend",
+        "ScitokenId": "ABCDEFGH",
+        "frontend_scitoken": token,
+    }
     shared = seal.params(secrets)
     ads: list[dict[str, Any]] = [
         GlideClientGlobal(
-            name=f"inst@factory@{client}", frontend_name=fe, group_name="main", client_name=client,
-            enc_params=seal.params({"SecurityName": fe, "ABCDEFGH": "x", "SecurityClassABCDEFGH": "frontend"}),
+            name=f"inst@factory@{client}",
+            frontend_name=fe,
+            group_name="main",
+            client_name=client,
+            enc_params=seal.params(
+                {"SecurityName": fe, "ABCDEFGH": "x", "SecurityClassABCDEFGH": "frontend"}
+            ),
             **opened,
         ).to_ad()
-    ]  # fmt: skip
+    ]
     for entry in entries:
         name = f"{entry}@inst@factory"
         ads.append(
             GlideClient(
-                name=f"ABCDEFGH_{name}@{client}", client_name=client, frontend_name=fe, group_name="main",
-                req_name=name, req_glidein=name, web_url="http://127.0.0.1:1/fe", web_sign_type="sha1",
-                web_descript="description.c.cfg", web_sign="u" * 40, web_group_url="http://127.0.0.1:1/fe/g",
-                web_group_descript="description.d.cfg", web_group_sign="v" * 40, idle=idle, max_glideins=10**5,
-                params={"GLIDEIN_Collector": "127.0.0.1:2"}, enc_params=shared, monitor={"Idle": 7, "Running": 2},
+                name=f"ABCDEFGH_{name}@{client}",
+                client_name=client,
+                frontend_name=fe,
+                group_name="main",
+                req_name=name,
+                req_glidein=name,
+                web_url="http://127.0.0.1:1/fe",
+                web_sign_type="sha1",
+                web_descript="description.c.cfg",
+                web_sign="u" * 40,
+                web_group_url="http://127.0.0.1:1/fe/g",
+                web_group_descript="description.d.cfg",
+                web_group_sign="v" * 40,
+                idle=idle,
+                max_glideins=10**5,
+                params={"GLIDEIN_Collector": "127.0.0.1:2"},
+                enc_params=shared,
+                monitor={"Idle": 7, "Running": 2},
                 **opened,
             ).to_ad()
-        )  # fmt: skip
+        )
     collector = g["wms"].collector
-    with ReaderPool(env=g.client_env(FRONTEND)) as pool:
+    with ProcessWorkers(env=g.client_env(FRONTEND)) as pool:
         args = {"collector": collector, "ads": ads, "command": "UPDATE_MASTER_AD"}
-        answer = pool.one(Call("wms", "glideinwms.lib.htc:advertise", args, 120.0))
+        answer = pool.one(Call("wms", "glideinwms.lib.condor.htc:advertise", args, 120.0))
         if answer.error is not None:
             raise answer.error
         deadline = time.monotonic() + 60
         count = f'GlideinMyType =?= "glideclient" && ClientName =?= "{client}"'
-        args = {"collector": collector, "constraint": count, "projection": ["Name"], "ad_type": "Any"}
-        while len(pool.one(Call("wms", "glideinwms.lib.htc:query_ads", args, 60.0)).value or []) < len(entries):
+        args = {
+            "collector": collector,
+            "constraint": count,
+            "projection": ["Name"],
+            "ad_type": "Any",
+        }
+        while len(
+            pool.one(Call("wms", "glideinwms.lib.condor.htc:query_ads", args, 60.0)).value or []
+        ) < len(entries):
             if time.monotonic() > deadline:
                 raise TimeoutError("the requests have not arrived")
             time.sleep(0.2)
 
 
 def submitting(g: Grid, n: int = 1000, rounds: int = 5) -> Iterator[dict[str, Any]]:
-    """`n` pilots through a whole `apply`, against one submission of as many: medians, taken in turn."""
+    """`n` pilots through a whole `apply`, against one submission of as many: medians, taken in
+    turn.
+    """
     kinds = {"bulk": (n, 0.0), "100": (100, 0.0)}
     speeds: dict[str, list[float]] = {label: [] for label in kinds}
     for number in range(rounds):
@@ -323,8 +417,14 @@ def submitting(g: Grid, n: int = 1000, rounds: int = 5) -> Iterator[dict[str, An
     bulk = statistics.median(speeds["bulk"])
     slow = submitted_per_s(g, "default", n, 10, 0.2)
     for speed, size, sleep in ((statistics.median(speeds["100"]), 100, 0.0), (slow, 10, 0.2)):
-        yield {"name": "submit_ratio", "value": speed / bulk, "unit": "", "cluster_size": size, "sleep": sleep,
-               "pilots_per_s": round(speed)}  # fmt: skip
+        yield {
+            "name": "submit_ratio",
+            "value": speed / bulk,
+            "unit": "",
+            "cluster_size": size,
+            "sleep": sleep,
+            "pilots_per_s": round(speed),
+        }
 
 
 def submitted_per_s(g: Grid, label: str, n: int, size: int, sleep: float) -> float:
@@ -340,8 +440,12 @@ def submitted_per_s(g: Grid, label: str, n: int, size: int, sleep: float) -> flo
     rig.key.save(rig.base / "work/rsa.key")
     [entry] = entries_of(rig.base, 1, g["wms"].schedd)
     entry = replace(
-        entry, name=f"E{label}", submit_cluster_size=size, submit_sleep=sleep, submit_max_per_cycle=n,
-    )  # fmt: skip
+        entry,
+        name=f"E{label}",
+        submit_cluster_size=size,
+        submit_sleep=sleep,
+        submit_max_per_cycle=n,
+    )
     rig.write([entry])
     advertise(g, rig.key, NAMES[0], [entry.name], n)
     with Measured(g, rig.base / "work") as daemon:

@@ -49,7 +49,12 @@ def run(full: bool) -> Iterator[dict[str, Any]]:
                 slow[0] = latency
                 requests.clear()
                 times = [wall(top, words) for _ in range(5 if full else 1)]
-                yield {"name": "wall_s", "value": statistics.median(times), "unit": "s", "latency_s": latency}
+                yield {
+                    "name": "wall_s",
+                    "value": statistics.median(times),
+                    "unit": "s",
+                    "latency_s": latency,
+                }
             yield {"name": "requests", "value": len(requests) // len(times), "unit": "GETs"}
             slow[0] = 0.0
             yield {"name": "shell_rss_mb", "value": shells(top, words), "unit": "MB"}
@@ -92,18 +97,33 @@ def stage(top: Path, url: str) -> list[str]:
         path.write_text(SCRIPT.replace("{n}", str(n)) if n < 8 else f"file {n}\n" * 200)
         kind = ' executable="True"' if n < 8 else ""
         files.append(f'<file absfname="{path}"{kind}/>')
-    setup = Setup(top, url, balls, client_files="".join(files[:12]), group_files="".join(files[12:]))
+    setup = Setup(
+        top, url, balls, client_files="".join(files[:12]), group_files="".join(files[12:])
+    )
     return setup.words()
 
 
 def command(top: Path, words: list[str]) -> tuple[list[str], dict[str, str], Path]:
     """Command, environment and fresh directory of one pilot."""
     home = Path(tempfile.mkdtemp(prefix="pilot", dir=top))
-    claims = base64.urlsafe_b64encode(json.dumps({"exp": int(time.time()) + 86400}).encode()).decode().rstrip("=")
+    claims = (
+        base64.urlsafe_b64encode(json.dumps({"exp": int(time.time()) + 86400}).encode())
+        .decode()
+        .rstrip("=")
+    )
     (home / "credential_a.idtoken").write_text(f"x.{claims}.x\n")
     (home / "tmp").mkdir()
-    env = {"PATH": "/usr/bin:/bin", "HOME": str(home), "GLIDEIN_TMP": str(home / "tmp"), "GLIDEIN_HOLD_DOWN": "0"}
-    return ["/bin/bash", str(top / "glidein_startup.sh"), *words], {**env, "STUB_MASTER_TIME": "0"}, home
+    env = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(home),
+        "GLIDEIN_TMP": str(home / "tmp"),
+        "GLIDEIN_HOLD_DOWN": "0",
+    }
+    return (
+        ["/bin/bash", str(top / "glidein_startup.sh"), *words],
+        {**env, "STUB_MASTER_TIME": "0"},
+        home,
+    )
 
 
 def forks(top: Path, words: list[str]) -> int:
@@ -131,14 +151,18 @@ def _check(done: subprocess.CompletedProcess[str]) -> None:
 
 
 def shells(top: Path, words: list[str]) -> float:
-    """MB (PSS) of the shells of one pilot while its condor_master runs; the master and its sleep do not count."""
+    """MB (PSS) of the shells of one pilot while its condor_master runs; the master and its sleep do
+    not count.
+    """
     argv, env, home = command(top, words)
     env["STUB_MASTER_TIME"] = "30"
     with (home / "out").open("wb") as out:
         pilot = subprocess.Popen(argv, env=env, cwd=home, stdout=out, stderr=out)
         try:
             end = time.monotonic() + 30
-            while b"=== Condor starting" not in (home / "out").read_bytes() and time.monotonic() < end:
+            while (
+                b"=== Condor starting" not in (home / "out").read_bytes() and time.monotonic() < end
+            ):
                 time.sleep(0.05)
             time.sleep(1)
             return sum(_pss(pid) for pid in _shells(str(home)))

@@ -37,7 +37,9 @@ def run(full: bool) -> Iterator[dict[str, Any]]:
 
 
 def _one(base: Path, entries: int, env: dict[str, str]) -> Iterator[dict[str, Any]]:
-    subprocess.run([sys.executable, str(MAKER), str(base), str(entries), str(FRONTENDS)], check=True, stdout=-3)
+    subprocess.run(
+        [sys.executable, str(MAKER), str(base), str(entries), str(FRONTENDS)], check=True, stdout=-3
+    )
     xml = base / "glideinWMS.xml"
     cpu, rss, _ = _reconfig(base, xml, env)
     yield _row("first_cpu_s", cpu, "s", entries)
@@ -61,18 +63,26 @@ def _row(name: str, value: float, unit: str, entries: int) -> dict[str, Any]:
 
 
 def _reconfig(base: Path, xml: Path, env: dict[str, str]) -> tuple[float, float, int]:
-    """CPU seconds and peak MB of one reconfig, and how many files it wrote under the stage and work areas."""
+    """CPU seconds and peak MB of one reconfig, and how many files it wrote under the stage and work
+    areas.
+    """
     before = _files(base)
     pid = os.posix_spawn(
-        sys.executable, [sys.executable, "-m", "glideinwms.cli", "factory", "reconfig", str(xml)], env,
+        sys.executable,
+        [sys.executable, "-m", "glideinwms.cli", "factory", "reconfig", str(xml)],
+        env,
         file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)],
-    )  # fmt: skip
+    )
     _, status, usage = os.wait4(pid, 0)
     if status:
         raise SystemExit(f"reconfig of {xml} failed")
     after = _files(base)
     changed = sum(before.get(path) != seen for path, seen in after.items())
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * resource.getpagesize() / 4096 / 1024, changed
+    return (
+        usage.ru_utime + usage.ru_stime,
+        usage.ru_maxrss * resource.getpagesize() / 4096 / 1024,
+        changed,
+    )
 
 
 def _files(base: Path) -> dict[str, tuple[int, int]]:

@@ -25,7 +25,7 @@ from typing import Any
 
 from benchmarks.e2e import cpu, fresh
 from glideinwms.demo import jobs
-from glideinwms.demo.chain import SIDES, Chain
+from glideinwms.demo.full_stack import SIDES, Chain
 from glideinwms.demo.grid import Grid
 from glideinwms.demo.jobs import JobClass
 from glideinwms.demo.pool import descendants
@@ -37,7 +37,13 @@ MIN_SAMPLE_SECONDS = 5.0
 SUBMIT_SECONDS, JOB_SECONDS = 20.0, 3
 MAX_SECONDS_WITHOUT_CYCLE = 120.0
 TRICKLE = (JobClass("trickle", 3, "analysis", 1, 400, "", ("Alpha", "Beta")),)
-UNITS = {"rss_mb": "MB", "pss_mb": "MB", "open_files": "files", "threads": "threads", "processes": "processes"}
+UNITS = {
+    "rss_mb": "MB",
+    "pss_mb": "MB",
+    "open_files": "files",
+    "threads": "threads",
+    "processes": "processes",
+}
 MEGABYTE = 1024 * 1024
 
 
@@ -87,7 +93,9 @@ def measure_side(chain: Chain, side: str) -> dict[str, float]:
     main = chain.daemons[side].pid
     readers = descendants(main)
     values = measure_processes(side, [main]) | measure_processes(f"{side}_readers", readers)
-    values[f"{side}_cpu_s"] = cpu([pid for pid in (main, *readers) if Path(f"/proc/{pid}/stat").exists()])
+    values[f"{side}_cpu_s"] = cpu(
+        [pid for pid in (main, *readers) if Path(f"/proc/{pid}/stat").exists()]
+    )
     areas = {
         "state": chain.work(side) / "state",
         "log": chain.home(side) / "log",
@@ -102,7 +110,13 @@ def measure_side(chain: Chain, side: str) -> dict[str, float]:
 
 def unit_of(measure: str) -> str:
     """The unit that a measure's name ends with."""
-    known = UNITS | {"_mb": "MB", "_files": "files", "_cpu_s": "s", "cycles": "cycles", "jobs": "jobs"}
+    known = UNITS | {
+        "_mb": "MB",
+        "_files": "files",
+        "_cpu_s": "s",
+        "cycles": "cycles",
+        "jobs": "jobs",
+    }
     return next(unit for ending, unit in known.items() if measure.endswith(ending))
 
 
@@ -125,10 +139,14 @@ def slopes(samples: Sequence[Sample]) -> Iterator[dict[str, Any]]:
             points[name].append((sample.minute, value))
     for name, series in points.items():
         yield {
-            "name": f"{name}_per_hour", "value": round(slope_per_hour(series), 2), "unit": f"{unit_of(name)}/h",
-            "first": round(samples[0].values[name], 2), "settled": round(series[0][1], 2),
-            "last": round(series[-1][1], 2), "samples": len(series),
-        }  # fmt: skip
+            "name": f"{name}_per_hour",
+            "value": round(slope_per_hour(series), 2),
+            "unit": f"{unit_of(name)}/h",
+            "first": round(samples[0].values[name], 2),
+            "settled": round(series[0][1], 2),
+            "last": round(series[-1][1], 2),
+            "samples": len(series),
+        }
 
 
 @dataclass(slots=True)
@@ -168,7 +186,9 @@ class Health:
         chain.check()
         told = chain.status(self.side)
         if told is None or time.time() - told.cycle_ended > MAX_SECONDS_WITHOUT_CYCLE:
-            raise SystemExit(f"soak: the {self.side} completed no cycle for {MAX_SECONDS_WITHOUT_CYCLE:.0f} s")
+            raise SystemExit(
+                f"soak: the {self.side} completed no cycle for {MAX_SECONDS_WITHOUT_CYCLE:.0f} s"
+            )
         self.first = self.first or told.cycle
         self.failed += bool(told.error) and told.cycle != self.cycle
         self.cycle = told.cycle
@@ -190,10 +210,15 @@ def run_samples(chain: Chain, minutes: float) -> Iterator[Sample]:
             if time.monotonic() >= due:
                 break
             time.sleep(min(1.0, max(0.0, due - time.monotonic())))
-        values = {name: value for side in SIDES for name, value in measure_side(chain, side).items()}
+        values = {
+            name: value for side in SIDES for name, value in measure_side(chain, side).items()
+        }
         values |= trickle.counts()
         for one in health:
-            values |= {f"{one.side}_cycles": one.cycle - one.first, f"{one.side}_failed_cycles": one.failed}
+            values |= {
+                f"{one.side}_cycles": one.cycle - one.first,
+                f"{one.side}_failed_cycles": one.failed,
+            }
         yield Sample(round((time.monotonic() - began) / 60, 2), values)
 
 
@@ -207,7 +232,12 @@ def run(full: bool, minutes: float = 0.0) -> Iterator[dict[str, Any]]:
                 for sample in run_samples(chain, minutes or (FULL_MINUTES if full else MINUTES)):
                     samples.append(sample)
                     for name, value in sample.values.items():
-                        yield {"name": name, "value": round(value, 2), "unit": unit_of(name), "minute": sample.minute}
+                        yield {
+                            "name": name,
+                            "value": round(value, 2),
+                            "unit": unit_of(name),
+                            "minute": sample.minute,
+                        }
             except KeyboardInterrupt:
                 print("soak: interrupted; the slopes of what was measured follow", flush=True)
     finally:

@@ -73,7 +73,9 @@ def condor() -> Condor:
 
 @pytest.fixture
 def run_dir() -> Iterator[Path]:
-    """A fresh directory that the grid's account can reach, with a short name (sockets live below it)."""
+    """A fresh directory that the grid's account can reach, with a short name (sockets live below
+    it).
+    """
     above = default_cache() / "run"
     above.mkdir(parents=True, exist_ok=True, mode=0o755)
     path = Path(tempfile.mkdtemp(prefix="t", dir=above))
@@ -83,7 +85,9 @@ def run_dir() -> Iterator[Path]:
 
 
 @pytest.fixture
-def make_grid(condor: Condor, run_dir: Path, keep_logs: Callable[[Keep], None]) -> Iterator[MakeGrid]:
+def make_grid(
+    condor: Condor, run_dir: Path, keep_logs: Callable[[Keep], None]
+) -> Iterator[MakeGrid]:
     """Starts grids, each in its own directory and on its own ports; all are ended whatever happens."""
     grids: list[Grid] = []
 
@@ -110,7 +114,9 @@ def make_grid(condor: Condor, run_dir: Path, keep_logs: Callable[[Keep], None]) 
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Callable[[Grid, str], Path]:
-    """`client(grid, "factory@wms.demo")`: processes that this one starts speak to the grid with that identity."""
+    """`client(grid, "factory@wms.demo")`: processes that this one starts speak to the grid with
+    that identity.
+    """
 
     def become(grid: Grid, identity: str) -> Path:
         config = grid.client_config(identity)

@@ -1,6 +1,9 @@
 # ruff: noqa
-# fmt: off
-"""Synthetic HTCondor job event logs of glideins (grid universe), legacy date format (what upstream's parser expects)."""
+
+"""Synthetic HTCondor job event logs of glideins (grid universe), legacy date format (what
+upstream's parser expects).
+"""
+
 import os, random, time
 
 TERM = """005 (%s) %s Job terminated.
@@ -24,17 +27,30 @@ def ts(t):
 def glidein_events(cl, pr, t0, rnd, state):
     """state: done|running|idle ; yields text blocks in time order"""
     jid = "%03d.%03d.000" % (cl, pr)
-    out = ["000 (%s) %s Job submitted from host: <10.0.0.1:9618?addrs=10.0.0.1-9618&alias=gfactory.example.org&noUDP&sock=schedd_123_abcd>\n...\n" % (jid, ts(t0)),
-           "027 (%s) %s Job submitted to grid resource\n    GridResource: condor ce1.site.example.org ce1.site.example.org:9619\n    GridJobId: condor ce1.site.example.org ce1.site.example.org:9619 %d.0\n...\n" % (jid, ts(t0 + 20), cl)]
+    out = [
+        "000 (%s) %s Job submitted from host: <10.0.0.1:9618?addrs=10.0.0.1-9618&alias=gfactory.example.org&noUDP&sock=schedd_123_abcd>\n...\n"
+        % (jid, ts(t0)),
+        "027 (%s) %s Job submitted to grid resource\n    GridResource: condor ce1.site.example.org ce1.site.example.org:9619\n    GridJobId: condor ce1.site.example.org ce1.site.example.org:9619 %d.0\n...\n"
+        % (jid, ts(t0 + 20), cl),
+    ]
     if state in ("running", "done"):
-        out.append("001 (%s) %s Job executing on host: condor ce1.site.example.org ce1.site.example.org:9619\n    SlotName: \n...\n" % (jid, ts(t0 + 600)))
+        out.append(
+            "001 (%s) %s Job executing on host: condor ce1.site.example.org ce1.site.example.org:9619\n    SlotName: \n...\n"
+            % (jid, ts(t0 + 600))
+        )
     if state == "done":
-        out.append("004 (%s) %s Job was evicted.\n\t(0) CPU times\n...\n" % (jid, ts(t0 + 700)) if rnd.random() < 0.0 else "")
+        out.append(
+            "004 (%s) %s Job was evicted.\n\t(0) CPU times\n...\n" % (jid, ts(t0 + 700))
+            if rnd.random() < 0.0
+            else ""
+        )
         out.append(TERM % (jid, ts(t0 + 20000)))
     return [x for x in out if x]
 
 
-def write_log(path, n, first_cluster=1000, seed=1, now=None, done=0.6, running=0.3, outdir=None, outfrac=1.0):
+def write_log(
+    path, n, first_cluster=1000, seed=1, now=None, done=0.6, running=0.3, outdir=None, outfrac=1.0
+):
     """n glideins; returns (events, bytes). If outdir, creates job.C.P.out for completed ones."""
     rnd = random.Random(seed)
     now = now or time.time()
@@ -58,7 +74,11 @@ def write_log(path, n, first_cluster=1000, seed=1, now=None, done=0.6, running=0
     return len(ev), len(s)
 
 
-OUT = "Starting glidein_startup.sh at x\n" + "debug line of a glidein stdout, configuration and validation ...........................................\n" * 120 + """=== Last script starting Mon Jan 1 00:00:00 UTC 2025 (1) after validating for %(v)d ===
+OUT = (
+    "Starting glidein_startup.sh at x\n"
+    + "debug line of a glidein stdout, configuration and validation ...........................................\n"
+    * 120
+    + """=== Last script starting Mon Jan 1 00:00:00 UTC 2025 (1) after validating for %(v)d ===
 === Condor starting Mon Jan 1 00:00:00 UTC 2025 (2) ===
 === Condor ended Mon Jan 1 05:00:00 UTC 2025 (3) after %(c)d ===
 === Stats of slot1_2 ===
@@ -71,3 +91,4 @@ Total badOther jobs 0 (0%%) utilization 0 (0%%)
 Total number of activations/claims: 5
 === Glidein ending Mon Jan 1 05:00:01 UTC 2025 (4) with code 0 after %(d)d ===
 """
+)

@@ -1,13 +1,17 @@
 # ruff: noqa
-# fmt: off
+
 """Deterministic synthetic inputs for GlideinWMS frontend-matching benchmarks (stdlib only).
 
 The same generator must be used by every implementation that is compared.
 Semantics of the input (see spec/perf.md, section 2a):
-  jobs    : {schedd: {(ClusterId, ProcId): {attr: value}}}      (what condorMonitor.CondorQ.fetchStored() holds)
-  entries : {(factory_pool, "entry@glidein@factory", my_identity): {"attrs":{}, "params":{}, "monitor":{}}}
-  slots   : {collector(None): {slot_name: {attr: value}}}       (what condorMonitor.CondorStatus.fetchStored() holds)
+  jobs    : {schedd: {(ClusterId, ProcId): {attr: value}}}      (what
+  condorMonitor.CondorQ.fetchStored() holds)
+  entries : {(factory_pool, "entry@glidein@factory", my_identity): {"attrs":{}, "params":{},
+  "monitor":{}}}
+  slots   : {collector(None): {slot_name: {attr: value}}}       (what
+  condorMonitor.CondorStatus.fetchStored() holds)
 """
+
 import random
 
 FE_NAME, GROUP = "perffe", "main"
@@ -15,11 +19,15 @@ SERVER_TIME = 1_760_000_000
 FACTORY, GLIDEIN, FPOOL = "PerfFactory", "v3_10", "gfactory.example.org:9618"
 OSES = ("any", "rhel7", "rhel8", "rhel9")
 JOB_MATCH_ATTRS = (
-    ("DESIRED_Sites", "s"), ("RequestMemory", "i"), ("RequestCpus", "i"),
-    ("MaxWallTimeMins", "i"), ("REQUIRED_OS", "s"),
+    ("DESIRED_Sites", "s"),
+    ("RequestMemory", "i"),
+    ("RequestCpus", "i"),
+    ("MaxWallTimeMins", "i"),
+    ("REQUIRED_OS", "s"),
 )
 # global match_expr AND group match_expr, merged as in spec/protocol.md 5.3.
-# first line: what the deployed program appends for multicore and container policy; the rest: terms as CMS used them in production in 2019, plus DESIRED_Sites membership
+# first line: what the deployed program appends for multicore and container policy; the rest: terms
+# as CMS used them in production in 2019, plus DESIRED_Sites membership
 _GROUP_EXPR = (
     '((job.get("DESIRED_Sites") == None) or (glidein["attrs"].get("GLIDEIN_Site") in job.get("DESIRED_Sites").split(",")))'
     ' and (((glidein["attrs"].get("GLIDEIN_MaxMemMBs", 0) == 0) or (job.get("RequestMemory", 0)<=glidein["attrs"]["GLIDEIN_MaxMemMBs"]))'
@@ -30,7 +38,10 @@ _GROUP_EXPR = (
 # global section: the multicore term is appended to the (default "True") global expression
 _FE_EXPR = '(True) and (getGlideinCpusNum(glidein) >= int(job.get("RequestCpus", 1)))'
 # group section with GLIDEIN_Singularity_Use=REQUIRED: apply_group_singularity_policy() appends
-_GRP_EXPR = '(%s) and (glidein["attrs"].get("GLIDEIN_SINGULARITY_REQUIRE", "NEVER") != "NEVER")' % _GROUP_EXPR
+_GRP_EXPR = (
+    '(%s) and (glidein["attrs"].get("GLIDEIN_SINGULARITY_REQUIRE", "NEVER") != "NEVER")'
+    % _GROUP_EXPR
+)
 MATCH_EXPR = "(%s) and (%s)" % (_FE_EXPR, _GRP_EXPR)  # (global) and (group)
 
 
@@ -55,13 +66,22 @@ def gen_entries(E, seed=1):
             "GLIDEIN_Max_Walltime": rnd.choice((86400, 172800, 259200)),
             "GLIDEIN_Retire_Time_Spread": 7200,
             "GLIDEIN_Job_Min_Time": rnd.choice((0, 0, 3600)),
-            "GLIDEIN_SINGULARITY_REQUIRE": rnd.choice(("OPTIONAL", "PREFERRED", "REQUIRED", "NEVER")) if rnd.random() < 0.3 else "PREFERRED",
+            "GLIDEIN_SINGULARITY_REQUIRE": rnd.choice(
+                ("OPTIONAL", "PREFERRED", "REQUIRED", "NEVER")
+            )
+            if rnd.random() < 0.3
+            else "PREFERRED",
             "GLIDEIN_In_Downtime": "True" if rnd.random() < 0.02 else "False",
-            "EntryName": name, "GlideinName": GLIDEIN, "FactoryName": FACTORY,
-            "GLIDEIN_TrustDomain": "grid", "GLIDEIN_SupportedAuthenticationMethod": "grid_proxy",
+            "EntryName": name,
+            "GlideinName": GLIDEIN,
+            "FactoryName": FACTORY,
+            "GLIDEIN_TrustDomain": "grid",
+            "GLIDEIN_SupportedAuthenticationMethod": "grid_proxy",
             "GLIDEIN_Gatekeeper": "ce%d.%s.example.org ce.example.org:9619" % (i, site.lower()),
-            "GLIDEIN_GridType": "condor", "AuthenticatedIdentity": "gfactory@gfactory.example.org",
-            "PubKeyType": "RSA", "PubKeyID": "deadbeef",
+            "GLIDEIN_GridType": "condor",
+            "AuthenticatedIdentity": "gfactory@gfactory.example.org",
+            "PubKeyType": "RSA",
+            "PubKeyID": "deadbeef",
         }
         for k in range(45):  # an entry ad carries ~60-70 attributes
             attrs["GLIDEIN_Extra_%02d" % k] = "value_%d_%d" % (i, k)
@@ -99,7 +119,9 @@ def gen_classes(C, E, seed=1):
 
 
 def gen_jobs(J, C, E, S=10, idle_frac=0.7, layout="own", seed=1, classes=None, fresh_strings=True):
-    """layout 'own': class c lives in schedd c%S (clusters = C); 'spread': job j of a class in schedd j%S (clusters = S*C)"""
+    """layout 'own': class c lives in schedd c%S (clusters = C); 'spread': job j of a class in
+    schedd j%S (clusters = S*C)
+    """
     rnd = random.Random(seed * 15485863 + J)
     classes = classes or gen_classes(C, E, seed)
     users = ["user%03d@example.org" % i for i in range(100)]
@@ -116,8 +138,11 @@ def gen_jobs(J, C, E, S=10, idle_frac=0.7, layout="own", seed=1, classes=None, f
         cl = classes[c]
         # as the ClassAd bindings do, every job gets its own value objects
         ad = {
-            "DESIRED_Sites": (cl["DESIRED_Sites"] + " ")[:-1] if fresh_strings else cl["DESIRED_Sites"],
-            "RequestMemory": cl["RequestMemory"], "RequestCpus": cl["RequestCpus"],
+            "DESIRED_Sites": (cl["DESIRED_Sites"] + " ")[:-1]
+            if fresh_strings
+            else cl["DESIRED_Sites"],
+            "RequestMemory": cl["RequestMemory"],
+            "RequestCpus": cl["RequestCpus"],
             "MaxWallTimeMins": cl["MaxWallTimeMins"],
             "REQUIRED_OS": (cl["REQUIRED_OS"] + " ")[:-1] if fresh_strings else cl["REQUIRED_OS"],
             "ServerTime": SERVER_TIME,
@@ -139,7 +164,9 @@ def gen_jobs(J, C, E, S=10, idle_frac=0.7, layout="own", seed=1, classes=None, f
 
 
 def gen_slots(jobs, running, entries, seed=1, idle_pslots=None):
-    """One dynamic slot per running job (8 per glidein), one pslot per glidein; sets RemoteHost of the running jobs"""
+    """One dynamic slot per running job (8 per glidein), one pslot per glidein; sets RemoteHost of
+    the running jobs
+    """
     rnd = random.Random(seed * 32452843)
     ekeys = list(entries)
     slots = {}
@@ -148,11 +175,17 @@ def gen_slots(jobs, running, entries, seed=1, idle_pslots=None):
     def base(el, **kw):
         name = el[1].split("@")
         d = {
-            "EnteredCurrentState": SERVER_TIME - 1000, "EnteredCurrentActivity": SERVER_TIME - 900,
-            "LastHeardFrom": SERVER_TIME - 60, "GLIDEIN_Factory": name[2], "GLIDEIN_Name": name[1],
-            "GLIDEIN_Entry_Name": name[0], "GLIDECLIENT_Name": FE_NAME + "." + GROUP,
-            "GLIDECLIENT_ReqNode": FPOOL, "GLIDEIN_Schedd": "schedd_glideins1@gfactory.example.org",
-            "GLIDEIN_CredentialIdentifier": "cred%d" % (n % 2), "Memory": 2000,
+            "EnteredCurrentState": SERVER_TIME - 1000,
+            "EnteredCurrentActivity": SERVER_TIME - 900,
+            "LastHeardFrom": SERVER_TIME - 60,
+            "GLIDEIN_Factory": name[2],
+            "GLIDEIN_Name": name[1],
+            "GLIDEIN_Entry_Name": name[0],
+            "GLIDECLIENT_Name": FE_NAME + "." + GROUP,
+            "GLIDECLIENT_ReqNode": FPOOL,
+            "GLIDEIN_Schedd": "schedd_glideins1@gfactory.example.org",
+            "GLIDEIN_CredentialIdentifier": "cred%d" % (n % 2),
+            "Memory": 2000,
         }
         d.update(kw)
         return d
@@ -160,17 +193,41 @@ def gen_slots(jobs, running, entries, seed=1, idle_pslots=None):
     for k in range(0, len(running), 8):
         el = ekeys[rnd.randrange(len(ekeys))]
         g = "glidein_%d_%d@wn%05d.example.org" % (n % 100000, n, n % 50000)
-        chunk = running[k:k + 8]
-        slots["slot1@" + g] = base(el, State="Unclaimed", Activity="Idle", PartitionableSlot=True, SlotType="Partitionable",
-                                   TotalSlots=1 + len(chunk), Cpus=8 - len(chunk), TotalSlotCpus=8)
+        chunk = running[k : k + 8]
+        slots["slot1@" + g] = base(
+            el,
+            State="Unclaimed",
+            Activity="Idle",
+            PartitionableSlot=True,
+            SlotType="Partitionable",
+            TotalSlots=1 + len(chunk),
+            Cpus=8 - len(chunk),
+            TotalSlotCpus=8,
+        )
         for i, (s, jid) in enumerate(chunk):
             nm = "slot1_%d@%s" % (i + 1, g)
-            slots[nm] = base(el, State="Claimed", Activity="Busy", SlotType="Dynamic", TotalSlots=1 + len(chunk), Cpus=1, TotalSlotCpus=1)
+            slots[nm] = base(
+                el,
+                State="Claimed",
+                Activity="Busy",
+                SlotType="Dynamic",
+                TotalSlots=1 + len(chunk),
+                Cpus=1,
+                TotalSlotCpus=1,
+            )
             jobs[s][jid]["RemoteHost"] = nm
         n += 1
     for i in range(idle_pslots if idle_pslots is not None else max(1, len(running) // 80)):
         el = ekeys[rnd.randrange(len(ekeys))]
         g = "glidein_i_%d@wn%05d.example.org" % (i, i % 50000)
-        slots["slot1@" + g] = base(el, State="Unclaimed", Activity="Idle", PartitionableSlot=True, SlotType="Partitionable",
-                                   TotalSlots=1, Cpus=8, TotalSlotCpus=8)
+        slots["slot1@" + g] = base(
+            el,
+            State="Unclaimed",
+            Activity="Idle",
+            PartitionableSlot=True,
+            SlotType="Partitionable",
+            TotalSlots=1,
+            Cpus=8,
+            TotalSlotCpus=8,
+        )
     return {None: slots}

@@ -40,10 +40,16 @@ def stub(verb: Verb) -> Callable[[], None]:
 
 
 def build(chosen: Sequence[str], everything: bool = False) -> typer.Typer:
-    """The command tree, with the real function of the chosen noun and verb (of all of them for shell completion)."""
+    """The command tree, with the real function of the chosen noun and verb (of all of them for
+    shell completion).
+    """
     about_all = "GlideinWMS: one HTCondor pool out of many grid sites."
     # plain help: rich alone would cost more than all else that is loaded for it
-    plain: dict[str, Any] = {"no_args_is_help": True, "rich_markup_mode": None, "pretty_exceptions_enable": False}
+    plain: dict[str, Any] = {
+        "no_args_is_help": True,
+        "rich_markup_mode": None,
+        "pretty_exceptions_enable": False,
+    }
     app = typer.Typer(help=about_all, **plain)
     for noun, (about, verbs) in TREE.items():
         if isinstance(verbs, Verb):
@@ -61,7 +67,11 @@ def build(chosen: Sequence[str], everything: bool = False) -> typer.Typer:
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point: errors of ours become one line on stderr and an exit code."""
     args = list(sys.argv[1:] if argv is None else argv)
-    if args and args[0] in DEFAULT and (len(args) == 1 or (args[1].startswith("-") and args[1] != "--help")):
+    if (
+        args
+        and args[0] in DEFAULT
+        and (len(args) == 1 or (args[1].startswith("-") and args[1] != "--help"))
+    ):
         args.insert(1, DEFAULT[args[0]])
     words = [a for a in args if not a.startswith("-")]
     with one_line():
@@ -70,7 +80,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 @contextlib.contextmanager
 def one_line() -> Iterator[None]:
-    """What fails inside is one line on stderr and an exit code; a reader that has seen enough is no fault."""
+    """What fails inside is one line on stderr and an exit code; a reader that has seen enough is no
+    fault.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         # a terminal that lacks a letter shows its code
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from glideinwms.lib.bounded import printable
+from glideinwms.lib.daemon.status import Status
 from glideinwms.lib.jsondata import to_json
-from glideinwms.lib.status import Status
 
 NOT_RUNNING = 3
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -26,7 +26,9 @@ def print_json(data: Any) -> None:
 
 
 def visible(text: str) -> str:
-    """Control characters as Python writes them: peers write texts that we show, and a terminal obeys."""
+    """Control characters as Python writes them: peers write texts that we show, and a terminal
+    obeys.
+    """
     return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
@@ -43,12 +45,17 @@ def say(text: str) -> None:
 def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Columns, numbers to the right; nothing is cut off."""
     texts = [["" if v is None else visible(str(v)) for v in row] for row in rows]
-    widths = [max(len(h), *(len(r[i]) for r in texts)) if texts else len(h) for i, h in enumerate(headers)]
+    widths = [
+        max(len(h), *(len(r[i]) for r in texts)) if texts else len(h) for i, h in enumerate(headers)
+    ]
     right = [
-        all(isinstance(r[i], int | float) or r[i] is None for r in rows) and bool(rows) for i in range(len(widths))
+        all(isinstance(r[i], int | float) or r[i] is None for r in rows) and bool(rows)
+        for i in range(len(widths))
     ]
     for row in [list(headers), *texts]:
-        cells = [t.rjust(w) if r else t.ljust(w) for t, w, r in zip(row, widths, right, strict=True)]
+        cells = [
+            t.rjust(w) if r else t.ljust(w) for t, w, r in zip(row, widths, right, strict=True)
+        ]
         print("  ".join(cells).rstrip())
 
 
@@ -69,8 +76,12 @@ def ago(seconds: float) -> str:
 
 def cycle(found: Status, now: float) -> str:
     """A daemon's last cycle: when it ended, and what took how long."""
-    took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in found.took.items() if seconds >= 0.05)
-    text = f"cycle {found.cycle} ended {ago(now - found.cycle_ended)} ago, {found.cpu_s:.2f} s of CPU"
+    took = ", ".join(
+        f"{name} {seconds:.1f} s" for name, seconds in found.took.items() if seconds >= 0.05
+    )
+    text = (
+        f"cycle {found.cycle} ended {ago(now - found.cycle_ended)} ago, {found.cpu_s:.2f} s of CPU"
+    )
     return f"{text}; {took}" if took else text
 
 

@@ -38,12 +38,16 @@ def _need_tools() -> None:
 def host_mirror() -> str:
     """The archive that this host's own apt is set up with (not the security one)."""
     done = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"], text=True, capture_output=True
+        ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"],
+        text=True,
+        capture_output=True,
     )
     uris = [u for u in dict.fromkeys(done.stdout.split()) if "/debian" in u and "security" not in u]
     if not uris:
         raise DemoError(
-            "apt knows no Debian mirror", where="/etc/apt/sources.list", hint="add one, or install HTCondor 23 or newer"
+            "apt knows no Debian mirror",
+            where="/etc/apt/sources.list",
+            hint="add one, or install HTCondor 23 or newer",
         )
     return uris[0]
 
@@ -55,20 +59,33 @@ def host_acquire() -> str:
         text=True,
         capture_output=True,
     )
-    return "\n".join(line for line in done.stdout.splitlines() if "Proxy" in line and '""' not in line)
+    return "\n".join(
+        line for line in done.stdout.splitlines() if "Proxy" in line and '""' not in line
+    )
 
 
-def download(work: Path, suite: str, packages: Sequence[str], mirror: str | None = None) -> list[Path]:
-    """Download packages with all they need, libc included; their .deb files. Raises DemoError with apt's words."""
+def download(
+    work: Path, suite: str, packages: Sequence[str], mirror: str | None = None
+) -> list[Path]:
+    """Download packages with all they need, libc included; their .deb files. Raises DemoError with
+    apt's words.
+    """
     _need_tools()
     home = (work / f"apt-{suite}").resolve()
     for name in ("lists/partial", "archives/partial", "parts"):
         (home / name).mkdir(parents=True, exist_ok=True)
     # an empty status makes apt resolve the whole closure
     (home / "status").write_text("")
-    (home / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror or host_mirror()} {suite} main\n")
+    (home / "sources.list").write_text(
+        f"deb [signed-by={KEYRING}] {mirror or host_mirror()} {suite} main\n"
+    )
     (home / "apt.conf").write_text(APT_CONF.format(d=home, proxy=host_acquire()))
-    env = {**os.environ, "APT_CONFIG": str(home / "apt.conf"), "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+    env = {
+        **os.environ,
+        "APT_CONFIG": str(home / "apt.conf"),
+        "LC_ALL": "C",
+        "DEBIAN_FRONTEND": "noninteractive",
+    }
     for words in (["update", "--error-on=any"], ["-y", "--download-only", "install", *packages]):
         done = subprocess.run(["apt-get", "-qq", *words], env=env, text=True, capture_output=True)
         if done.returncode:
@@ -87,15 +104,23 @@ def name_of(deb: Path) -> str:
 
 def unpack(deb: Path, tree: Path) -> None:
     """Unpack a .deb below `tree`, as any user."""
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE) as source:
+    with subprocess.Popen(
+        ["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE
+    ) as source:
         argv = ["tar", "x", "--keep-directory-symlink", "--no-same-owner", "-C", str(tree)]
         done = subprocess.run(argv, stdin=source.stdout, capture_output=True, text=True)
     if done.returncode or source.returncode:
-        raise DemoError(f"cannot unpack: {done.stderr.strip()[-300:]}", where=deb.name, hint="is the disk full?")
+        raise DemoError(
+            f"cannot unpack: {done.stderr.strip()[-300:]}", where=deb.name, hint="is the disk full?"
+        )
 
 
 def listing(deb: Path) -> list[str]:
     """Paths in a .deb, relative; directories end with a slash."""
-    source = subprocess.run(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE, check=True)
-    names = subprocess.run(["tar", "t"], input=source.stdout, stdout=subprocess.PIPE, check=True).stdout.decode()
+    source = subprocess.run(
+        ["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE, check=True
+    )
+    names = subprocess.run(
+        ["tar", "t"], input=source.stdout, stdout=subprocess.PIPE, check=True
+    ).stdout.decode()
     return [n.strip().removeprefix("./") for n in names.splitlines() if n.strip("./ ")]

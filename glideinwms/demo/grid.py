@@ -24,7 +24,7 @@ from types import TracebackType
 from glideinwms.demo import netns, process
 from glideinwms.demo.netns import Network
 from glideinwms.demo.pki import Authority, Issuer, write_private
-from glideinwms.demo.pool import LOOPBACK, UP_DEADLINE, Pool, free_port, stop_masters
+from glideinwms.demo.pool import LOOPBACK, UP_DEADLINE, CondorPool, free_port, stop_masters
 from glideinwms.demo.poolconfig import CE, CLIENT, SPECS, places
 from glideinwms.demo.process import Account, account
 from glideinwms.lib.credentials.tokens import Signer
@@ -47,10 +47,17 @@ class Identity:
 
 
 IDENTITIES = {
-    "factory@wms.demo": Identity("wms", (("wms", "factory@wms.demo"), ("wms2", "factory@wms2.demo"))),
+    "factory@wms.demo": Identity(
+        "wms", (("wms", "factory@wms.demo"), ("wms2", "factory@wms2.demo"))
+    ),
     "factory@wms2.demo": Identity("wms2", (("wms2", "factory@wms2.demo"),)),
     "frontend@wms.demo": Identity(
-        "user", (("wms", "frontend@wms.demo"), ("wms2", "frontend@wms2.demo"), ("user", "frontend@user.demo"))
+        "user",
+        (
+            ("wms", "frontend@wms.demo"),
+            ("wms2", "frontend@wms2.demo"),
+            ("user", "frontend@user.demo"),
+        ),
     ),
     "alice@user.demo": Identity("user", (("user", "alice@user.demo"),)),
     "bob@user.demo": Identity("user", (("user", "bob@user.demo"),)),
@@ -64,8 +71,10 @@ def pilot_hosts() -> tuple[str, ...]:
 
 @dataclass
 class Grid:
-    """Pools in `base`. `names`: which of user, wms, wms2, ce_a, ce_b; `daemons`: fewer daemons for a pool; `ports`:
-    fixed instead of free ones; `netns`: hosts are network namespaces, root only."""
+    """Pools in `base`. `names`: which of user, wms, wms2, ce_a, ce_b; `daemons`: fewer daemons for
+    a pool; `ports`:
+    fixed instead of free ones; `netns`: hosts are network namespaces, root only.
+    """
 
     base: Path
     prefix: Path
@@ -76,7 +85,7 @@ class Grid:
     supervised: bool = True
     netns: bool = False
     who: Account = field(default_factory=account)
-    pools: dict[str, Pool] = field(default_factory=dict, init=False)
+    pools: dict[str, CondorPool] = field(default_factory=dict, init=False)
     issuer: Issuer = field(default_factory=lambda: Issuer.make(ISSUER), init=False, repr=False)
     network: Network | None = field(default=None, init=False)
 
@@ -84,10 +93,14 @@ class Grid:
         for name in self.names:
             spec = SPECS[name]
             spec = replace(
-                spec, daemons=tuple(self.daemons.get(name, spec.daemons)), options=dict(self.options.get(name, {}))
+                spec,
+                daemons=tuple(self.daemons.get(name, spec.daemons)),
+                options=dict(self.options.get(name, {})),
             )
             port = self.ports.get(name) or free_port()
-            self.pools[name] = Pool(spec, self.base, self.prefix, self.who, port, self.ca, self.supervised)
+            self.pools[name] = CondorPool(
+                spec, self.base, self.prefix, self.who, port, self.ca, self.supervised
+            )
 
     @property
     def ca(self) -> Path:
@@ -112,7 +125,7 @@ class Grid:
         for name, pool in self.pools.items():
             pool.address, pool.enter = self.address(name), self.enter(name, self.supervised)
 
-    def __getitem__(self, name: str) -> Pool:
+    def __getitem__(self, name: str) -> CondorPool:
         return self.pools[name]
 
     def create(self) -> None:
@@ -131,7 +144,7 @@ class Grid:
                 self._make_ce(pool, authority, now)
             pool.create(hosts)
 
-    def _make_ce(self, pool: Pool, authority: Authority, now: datetime.datetime) -> None:
+    def _make_ce(self, pool: CondorPool, authority: Authority, now: datetime.datetime) -> None:
         certificate, key = authority.host(pool.spec.host, ("localhost", "127.0.0.1"), now)
         (pool.home / "etc/host.pem").write_bytes(certificate)
         write_private(pool.home / "etc/host.key", key)
@@ -165,30 +178,45 @@ class Grid:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.down()
 
-    def idtoken(self, pool: str, identity: str, authz: Sequence[str] = (), lifetime: int = DAY) -> str:
-        """A token of a pool; `authz` like ("READ", "ADVERTISE_STARTD"), empty = no limit; lifetime in s."""
+    def idtoken(
+        self, pool: str, identity: str, authz: Sequence[str] = (), lifetime: int = DAY
+    ) -> str:
+        """A token of a pool; `authz` like ("READ", "ADVERTISE_STARTD"), empty = no limit; lifetime
+        in s.
+        """
         signer = Signer.load(self[pool].signing_key, self[pool].trust_domain)
         return signer.sign(identity, lifetime, time.time(), [f"condor:/{a}" for a in authz])
 
     def scitoken(self, audience: str, lifetime: int = 6 * 3600) -> Path:
-        """A SciToken file of the pilots' submitter. `audience`: a CE's name (ce_a) or any other word."""
+        """A SciToken file of the pilots' submitter. `audience`: a CE's name (ce_a) or any other
+        word.
+        """
         name = self[audience].spec.host if audience in self.pools else audience
         folder = self.base / "scitokens"
         folder.mkdir(exist_ok=True)
         path = folder / f"{name}.{lifetime}.scitoken"
-        write_private(path, self.issuer.token(PILOT_SUBJECT, name, lifetime, int(time.time())) + "\n")
+        write_private(
+            path, self.issuer.token(PILOT_SUBJECT, name, lifetime, int(time.time())) + "\n"
+        )
         self.who.own(folder)
         return path
 
     def client_config(self, identity: str, for_account: bool = False) -> Path:
-        """A CONDOR_CONFIG of an identity, for this process, or (`for_account`) for processes of the grid's account."""
+        """A CONDOR_CONFIG of an identity, for this process, or (`for_account`) for processes of the
+        grid's account.
+        """
         known = IDENTITIES.get(identity)
         if known is None:
-            raise DemoError(f"no identity {identity}", where="grid", hint=f"one of {', '.join(IDENTITIES)}")
+            raise DemoError(
+                f"no identity {identity}", where="grid", hint=f"one of {', '.join(IDENTITIES)}"
+            )
         home = self.base / "clients" / (identity + (".grid" if for_account else ""))
         for name in ("log", "tokens.d", "passwords.d"):
             (home / name).mkdir(parents=True, exist_ok=True)
@@ -215,7 +243,9 @@ class Grid:
     def env_with(self, config: Path) -> dict[str, str]:
         """Environment for a tool or daemon with a condor_config."""
         path = f"{self.prefix}/bin:{self.prefix}/sbin:{os.environ.get('PATH', '/usr/bin:/bin')}"
-        return process.clean_env(self.base, {"CONDOR_CONFIG": str(config), "PATH": path, "HOME": str(config.parent)})
+        return process.clean_env(
+            self.base, {"CONDOR_CONFIG": str(config), "PATH": path, "HOME": str(config.parent)}
+        )
 
     def run(self, identity: str, *argv: str, timeout: float = 30) -> str:
         """Run a tool with an identity; its output. Raises DemoError with stderr."""
@@ -227,8 +257,10 @@ class Grid:
         return home if (home := IDENTITIES[identity].home) in self.pools else next(iter(self.pools))
 
     def run_with(self, config: Path, *argv: str, timeout: float = 30, on: str = "") -> str:
-        """Run a tool with a condor_config, as the grid's account, on a pool's host; its output. Raises DemoError with
-        stderr."""
+        """Run a tool with a condor_config, as the grid's account, on a pool's host; its output.
+        Raises DemoError with
+        stderr.
+        """
         words, drop = process.command(argv, self.who, self.enter(on) if on else ())
         done = subprocess.run(  # type: ignore[call-overload]
             words,
@@ -245,14 +277,21 @@ class Grid:
         return str(done.stdout)
 
     def web(self, mounts: Mapping[str, Path]) -> str:
-        """Start the stage web server ({"/factory": DIR}) as a process of the grid; its base URL. Ends with `down`."""
+        """Start the stage web server ({"/factory": DIR}) as a process of the grid; its base URL.
+        Ends with `down`.
+        """
         port = self.ports.get("web") or free_port()
         log = self.base / "web.log"
         argv = [sys.executable, "-m", "glideinwms.demo.web", "--port", str(port)]
         argv += ["--address", self.address()]
         argv += [f"--map={url}={path}" for url, path in mounts.items()]
         server = process.spawn(
-            argv, process.clean_env(self.base), self.who, log, supervised=self.supervised, cwd=self.base
+            argv,
+            process.clean_env(self.base),
+            self.who,
+            log,
+            supervised=self.supervised,
+            cwd=self.base,
         )
         (self.base / "web.pid").write_text(str(server.pid))
         end = time.monotonic() + 10
@@ -262,7 +301,9 @@ class Grid:
                     return f"http://{self.address()}:{port}"
             time.sleep(0.05)
         raise DemoError(
-            "the stage web server did not start", where=f"{self.address()}:{port}", hint=log.read_text()[-500:]
+            "the stage web server did not start",
+            where=f"{self.address()}:{port}",
+            hint=log.read_text()[-500:],
         )
 
     def collect_logs(self, into: Path) -> None:
@@ -276,7 +317,9 @@ class Grid:
 
 
 def down(base: Path) -> int:
-    """End the grid in `base`, whoever started it; returns how many processes had to be killed one by one."""
+    """End the grid in `base`, whoever started it; returns how many processes had to be killed one
+    by one.
+    """
     stop_masters(sorted(base.glob("*/master.pid")))
     killed = process.sweep(base)
     netns.remove_noted(base)

@@ -36,7 +36,9 @@ def uninterrupted() -> contextlib.AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """Signals that ask us to end wait until the block is over: in the hooks of a fork Python would drop them."""
+    """Signals that ask us to end wait until the block is over: in the hooks of a fork Python would
+    drop them.
+    """
     old = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield

@@ -32,7 +32,9 @@ request_disk = 1MB
 
 @dataclass(frozen=True, slots=True)
 class JobClass:
-    """`count` equal jobs. `memory` in MB; `sites` is DESIRED_Sites, "" for none; `entries` are those it fits."""
+    """`count` equal jobs. `memory` in MB; `sites` is DESIRED_Sites, "" for none; `entries` are
+    those it fits.
+    """
 
     name: str
     count: int
@@ -47,7 +49,9 @@ class JobClass:
         """Its part of the submit file."""
         lines = [f"request_cpus = {self.cpus}", f"request_memory = {self.memory}"]
         lines += [f'My.DemoClass = "{self.name}"', f'My.WorkType = "{self.work}"']
-        lines.append(f'My.DESIRED_Sites = "{self.sites}"' if self.sites else "My.DESIRED_Sites = undefined")
+        lines.append(
+            f'My.DESIRED_Sites = "{self.sites}"' if self.sites else "My.DESIRED_Sites = undefined"
+        )
         return "\n".join([*lines, f"queue {self.count}", ""])
 
 
@@ -61,7 +65,9 @@ CLASSES = (
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job as its event log tells. Times are epoch seconds, 0 before the event; `slot` where it ran last."""
+    """One job as its event log tells. Times are epoch seconds, 0 before the event; `slot` where it
+    ran last.
+    """
 
     id: str
     kind: str

@@ -29,7 +29,11 @@ SUBNETS = [f"198.{second}.{third}" for second in (18, 19) for third in range(256
 def _ip(*words: str) -> str:
     done = subprocess.run(["ip", *words], capture_output=True, text=True)
     if done.returncode:
-        raise DemoError(f"ip {' '.join(words)}: {done.stderr.strip()}", where="network namespaces", hint="run as root")
+        raise DemoError(
+            f"ip {' '.join(words)}: {done.stderr.strip()}",
+            where="network namespaces",
+            hint="run as root",
+        )
     return done.stdout
 
 
@@ -51,7 +55,9 @@ def why_not() -> str:
 
 @dataclass
 class Network:
-    """`hosts` by name, each in a namespace of its own. `names`: further names in everybody's hosts file, with hosts."""
+    """`hosts` by name, each in a namespace of its own. `names`: further names in everybody's hosts
+    file, with hosts.
+    """
 
     hosts: Sequence[str]
     names: dict[str, str] = field(default_factory=dict)
@@ -103,20 +109,26 @@ class Network:
         folder = ETC / self.namespace(host)
         folder.mkdir(parents=True)
         lines = [f"{self.address(h)} {n}" for n, h in self.names.items()]
-        (folder / "hosts").write_text("\n".join([Path("/etc/hosts").read_text().rstrip(), *lines, ""]))
+        (folder / "hosts").write_text(
+            "\n".join([Path("/etc/hosts").read_text().rstrip(), *lines, ""])
+        )
         # no name server is reachable: asking none fails at once
         (folder / "resolv.conf").write_text("")
 
     def enter(self, host: str, who: Account, supervised: bool = False) -> tuple[str, ...]:
-        """Words before a command that runs it on a host, as an account. `supervised`: SIGQUIT reaches it when its
-        parent dies."""
+        """Words before a command that runs it on a host, as an account. `supervised`: SIGQUIT
+        reaches it when its
+        parent dies.
+        """
         drop = ["setpriv", f"--reuid={who.uid}", f"--regid={who.gid}", "--clear-groups"]
         if supervised:
             drop.append("--pdeathsig=QUIT")
         return ("ip", "netns", "exec", self.namespace(host), *drop, "--")
 
     def cut(self, *hosts: str) -> None:
-        """No packet passes between these hosts any more; all still reach the others, and no connection is told."""
+        """No packet passes between these hosts any more; all still reach the others, and no
+        connection is told.
+        """
         for host in hosts:
             _ip("link", "set", self.port(host), "type", "bridge_slave", "isolated", "on")
 

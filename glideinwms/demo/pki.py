@@ -80,7 +80,9 @@ class Authority:
         certificate = (
             _builder(_name(name), self.certificate.subject, key, now)
             .add_extension(names, False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), False
+            )
             .sign(self.key, hashes.SHA256())
         )
         return certificate.public_bytes(serialization.Encoding.PEM), _pem(key)
@@ -102,7 +104,9 @@ def _builder(
 
 @dataclass(frozen=True)
 class Issuer:
-    """Makes SciTokens; libSciTokens insists on an https URL but never asks it while the key cache is fresh."""
+    """Makes SciTokens; libSciTokens insists on an https URL but never asks it while the key cache
+    is fresh.
+    """
 
     url: str
     key: ec.EllipticCurvePrivateKey
@@ -123,7 +127,9 @@ class Issuer:
         return {"keys": [{**kind, "x": number(public.x), "y": number(public.y)}]}
 
     def token(self, subject: str, audience: str, lifetime: int, now: int) -> str:
-        """A SciToken for the CE whose SCITOKENS_SERVER_AUDIENCE is `audience`; lifetime in s (may be negative)."""
+        """A SciToken for the CE whose SCITOKENS_SERVER_AUDIENCE is `audience`; lifetime in s (may
+        be negative).
+        """
         claims = {
             "ver": "scitoken:2.0",
             "iss": self.url,

@@ -39,7 +39,9 @@ def free_port(rng: random.Random | None = None) -> int:
         port = rng.choice(PORTS)
         if port_free(port):
             return port
-    raise DemoError("no free TCP port found", where="127.0.0.1:20000-32000", hint="end what listens there")
+    raise DemoError(
+        "no free TCP port found", where="127.0.0.1:20000-32000", hint="end what listens there"
+    )
 
 
 def port_free(port: int) -> bool:
@@ -54,7 +56,7 @@ def port_free(port: int) -> bool:
 
 
 @dataclass
-class Pool:
+class CondorPool:
     """A pool in `base/<name>`. `up()` returns when every daemon has advertised itself."""
 
     spec: PoolSpec
@@ -101,7 +103,9 @@ class Pool:
 
     @property
     def gatekeeper(self) -> str:
-        """What an entry's gatekeeper says of this CE; the pool by a name, since its certificate is checked."""
+        """What an entry's gatekeeper says of this CE; the pool by a name, since its certificate is
+        checked.
+        """
         return f"{self.schedd} {self.spec.host if self.enter else 'localhost'}:{self.port}"
 
     @property
@@ -131,18 +135,33 @@ class Pool:
         self.who.own(self.home)
 
     def env(self) -> dict[str, str]:
-        """Environment for a tool that speaks with the pool's own key (run it as the pool's account)."""
+        """Environment for a tool that speaks with the pool's own key (run it as the pool's
+        account).
+        """
         path = f"{self.prefix}/bin:{self.prefix}/sbin:{os.environ.get('PATH', '/usr/bin:/bin')}"
-        return process.clean_env(self.base, {"CONDOR_CONFIG": str(self.config), "PATH": path, "HOME": str(self.home)})
+        return process.clean_env(
+            self.base, {"CONDOR_CONFIG": str(self.config), "PATH": path, "HOME": str(self.home)}
+        )
 
     def tool(self, *argv: str, timeout: float = 30) -> str:
-        """Run an HTCondor tool as the pool's administrator; its output. Raises DemoError with stderr."""
+        """Run an HTCondor tool as the pool's administrator; its output. Raises DemoError with
+        stderr.
+        """
         words, drop = process.command(argv, self.who, self.enter)
         done = subprocess.run(  # type: ignore[call-overload]
-            words, env=self.env(), cwd=self.home, text=True, capture_output=True, timeout=timeout, **drop
+            words,
+            env=self.env(),
+            cwd=self.home,
+            text=True,
+            capture_output=True,
+            timeout=timeout,
+            **drop,
         )
         if done.returncode:
-            raise DemoError(f"{argv[0]} ended with {done.returncode}: {done.stderr.strip()}", where=self.spec.name)
+            raise DemoError(
+                f"{argv[0]} ended with {done.returncode}: {done.stderr.strip()}",
+                where=self.spec.name,
+            )
         return str(done.stdout)
 
     def start(self) -> None:
@@ -156,7 +175,13 @@ class Pool:
         argv = [str(self.prefix / "sbin/condor_master"), "-f"]
         log = self.log_dir / "master.out"
         self.master = process.spawn(
-            argv, self.env(), self.who, log, supervised=self.supervised, cwd=self.home, enter=self.enter
+            argv,
+            self.env(),
+            self.who,
+            log,
+            supervised=self.supervised,
+            cwd=self.home,
+            enter=self.enter,
         )
         self.pid_file.write_text(str(self.master.pid))
 
@@ -173,10 +198,16 @@ class Pool:
         while left := self.missing():
             if self.master is not None and self.master.poll() is not None:
                 raise DemoError(
-                    f"condor_master ended with {self.master.returncode}", where=self.spec.name, hint=self.excerpt()
+                    f"condor_master ended with {self.master.returncode}",
+                    where=self.spec.name,
+                    hint=self.excerpt(),
                 )
             if time.monotonic() > deadline:
-                raise DemoError(f"not up in time: {', '.join(sorted(left))}", where=self.spec.name, hint=self.excerpt())
+                raise DemoError(
+                    f"not up in time: {', '.join(sorted(left))}",
+                    where=self.spec.name,
+                    hint=self.excerpt(),
+                )
             time.sleep(0.05)
 
     def up(self) -> None:
@@ -207,7 +238,9 @@ class Pool:
         raise DemoError(f"{daemon} is not running", where=f"pool {self.spec.name}")
 
     def signal(self, daemon: str, sig: int) -> None:
-        """Send a signal to one daemon ("SCHEDD", "COLLECTOR", "MASTER" ...); the master restarts what dies."""
+        """Send a signal to one daemon ("SCHEDD", "COLLECTOR", "MASTER" ...); the master restarts
+        what dies.
+        """
         process.kill(self.pid(daemon), sig)
 
     def down(self) -> None:
@@ -224,7 +257,9 @@ class Pool:
 
     def collect_logs(self, into: Path) -> None:
         """Copy the logs to `into/<pool>`."""
-        shutil.copytree(self.log_dir, into / self.spec.name, dirs_exist_ok=True, ignore_dangling_symlinks=True)
+        shutil.copytree(
+            self.log_dir, into / self.spec.name, dirs_exist_ok=True, ignore_dangling_symlinks=True
+        )
 
 
 def descendants(pid: int) -> list[int]:
@@ -234,7 +269,9 @@ def descendants(pid: int) -> list[int]:
 
 
 def stop_masters(pid_files: Iterable[Path]) -> None:
-    """End the pools of these pid files together: SIGQUIT to the masters, SIGKILL to what is left of them."""
+    """End the pools of these pid files together: SIGQUIT to the masters, SIGKILL to what is left of
+    them.
+    """
     files = [f for f in pid_files if f.exists()]
     trees: dict[int, list[int]] = {}
     for file in files:

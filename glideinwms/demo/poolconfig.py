@@ -175,7 +175,9 @@ MAIL = /bin/true
 
 @dataclass(frozen=True, slots=True)
 class PoolSpec:
-    """One pool: its daemons after the master, its role's configuration, and for a CE its batch slots (memory in MB)."""
+    """One pool: its daemons after the master, its role's configuration, and for a CE its batch
+    slots (memory in MB).
+    """
 
     name: str
     daemons: tuple[str, ...]
@@ -194,8 +196,12 @@ SPECS = {
     "user": PoolSpec("user", ("COLLECTOR", "NEGOTIATOR", "SCHEDD"), USER),
     "wms": PoolSpec("wms", ("COLLECTOR", "SCHEDD"), WMS),
     "wms2": PoolSpec("wms2", ("COLLECTOR", "SCHEDD"), WMS),
-    "ce_a": PoolSpec("ce_a", ("COLLECTOR", "NEGOTIATOR", "SCHEDD", "STARTD"), CE, cpus=8, memory=16384),
-    "ce_b": PoolSpec("ce_b", ("COLLECTOR", "NEGOTIATOR", "SCHEDD", "STARTD"), CE, cpus=16, memory=65536),
+    "ce_a": PoolSpec(
+        "ce_a", ("COLLECTOR", "NEGOTIATOR", "SCHEDD", "STARTD"), CE, cpus=8, memory=16384
+    ),
+    "ce_b": PoolSpec(
+        "ce_b", ("COLLECTOR", "NEGOTIATOR", "SCHEDD", "STARTD"), CE, cpus=16, memory=65536
+    ),
 }
 
 
@@ -204,11 +210,22 @@ def places(prefix: Path, home: Path) -> str:
     return (SYSTEM_PLACES if prefix == Path("/usr") else PLACES).format(prefix=prefix, home=home)
 
 
-def pool_text(spec: PoolSpec, prefix: Path, base: Path, collector: str, ca: Path, pilot_hosts: str) -> str:
+def pool_text(
+    spec: PoolSpec, prefix: Path, base: Path, collector: str, ca: Path, pilot_hosts: str
+) -> str:
     """The whole condor_config of a pool. `collector`: address:port, of all its daemons."""
     home = base / spec.name
     address, _, port = collector.rpartition(":")
-    values = {"base": base, "host": spec.host, "name": spec.name, "address": address, "port": port, "ca": ca}
-    body = (POOL + INTERVALS + spec.role).format(**values, pilot_hosts=pilot_hosts, cpus=spec.cpus, memory=spec.memory)
+    values = {
+        "base": base,
+        "host": spec.host,
+        "name": spec.name,
+        "address": address,
+        "port": port,
+        "ca": ca,
+    }
+    body = (POOL + INTERVALS + spec.role).format(
+        **values, pilot_hosts=pilot_hosts, cpus=spec.cpus, memory=spec.memory
+    )
     extra = "".join(f"{k} = {v}\n" for k, v in spec.options.items())
     return f"{places(prefix, home)}{body}DAEMON_LIST = MASTER, {', '.join(spec.daemons)}\n{extra}"

@@ -28,7 +28,9 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Condor:
-    """An HTCondor that can be used: its prefix, the worker's tarball for the stage area, its version ("23.9.6")."""
+    """An HTCondor that can be used: its prefix, the worker's tarball for the stage area, its
+    version ("23.9.6").
+    """
 
     prefix: Path
     worker_tarball: Path
@@ -52,7 +54,13 @@ def installed_version(prefix: Path) -> tuple[int, int, int]:
     """Ask the `condor_version` of a prefix."""
     env = {**os.environ, "CONDOR_CONFIG": "/dev/null"}
     try:
-        done = subprocess.run([str(prefix / "bin/condor_version")], env=env, text=True, capture_output=True, timeout=20)
+        done = subprocess.run(
+            [str(prefix / "bin/condor_version")],
+            env=env,
+            text=True,
+            capture_output=True,
+            timeout=20,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DemoError(f"condor_version cannot be run: {error}", where=str(prefix)) from error
     return parse_version(done.stdout)
@@ -87,7 +95,9 @@ def _quiet(message: str) -> None:
 
 
 def ensure_condor(cache: Path | None = None, say: Say = _quiet) -> Condor:
-    """The HTCondor to use, built on first call. Builders wait for each other; a half-built one is never seen."""
+    """The HTCondor to use, built on first call. Builders wait for each other; a half-built one is
+    never seen.
+    """
     cache = cache or default_cache()
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -96,7 +106,9 @@ def ensure_condor(cache: Path | None = None, say: Say = _quiet) -> Condor:
             return _ensure(cache, say)
     except OSError as error:
         raise DemoError(
-            f"{error.strerror}: {error.filename}", where=str(cache), hint="set GWMS_CACHE to a directory of yours"
+            f"{error.strerror}: {error.filename}",
+            where=str(cache),
+            hint="set GWMS_CACHE to a directory of yours",
         ) from error
 
 

@@ -94,8 +94,12 @@ class _Tree:
             self.elves.add(place)
 
 
-def build_prefix(packages: Sequence[Path], source: Path, out: Path, profile: str, version: str) -> None:
-    """Make the tree `out` of downloaded packages, not yet relocated; `source`: scratch; profile "full" or "worker"."""
+def build_prefix(
+    packages: Sequence[Path], source: Path, out: Path, profile: str, version: str
+) -> None:
+    """Make the tree `out` of downloaded packages, not yet relocated; `source`: scratch; profile
+    "full" or "worker".
+    """
     shutil.rmtree(source, ignore_errors=True)
     source.mkdir(parents=True)
     wanted = [d for d in packages if _has_libraries(debs.name_of(d))]
@@ -117,7 +121,9 @@ def build_prefix(packages: Sequence[Path], source: Path, out: Path, profile: str
 
 
 def _has_libraries(package: str) -> bool:
-    return package in ("condor", "zlib1g") or (package.startswith("lib") and not NO_LIBRARIES.match(package))
+    return package in ("condor", "zlib1g") or (
+        package.startswith("lib") and not NO_LIBRARIES.match(package)
+    )
 
 
 def _copy_package(deb: Path, tree: _Tree, profile: str) -> None:
@@ -179,7 +185,9 @@ def _patch_all(tree: _Tree, program: str, glibc: set[str]) -> None:
             return None
         up = os.path.relpath(tree.out / "lib", path.parent)
         rpath = "$ORIGIN" if up == "." else f"$ORIGIN/{up}"
-        is_program = found is not None and found.offset is not None and not path.name.startswith("lib")
+        is_program = (
+            found is not None and found.offset is not None and not path.name.startswith("lib")
+        )
         offset = elf.patch(program, path, rpath, is_program)
         return None if offset is None else f"{offset} {place}"
 

@@ -49,7 +49,9 @@ class Account:
 
 
 def account() -> Account:
-    """Ourselves, or `nobody` when we are root: HTCondor refuses to be tried out as root in one directory tree."""
+    """Ourselves, or `nobody` when we are root: HTCondor refuses to be tried out as root in one
+    directory tree.
+    """
     entry = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     return Account(entry.pw_uid, entry.pw_gid, entry.pw_name)
 
@@ -57,13 +59,17 @@ def account() -> Account:
 def command(
     argv: Sequence[str], who: Account, enter: Sequence[str] = ()
 ) -> tuple[list[str], dict[str, int | list[int]]]:
-    """(argv, arguments for `subprocess`) that run a command as an account; `enter` are words that do it elsewhere."""
+    """(argv, arguments for `subprocess`) that run a command as an account; `enter` are words that
+    do it elsewhere.
+    """
     return ([*enter, *argv], {}) if enter else (list(argv), who.drop)
 
 
 def clean_env(base: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment without an outer HTCondor's overrides, marked as this grid's."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("_CONDOR_") and k != "CONDOR_CONFIG"}
+    kept = {
+        k: v for k, v in os.environ.items() if not k.startswith("_CONDOR_") and k != "CONDOR_CONFIG"
+    }
     return {**kept, MARK: str(base), "LC_ALL": "C", **(extra or {})}
 
 
@@ -87,8 +93,10 @@ def spawn(
     cwd: Path | None = None,
     enter: Sequence[str] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start a process in its own session, output appended to `log`. `supervised`: SIGQUIT reaches it when we die
-    (`enter`, see `command`, then does that as well)."""
+    """Start a process in its own session, output appended to `log`. `supervised`: SIGQUIT reaches
+    it when we die
+    (`enter`, see `command`, then does that as well).
+    """
     me = os.getpid()
     words, drop = command(argv, who, enter)
     with log.open("ab") as out, interrupt.held():
@@ -126,13 +134,17 @@ def children(pid: int) -> list[int]:
 def program(pid: int) -> str:
     """Base name of a process's argv[0], "" when it has gone."""
     try:
-        return Path(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode(errors="replace")).name
+        return Path(
+            Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode(errors="replace")
+        ).name
     except OSError:
         return ""
 
 
 def belonging(base: Path) -> Iterator[int]:
-    """Pids of the grid in `base`: marked by their environment, or working below it; never ourselves."""
+    """Pids of the grid in `base`: marked by their environment, or working below it; never
+    ourselves.
+    """
     mark = f"{MARK}={base}".encode()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
@@ -155,7 +167,9 @@ def kill(pid: int, sig: int) -> None:
 
 
 def sweep(base: Path, patience: float = 5.0) -> int:
-    """Kill what is left of the grid in `base`; returns how many there were. New ones born meanwhile go as well."""
+    """Kill what is left of the grid in `base`; returns how many there were. New ones born meanwhile
+    go as well.
+    """
     seen: set[int] = set()
     end = time.monotonic() + patience
     while (left := set(belonging(base))) and time.monotonic() < end:

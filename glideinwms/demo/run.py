@@ -13,14 +13,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from glideinwms.demo import display, jobs, process
 from glideinwms.demo import grid as grids
-from glideinwms.demo import jobs, process, show
-from glideinwms.demo.chain import Chain
+from glideinwms.demo.full_stack import Chain
 from glideinwms.demo.grid import Grid
 from glideinwms.demo.interrupt import interruptible, uninterrupted
 from glideinwms.demo.jobs import CLASSES
 from glideinwms.demo.portable import default_cache, ensure_condor
-from glideinwms.demo.watch import Look, Watch
+from glideinwms.demo.progress import Look, Watch
 from glideinwms.lib.errors import DemoError
 from glideinwms.lib.files import write_atomic
 
@@ -31,14 +31,14 @@ NOT_UP = "no demo is up; gwms demo --keep starts one and leaves it"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptDemo:
     """A demo that was left up."""
 
     base: Path
     prefix: Path
 
 
-def how_to_look(kept: Kept) -> list[str]:
+def how_to_look(kept: KeptDemo) -> list[str]:
     """Commands to look around in a demo that is up, and the one that ends it."""
     user, wms = (kept.base / "clients" / identity / "condor_config" for identity in LOOKERS)
     factory, frontend = (kept.base / side / "work" for side in ("factory", "frontend"))
@@ -97,18 +97,20 @@ class Demo:
         kinds = jobs.submit(chain.grid, self.seconds)
         self.say(f"{len(kinds)} jobs submitted as {jobs.USER}")
         self.watch = Watch(chain, kinds, began)
-        with show.Screen(self.console, CLASSES, began) as screen:
+        with display.Screen(self.console, CLASSES, began) as screen:
             look = self._wait(screen, began + JOBS_DEADLINE, retired=False)
-            unmatched = show.unmatched_lines(look)
+            unmatched = display.unmatched_lines(look)
             if self.watch.done(look) and not self.keep:
                 look = self._wait(screen, time.time() + RETIRE_DEADLINE, retired=True)
         return self._close(chain, look, began, unmatched)
 
-    def _wait(self, screen: show.Screen, deadline: float, *, retired: bool) -> Look:
+    def _wait(self, screen: display.Screen, deadline: float, *, retired: bool) -> Look:
         while True:
             look = self.watch.look(time.time())
             screen.show(look)
-            over = self.watch.done(look) and (not retired or not (look.pilots or look.asked or look.slots))
+            over = self.watch.done(look) and (
+                not retired or not (look.pilots or look.asked or look.slots)
+            )
             if over or time.time() > deadline:
                 return look
             time.sleep(INTERVAL)
@@ -116,8 +118,8 @@ class Demo:
     def _close(self, chain: Chain, look: Look, began: float, unmatched: list[str]) -> bool:
         ran = self.watch.runnable(look.jobs)
         rows = [(j, jobs.output_of(chain.grid, j.id)) for j in look.jobs]
-        self.console.print(show.where_table(rows))
-        self.console.print(show.phases_table(self.watch.phases, began))
+        self.console.print(display.where_table(rows))
+        self.console.print(display.phases_table(self.watch.phases, began))
         for text in unmatched:
             self.console.print(text, markup=False, highlight=False, soft_wrap=True)
         done = sum(j.state == "done" for j in ran)
@@ -136,12 +138,17 @@ class Demo:
         """How to look around in what was left up."""
         for identity in LOOKERS:
             grid.client_config(identity)
-        for text in ("everything stays up; look around with", *how_to_look(Kept(grid.base, grid.prefix))):
+        for text in (
+            "everything stays up; look around with",
+            *how_to_look(KeptDemo(grid.base, grid.prefix)),
+        ):
             self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def new_base() -> Path:
-    """A fresh directory that the grid's account can reach; a short name, since sockets live below it."""
+    """A fresh directory that the grid's account can reach; a short name, since sockets live below
+    it.
+    """
     above = default_cache() / "demo"
     above.mkdir(parents=True, exist_ok=True)
     base = Path(tempfile.mkdtemp(prefix="d", dir=above))
@@ -156,14 +163,16 @@ def memory() -> Path:
 
 def remember(base: Path, prefix: Path) -> None:
     """Note the grid's directory, so that `gwms demo down` finds it whatever becomes of us."""
-    write_atomic(memory(), json.dumps({"base": str(base), "prefix": str(prefix), "pid": os.getpid()}))
+    write_atomic(
+        memory(), json.dumps({"base": str(base), "prefix": str(prefix), "pid": os.getpid()})
+    )
 
 
-def known() -> Kept | None:
+def known() -> KeptDemo | None:
     """The demo that was started and not ended."""
     try:
         note = json.loads(memory().read_text())
-        return Kept(Path(note["base"]), Path(note["prefix"]))
+        return KeptDemo(Path(note["base"]), Path(note["prefix"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -174,7 +183,9 @@ def refuse_second() -> None:
     if left is None:
         return
     if any(process.belonging(left.base)):
-        raise DemoError("a demo is up already", where=str(left.base), hint="end it with gwms demo down")
+        raise DemoError(
+            "a demo is up already", where=str(left.base), hint="end it with gwms demo down"
+        )
     clear(left.base)
 
 
@@ -204,7 +215,9 @@ def status() -> tuple[list[str], bool]:
     lines = [f"the demo in {kept.base}"]
     lines += [f"  {name:<9} {f'up, pid {pid}' if pid else 'down'}" for name, pid in up.items()]
     lines.append(f"  {len(found)} processes, pilots and jobs among them")
-    return [*lines, "look around with", *how_to_look(kept)], all(up.values()) and set(grids.ALL) <= set(up)
+    return [*lines, "look around with", *how_to_look(kept)], all(up.values()) and set(
+        grids.ALL
+    ) <= set(up)
 
 
 def _pid_in(path: Path, pids: set[int]) -> int:

@@ -14,7 +14,9 @@ NOWHERE = "/nonexistent"
 
 
 def locate(mounts: Mapping[str, Path], url_path: str) -> Path:
-    """The file that an URL path names; one below no mount, or that leads out of it, is a file that is not there."""
+    """The file that an URL path names; one below no mount, or that leads out of it, is a file that
+    is not there.
+    """
     clean = posixpath.normpath(urllib.parse.unquote(url_path.partition("?")[0].partition("#")[0]))
     for prefix, root in mounts.items():
         if clean == prefix or clean.startswith(prefix.rstrip("/") + "/"):
@@ -22,7 +24,9 @@ def locate(mounts: Mapping[str, Path], url_path: str) -> Path:
     return Path(NOWHERE)
 
 
-def server(mounts: Mapping[str, Path], port: int = 0, address: str = "127.0.0.1") -> ThreadingHTTPServer:
+def server(
+    mounts: Mapping[str, Path], port: int = 0, address: str = "127.0.0.1"
+) -> ThreadingHTTPServer:
     """A server on one address; call `serve_forever`. `mounts`: URL prefix -> directory."""
     fixed = {url: path.resolve() for url, path in mounts.items()}
 
@@ -38,11 +42,15 @@ def server(mounts: Mapping[str, Path], port: int = 0, address: str = "127.0.0.1"
             self.send_error(404)
 
         def log_message(self, format: str, *args: object) -> None:
-            print(f"{self.log_date_time_string()} {self.client_address[0]} {format % args}", flush=True)
+            print(
+                f"{self.log_date_time_string()} {self.client_address[0]} {format % args}",
+                flush=True,
+            )
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
-        # a pilot opens two dozen connections at once: what does not fit is asked for again a second later
+        # a pilot opens two dozen connections at once: what does not fit is asked for again a second
+        # later
         request_queue_size = 128
 
     return Server((address, port), Handler)

@@ -10,36 +10,38 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from glideinwms.factory import collect, summary, words
-from glideinwms.factory.advertise import Advertiser
-from glideinwms.factory.apply import Applier, Report
-from glideinwms.factory.cleanup import Cleaner, LastUse
-from glideinwms.factory.collect import Collector
-from glideinwms.factory.completed import CompletedJobs
+from glideinwms.factory.apply.advertise import Advertiser
+from glideinwms.factory.apply.applier import FactoryApplier, FactoryReport
+from glideinwms.factory.apply.removal_state import RemovalLimitFile
+from glideinwms.factory.collect import reader
+from glideinwms.factory.collect.reader import InputReader
 from glideinwms.factory.decide import decide
-from glideinwms.factory.holds import WINDOW_SECONDS, HoldMemory
-from glideinwms.factory.learn import Learner
-from glideinwms.factory.plan import Plan
+from glideinwms.factory.housekeeping import command_handlers
+from glideinwms.factory.housekeeping.cleanup import Cleaner, LastUse
+from glideinwms.factory.housekeeping.prune import Pruner
+from glideinwms.factory.inspect import summary
+from glideinwms.factory.pilot_history.ad_numbers import CompletedJobs
+from glideinwms.factory.pilot_history.follow import PilotFollower
+from glideinwms.factory.pilot_history.hold_reasons import WINDOW_SECONDS, HoldMemory
+from glideinwms.factory.plan import FactoryPlan
 from glideinwms.factory.policy import SCHEMA, FactoryPolicy
-from glideinwms.factory.prune import Pruner
-from glideinwms.factory.snapshot import Request, Snapshot, Taken
-from glideinwms.factory.state import RailFile
-from glideinwms.lib import cycle, log, operator, policyfile, storage
-from glideinwms.lib.audit import KEEP_DAYS, Audit, rotate
-from glideinwms.lib.crypto import FactoryKey, keys_at_start
-from glideinwms.lib.downtimes import Downtime
+from glideinwms.factory.snapshot import FactorySnapshot, Request, TakenRemoval
+from glideinwms.lib.condor.workers import WRITE_DEADLINE, Call, ProcessWorkers, Workers
+from glideinwms.lib.daemon import log, loop, operator_commands, policy_file, storage
+from glideinwms.lib.daemon.audit import KEEP_DAYS, Audit, rotate
+from glideinwms.lib.daemon.reading import Reading
+from glideinwms.lib.daemon.records import Ring
+from glideinwms.lib.daemon.storage import Directory, StateWrites
+from glideinwms.lib.downtimes.downtime_file import Downtime
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.jsondata import to_json
-from glideinwms.lib.readers import WRITE_DEADLINE, Call, Pool, ReaderPool
-from glideinwms.lib.reading import Reading
 from glideinwms.lib.reasons import Refusal
-from glideinwms.lib.records import Ring
-from glideinwms.lib.storage import Directory, StateWrites
+from glideinwms.lib.wire.crypto import FactoryKey, keys_at_start
 
 
 def load_policy(work_dir: Path) -> FactoryPolicy:
     """`<work_dir>/policy.json`; an error of ours says what is wrong with it."""
-    return policyfile.load(FactoryPolicy, work_dir / policyfile.NAME, SCHEMA, "factory")
+    return policy_file.load(FactoryPolicy, work_dir / policy_file.NAME, SCHEMA, "factory")
 
 
 class FactoryDaemon:
@@ -47,24 +49,24 @@ class FactoryDaemon:
 
     name = "factory"
 
-    def __init__(self, work_dir: Path, pool: Pool, now: float) -> None:
+    def __init__(self, work_dir: Path, pool: Workers, now: float) -> None:
         self.work_dir, self.state, self.started = work_dir, work_dir / "state", now
         self.state.mkdir(parents=True, exist_ok=True, mode=0o750)
         self.keys: list[FactoryKey] = []
-        self.collector = Collector(pool, {})
+        self.collector = InputReader(pool, {})
         self.audit = Audit(self.state / "audit.jsonl")
-        self.applier = Applier(pool, self.collector.schedds, self.audit)
+        self.applier = FactoryApplier(pool, self.collector.schedds, self.audit)
         self.advertiser = Advertiser(pool, int(now))
-        self.rail = RailFile(self.state / "rail.json")
+        self.rail = RemovalLimitFile(self.state / "rail.json")
         self.applier.took = self._took
-        self.learner = Learner(self.state)
+        self.learner = PilotFollower(self.state)
         self.completed = CompletedJobs(self.learner.db.db)
         self.last_use = LastUse(self.state / "credentials.json")
         self.cleaner = Cleaner(self.last_use, self._named)
         self.pruner = Pruner(self.collector, self.audit)
         self.cycle = Ring(self.state / "cycles").next_number() - 1
-        self.snapshot: Snapshot | None = None
-        self.plan: Plan | None = None
+        self.snapshot: FactorySnapshot | None = None
+        self.plan: FactoryPlan | None = None
         self.rng = random.Random()
         self.problem = ""
         self.holds = HoldMemory()
@@ -72,17 +74,23 @@ class FactoryDaemon:
         self.log = log.get("factory")
 
     def load(self) -> FactoryPolicy:
-        """The policy on disk now; a copy is kept for replays. The first time our keys are taken, and perhaps renewed:
-        here, since nobody else runs in this directory by now."""
+        """The policy on disk now; a copy is kept for replays. The first time our keys are taken,
+        and perhaps renewed:
+        here, since nobody else runs in this directory by now.
+        """
         policy = load_policy(self.work_dir)
         if not self.keys:
-            self.keys = keys_at_start(self.work_dir, policy.old_key_grace, policy.key_length, self.started)
+            self.keys = keys_at_start(
+                self.work_dir, policy.old_key_grace, policy.key_length, self.started
+            )
             self.collector.keys = {k.public.key_id: k for k in self.keys}
-        policyfile.keep(self.work_dir / policyfile.NAME, policy.generation, self.state)
+        policy_file.keep(self.work_dir / policy_file.NAME, policy.generation, self.state)
         return policy
 
-    def collect(self, policy: FactoryPolicy, now: float) -> Snapshot:
-        """Requests and credentials first, then the queues, so that a reading of a queue is as late as can be."""
+    def collect(self, policy: FactoryPolicy, now: float) -> FactorySnapshot:
+        """Requests and credentials first, then the queues, so that a reading of a queue is as late
+        as can be.
+        """
         self.cycle += 1
         self.applier.cycle = self.cycle
         self._forget_old_key(policy, now)
@@ -95,7 +103,7 @@ class FactoryDaemon:
         if trouble := storage.problem(self.state):
             # what cannot be recorded is not done
             queues = tuple(replace(s, frozen=s.frozen or trouble) for s in queues)
-        self.snapshot = Snapshot(
+        self.snapshot = FactorySnapshot(
             now,
             requests,
             queues,
@@ -108,10 +116,10 @@ class FactoryDaemon:
 
     def _downtimes(self, policy: FactoryPolicy) -> tuple[tuple[Downtime, ...], tuple[Refusal, ...]]:
         try:
-            return collect.read_downtimes(policy)
+            return reader.read_downtimes(policy)
         except StateError as error:
             # an unreadable file may hide a downtime: the last lines stay
-            return self.snapshot.downtimes if self.snapshot else (), (collect.unreadable(error),)
+            return self.snapshot.downtimes if self.snapshot else (), (reader.unreadable(error),)
 
     def _forget_old_key(self, policy: FactoryPolicy, now: float) -> None:
         """The key before the last is good for the grace time after a start (2.1)."""
@@ -122,13 +130,15 @@ class FactoryDaemon:
             self.collector.keys = {k.public.key_id: k for k in self.keys}
             (self.work_dir / "rsa.key.bak").unlink(missing_ok=True)
 
-    def decide(self, snapshot: Snapshot, policy: FactoryPolicy, now: float, rng: random.Random) -> Plan:
+    def decide(
+        self, snapshot: FactorySnapshot, policy: FactoryPolicy, now: float, rng: random.Random
+    ) -> FactoryPlan:
         """Pure; the seed also serves the draws of `apply`."""
         self.plan = decide(snapshot, policy, now, rng)
         self.rng = random.Random(rng.random())
         return self.plan
 
-    def apply(self, plan: Plan, policy: FactoryPolicy, now: float) -> Report:
+    def apply(self, plan: FactoryPlan, policy: FactoryPolicy, now: float) -> FactoryReport:
         """Removals, releases, submissions, then the ads."""
         assert self.snapshot is not None
         requests = {r.name: r for r in self.snapshot.requests.value or ()}
@@ -145,27 +155,48 @@ class FactoryDaemon:
             self.problem = "the collector does not answer"
             return report
         report.advertised, self.problem = self.advertiser.send(
-            policy, self.keys[0].public, self.snapshot, plan, self.completed.current(now), report.refusals
+            policy,
+            self.keys[0].public,
+            self.snapshot,
+            plan,
+            self.completed.current(now),
+            report.refusals,
         )
         return report
 
-    def _took(self, taken: Taken) -> None:
+    def _took(self, taken: TakenRemoval) -> None:
         self.writes.attempt(lambda: self.rail.took(taken))
 
     def _named(self, policy: FactoryPolicy) -> set[str] | None:
         """Files that must stay: named by queued pilots, or logs that are still followed."""
-        named = collect.files_in_use(self.collector, policy)
+        named = reader.files_in_use(self.collector, policy)
         return None if named is None else named | self.learner.followed()
 
     def _account(self, policy: FactoryPolicy) -> None:
         """Describe finished pilots in their own job ads."""
-        known = [(n, m) for n, m in self.collector.schedds.items() if m.address is not None and not m.unknown]
+        known = [
+            (n, m)
+            for n, m in self.collector.schedds.items()
+            if m.address is not None and not m.unknown
+        ]
         for name, memory in known:
-            args = {"schedd": memory.address, "factory": policy.factory_name, "glidein": policy.glidein_name}
-            call = Call(name, "glideinwms.factory.accounting:annotate", args, WRITE_DEADLINE, writer=True)
+            args = {
+                "schedd": memory.address,
+                "factory": policy.factory_name,
+                "glidein": policy.glidein_name,
+            }
+            call = Call(
+                name,
+                "glideinwms.factory.apply.accounting:annotate",
+                args,
+                WRITE_DEADLINE,
+                writer=True,
+            )
             answer = self.applier.pool.one(call)
             if answer.error is not None:
-                self.log.error("finished pilots not described", schedd=name, error=str(answer.error))
+                self.log.error(
+                    "finished pilots not described", schedd=name, error=str(answer.error)
+                )
 
     def _clean(self, policy: FactoryPolicy, requests: Iterable[Request], now: float) -> None:
         self.last_use.touch((f for r in requests for f in r.files.values()), now)
@@ -184,40 +215,61 @@ class FactoryDaemon:
             if path.name.startswith("credential_"):
                 self.audit.note("credential_removed", cycle=self.cycle, file=str(path))
 
-    def summary(self, snapshot: Snapshot, plan: Plan, report: Report) -> dict[str, Any]:
+    def summary(
+        self, snapshot: FactorySnapshot, plan: FactoryPlan, report: FactoryReport
+    ) -> dict[str, Any]:
         """For status.json, and the one line in the log."""
         out = summary.summary(snapshot, plan, report)
         for name, row in out["entries"].items():
             if lately := self.holds.shown(name):
                 row["held_lately"] = lately
-        out["unknown_submits"] = [u.submit_id for m in self.collector.schedds.values() for u in m.unknown]
+        out["unknown_submits"] = [
+            u.submit_id for m in self.collector.schedds.values() for u in m.unknown
+        ]
         out["lost_queues"] = [
             {"schedd": name, **to_json(lost)}
             for name, m in self.collector.schedds.items()
             if (lost := m.lost_queue) and abs(snapshot.now - lost.when) < WINDOW_SECONDS
         ]
         out["key_id"] = self.keys[0].public.key_id
-        line = {k: out[k] for k in ("requests", "submitted", "removed", "released", "advertised", "refused")}
+        line = {
+            k: out[k]
+            for k in ("requests", "submitted", "removed", "released", "advertised", "refused")
+        }
         self.log.info("cycle", cycle=self.cycle, stored=len(self.collector.stored), **line)
         return out
 
-    def readings(self, snapshot: Snapshot) -> list[Reading[Any]]:
+    def readings(self, snapshot: FactorySnapshot) -> list[Reading[Any]]:
         """Requests, each queue, and whether the ads went out."""
         sent: Reading[int] = Reading("ads", 0.0, 1, snapshot.now, self.problem)
         return [snapshot.requests, *(s.queue for s in snapshot.schedds), sent]
 
-    def handle(self, word: operator.Word, policy: FactoryPolicy) -> str:
+    def handle(self, word: operator_commands.OperatorCommand, policy: FactoryPolicy) -> str:
         """An operator's word."""
-        return words.handle(self, word, policy)
+        return command_handlers.handle(self, word, policy)
 
     def directories(self, policy: FactoryPolicy) -> list[Directory]:
         """Where the Factory, HTCondor for it, and reconfig write."""
         return [
-            Directory(self.state, "nothing is submitted, released or removed, since it could not be recorded"),
-            Directory(Path(policy.log_dir), "the Factory's log and the records of finished pilots are lost"),
-            Directory(Path(policy.client_log_dir), "no pilot is submitted, since HTCondor could not write its logs"),
-            Directory(Path(policy.client_proxies_dir), "new and renewed credentials of Frontends are not stored"),
-            Directory(Path(policy.stage_dir), "reconfig cannot publish a configuration", ours=False),
+            Directory(
+                self.state,
+                "nothing is submitted, released or removed, since it could not be recorded",
+            ),
+            Directory(
+                Path(policy.log_dir),
+                "the Factory's log and the records of finished pilots are lost",
+            ),
+            Directory(
+                Path(policy.client_log_dir),
+                "no pilot is submitted, since HTCondor could not write its logs",
+            ),
+            Directory(
+                Path(policy.client_proxies_dir),
+                "new and renewed credentials of Frontends are not stored",
+            ),
+            Directory(
+                Path(policy.stage_dir), "reconfig cannot publish a configuration", ours=False
+            ),
             Directory(self.work_dir, "reconfig cannot write a configuration", ours=False),
         ]
 
@@ -235,5 +287,5 @@ def run_daemon(work_dir: Path, once: bool = False) -> int:
     os.umask(0o027)
     policy = load_policy(work_dir)
     log.setup("factory", Path(policy.log_dir))
-    with ReaderPool() as pool:
-        return cycle.run(FactoryDaemon(work_dir, pool, time.time()), work_dir, once=once)
+    with ProcessWorkers() as pool:
+        return loop.run(FactoryDaemon(work_dir, pool, time.time()), work_dir, once=once)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from glideinwms.lib.reasons import Clip, Reason, Refusal
+from glideinwms.lib.reasons import Adjustment, Reason, Refusal
 
 WAIT, QUEUED, RUNNING = "wait", "queued", "running"
 
@@ -18,10 +18,12 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
-class Removal:
-    """At most `n` pilots of the request in `states`, oldest first, then those named in `ids`; never more than `cap`.
+class PilotRemoval:
+    """At most `n` pilots of the request in `states`, oldest first, then those named in `ids`; never
+    more than `cap`.
 
-    `states` are WAIT (never forwarded), QUEUED (forwarded, idle), RUNNING (JobStatus 2). `force`: RemoveX follows.
+    `states` are WAIT (never forwarded), QUEUED (forwarded, idle), RUNNING (JobStatus 2). `force`:
+    RemoveX follows.
     """
 
     group: str
@@ -34,7 +36,7 @@ class Removal:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class PilotRelease:
     """Held pilots that may try again; at most `cap`."""
 
     ids: tuple[str, ...]
@@ -42,9 +44,11 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
-    """A removal of `n` running pilots that waits for `gwms factory approve ID` (decision 16); `since` is when the
-    request asked for it last (epoch seconds)."""
+class ParkedRemoval:
+    """A removal of `n` running pilots that waits for `gwms factory approve ID` (decision 16);
+    `since` is when the
+    request asked for it last (epoch seconds).
+    """
 
     id: str
     entry: str
@@ -55,7 +59,9 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class StatusCounts:
-    """Pilots by state, the names of GlideinMonitor*Status* (1.4). `idle` is the sum of the four idle states."""
+    """Pilots by state, the names of GlideinMonitor*Status* (1.4). `idle` is the sum of the four
+    idle states.
+    """
 
     idle: int = 0
     running: int = 0
@@ -69,7 +75,9 @@ class StatusCounts:
 
 @dataclass(frozen=True, slots=True)
 class RequestPlan:
-    """What is done for one request. `effective_idle`: after downtime and entry limits; `planned`: after all limits."""
+    """What is done for one request. `effective_idle`: after downtime and entry limits; `planned`:
+    after all limits.
+    """
 
     request: str
     entry: str
@@ -82,10 +90,10 @@ class RequestPlan:
     own: StatusCounts = field(default_factory=StatusCounts)
     planned: int = 0
     placements: tuple[Placement, ...] = ()
-    clips: tuple[Clip, ...] = ()
-    removals: tuple[Removal, ...] = ()
-    releases: tuple[Release, ...] = ()
-    parked: Parked | None = None
+    clips: tuple[Adjustment, ...] = ()
+    removals: tuple[PilotRemoval, ...] = ()
+    releases: tuple[PilotRelease, ...] = ()
+    parked: ParkedRemoval | None = None
     refusal: Refusal | None = None
     path: tuple[str, ...] = ()
     work: int = 0
@@ -97,13 +105,16 @@ class RequestPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class EntryPlan:
-    """One entry: its state, what is done for each request, and the sanitising at the end (`removals`, `releases`).
+class FactoryEntryPlan:
+    """One entry: its state, what is done for each request, and the sanitising at the end
+    (`removals`, `releases`).
 
     `clients`: its pilots by ClientName, then by the Frontend that they were submitted for.
 
-    `unless_submitted`: the sanitising is done only if no submission of the entry succeeds (4.3, A1). `failing`: what
-    the black-hole guard says of its pilots, also where it has cut nothing."""
+    `unless_submitted`: the sanitising is done only if no submission of the entry succeeds (4.3,
+    A1). `failing`: what
+    the black-hole guard says of its pilots, also where it has cut nothing.
+    """
 
     entry: str
     schedd: str
@@ -114,15 +125,15 @@ class EntryPlan:
     downtime_comment: str = ""
     frozen: str = ""
     requests: tuple[RequestPlan, ...] = ()
-    removals: tuple[Removal, ...] = ()
-    releases: tuple[Release, ...] = ()
+    removals: tuple[PilotRemoval, ...] = ()
+    releases: tuple[PilotRelease, ...] = ()
     unless_submitted: bool = False
     failing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FactoryPlan:
     """All entries in policy order, and what was refused before it reached an entry."""
 
-    entries: tuple[EntryPlan, ...]
+    entries: tuple[FactoryEntryPlan, ...]
     refusals: tuple[Refusal, ...] = ()

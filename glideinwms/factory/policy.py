@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from glideinwms.lib.policyfile import Retention
-from glideinwms.lib.policyfile import StageTriple as StageTriple
+from glideinwms.lib.daemon.policy_file import Retention
+from glideinwms.lib.daemon.policy_file import StageTriple as StageTriple
 
 SCHEMA = 2
 Value = str | int | float | bool
@@ -25,7 +25,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class SubmitAttr:
+class SubmitAttribute:
     """A raw line of the submit description; `name` may start with `+`."""
 
     name: str
@@ -66,8 +66,8 @@ class EntryPolicy:
     class_limits: dict[str, Limits]
     attrs: dict[str, Value]
     params: dict[str, Value]
-    submit_attrs: tuple[SubmitAttr, ...] = ()
-    published_submit_attrs: tuple[SubmitAttr, ...] = ()
+    submit_attrs: tuple[SubmitAttribute, ...] = ()
+    published_submit_attrs: tuple[SubmitAttribute, ...] = ()
     sub_entries: tuple[SubEntry, ...] = ()
     selection_algorithm: str = ""
     allow_frontends: tuple[str, ...] = ()
@@ -90,7 +90,9 @@ class EntryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class FrontendTrust:
-    """A Frontend the Factory knows: the identity its ads must carry, and user name of each security class."""
+    """A Frontend the Factory knows: the identity its ads must carry, and user name of each security
+    class.
+    """
 
     name: str
     identity: str
@@ -99,8 +101,10 @@ class FrontendTrust:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """The black-hole guard: of a Frontend's last `pilots` at an entry that ended within `window` seconds, `least` tell
-    something; with a `share` of them failing fewer are submitted. No pilots: no guard."""
+    """The black-hole guard: of a Frontend's last `pilots` at an entry that ended within `window`
+    seconds, `least` tell
+    something; with a `share` of them failing fewer are submitted. No pilots: no guard.
+    """
 
     pilots: int = 20
     least: int = 5
@@ -110,7 +114,9 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class FactoryPolicy:
-    """Everything the daemon needs that is not in HTCondor's configuration. Paths absolute, times in seconds."""
+    """Everything the daemon needs that is not in HTCondor's configuration. Paths absolute, times in
+    seconds.
+    """
 
     schema: int
     generation: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from glideinwms.factory.plan import Parked
-from glideinwms.lib.downtimes import Downtime
-from glideinwms.lib.reading import Reading
+from glideinwms.factory.plan import ParkedRemoval
+from glideinwms.lib.daemon.reading import Reading
+from glideinwms.lib.downtimes.downtime_file import Downtime
 from glideinwms.lib.reasons import Refusal
 
 Value = str | int | float | bool
@@ -14,7 +14,9 @@ Value = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class PilotGroup:
-    """Pilots that are alike in everything that is counted: one row of the schedd's GroupBy answer (4.2)."""
+    """Pilots that are alike in everything that is counted: one row of the schedd's GroupBy answer
+    (4.2).
+    """
 
     entry: str
     client: str
@@ -28,8 +30,10 @@ class PilotGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Pilot:
-    """One pilot out of the ordinary: held, or long in its state. `age`: seconds in it, None when not known."""
+class QueuedPilot:
+    """One pilot out of the ordinary: held, or long in its state. `age`: seconds in it, None when
+    not known.
+    """
 
     id: str
     entry: str
@@ -48,19 +52,21 @@ class Pilot:
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class PilotQueue:
     """The pilots of one schedd: counts of all of them, and the exceptions one by one."""
 
     groups: tuple[PilotGroup, ...] = ()
-    exceptions: tuple[Pilot, ...] = ()
+    exceptions: tuple[QueuedPilot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ScheddState:
-    """A schedd and its queue. `frozen` says why nothing may be decided on it this cycle ("": it may; decision 9)."""
+    """A schedd and its queue. `frozen` says why nothing may be decided on it this cycle ("": it
+    may; decision 9).
+    """
 
     name: str
-    queue: Reading[Queue]
+    queue: Reading[PilotQueue]
     frozen: str = ""
 
 
@@ -81,9 +87,11 @@ class Web:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One glideclient ad, opened and checked. `credential` is the accounting id, `files` credential files by role.
+    """One glideclient ad, opened and checked. `credential` is the accounting id, `files` credential
+    files by role.
 
-    `refusal`: why it is not served. `whitelisted` False: its Frontend is not in the entry's allow-list (4.3 step 3).
+    `refusal`: why it is not served. `whitelisted` False: its Frontend is not in the entry's
+    allow-list (4.3 step 3).
     """
 
     name: str
@@ -117,7 +125,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TakenRemoval:
     """`n` running pilots removed at `when` for a request, for the rail of decision 16."""
 
     when: float
@@ -128,8 +136,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """An operator's word for a parked removal; `expires` in epoch seconds. `left`: how many of the pilots that were
-    approved have not been removed yet."""
+    """An operator's word for a parked removal; `expires` in epoch seconds. `left`: how many of the
+    pilots that were
+    approved have not been removed yet.
+    """
 
     id: str
     expires: float
@@ -138,19 +148,24 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
-class Rail:
-    """What bounds removals of running pilots: what was taken in the last hour, what was approved, and what is parked,
-    also when the request that asked for it no longer does."""
+class RunningRemovals:
+    """What bounds removals of running pilots: what was taken in the last hour, what was approved,
+    and what is parked,
+    also when the request that asked for it no longer does.
+    """
 
-    taken: tuple[Taken, ...] = ()
+    taken: tuple[TakenRemoval, ...] = ()
     approvals: tuple[Approval, ...] = ()
-    parked: tuple[Parked, ...] = ()
+    parked: tuple[ParkedRemoval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What recent finished pilots of an entry, or of one Frontend there, say; `cap` pilots may be submitted for it this
-    cycle (None: no throttle). `frontend`: its SecurityName, several with commas between if they share a user name."""
+    """What recent finished pilots of an entry, or of one Frontend there, say; `cap` pilots may be
+    submitted for it this
+    cycle (None: no throttle). `frontend`: its SecurityName, several with commas between if they
+    share a user name.
+    """
 
     entry: str
     finished: int
@@ -161,13 +176,13 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class FactorySnapshot:
     """All inputs of one cycle. `requests` is a Reading of the collector, each schedd has its own."""
 
     now: float
     requests: Reading[tuple[Request, ...]]
     schedds: tuple[ScheddState, ...]
     downtimes: tuple[Downtime, ...] = ()
-    rail: Rail = field(default_factory=Rail)
+    rail: RunningRemovals = field(default_factory=RunningRemovals)
     health: tuple[Health, ...] = ()
     refusals: tuple[Refusal, ...] = ()

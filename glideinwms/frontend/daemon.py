@@ -12,37 +12,42 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from glideinwms.frontend import apply, ha, inputs, memory, snapshot, wary, words
-from glideinwms.frontend.apply import Batch, Courier, GroupAds, Report, Sealer
-from glideinwms.frontend.collect import collect, groups_of
+from glideinwms.frontend.apply import applier
+from glideinwms.frontend.apply.applier import AdBatch, AdSender, FrontendReport, GroupAds, Sealer
+from glideinwms.frontend.collect import build_snapshot, inputs, probe
+from glideinwms.frontend.collect.reader import collect, groups_of
+from glideinwms.frontend.credentials.generated import GeneratedCredentials
+from glideinwms.frontend.credentials.loaded import GroupCredentials, load
+from glideinwms.frontend.credentials.pilot_tokens import TokenMaker, first_word
+from glideinwms.frontend.credentials.renewal import Renewals
 from glideinwms.frontend.decide import MatchCache, decide
-from glideinwms.frontend.decide.plan import Plan
-from glideinwms.frontend.decide.tables import GroupInput, Snapshot
-from glideinwms.frontend.minted import Minted
-from glideinwms.frontend.pilot_tokens import TokenMaker, first_word
+from glideinwms.frontend.inspect.summary import credentials, summary
+from glideinwms.frontend.plan import FrontendPlan
 from glideinwms.frontend.policy import SCHEMA, FrontendPolicy
-from glideinwms.frontend.renewal import Renewals
-from glideinwms.frontend.summary import credentials, summary
-from glideinwms.frontend.wallet import Wallet, load
-from glideinwms.lib import cycle, downtimes, log, policyfile, retention
-from glideinwms.lib.ads import WireAd
-from glideinwms.lib.audit import KEEP_DAYS, Audit, rotate
-from glideinwms.lib.downtimes import Downtime
+from glideinwms.frontend.snapshot import FrontendSnapshot, GroupInput
+from glideinwms.frontend.state import command_handlers, ha, memory
+from glideinwms.lib.condor.workers import Call, ProcessWorkers, Workers
+from glideinwms.lib.daemon import log, loop, policy_file, retention
+from glideinwms.lib.daemon.audit import KEEP_DAYS, Audit, rotate
+from glideinwms.lib.daemon.operator_commands import OperatorCommand
+from glideinwms.lib.daemon.reading import Reading
+from glideinwms.lib.daemon.storage import Directory, StateWrites
+from glideinwms.lib.downtimes import downtime_file
+from glideinwms.lib.downtimes.downtime_file import Downtime
 from glideinwms.lib.errors import StateError, place_of
-from glideinwms.lib.operator import Word
-from glideinwms.lib.readers import Call, Pool, ReaderPool
-from glideinwms.lib.reading import Reading
-from glideinwms.lib.storage import Directory, StateWrites
+from glideinwms.lib.wire import WireAd
 
 
 def load_policy(work_dir: Path) -> FrontendPolicy:
     """`<work_dir>/policy.json`; an error of ours says what is wrong with it."""
-    return policyfile.load(FrontendPolicy, work_dir / policyfile.NAME, SCHEMA, "frontend")
+    return policy_file.load(FrontendPolicy, work_dir / policy_file.NAME, SCHEMA, "frontend")
 
 
 @contextlib.contextmanager
 def _one_group(wrong: dict[str, list[str]], group: str, what: str) -> Iterator[None]:
-    """The boundary of one group: an error that nobody foresaw is noted for it, and the others go on."""
+    """The boundary of one group: an error that nobody foresaw is noted for it, and the others go
+    on.
+    """
     try:
         yield
     except Exception as error:  # noqa: BLE001 - the boundary of one group
@@ -52,22 +57,24 @@ def _one_group(wrong: dict[str, list[str]], group: str, what: str) -> Iterator[N
 
 @dataclass(slots=True)
 class FrontendDaemon:
-    """Implements lib.cycle.Daemon. `pool` talks to HTCondor; what must survive a restart lies in `<work_dir>/state`."""
+    """Implements lib.cycle.Daemon. `pool` talks to HTCondor; what must survive a restart lies in
+    `<work_dir>/state`.
+    """
 
     work_dir: Path
-    pool: Pool
+    pool: Workers
     clock: Callable[[], float] = time.time
     name: str = "frontend"
     inputs: inputs.Inputs = field(init=False)
     memory: memory.Memory = field(init=False)
-    standing: ha.Standing = field(default_factory=lambda: ha.Standing(False))
+    standing: ha.HaState = field(default_factory=lambda: ha.HaState(False))
     actions: dict[str, str] = field(default_factory=dict)
-    wallets: dict[str, Wallet] = field(default_factory=dict)
+    wallets: dict[str, GroupCredentials] = field(default_factory=dict)
     seen: dict[str, GroupInput] = field(default_factory=dict)
     times: dict[str, float] = field(default_factory=dict)
     cache: MatchCache = field(default_factory=MatchCache)
     tokens: TokenMaker | None = None
-    minted: Minted = field(default_factory=Minted)
+    minted: GeneratedCredentials = field(default_factory=GeneratedCredentials)
     renewals: Renewals = field(default_factory=Renewals)
     credentials: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     downtimes: list[Downtime] = field(default_factory=list)
@@ -86,18 +93,20 @@ class FrontendDaemon:
         return self.work_dir / "state"
 
     def load(self) -> FrontendPolicy:
-        """The policy on disk now; a copy is kept for replays. What its expressions said is not known yet."""
+        """The policy on disk now; a copy is kept for replays. What its expressions said is not
+        known yet.
+        """
         policy = load_policy(self.work_dir)
-        policyfile.keep(self.work_dir / policyfile.NAME, policy.generation, self.state)
+        policy_file.keep(self.work_dir / policy_file.NAME, policy.generation, self.state)
         self.cache = MatchCache()
         return policy
 
-    def collect(self, policy: FrontendPolicy, now: float) -> Snapshot:
+    def collect(self, policy: FrontendPolicy, now: float) -> FrontendSnapshot:
         """All reads; nothing but the look for the master while that one works."""
         began = time.monotonic()
         self._stand(policy, now)
         if not self.standing.working:
-            return Snapshot(now, ())
+            return FrontendSnapshot(now, ())
         self.inputs = collect(self.pool, policy, self.inputs)
         self.writes.attempt(lambda: inputs.save(self.state / "readings.json", self.inputs))
         self._renew(policy, now)
@@ -106,8 +115,14 @@ class FrontendDaemon:
             for g in groups_of(policy)
         }
         actions, self.actions = self.actions, {}
-        found = snapshot.build(
-            self.inputs, policy, self.wallets, self.memory, actions, self._downtime(policy, now), now
+        found = build_snapshot.build(
+            self.inputs,
+            policy,
+            self.wallets,
+            self.memory,
+            actions,
+            self._downtime(policy, now),
+            now,
         )
         self.seen = {g.name: g for g in found.groups}
         self.times = {"frontend_condor_queries": time.monotonic() - began}
@@ -124,12 +139,14 @@ class FrontendDaemon:
     def _downtime(self, policy: FrontendPolicy, now: float) -> bool:
         """Whether a downtime is on. A file that cannot be read may hide one: the last lines stay."""
         try:
-            self.downtimes, wrong = downtimes.load(Path(policy.work_dir) / policy.downtimes_file)
+            self.downtimes, wrong = downtime_file.load(
+                Path(policy.work_dir) / policy.downtimes_file
+            )
         except StateError as error:
             wrong = [error]
         for problem in wrong:
             log.get("frontend").warning("downtimes not read", error=str(problem))
-        return downtimes.frontend_down(self.downtimes, now) is not None
+        return downtime_file.frontend_down(self.downtimes, now) is not None
 
     def _stand(self, policy: FrontendPolicy, now: float) -> None:
         """Take over from the master, or hand back to it by withdrawing our ads."""
@@ -142,25 +159,34 @@ class FrontendDaemon:
         if before.working:
             self._withdraw(policy)
 
-    def decide(self, snapshot: Snapshot, policy: FrontendPolicy, now: float, rng: random.Random) -> Plan:
+    def decide(
+        self, snapshot: FrontendSnapshot, policy: FrontendPolicy, now: float, rng: random.Random
+    ) -> FrontendPlan:
         """Pure; the cache only makes it faster."""
         began = time.monotonic()
         plan = decide(snapshot, policy, now, rng, self.cache)
         self.times["frontend_matchmaking"] = time.monotonic() - began
         return plan
 
-    def apply(self, plan: Plan, policy: FrontendPolicy, now: float) -> Report:
+    def apply(self, plan: FrontendPlan, policy: FrontendPolicy, now: float) -> FrontendReport:
         """Requests to the WMS pools, then what we know to the user pool."""
         if not self.standing.working:
-            return Report()
+            return FrontendReport()
         began = time.monotonic()
-        courier = Courier(self.pool, policy, wary.suspects(self.inputs, policy.user_collector))
+        courier = AdSender(self.pool, policy, probe.suspects(self.inputs, policy.user_collector))
         builders = self._builders(plan, policy, now)
         self.minted.refresh(self.pool, policy, [(b.group, b.wanted()) for b in builders], now)
         self.credentials = {
-            b.group.name: credentials(b.group, self.wallets[b.group.name], self.minted, self.renewals) for b in builders
+            b.group.name: credentials(
+                b.group, self.wallets[b.group.name], self.minted, self.renewals
+            )
+            for b in builders
         }
-        silent = {b.group.name for b in builders if snapshot.blind(b.given, policy, self.memory, now)}
+        silent = {
+            b.group.name
+            for b in builders
+            if build_snapshot.blind(b.given, policy, self.memory, now)
+        }
         wrong: dict[str, list[str]] = {}
         for b in builders:
             if b.group.name not in silent:
@@ -173,33 +199,58 @@ class FrontendDaemon:
         for b in builders:
             with _one_group(wrong, b.group.name, "glideresource ads are not sent"):
                 self._tell(courier, b.group.name, b.resources(self.memory.sequence), policy)
-        courier.send([apply.monitor_batch(policy, plan, self.times, ha.mode(policy), self.memory.sequence)])
+        courier.send(
+            [applier.monitor_batch(policy, plan, self.times, ha.mode(policy), self.memory.sequence)]
+        )
         courier.settle()
         self._tidy(policy, now)
         told = {b.group.name: (*wrong.get(b.group.name, ()), *b.problems) for b in builders}
         problems = {name: found for name, found in told.items() if found}
-        return Report(courier.sent, tuple(courier.failed), problems, requested, tuple(sorted(silent)))
+        return FrontendReport(
+            courier.sent, tuple(courier.failed), problems, requested, tuple(sorted(silent))
+        )
 
-    def _tell(self, courier: Courier, group: str, ads: Sequence[WireAd], policy: FrontendPolicy) -> None:
+    def _tell(
+        self, courier: AdSender, group: str, ads: Sequence[WireAd], policy: FrontendPolicy
+    ) -> None:
         if ads:
-            courier.send([Batch(group, policy.user_collector, tuple(ads))])
+            courier.send([AdBatch(group, policy.user_collector, tuple(ads))])
 
-    def _builders(self, plan: Plan, policy: FrontendPolicy, now: float) -> list[GroupAds]:
+    def _builders(self, plan: FrontendPlan, policy: FrontendPolicy, now: float) -> list[GroupAds]:
         """What builds each group's ads."""
         groups = {g.name: g for g in groups_of(policy)}
         sealer, tokens, mode = Sealer(self.inputs), self._tokens(policy), ha.mode(policy)
         return [
-            GroupAds(policy, groups[p.name], self.seen[p.name], p, self.inputs, self.wallets[p.name], sealer, tokens,
-                     self.minted, mode, now)
+            GroupAds(
+                policy,
+                groups[p.name],
+                self.seen[p.name],
+                p,
+                self.inputs,
+                self.wallets[p.name],
+                sealer,
+                tokens,
+                self.minted,
+                mode,
+                now,
+            )
             for p in plan.groups
-        ]  # fmt: skip
+        ]
 
     def _tokens(self, policy: FrontendPolicy) -> TokenMaker:
-        """The maker of pilot tokens; a new one when the policy names other places, or while the issuer is not known."""
+        """The maker of pilot tokens; a new one when the policy names other places, or while the
+        issuer is not known.
+        """
         keys, kept = Path(policy.passwords_dir), Path(policy.tokens_dir)
         maker = self.tokens
-        if maker is None or not maker.issuer or (maker.passwords_dir, maker.tokens_dir) != (keys, kept):
-            answer = self.pool.one(Call("configuration", "glideinwms.lib.htc:param", {"name": "TRUST_DOMAIN"}))
+        if (
+            maker is None
+            or not maker.issuer
+            or (maker.passwords_dir, maker.tokens_dir) != (keys, kept)
+        ):
+            answer = self.pool.one(
+                Call("configuration", "glideinwms.lib.condor.htc:param", {"name": "TRUST_DOMAIN"})
+            )
             if answer.error is not None:
                 log.get("frontend").warning("TRUST_DOMAIN not known", error=str(answer.error))
             maker = self.tokens = TokenMaker(keys, kept, first_word(str(answer.value or "")))
@@ -214,12 +265,19 @@ class FrontendDaemon:
         except OSError as error:
             log.get("frontend").error("audit trail not put aside", error=str(error))
 
-    def _remember(self, plan: Plan, requested: dict[str, tuple[str, ...]], now: float) -> None:
-        groups = {g.name: memory.after(self.memory.group(g.name), g, requested[g.name], now) for g in plan.groups}
+    def _remember(
+        self, plan: FrontendPlan, requested: dict[str, tuple[str, ...]], now: float
+    ) -> None:
+        groups = {
+            g.name: memory.after(self.memory.group(g.name), g, requested[g.name], now)
+            for g in plan.groups
+        }
         self.memory = replace(self.memory, groups=groups, sequence=self.memory.sequence + 1)
         self.writes.attempt(lambda: memory.save(self.state / "memory.json", self.memory))
 
-    def summary(self, snapshot: Snapshot, plan: Plan, report: Report) -> dict[str, Any]:
+    def summary(
+        self, snapshot: FrontendSnapshot, plan: FrontendPlan, report: FrontendReport
+    ) -> dict[str, Any]:
         """What status.json shows; one line per group in the log."""
         seen = self.standing.seen
         shown = summary(snapshot, plan, report)
@@ -227,23 +285,36 @@ class FrontendDaemon:
         for name, g in shown["groups"].items():
             g["credentials"] = self.credentials.get(name, [])
             log.get("group").info(
-                "cycle", group=name, **g["jobs"], slots=g["slots"]["total"], request=g["request"]["idle"],
-                max=g["request"]["max"], entries=len(g["entries"]), frozen=g["frozen"], held=g["held"],
+                "cycle",
+                group=name,
+                **g["jobs"],
+                slots=g["slots"]["total"],
+                request=g["request"]["idle"],
+                max=g["request"]["max"],
+                entries=len(g["entries"]),
+                frozen=g["frozen"],
+                held=g["held"],
                 problems=g["problems"],
-            )  # fmt: skip
+            )
         return shown
 
-    def readings(self, snapshot: Snapshot) -> list[Reading[Any]]:
+    def readings(self, snapshot: FrontendSnapshot) -> list[Reading[Any]]:
         """Every input with its age."""
         one = [i.reading for i in (self.inputs.loads, self.inputs.slots) if i is not None]
-        many = [i.reading for group in (self.inputs.schedds, self.inputs.pools) for i in group.values()]
+        many = [
+            i.reading for group in (self.inputs.schedds, self.inputs.pools) for i in group.values()
+        ]
         return [*one, *many]
 
-    def handle(self, word: Word, policy: FrontendPolicy) -> str:
-        """Operators' words: see `words`. A slave that hibernates sends no request that could carry one."""
+    def handle(self, word: OperatorCommand, policy: FrontendPolicy) -> str:
+        """Operators' words: see `words`. A slave that hibernates sends no request that could carry
+        one.
+        """
         if policy.high_availability is not None and not self.standing.working:
-            raise StateError("this slave hibernates", hint=f"say it to {policy.high_availability.master}")
-        text, actions = words.handle(word, policy, self.actions)
+            raise StateError(
+                "this slave hibernates", hint=f"say it to {policy.high_availability.master}"
+            )
+        text, actions = command_handlers.handle(word, policy, self.actions)
         # what cannot be recorded is not done
         self.audit.line(word.verb, who=word.who, args=word.args)
         self.actions = actions
@@ -258,7 +329,9 @@ class FrontendDaemon:
                 "the last readings",
             ),
             Directory(self.work_dir, "reconfig cannot write a configuration", ours=False),
-            Directory(Path(policy.stage_dir), "reconfig cannot publish a configuration", ours=False),
+            Directory(
+                Path(policy.stage_dir), "reconfig cannot publish a configuration", ours=False
+            ),
         ]
         if policy.log_dir:
             found.append(Directory(Path(policy.log_dir), "the Frontend's log is lost"))
@@ -274,14 +347,16 @@ class FrontendDaemon:
             self._withdraw(policy)
 
     def _withdraw(self, policy: FrontendPolicy) -> None:
-        for problem in apply.withdraw(self.pool, policy, ha.mode(policy)):
+        for problem in applier.withdraw(self.pool, policy, ha.mode(policy)):
             log.get("frontend").warning("ads could not be withdrawn", error=problem)
 
 
 def run_daemon(work_dir: Path, once: bool = False) -> int:
-    """Run until SIGTERM, or one cycle; the exit code of lib.cycle.run. A GwmsError if the policy cannot be loaded."""
+    """Run until SIGTERM, or one cycle; the exit code of lib.cycle.run. A GwmsError if the policy
+    cannot be loaded.
+    """
     os.umask(0o027)
     policy = load_policy(work_dir)
     log.setup("frontend", Path(policy.log_dir) if policy.log_dir else None)
-    with ReaderPool() as pool:
-        return cycle.run(FrontendDaemon(work_dir, pool), work_dir, once=once)
+    with ProcessWorkers() as pool:
+        return loop.run(FrontendDaemon(work_dir, pool), work_dir, once=once)

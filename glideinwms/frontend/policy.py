@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from glideinwms.lib.policyfile import Retention
-from glideinwms.lib.policyfile import StageTriple as StageTriple
+from glideinwms.lib.daemon.policy_file import Retention
+from glideinwms.lib.daemon.policy_file import StageTriple as StageTriple
 
 SCHEMA = 2
 Value = str | int | float | bool
@@ -24,7 +24,7 @@ class MaxCurb:
 
 
 @dataclass(frozen=True, slots=True)
-class MatchAttr:
+class MatchAttribute:
     """An attribute that expressions read; type is one of string, int, real, bool, Expr."""
 
     name: str
@@ -33,7 +33,9 @@ class MatchAttr:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """One conjunct of the match law, in its own language, with where it stands in the configuration."""
+    """One conjunct of the match law, in its own language, with where it stands in the
+    configuration.
+    """
 
     text: str
     origin: str
@@ -51,7 +53,9 @@ class WmsPool:
 
 @dataclass(frozen=True, slots=True)
 class CredentialPolicy:
-    """One configured credential (protocol 3.1). `name` is its key: absfname, or the generator; `context` is JSON."""
+    """One configured credential (protocol 3.1). `name` is its key: absfname, or the generator;
+    `context` is JSON.
+    """
 
     name: str
     type: str
@@ -73,7 +77,7 @@ class CredentialPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Removal:
+class RemovalPolicy:
     """glideins_removal (protocol 5.7): type NO, WAIT, IDLE, ALL or DISABLE; wait in cycles."""
 
     type: str = "NO"
@@ -97,7 +101,7 @@ class GroupLimits:
     idle_vms_total: MaxCurb = MaxCurb(1000, 200)
     ramp_up_attenuation: float = 3.0
     min_memory: int = 2500
-    removal: Removal = Removal()
+    removal: RemovalPolicy = RemovalPolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +116,8 @@ class GroupPolicy:
     job_query: str
     factory_query: str
     start_expr: str
-    job_attrs: tuple[MatchAttr, ...]
-    factory_attrs: tuple[MatchAttr, ...]
+    job_attrs: tuple[MatchAttribute, ...]
+    factory_attrs: tuple[MatchAttribute, ...]
     schedds: tuple[str, ...]
     wms_pools: tuple[WmsPool, ...]
     credentials: tuple[CredentialPolicy, ...]
@@ -127,27 +131,46 @@ class GroupPolicy:
     idtoken_keyname: str = "FRONTEND"
 
     def supplied(self, credential: CredentialPolicy) -> frozenset[str]:
-        """Words of auth methods that a credential's parameters supply; in 3.10 its type alone counts."""
+        """Words of auth methods that a credential's parameters supply; in 3.10 its type alone
+        counts.
+        """
         if self.selection_plugin != "CredentialsBasic":
             return frozenset()
         c = credential
         texts = {
-            "vm_id": c.vm_id or c.vm_id_fname, "vm_type": c.vm_type or c.vm_type_fname, "project_id": c.project_id,
-            "username": c.remote_username, "glidein_proxy": c.pilotabsfname,
-        }  # fmt: skip
+            "vm_id": c.vm_id or c.vm_id_fname,
+            "vm_type": c.vm_type or c.vm_type_fname,
+            "project_id": c.project_id,
+            "username": c.remote_username,
+            "glidein_proxy": c.pilotabsfname,
+        }
         return frozenset(word for word, text in texts.items() if text)
 
     @staticmethod
     def plain(name: str, **changes: Any) -> GroupPolicy:
         """A group for the decision alone: nothing to query, nothing staged."""
         empty = GroupPolicy(
-            name, True, name, StageTriple("", "", ""), (), "true", "true", "true", (), (), (), (), (), {}, {}
+            name,
+            True,
+            name,
+            StageTriple("", "", ""),
+            (),
+            "true",
+            "true",
+            "true",
+            (),
+            (),
+            (),
+            (),
+            (),
+            {},
+            {},
         )
         return replace(empty, **changes)
 
 
 @dataclass(frozen=True, slots=True)
-class HighAvailability:
+class HaPolicy:
     """This Frontend is the slave of `master` (config 3.7)."""
 
     master: str
@@ -156,7 +179,9 @@ class HighAvailability:
 
 @dataclass(frozen=True, slots=True)
 class FrontendPolicy:
-    """Everything the daemon needs that is not in HTCondor's configuration. Paths absolute, times in seconds."""
+    """Everything the daemon needs that is not in HTCondor's configuration. Paths absolute, times in
+    seconds.
+    """
 
     schema: int
     generation: str
@@ -180,7 +205,7 @@ class FrontendPolicy:
     loop_delay: float = 60.0
     advertise_tcp: bool = True
     downtimes_file: str = "frontenddowntime"
-    high_availability: HighAvailability | None = None
+    high_availability: HaPolicy | None = None
     job_max_age: float = 1800.0
     slot_max_age: float = 600.0
     factory_max_age: float = 900.0
@@ -192,4 +217,7 @@ class FrontendPolicy:
     def plain(name: str, **changes: Any) -> FrontendPolicy:
         """A Frontend for the decision alone: no directories, no pools."""
         none = StageTriple("", "", "")
-        return replace(FrontendPolicy(SCHEMA, "", "", name, "", "", "", "", "", "", "", "", "", none, ()), **changes)
+        return replace(
+            FrontendPolicy(SCHEMA, "", "", name, "", "", "", "", "", "", "", "", "", none, ()),
+            **changes,
+        )

@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""Reading and writing glidein_config from Python: `KEY value` lines, the last of a key counts (pilot.md 1.7, 1.11).
+"""Reading and writing glidein_config from Python: `KEY value` lines, the last of a key counts
+(pilot.md 1.7, 1.11).
 
-For Python 2.7 and 3, as nodes have them. A module with gconfig_get, gconfig_add, gconfig_add_safe, status_report and
-add_condor_config_var, and a command: gconfig.py [-f FILE] COMMAND, by default for the file in the environment variable
-glidein_config. Commands: get KEY [FILE [DEFAULT]], add KEY VALUE, add_safe KEY VALUE, add_config_line KEY VALUE,
+For Python 2.7 and 3, as nodes have them. A module with gconfig_get, gconfig_add, gconfig_add_safe,
+status_report and
+add_condor_config_var, and a command: gconfig.py [-f FILE] COMMAND, by default for the file in the
+environment variable
+glidein_config. Commands: get KEY [FILE [DEFAULT]], add KEY VALUE, add_safe KEY VALUE,
+add_config_line KEY VALUE,
 add_condor_config_var NAME VALUE [KIND [PUBLISH [CONDOR_NAME]]].
 """
 
@@ -26,13 +30,17 @@ def _file(config=None):
     # type: (Optional[str]) -> str
     found = config or os.environ.get("glidein_config", "")
     if not found:
-        raise ValueError("there is no glidein_config: give the file, or set the environment variable")
+        raise ValueError(
+            "there is no glidein_config: give the file, or set the environment variable"
+        )
     return found
 
 
 def _read(path):
     # type: (str) -> List[str]
-    with io.open(path, encoding="utf-8", errors="surrogateescape" if sys.version_info[0] > 2 else "replace") as f:
+    with io.open(
+        path, encoding="utf-8", errors="surrogateescape" if sys.version_info[0] > 2 else "replace"
+    ) as f:
         return f.read().split("\n")
 
 
@@ -44,7 +52,11 @@ def _is(line, key):
 def gconfig_reload(fname=None):
     # type: (Optional[str]) -> Dict[str, str]
     """All keys with their last values."""
-    pairs = [line.partition(" ") for line in _read(_file(fname)) if line.strip() and not line.startswith("#")]
+    pairs = [
+        line.partition(" ")
+        for line in _read(_file(fname))
+        if line.strip() and not line.startswith("#")
+    ]
     return dict((key, value) for key, _, value in pairs)
 
 
@@ -78,21 +90,30 @@ def _replace(path, key, line):
     temporary = "%s.%d.tmp" % (path, os.getpid())
     data = "\n".join(kept + [line, ""])
     with io.open(temporary, "wb") as f:
-        f.write(data.encode("utf-8", "surrogateescape") if sys.version_info[0] > 2 else data.encode("utf-8"))
+        f.write(
+            data.encode("utf-8", "surrogateescape")
+            if sys.version_info[0] > 2
+            else data.encode("utf-8")
+        )
     os.rename(temporary, path)
 
 
 def _log(path, word, key, value):
     # type: (str, str, str, str) -> None
     with io.open(path + ".history", "ab") as f:
-        f.write(("%s%d %s %s" % (word, os.getpid(), key, value))[:4096].encode("utf-8", "replace") + b"\n")
+        f.write(
+            ("%s%d %s %s" % (word, os.getpid(), key, value))[:4096].encode("utf-8", "replace")
+            + b"\n"
+        )
 
 
 def _one_line(*words):
     # type: (str) -> None
     for word in words:
         if "\n" in word or "\r" in word:
-            raise ValueError("%r may not contain a newline: glidein_config holds one value a line" % word)
+            raise ValueError(
+                "%r may not contain a newline: glidein_config holds one value a line" % word
+            )
 
 
 def gconfig_add(key, value, fname=None):
@@ -128,7 +149,9 @@ class GlideinConfigException(Exception):
 
 
 class GlideinConfig(object):
-    """The functions of this module for one file; without it the script ends, or gets a GlideinConfigException."""
+    """The functions of this module for one file; without it the script ends, or gets a
+    GlideinConfigException.
+    """
 
     def __init__(self, file_name=None, cached=True, exit_on_exception=True, verbose=True):
         # type: (Optional[str], bool, bool, bool) -> None
@@ -181,7 +204,9 @@ def _alive(pid):
 
 def _lock(path):
     # type: (str) -> bool
-    """A symbolic link is made atomically on NFS too; the lock of a process that has gone is broken after a minute."""
+    """A symbolic link is made atomically on NFS too; the lock of a process that has gone is broken
+    after a minute.
+    """
     began, seen = time.time(), ("", time.time())
     while time.time() < began + LOCK_PATIENCE:
         try:
@@ -214,9 +239,13 @@ def _unlock(path):
                 raise
 
 
-def add_condor_config_var(name, value, kind="C", publish=True, condor_name=None, verbose=True, conf_fname=None):
+def add_condor_config_var(
+    name, value, kind="C", publish=True, condor_name=None, verbose=True, conf_fname=None
+):
     # type: (str, object, str, bool, Optional[str], bool, Optional[str]) -> bool
-    """A variable of HTCondor's configuration and, with `publish`, of the slots (pilot.md 1.10); kind S, I or C."""
+    """A variable of HTCondor's configuration and, with `publish`, of the slots (pilot.md 1.10);
+    kind S, I or C.
+    """
     path = gconfig_get("CONDOR_VARS_FILE", conf_fname)
     fields = (name, kind, str(value), condor_name or "+", "N", "Y" if publish else "N", "-")
     wrong = ""
@@ -237,14 +266,22 @@ def _escape(text):
     return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def status_report(name, success=True, error_msg="", error_detail="", parameters=None, fname="otrb_output.xml"):
+def status_report(
+    name, success=True, error_msg="", error_detail="", parameters=None, fname="otrb_output.xml"
+):
     # type: (str, bool, str, str, Union[None, Dict[str, str], Iterable[Tuple[str, str]]], str) -> None
-    """The script's result, in the current directory: what error_gen.sh writes. `error_msg` is its type, as Config."""
+    """The script's result, in the current directory: what error_gen.sh writes. `error_msg` is its
+    type, as Config.
+    """
     now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
     rows = [] if success else [("failure", error_msg or "Unknown")]  # type: List[Tuple[str, str]]
     rows += list(parameters.items() if isinstance(parameters, dict) else parameters or [])
     row = '    <metric name="%s" ts="%s" uri="local">%s</metric>'
-    text = ['<?xml version="1.0"?>', '<OSGTestResult id="%s" version="4.3.1">' % _escape(name), "  <result>"]
+    text = [
+        '<?xml version="1.0"?>',
+        '<OSGTestResult id="%s" version="4.3.1">' % _escape(name),
+        "  <result>",
+    ]
     text += ["    <status>%s</status>" % ("OK" if success else "ERROR")]
     text += [row % (_escape(key), now, _escape(value)) for key, value in rows] + ["  </result>"]
     if not success:
@@ -264,11 +301,23 @@ def main(words):
             # called as a set-up script
             status_report("gconfig.py")
         elif words[:1] == ["get"] and len(words) in (2, 3, 4):
-            print(gconfig_get(words[1], words[2] if len(words) > 2 else config, words[3] if len(words) == 4 else ""))
+            print(
+                gconfig_get(
+                    words[1],
+                    words[2] if len(words) > 2 else config,
+                    words[3] if len(words) == 4 else "",
+                )
+            )
         elif words[:1] == ["add_condor_config_var"] and len(words) > 2:
             kind, publish, condor_name = (words[3:6] + ["C", "Y", ""][len(words[3:6]) :])[:3]
             shown = publish.lower() in ("y", "yes", "true", "1")
-            return 0 if add_condor_config_var(words[1], words[2], kind, shown, condor_name or None, True, config) else 1
+            return (
+                0
+                if add_condor_config_var(
+                    words[1], words[2], kind, shown, condor_name or None, True, config
+                )
+                else 1
+            )
         elif words and words[0] in commands and len(words) > 2:
             commands[words[0]](words[1], " ".join(words[2:]), config)
         else:

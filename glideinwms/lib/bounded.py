@@ -51,7 +51,9 @@ class Expr(str):
 
 
 class Missing(enum.Enum):
-    """What stands in place of a value. The ClassAd values `undefined` and `error` are no values of their own."""
+    """What stands in place of a value. The ClassAd values `undefined` and `error` are no values of
+    their own.
+    """
 
     ABSENT = "is absent"
     UNDEFINED = "is undefined"
@@ -74,7 +76,9 @@ class Fault(enum.StrEnum):
 class BadValue(WireError):
     """A foreign value that is not what it should be. `fault` is for programs, `message` for people."""
 
-    def __init__(self, message: str, *, where: str = "", hint: str = "", fault: Fault = Fault.WRONG_TYPE) -> None:
+    def __init__(
+        self, message: str, *, where: str = "", hint: str = "", fault: Fault = Fault.WRONG_TYPE
+    ) -> None:
         super().__init__(message, where=where, hint=hint)
         self.fault = fault
 
@@ -94,7 +98,9 @@ def field(ad: Mapping[str, Any], name: str) -> Any:
 def shown(value: object) -> str:
     """A value for a message: one short line, whatever it is."""
     if isinstance(value, str):
-        return repr(value[:MAX_SHOWN]) + (f"... ({len(value)} characters)" if len(value) > MAX_SHOWN else "")
+        return repr(value[:MAX_SHOWN]) + (
+            f"... ({len(value)} characters)" if len(value) > MAX_SHOWN else ""
+        )
     if isinstance(value, int) and value.bit_length() > 128:
         return f"a number of {value.bit_length()} bits"
     if value is None or isinstance(value, bool | int | float):
@@ -103,7 +109,9 @@ def shown(value: object) -> str:
 
 
 def count(value: object, where: str = "", *, low: int = 0, high: int = MAX_COUNT) -> int:
-    """A whole number from `low` to `high`. Decimal texts and finite reals (cut to whole) are numbers too."""
+    """A whole number from `low` to `high`. Decimal texts and finite reals (cut to whole) are
+    numbers too.
+    """
     whole: int
     if isinstance(value, bool):
         whole = int(value)
@@ -123,8 +131,12 @@ def count(value: object, where: str = "", *, low: int = 0, high: int = MAX_COUNT
     return whole
 
 
-def number(value: object, where: str = "", *, low: float = -MAX_NUMBER, high: float = MAX_NUMBER) -> float:
-    """A finite number from `low` to `high`. Texts of numbers are numbers too, expressions and booleans are not."""
+def number(
+    value: object, where: str = "", *, low: float = -MAX_NUMBER, high: float = MAX_NUMBER
+) -> float:
+    """A finite number from `low` to `high`. Texts of numbers are numbers too, expressions and
+    booleans are not.
+    """
     if isinstance(value, Expr | bool) or not isinstance(value, int | float | str):
         raise _wrong(value, "a number", where)
     if isinstance(value, str) and len(value) > MAX_DIGITS:
@@ -134,7 +146,11 @@ def number(value: object, where: str = "", *, low: float = -MAX_NUMBER, high: fl
     except (ValueError, OverflowError):
         raise BadValue(f"{shown(value)} is not a number", where=where) from None
     if not low <= real <= high:  # false for NaN as well
-        raise BadValue(f"{shown(value)} is not between {low:g} and {high:g}", where=where, fault=Fault.OUT_OF_RANGE)
+        raise BadValue(
+            f"{shown(value)} is not between {low:g} and {high:g}",
+            where=where,
+            fault=Fault.OUT_OF_RANGE,
+        )
     return real
 
 
@@ -148,22 +164,32 @@ def text(value: object, where: str = "", *, longest: int = MAX_TEXT) -> str:
     if isinstance(value, Expr) or not isinstance(value, str):
         raise _wrong(value, "a text", where)
     if len(value) > longest:
-        raise BadValue(f"{len(value)} characters, at most {longest} are allowed", where=where, fault=Fault.TOO_LONG)
+        raise BadValue(
+            f"{len(value)} characters, at most {longest} are allowed",
+            where=where,
+            fault=Fault.TOO_LONG,
+        )
     return value
 
 
 def reason(value: object) -> str:
-    """Any value as a text for people: one line, without control characters, cut to `MAX_REASON` characters."""
+    """Any value as a text for people: one line, without control characters, cut to `MAX_REASON`
+    characters.
+    """
     whole = value[: 2 * MAX_REASON] if isinstance(value, str) else shown(value)
     line = " ".join(CONTROL.sub(" ", whole).split()).encode(errors="replace").decode()
     return line if len(line) <= MAX_REASON else line[: MAX_REASON - 3] + "..."
 
 
 def printable(whole: str) -> str:
-    """A text of any length for a terminal: new lines and tabs stay, every other control character is shown as `\\x1b`.
+    """A text of any length for a terminal: new lines and tabs stay, every other control character
+    is shown as `\\x1b`.
 
-    Without this a log could move the cursor, set the window's title or hide its own lines."""
-    return CONTROL.sub(lambda match: match[0] if match[0] in "\n\t" else ascii(match[0])[1:-1], whole)
+    Without this a log could move the cursor, set the window's title or hide its own lines.
+    """
+    return CONTROL.sub(
+        lambda match: match[0] if match[0] in "\n\t" else ascii(match[0])[1:-1], whole
+    )
 
 
 def file_name(value: object, where: str = "") -> str:
@@ -174,13 +200,19 @@ def file_name(value: object, where: str = "") -> str:
     if name.startswith("-"):
         raise BadValue(f"{shown(name)} starts with '-'", where=where, fault=Fault.BAD_CHARACTER)
     if "/" in name or CONTROL.search(name):
-        raise BadValue(f"{shown(name)} has '/' or control characters", where=where, fault=Fault.BAD_CHARACTER)
+        raise BadValue(
+            f"{shown(name)} has '/' or control characters", where=where, fault=Fault.BAD_CHARACTER
+        )
     try:
         size = len(name.encode())
     except UnicodeEncodeError:  # a surrogate
-        raise BadValue(f"{shown(name)} is not UTF-8", where=where, fault=Fault.BAD_CHARACTER) from None
+        raise BadValue(
+            f"{shown(name)} is not UTF-8", where=where, fault=Fault.BAD_CHARACTER
+        ) from None
     if size > MAX_NAME_BYTES:
-        raise BadValue(f"{size} bytes, at most {MAX_NAME_BYTES} are allowed", where=where, fault=Fault.TOO_LONG)
+        raise BadValue(
+            f"{size} bytes, at most {MAX_NAME_BYTES} are allowed", where=where, fault=Fault.TOO_LONG
+        )
     return name
 
 
@@ -192,7 +224,9 @@ def choice(value: object, kind: type[Choice], where: str = "") -> Choice:
         return kind(value)
     except (ValueError, TypeError):
         words = ", ".join(str(member.value) for member in kind)
-        raise BadValue(f"{shown(value)} is none of {words}", where=where, fault=Fault.UNKNOWN_WORD) from None
+        raise BadValue(
+            f"{shown(value)} is none of {words}", where=where, fault=Fault.UNKNOWN_WORD
+        ) from None
 
 
 def is_count(value: object) -> TypeGuard[int]:
@@ -210,7 +244,9 @@ def count_or(value: object, default: T, *, low: int = 0, high: int = MAX_COUNT) 
         return default
 
 
-def number_or(value: object, default: T, *, low: float = -MAX_NUMBER, high: float = MAX_NUMBER) -> float | T:
+def number_or(
+    value: object, default: T, *, low: float = -MAX_NUMBER, high: float = MAX_NUMBER
+) -> float | T:
     """As `number`, of numbers only: texts are not converted. `default` for a value that is none."""
     kind = type(value)
     if (kind is float or kind is int) and low <= value <= high:  # type: ignore[operator]

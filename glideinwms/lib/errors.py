@@ -21,7 +21,9 @@ import traceback
 
 
 class GwmsError(Exception):
-    """What is wrong (`message`), where (`where`: file:line, ad, entry, endpoint) and what to do (`hint`)."""
+    """What is wrong (`message`), where (`where`: file:line, ad, entry, endpoint) and what to do
+    (`hint`).
+    """
 
     def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
         super().__init__(message)
@@ -42,7 +44,9 @@ def _rebuild(kind: type[GwmsError], message: str, where: str, hint: str) -> Gwms
 
 
 def place_of(error: BaseException) -> str:
-    """The kind and the place of an error that nobody expected, without its message: that could contain a secret."""
+    """The kind and the place of an error that nobody expected, without its message: that could
+    contain a secret.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
     return f"unexpected {type(error).__name__}{place}"
@@ -85,7 +89,9 @@ class TimedOut(CondorError):
 
 
 class OutcomeUnknown(CondorError):
-    """A submit or act whose effect cannot be known yet (decision: freeze that schedd until its id is found or not)."""
+    """A submit or act whose effect cannot be known yet (decision: freeze that schedd until its id
+    is found or not).
+    """
 
 
 class DemoError(GwmsError):

@@ -18,10 +18,12 @@ LOOKS = 5
 
 def write_atomic(
     path: Path, data: bytes | str, mode: int = 0o644, *, fsync: bool = False, given: bool = False
-) -> None:  # fmt: skip
-    """Write `data` beside `path` and rename it there, so that a reader sees the old file or the new one, never half.
+) -> None:
+    """Write `data` beside `path` and rename it there, so that a reader sees the old file or the new
+    one, never half.
 
-    The file has exactly `mode`. With `fsync` the file and its directory survive a power cut; with `given` see `give`.
+    The file has exactly `mode`. With `fsync` the file and its directory survive a power cut; with
+    `given` see `give`.
     """
     raw = data.encode() if isinstance(data, str) else data
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
@@ -39,14 +41,18 @@ def write_atomic(
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise StateError(f"cannot be written: {error.strerror}", where=str(path), hint=hint_of(error)) from error
+        raise StateError(
+            f"cannot be written: {error.strerror}", where=str(path), hint=hint_of(error)
+        ) from error
     if fsync:
         sync_directory(path.parent)
 
 
 def give(fd: int, directory: Path) -> None:
-    """What root makes in a daemon's directory belongs to the owner of that, like all else there: the daemon goes on
-    with it."""
+    """What root makes in a daemon's directory belongs to the owner of that, like all else there:
+    the daemon goes on
+    with it.
+    """
     if os.geteuid() != 0:
         return
     found, above = os.fstat(fd), directory.stat()
@@ -55,7 +61,8 @@ def give(fd: int, directory: Path) -> None:
 
 
 def make_directory(path: Path, mode: int) -> None:
-    """Make a directory with exactly `mode`, whatever the umask, and parents that it lacks, which all may pass (0755).
+    """Make a directory with exactly `mode`, whatever the umask, and parents that it lacks, which
+    all may pass (0755).
 
     One that is there stays as it is. OSError where it cannot be made.
     """
@@ -78,8 +85,10 @@ def sync_directory(path: Path) -> None:
 
 
 def append_line(path: Path, line: str, mode: int = 0o640) -> None:
-    """Append one line in a single write, so that lines of two writers never mix. One for which there is no room is
-    taken back whole."""
+    """Append one line in a single write, so that lines of two writers never mix. One for which
+    there is no room is
+    taken back whole.
+    """
     raw = line.rstrip("\n").encode() + b"\n"
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, mode)
@@ -91,7 +100,9 @@ def append_line(path: Path, line: str, mode: int = 0o640) -> None:
         finally:
             os.close(fd)
     except OSError as error:
-        raise StateError(f"cannot be appended to: {error.strerror}", where=str(path), hint=hint_of(error)) from error
+        raise StateError(
+            f"cannot be appended to: {error.strerror}", where=str(path), hint=hint_of(error)
+        ) from error
 
 
 def read_text(path: Path) -> str:
@@ -105,17 +116,23 @@ def read_text(path: Path) -> str:
 
 @contextlib.contextmanager
 def locked(path: Path, what: str) -> Iterator[None]:
-    """Hold an exclusive lock on `path` while working; a StateError names who has it (`what` says what for)."""
+    """Hold an exclusive lock on `path` while working; a StateError names who has it (`what` says
+    what for).
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         give(fd, path.parent)
     except OSError as error:
-        raise StateError(f"cannot be locked: {error.strerror}", where=str(path), hint=hint_of(error)) from error
+        raise StateError(
+            f"cannot be locked: {error.strerror}", where=str(path), hint=hint_of(error)
+        ) from error
     try:
         if not _taken(fd):
             holder = os.pread(fd, 200, 0).decode(errors="replace").strip() or "another process"
-            raise StateError(f"is held by {holder}", where=str(path), hint="wait for it to end, or end it")
+            raise StateError(
+                f"is held by {holder}", where=str(path), hint="wait for it to end, or end it"
+            )
         os.ftruncate(fd, 0)
         os.pwrite(fd, f"{what}, pid {os.getpid()}".encode(), 0)
         yield
@@ -124,7 +141,9 @@ def locked(path: Path, what: str) -> Iterator[None]:
 
 
 def _taken(fd: int) -> bool:
-    """Whether the lock is ours. Who only looks whether it is held has it for an instant: asked more than once."""
+    """Whether the lock is ours. Who only looks whether it is held has it for an instant: asked more
+    than once.
+    """
     for _ in range(LOOKS):
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

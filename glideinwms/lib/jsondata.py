@@ -32,7 +32,9 @@ def to_json(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, Mapping):
-        return {(k.value if isinstance(k, enum.Enum) else str(k)): to_json(v) for k, v in value.items()}
+        return {
+            (k.value if isinstance(k, enum.Enum) else str(k)): to_json(v) for k, v in value.items()
+        }
     if isinstance(value, frozenset | set):
         return sorted(to_json(v) for v in value)
     if isinstance(value, list | tuple):
@@ -41,8 +43,10 @@ def to_json(value: Any) -> Any:
 
 
 def dumps(value: Any) -> str:
-    """The text of `to_json(value)`, in a third of the time: for what is large, and whose maps have texts and numbers as
-    keys."""
+    """The text of `to_json(value)`, in a third of the time: for what is large, and whose maps have
+    texts and numbers as
+    keys.
+    """
     return json.dumps(value, separators=(",", ":"), default=_opened)
 
 
@@ -59,7 +63,9 @@ def _opened(value: Any) -> Any:
 
 
 def parse(text: str | bytes, where: str, *, largest: int | None = None) -> Any:
-    """JSON text as plain data. A StateError for anything else: too large or too deep, not UTF-8, endless numbers."""
+    """JSON text as plain data. A StateError for anything else: too large or too deep, not UTF-8,
+    endless numbers.
+    """
     if largest is not None and len(text) > largest:
         raise StateError(f"has {len(text)} bytes, at most {largest} are allowed", where=where)
     try:
@@ -83,14 +89,19 @@ def from_json(kind: type[T], data: Any, *, where: str = "", ignore_unknown: bool
 @functools.cache
 def _names(kind: type) -> tuple[str, ...] | None:
     """Field names of a dataclass, None for any other type."""
-    return tuple(f.name for f in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else None
+    return (
+        tuple(f.name for f in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else None
+    )
 
 
 @functools.cache
 def _fields(kind: type) -> dict[str, tuple[Any, bool]]:
     hints = typing.get_type_hints(kind)
     return {
-        f.name: (hints[f.name], f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING)
+        f.name: (
+            hints[f.name],
+            f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING,
+        )
         for f in dataclasses.fields(kind)
     }
 
@@ -109,7 +120,10 @@ def _build(kind: Any, data: Any, where: str, lax: bool) -> Any:
     if origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
         if not isinstance(data, Mapping):
             raise StateError(f"expected an object, found {type(data).__name__}", where=where)
-        return {_key(args[0], k, where): _build(args[1], v, f"{where}.{k}", lax) for k, v in data.items()}
+        return {
+            _key(args[0], k, where): _build(args[1], v, f"{where}.{k}", lax)
+            for k, v in data.items()
+        }
     return _scalar(kind, data, where)
 
 
@@ -118,7 +132,9 @@ def _scalar(kind: Any, data: Any, where: str) -> Any:
         try:
             return kind(data)
         except (ValueError, TypeError):
-            raise StateError(f"{shown(data)} is none of {[m.value for m in kind]}", where=where) from None
+            raise StateError(
+                f"{shown(data)} is none of {[m.value for m in kind]}", where=where
+            ) from None
     if kind is float and isinstance(data, int) and not isinstance(data, bool):
         try:
             return float(data)
@@ -127,7 +143,9 @@ def _scalar(kind: Any, data: Any, where: str) -> Any:
     if kind is type(None) and data is None:
         return None
     if not isinstance(kind, type) or type(data) is not kind:
-        raise StateError(f"expected {getattr(kind, '__name__', kind)}, found {shown(data)}", where=where)
+        raise StateError(
+            f"expected {getattr(kind, '__name__', kind)}, found {shown(data)}", where=where
+        )
     return data
 
 
@@ -137,7 +155,9 @@ def _key(kind: Any, text: Any, where: str) -> Any:
         try:
             return int(text)
         except ValueError:
-            raise StateError(f"expected a whole number as key, found {shown(text)}", where=where) from None
+            raise StateError(
+                f"expected a whole number as key, found {shown(text)}", where=where
+            ) from None
     return _scalar(kind, text, where) if kind is not Any else text
 
 
@@ -163,7 +183,10 @@ def _sequence(origin: Any, args: tuple[Any, ...], data: Any, where: str, lax: bo
     if origin is tuple and not (len(args) == 2 and args[1] is Ellipsis):
         if len(data) != len(args):
             raise StateError(f"expected {len(args)} items, found {len(data)}", where=where)
-        return tuple(_build(a, v, f"{where}[{i}]", lax) for i, (a, v) in enumerate(zip(args, data, strict=True)))
+        return tuple(
+            _build(a, v, f"{where}[{i}]", lax)
+            for i, (a, v) in enumerate(zip(args, data, strict=True))
+        )
     return origin(_build(args[0], v, f"{where}[{i}]", lax) for i, v in enumerate(data))
 
 
@@ -181,10 +204,16 @@ def _dataclass(kind: Any, data: Any, where: str, lax: bool, bound: dict[Any, Any
     fields = _fields(kind)
     unknown = sorted(set(data) - set(fields))
     if unknown and not lax:
-        raise StateError(f"unknown field {', '.join(unknown)}", where=where, hint="written by a newer version?")
+        raise StateError(
+            f"unknown field {', '.join(unknown)}", where=where, hint="written by a newer version?"
+        )
     missing = sorted(name for name, (_, needed) in fields.items() if needed and name not in data)
     if missing:
         raise StateError(f"missing field {', '.join(missing)}", where=where)
     return kind(
-        **{n: _build(_bound(fields[n][0], bound), v, f"{where}.{n}", lax) for n, v in data.items() if n in fields}
+        **{
+            n: _build(_bound(fields[n][0], bound), v, f"{where}.{n}", lax)
+            for n, v in data.items()
+            if n in fields
+        }
     )

@@ -12,7 +12,9 @@ from glideinwms.lib import bounded
 
 
 class Reason(StrEnum):
-    """A cause, as a stable word. Codes of deployed limits keep the deployed names (protocol 4.4, 5.6)."""
+    """A cause, as a stable word. Codes of deployed limits keep the deployed names (protocol 4.4,
+    5.6).
+    """
 
     # Frontend limits and curbs (protocol 5.6)
     TOTAL_PER_ENTRY = "TotalGlideinsPerEntry"
@@ -112,8 +114,10 @@ def _bounded(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
-    """One step that changed a number: `before` -> `after`, because `count` met `limit` (None where there is none)."""
+class Adjustment:
+    """One step that changed a number: `before` -> `after`, because `count` met `limit` (None where
+    there is none).
+    """
 
     reason: Reason
     before: float
@@ -129,15 +133,21 @@ class Clip:
         """`50 -> 12 by Limit (88 of 100)`."""
         text = f"{self.before:g} -> {self.after:g} by {self.reason}"
         if self.limit is not None:
-            text += f" ({self.count:g} of {self.limit:g})" if self.count is not None else f" (at most {self.limit:g})"
+            text += (
+                f" ({self.count:g} of {self.limit:g})"
+                if self.count is not None
+                else f" (at most {self.limit:g})"
+            )
         return f"{text}: {self.detail}" if self.detail else text
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why one thing (request, ad, credential, entry) was left out; `where` names it, `text` is for people.
+    """Why one thing (request, ad, credential, entry) was left out; `where` names it, `text` is for
+    people.
 
-    Both are cut to `bounded.MAX_REASON` characters: peers can write parts of them."""
+    Both are cut to `bounded.MAX_REASON` characters: peers can write parts of them.
+    """
 
     reason: Reason
     where: str

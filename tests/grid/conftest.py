@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 import pytest
 
-from glideinwms.demo.chain import Chain
+from glideinwms.demo.full_stack import Chain
 from glideinwms.demo.grid import Grid
 from glideinwms.demo.portable import Condor
 from tests.grid.factory.rig import Rig
@@ -19,8 +19,10 @@ R = TypeVar("R", Rig, FrontendRig)
 
 
 class MakeChain(Protocol):
-    """`make_chain()`: everything is up, both daemons have ended a cycle; `pools` are those to start at once;
-    `netns`: every host in a network namespace of its own."""
+    """`make_chain()`: everything is up, both daemons have ended a cycle; `pools` are those to start
+    at once;
+    `netns`: every host in a network namespace of its own.
+    """
 
     def __call__(
         self,
@@ -40,7 +42,10 @@ def make_chain(condor: Condor, run_dir: Path, keep_logs: Keep) -> Iterator[MakeC
         options: Mapping[str, Mapping[str, str]] | None = None,
         netns: bool = False,
     ) -> Chain:
-        chain = Chain(Grid(run_dir / f"c{len(chains)}", condor.prefix, options=options or {}, netns=netns), condor)
+        chain = Chain(
+            Grid(run_dir / f"c{len(chains)}", condor.prefix, options=options or {}, netns=netns),
+            condor,
+        )
         chains.append(chain)
         keep_logs(chain.collect_logs)
         chain.up(pools)
@@ -52,7 +57,11 @@ def make_chain(condor: Condor, run_dir: Path, keep_logs: Keep) -> Iterator[MakeC
 
 
 def _rigs(
-    kind: type[R], names: tuple[str, ...], make_grid: Callable[..., Grid], run_dir: Path, keep_logs: Keep
+    kind: type[R],
+    names: tuple[str, ...],
+    make_grid: Callable[..., Grid],
+    run_dir: Path,
+    keep_logs: Keep,
 ) -> Iterator[Callable[..., R]]:
     made: list[R] = []
 
@@ -68,7 +77,9 @@ def _rigs(
 
 
 @pytest.fixture
-def make_rig(make_grid: Callable[..., Grid], run_dir: Path, keep_logs: Keep) -> Iterator[Callable[..., Rig]]:
+def make_rig(
+    make_grid: Callable[..., Grid], run_dir: Path, keep_logs: Keep
+) -> Iterator[Callable[..., Rig]]:
     """`make_rig(("wms", "ce_a"))`: a Factory, and a Frontend's ads made by hand."""
     yield from _rigs(Rig, ("wms", "ce_a"), make_grid, run_dir, keep_logs)
 

@@ -17,14 +17,14 @@ from glideinwms.demo import process
 from glideinwms.demo.grid import Grid
 from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.frontend.policy import FrontendPolicy
-from glideinwms.lib import status
-from glideinwms.lib.crypto import FactoryKey
+from glideinwms.lib.daemon import status
 from glideinwms.lib.jsondata import to_json
+from glideinwms.lib.wire.crypto import FactoryKey
 
 CODE = """
 import json, sys
-from glideinwms.lib.worker import resolve
-from glideinwms.lib.htc import ScheddAddress
+from glideinwms.lib.condor.worker_process import resolve
+from glideinwms.lib.condor.htc import ScheddAddress
 request = json.load(sys.stdin)
 args = request["args"]
 if "schedd" in args:
@@ -36,8 +36,10 @@ P = TypeVar("P", FactoryPolicy, FrontendPolicy)
 
 @dataclass
 class DaemonRig(Generic[P]):
-    """One daemon in `base`, a directory that the grid's account can reach. `key` is the Factory's; `side` is the
-    command's word, `identity` what the daemon is to HTCondor."""
+    """One daemon in `base`, a directory that the grid's account can reach. `key` is the Factory's;
+    `side` is the
+    command's word, `identity` what the daemon is to HTCondor.
+    """
 
     side: ClassVar[str]
     identity: ClassVar[str]
@@ -62,7 +64,16 @@ class DaemonRig(Generic[P]):
     def start(self, *options: str) -> subprocess.Popen[bytes]:
         """Start the daemon as the grid's account."""
         env = self.grid.client_env(self.identity, for_account=True)
-        argv = [sys.executable, "-m", "glideinwms.cli", self.side, "run", "--work-dir", self.policy.work_dir, *options]
+        argv = [
+            sys.executable,
+            "-m",
+            "glideinwms.cli",
+            self.side,
+            "run",
+            "--work-dir",
+            self.policy.work_dir,
+            *options,
+        ]
         daemon = process.spawn(argv, env, self.grid.who, self.base / "daemon.out", cwd=self.base)
         self.daemons.append(daemon)
         return daemon
@@ -97,7 +108,11 @@ class DaemonRig(Generic[P]):
         """Copy what tells of a failure."""
         target = into / self.base.name
         target.mkdir(parents=True, exist_ok=True)
-        for path in (self.base / "daemon.out", *self.state.glob("*.json*"), *(self.base / "log").glob("*")):
+        for path in (
+            self.base / "daemon.out",
+            *self.state.glob("*.json*"),
+            *(self.base / "log").glob("*"),
+        ):
             if path.is_file():
                 shutil.copy(path, target)
 
@@ -106,7 +121,12 @@ class DaemonRig(Generic[P]):
         env = {**os.environ, **self.grid.client_env(identity)}
         text = json.dumps({"function": function, "args": args})
         done = subprocess.run(
-            [sys.executable, "-c", CODE], env=env, input=text, text=True, capture_output=True, timeout=300
+            [sys.executable, "-c", CODE],
+            env=env,
+            input=text,
+            text=True,
+            capture_output=True,
+            timeout=300,
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

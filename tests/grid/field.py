@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from glideinwms.demo import jobs
-from glideinwms.demo.chain import IDENTITY, Chain
+from glideinwms.demo.full_stack import IDENTITY, Chain
 from glideinwms.lib.errors import DemoError
 from tests.grid.waiting import wait_for
 
@@ -61,7 +61,8 @@ request_memory = 400
 My.WorkType = "{work}"
 queue 1
 """
-# one pilot of each group at each entry, which stays; the moment a group seems to want nothing, all above its request go
+# one pilot of each group at each entry, which stays; the moment a group seems to want nothing, all
+# above its request go
 LASTING = (
     ('name="GLIDEIN_Max_Idle" value="20"', 'name="GLIDEIN_Max_Idle" value="900"'),
     ('name="GLIDEIN_Max_Tail" value="5"', 'name="GLIDEIN_Max_Tail" value="900"'),
@@ -90,8 +91,14 @@ class Field(Chain):
         text = changed((self.etc / "factory.xml").read_text(), LASTING)
         alpha, beta = re.findall(r"<entry name=.*?</entry>", text, re.DOTALL)
         (self.etc / "factory.xml").write_text(text.replace(beta, ""))
-        text = text.replace(alpha, "").replace(wms.collector, wms2.collector).replace(wms.schedd, wms2.schedd)
-        text = text.replace("demo_factory", "demo_factory2").replace("frontend@wms.", "frontend@wms2.")
+        text = (
+            text.replace(alpha, "")
+            .replace(wms.collector, wms2.collector)
+            .replace(wms.schedd, wms2.schedd)
+        )
+        text = text.replace("demo_factory", "demo_factory2").replace(
+            "frontend@wms.", "frontend@wms2."
+        )
         (self.etc / "factory2.xml").write_text(text.replace("/factory/", "/factory2/"))
         self._second_of_all(wms.collector, wms2.collector)
 
@@ -107,21 +114,29 @@ class Field(Chain):
         path.write_text(text.replace('WorkType =!= "production"', 'WorkType =?= "analysis"'))
 
     def keep(self) -> None:
-        """A job of each group, in one schedd or the other, that waits for ever; returns when the Frontend sees a pilot
-        of every group at every entry."""
+        """A job of each group, in one schedd or the other, that waits for ever; returns when the
+        Frontend sees a pilot
+        of every group at every entry.
+        """
         folder = self._folder()
         for work, schedd in zip(WORK, ("", SECOND, ""), strict=True):
             path = folder / f"{work}.sub"
             path.write_text(KEEPER.format(folder=folder, work=work))
             self.grid.who.own(path)
             self._submit(path, schedd)
-        wait_for("a pilot of each group at each entry", lambda: len(self.served()) == len(WORK) * len(SITES), 120)
+        wait_for(
+            "a pilot of each group at each entry",
+            lambda: len(self.served()) == len(WORK) * len(SITES),
+            120,
+        )
 
     def served(self) -> list[str]:
         """ "<group> <entry>" where the Frontend sees slots."""
         status = self.status("frontend")
         groups = status.summary["groups"].items() if status else ()
-        return [f"{n} {e['entry']}" for n, g in groups for e in g["entries"] if e["slots"].get("total")]
+        return [
+            f"{n} {e['entry']}" for n, g in groups for e in g["entries"] if e["slots"].get("total")
+        ]
 
     def pilots(self) -> set[str]:
         """Pilots that run, by what their Factories' schedds say: "<side> <cluster>.<process>"."""
@@ -129,7 +144,16 @@ class Field(Chain):
         for side in ("factory", "factory2"):
             words = ("condor_q", "-allusers", "-constraint", "JobUniverse == 9 && JobStatus == 2")
             with suppress(DemoError):  # its schedd is away
-                out = self.grid.run(IDENTITY[side], *words, "-format", "%d.", "ClusterId", "-format", "%d\n", "ProcId")
+                out = self.grid.run(
+                    IDENTITY[side],
+                    *words,
+                    "-format",
+                    "%d.",
+                    "ClusterId",
+                    "-format",
+                    "%d\n",
+                    "ProcId",
+                )
                 found |= {f"{side} {line}" for line in out.split()}
         return found
 
@@ -142,7 +166,9 @@ class Field(Chain):
         return folder
 
     def wave(self, seconds: int = 1, schedds: Sequence[str] = ("", SECOND)) -> None:
-        """A job of each group into each of these schedds ("": the user pool's first), by turns at each site."""
+        """A job of each group into each of these schedds ("": the user pool's first), by turns at
+        each site.
+        """
         folder = self._folder()
         for schedd in schedds:
             for work in WORK:
@@ -182,13 +208,17 @@ class Field(Chain):
     def all_done(self, seconds: float = 240) -> None:
         """Every job ends, ends once, and no pilot was taken from under it."""
         wait_for(
-            "all jobs", lambda: not (lack := [t for t, n in self.ended().items() if n == 0]) or print(lack), seconds
+            "all jobs",
+            lambda: not (lack := [t for t, n in self.ended().items() if n == 0]) or print(lack),
+            seconds,
         )
         assert set(self.ended().values()) == {1}
         assert [e for t in self.submitted for e in self.events(t) if e.startswith(TAKEN)] == []
 
     def removed(self) -> list[str]:
-        """What the Factories removed, and the groups and entries of which the Frontend asks to remove pilots."""
+        """What the Factories removed, and the groups and entries of which the Frontend asks to
+        remove pilots.
+        """
         found = []
         for side in ("factory", "factory2"):
             path = self.work(side) / "state/audit.jsonl"
@@ -196,7 +226,11 @@ class Field(Chain):
             found += [line for line in lines if json.loads(line)["act"] in ("remove", "park")]
         status = self.status("frontend")
         for name, group in status.summary["groups"].items() if status else ():
-            found += [f"{name}: {e['entry']}: {e['removal']}" for e in group["entries"] if e["removal"] != "NO"]
+            found += [
+                f"{name}: {e['entry']}: {e['removal']}"
+                for e in group["entries"]
+                if e["removal"] != "NO"
+            ]
         return found
 
     def cycles(self, side: str = "frontend") -> int:
@@ -214,7 +248,10 @@ class Field(Chain):
                 continue
             found += [f"{side}: {r.source}: {r.error}" for r in status.readings if r.error]
             for name, group in status.summary.get("groups", {}).items():
-                found += [f"{side}: {name}: {text}" for text in (*group["held"], *group["frozen"], *group["problems"])]
+                found += [
+                    f"{side}: {name}: {text}"
+                    for text in (*group["held"], *group["frozen"], *group["problems"])
+                ]
             found += [f"{side}: {text}" for text in status.summary.get("failed", ())]
         return found
 

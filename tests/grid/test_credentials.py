@@ -9,11 +9,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from glideinwms.demo import jobs
-from glideinwms.demo.chain import Chain
+from glideinwms.demo.full_stack import Chain
 from glideinwms.demo.grid import ISSUER, PILOT_SUBJECT
 from glideinwms.demo.jobs import JobClass
 from glideinwms.demo.pki import KID, write_private
-from glideinwms.demo.watch import Watch
+from glideinwms.demo.progress import Watch
 from tests.grid.conftest import MakeChain
 from tests.grid.waiting import until
 from tests.support import chain_secrets
@@ -46,10 +46,16 @@ def test_credentials_that_are_made_on_the_way_open_the_ces(make_chain: MakeChain
     chain.reconfig("frontend")
     watch = Watch(chain, jobs.submit(chain.grid, 1, (ALPHA, BETA)), time.time(), (ALPHA, BETA))
     until(watch, watch.done, "the jobs of both CEs are done")
-    assert {jobs.output_of(chain.grid, j.id)["site"] for j in watch.look(time.time()).jobs} == {"SiteA", "SiteB"}
+    assert {jobs.output_of(chain.grid, j.id)["site"] for j in watch.look(time.time()).jobs} == {
+        "SiteA",
+        "SiteB",
+    }
     assert token_b.read_bytes() == saved.read_bytes() and not token_a.exists()
     shown = chain.gwms("frontend", "frontend", "status", "--work-dir", str(chain.work("frontend")))
-    assert "made by generator ce_tokens, held for 1 of its entries" in shown and "creation_script ran" in shown
+    assert (
+        "made by generator ce_tokens, held for 1 of its entries" in shown
+        and "creation_script ran" in shown
+    )
     assert not chain_secrets.look(chain)
 
 
@@ -57,7 +63,9 @@ def _configured(chain: Chain, saved: Path) -> None:
     """CE A's token comes from a module beside the XML, CE B's from a program."""
     pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     key = saved.with_name("issuer.pem")
-    write_private(key, chain.grid.issuer.key.private_bytes(pem, pkcs8, serialization.NoEncryption()))
+    write_private(
+        key, chain.grid.issuer.key.private_bytes(pem, pkcs8, serialization.NoEncryption())
+    )
     plugins, xml = chain.etc / "plugin.d", chain.etc / "frontend.xml"
     plugins.mkdir()
     (plugins / "ce_tokens.py").write_text(MODULE)
@@ -67,6 +75,8 @@ def _configured(chain: Chain, saved: Path) -> None:
     made = f"""generator="ce_tokens" context="{{'key_file': '{key}'}}\""""
     text = text.replace(file_a, made)
     xml.write_text(
-        text.replace(file_b, f'{file_b} creation_script="cp {saved} {saved.with_name("ce-b.demo.scitoken")}"')
+        text.replace(
+            file_b, f'{file_b} creation_script="cp {saved} {saved.with_name("ce-b.demo.scitoken")}"'
+        )
     )
     chain.grid.who.own(plugins, key, xml)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from glideinwms.demo import jobs
-from glideinwms.demo.chain import Chain
+from glideinwms.demo.full_stack import Chain
 from glideinwms.demo.jobs import JobClass
 from glideinwms.lib.errors import DemoError
 from tests.grid.conftest import MakeChain
@@ -57,17 +57,29 @@ def test_jobs_of_the_queue_are_explained(make_chain: MakeChain) -> None:
     analysis = found["groups"]["analysis"]
     verdicts = {v["entry"].split("@")[0]: v for v in analysis["entries"]}
     assert verdicts["Alpha"]["matches"] and not verdicts["Beta"]["matches"]
-    assert "DESIRED_Sites" in verdicts["Beta"]["conjunct"] and "frontend.xml:" in verdicts["Beta"]["origin"]
+    assert (
+        "DESIRED_Sites" in verdicts["Beta"]["conjunct"]
+        and "frontend.xml:" in verdicts["Beta"]["origin"]
+    )
     [plan] = analysis["plan"]
     assert plan["entry"] == NAME and plan["idle"] <= 2
     assert [c for c in plan["clips"] if c["after"] < c["before"]]
     code, text = say(chain, "job", "explain", clipped)
-    assert code == 0 and f"analysis at {NAME}: " in text and " by " in text and "GLIDEIN_Site='SiteB'" in text
+    assert (
+        code == 0
+        and f"analysis at {NAME}: " in text
+        and " by " in text
+        and "GLIDEIN_Site='SiteB'" in text
+    )
 
     code, found = explained(chain, huge)
     assert code == 1 and not any(g["plan"] for g in found["groups"].values())
     code, text = say(chain, "job", "explain", huge)
-    assert code == 1 and "group analysis: fits 0 of 2 entries" in text and "RequestMemory=500000" in text
+    assert (
+        code == 1
+        and "group analysis: fits 0 of 2 entries" in text
+        and "RequestMemory=500000" in text
+    )
 
     code, text = say(chain, "job", "explain", "99999.0")
     assert code == 1 and "job 99999.0 is in no schedd" in text

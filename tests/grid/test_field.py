@@ -26,8 +26,10 @@ AWAY = {"kill": 3.0, "hang": 15.0, "cut": 15.0}
 
 @dataclass(frozen=True)
 class Part:
-    """Something that fails: a daemon of a pool ("wms2 COLLECTOR"), a side, the web server, or hosts cut apart. `shut`:
-    schedds that take no jobs meanwhile."""
+    """Something that fails: a daemon of a pool ("wms2 COLLECTOR"), a side, the web server, or hosts
+    cut apart. `shut`:
+    schedds that take no jobs meanwhile.
+    """
 
     name: str
     how: str
@@ -40,14 +42,27 @@ class Part:
 BOTH = ("", SECOND)
 PARTS = [
     *(Part(side, how) for side in ("factory2", "frontend") for how in ("kill", "hang")),
-    *(Part(f"wms2 {daemon}", how) for daemon in ("COLLECTOR", "SCHEDD") for how in ("kill", "hang")),
-    *(Part(f"ce_b {daemon}", how) for daemon in ("COLLECTOR", "SCHEDD") for how in ("kill", "hang")),
+    *(
+        Part(f"wms2 {daemon}", how)
+        for daemon in ("COLLECTOR", "SCHEDD")
+        for how in ("kill", "hang")
+    ),
+    *(
+        Part(f"ce_b {daemon}", how)
+        for daemon in ("COLLECTOR", "SCHEDD")
+        for how in ("kill", "hang")
+    ),
     *(Part("user COLLECTOR", how, BOTH) for how in ("kill", "hang")),
     *(Part("user SCHEDD", how, ("",)) for how in ("kill", "hang")),
     *(Part("user SCHEDD2", how, (SECOND,)) for how in ("kill", "hang")),
     *(Part("web", how) for how in ("kill", "hang")),
 ]
-CUTS = [Part("user wms2", "cut"), Part("wms2 site", "cut"), Part("user site", "cut"), Part("user wms", "cut")]
+CUTS = [
+    Part("user wms2", "cut"),
+    Part("wms2 site", "cut"),
+    Part("user site", "cut"),
+    Part("user wms", "cut"),
+]
 FEW = [Part("wms2 COLLECTOR", "hang"), Part("factory2", "kill")]
 
 
@@ -62,7 +77,9 @@ def pid_of(field: Field, name: str) -> int:
         return field.grid[pool].pid(daemon)
     for child in process.children(field.grid[pool].pid()):
         words = Path(f"/proc/{child}/cmdline").read_bytes()
-        if process.program(child) == "condor_schedd" and (b"SCHEDD2" in words) == (daemon == "SCHEDD2"):
+        if process.program(child) == "condor_schedd" and (b"SCHEDD2" in words) == (
+            daemon == "SCHEDD2"
+        ):
             return child
     raise DemoError(f"{daemon} is not running", where=pool)
 
@@ -114,7 +131,9 @@ def run(field: Field, part: Part) -> None:
     assert len(before) >= len(field.served()) == 6, before
     first = len(field.submitted)
     field.wave(seconds=int(AWAY[part.how]) + 5)
-    wait_for("jobs of all groups and schedds run", lambda: field.running(field.submitted[first:]), 120)
+    wait_for(
+        "jobs of all groups and schedds run", lambda: field.running(field.submitted[first:]), 120
+    )
     pid = hurt(field, part)
     field.wave(schedds=[s for s in BOTH if s not in part.shut])
     end = time.monotonic() + AWAY[part.how]
@@ -144,7 +163,10 @@ def make_field(
     made: list[Field] = []
 
     def make(apart: bool) -> Field:
-        field = Field(Grid(run_dir / "field", condor.prefix, POOLS, options={"user": SCHEDD2}, netns=apart), condor)
+        field = Field(
+            Grid(run_dir / "field", condor.prefix, POOLS, options={"user": SCHEDD2}, netns=apart),
+            condor,
+        )
         made.append(field)
         keep_logs(field.collect_logs)
         field.up()

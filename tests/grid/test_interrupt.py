@@ -48,7 +48,12 @@ class Demo:
         env = {**os.environ, "GWMS_CACHE": str(cache), "COLUMNS": "200"}
         argv = [sys.executable, "-m", "glideinwms.cli", "demo", "run", *words]
         self.process = subprocess.Popen(
-            argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            argv,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
         self.lines: list[str] = []
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -102,7 +107,9 @@ MOMENTS = [
 
 
 @pytest.mark.parametrize(("line", "number"), MOMENTS)
-def test_interrupted_it_leaves_nothing(cache: Path, demos: list[Demo], line: str, number: int) -> None:
+def test_interrupted_it_leaves_nothing(
+    cache: Path, demos: list[Demo], line: str, number: int
+) -> None:
     demo = Demo(cache)
     demos.append(demo)
     demo.wait_line(line)
@@ -118,7 +125,9 @@ def test_interrupted_it_leaves_nothing(cache: Path, demos: list[Demo], line: str
 
 
 @pytest.mark.slow
-def test_killed_its_daemons_end_and_the_next_demo_clears_its_files(cache: Path, demos: list[Demo]) -> None:
+def test_killed_its_daemons_end_and_the_next_demo_clears_its_files(
+    cache: Path, demos: list[Demo]
+) -> None:
     first = Demo(cache)
     demos.append(first)
     first.wait_line("jobs submitted")

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from glideinwms.cli import why
+from glideinwms.cli.commands import why
 from glideinwms.demo import jobs, process, run
-from glideinwms.demo.chain import Chain
+from glideinwms.demo.full_stack import Chain
 from glideinwms.demo.grid import Grid
 from glideinwms.demo.portable import Condor
 from tests.support import chain_secrets
@@ -34,7 +34,9 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def stands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What `gwms why` says stands in the way when the main job has ended and both daemons run, one list per run."""
+    """What `gwms why` says stands in the way when the main job has ended and both daemons run, one
+    list per run.
+    """
     main_job, found = run.Demo.main_job, list[list[str]]()
 
     def and_ask(demo: run.Demo, chain: Chain) -> bool:
@@ -42,7 +44,9 @@ def stands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         found.append(last := list[str]())
         end = time.monotonic() + 300
         while len(last) != 1 and time.monotonic() < end:
-            rows, _ = why.collect([(side, chain.work(side)) for side in ("factory", "frontend")], time.time())
+            rows, _ = why.collect(
+                [(side, chain.work(side)) for side in ("factory", "frontend")], time.time()
+            )
             last[:] = [f.line() for f in rows if f.stands]
             time.sleep(0.2)
         return done
@@ -88,10 +92,14 @@ def test_demo_runs_every_job_that_can_run(
     assert not alone.exists() and run.known() is None
     assert len(leaks) == 1 and not leaks[0], "\n".join(leaks[0])
     [said] = stands
-    assert len(said) == 1 and "idle jobs match no entry" in said[0] and "GLIDEIN_MaxMemMBs" in said[0], said
+    assert (
+        len(said) == 1 and "idle jobs match no entry" in said[0] and "GLIDEIN_MaxMemMBs" in said[0]
+    ), said
 
 
-def test_interrupted_demo_leaves_nothing(condor: Condor, alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_demo_leaves_nothing(
+    condor: Condor, alone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ctrl-C while jobs run: no process, no directory."""
     seen: list[Path] = []
 
@@ -108,7 +116,7 @@ def test_interrupted_demo_leaves_nothing(condor: Condor, alone: Path, monkeypatc
 
 def test_kept_demo_is_refused_twice_and_ended_by_down(
     condor: Condor, alone: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr(run.Demo, "main_job", lambda demo, chain: False)
     out = io.StringIO()
     assert run.Demo(Console(file=out), keep=True).run() == 0
@@ -129,7 +137,10 @@ def test_kept_demo_is_refused_twice_and_ended_by_down(
             run.Demo(Console(file=io.StringIO())).run()
         config = Grid(base, condor.prefix).base / "clients/alice@user.demo/condor_config"
         done = subprocess.run(
-            [str(condor.prefix / "bin/condor_q")], env={"CONDOR_CONFIG": str(config)}, capture_output=True, text=True
+            [str(condor.prefix / "bin/condor_q")],
+            env={"CONDOR_CONFIG": str(config)},
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stderr
     finally:

@@ -9,9 +9,9 @@ from collections import Counter
 import pytest
 
 from glideinwms.demo import jobs, netns
-from glideinwms.demo.chain import Chain
+from glideinwms.demo.full_stack import Chain
 from glideinwms.demo.jobs import JobClass
-from glideinwms.demo.watch import EntryLook, Look, Watch
+from glideinwms.demo.progress import EntryLook, Look, Watch
 from tests.grid.conftest import MakeChain
 from tests.grid.waiting import until
 
@@ -28,7 +28,9 @@ def _possible() -> None:
 
 
 def at_the_ce(chain: Chain) -> list[str]:
-    """The WMS schedd's id of every pilot that the CE has had, one for each time it was submitted there."""
+    """The WMS schedd's id of every pilot that the CE has had, one for each time it was submitted
+    there.
+    """
     words = ("-af", "SubmitterGlobalJobId")
     queue = chain.grid["ce_b"].tool("condor_q", "-all", *words).split()
     return queue + chain.grid["ce_b"].tool("condor_history", *words).split()
@@ -50,7 +52,12 @@ def reaches(chain: Chain, pool: str, other: str) -> bool:
     """Whether a pool's host can open a connection to another one's port."""
     argv = ["bash", "-c", f": < /dev/tcp/{chain.grid[other].collector.replace(':', '/')}"]
     try:
-        return subprocess.run([*chain.grid.enter(pool), *argv], capture_output=True, timeout=5).returncode == 0
+        return (
+            subprocess.run(
+                [*chain.grid.enter(pool), *argv], capture_output=True, timeout=5
+            ).returncode
+            == 0
+        )
     except subprocess.TimeoutExpired:
         return False
 
@@ -71,7 +78,11 @@ def test_a_cut_link_loses_and_doubles_nothing(make_chain: MakeChain) -> None:
     until(second, lambda w: beta(w).waiting > 0, "pilots are queued")
     network.cut("wms", "site")
     cut = time.time()
-    assert not reaches(chain, "wms", "ce_b") and reaches(chain, "user", "ce_b") and reaches(chain, "wms", "user")
+    assert (
+        not reaches(chain, "wms", "ce_b")
+        and reaches(chain, "user", "ce_b")
+        and reaches(chain, "wms", "user")
+    )
     most = 0
 
     def cut_long_enough(look: Look) -> bool:
@@ -93,8 +104,14 @@ def test_a_cut_link_loses_and_doubles_nothing(make_chain: MakeChain) -> None:
 def test_nothing_of_a_network_is_left() -> None:
     made = netns.Network(("one", "two"))
     made.create()
-    assert made.namespace("one") in subprocess.run(["ip", "netns"], capture_output=True, text=True).stdout
+    assert (
+        made.namespace("one")
+        in subprocess.run(["ip", "netns"], capture_output=True, text=True).stdout
+    )
     made.remove()
     assert made.token not in subprocess.run(["ip", "netns"], capture_output=True, text=True).stdout
-    assert made.bridge not in subprocess.run(["ip", "-o", "link"], capture_output=True, text=True).stdout
+    assert (
+        made.bridge
+        not in subprocess.run(["ip", "-o", "link"], capture_output=True, text=True).stdout
+    )
     assert not list(netns.ETC.glob(f"*{made.token}*"))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from glideinwms.demo.watch import Look, Watch
+from glideinwms.demo.progress import Look, Watch
 
 # deadlines are what an idle machine needs with room; a wait ends as soon as its state is there
 SLOWEST = 5

@@ -18,7 +18,9 @@ Keep = Callable[[Path], None]
 
 
 @pytest.fixture
-def rig(make_grid: Callable[..., Grid], condor: Condor, keep_logs: Callable[[Keep], None]) -> Iterator[Rig]:
+def rig(
+    make_grid: Callable[..., Grid], condor: Condor, keep_logs: Callable[[Keep], None]
+) -> Iterator[Rig]:
     """A user pool and a stage web server; every pilot is ended with the test."""
     grid = make_grid(("user",))
     (grid.base / "stage").mkdir()
@@ -47,6 +49,10 @@ def runtime() -> Path:
 
 @pytest.fixture
 def images(rig: Rig, runtime: Path) -> tuple[Path, Path]:
-    """Two directory images; their /etc/image says `one` and `two`, their /bin/sh is busybox's and dash."""
-    made = [apptainer.busybox_image(runtime, rig.grid.base / f"image-{n}", n) for n in ("one", "two")]
+    """Two directory images; their /etc/image says `one` and `two`, their /bin/sh is busybox's and
+    dash.
+    """
+    made = [
+        apptainer.busybox_image(runtime, rig.grid.base / f"image-{n}", n) for n in ("one", "two")
+    ]
     return made[0], apptainer.with_dash(made[1])

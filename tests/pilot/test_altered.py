@@ -32,7 +32,9 @@ VO = Path(__file__).parent / "vo"
 
 @dataclass
 class Stage:
-    """Two generations of stage areas below `top`, and what the one in force answers: `alter` says how."""
+    """Two generations of stage areas below `top`, and what the one in force answers: `alter` says
+    how.
+    """
 
     top: Path
     words: list[str] = field(default_factory=list)
@@ -60,11 +62,15 @@ class Stage:
         return 200, ALTER[self.how](self, path, body) if url_path == self.url_path else body
 
     def older(self, path: Path, body: bytes) -> bytes:
-        """The file of the generation before; where nothing has changed since, one that differs in a line."""
+        """The file of the generation before; where nothing has changed since, one that differs in a
+        line.
+        """
         before = self.top / "old" / path.relative_to(self.top / "new")
         stem, _, rest = path.name.partition(".")
         names = [
-            p for p in before.parent.glob(f"{glob_safe(stem)}.*") if p.suffix == path.suffix and p.name != path.name
+            p
+            for p in before.parent.glob(f"{glob_safe(stem)}.*")
+            if p.suffix == path.suffix and p.name != path.name
         ]
         if names and rest:
             return names[0].read_bytes()
@@ -141,8 +147,11 @@ def build(stage: Stage, generation: str) -> list[str]:
     if not (stage.top / "condor.tgz").exists():
         tarball(stage.top / "condor.tgz")
     setup = Setup(
-        stage.top / generation, f"http://127.0.0.1:{stage.port}/{generation}", [stage.top / "condor.tgz"],
-        {"GLIDEIN_Site": generation}, {"VO_Const": generation},
+        stage.top / generation,
+        f"http://127.0.0.1:{stage.port}/{generation}",
+        [stage.top / "condor.tgz"],
+        {"GLIDEIN_Site": generation},
+        {"VO_Const": generation},
         entry_files=f'<file absfname="{files}/plain.txt"/>',
         client_files=f"""<file absfname="{files}/script.sh" executable="True" after_entry="False"/>
 <file absfname="{files}/wrapper.sh" wrapper="True"/><file absfname="{files}/extra.conf" type="config:condor"/>
@@ -150,7 +159,7 @@ def build(stage: Stage, generation: str) -> list[str]:
 <file absfname="{files}/sourced.sh" type="source" time="setup"/>
 <file absfname="{files}/tools.tar.gz" untar="True"><untar_options absdir_outattr="VO_TOOLS_DIR"/></file>""",
         group_files=f'<file absfname="{files}/script.sh" executable="True"/>',
-    )  # fmt: skip
+    )
     return setup.words()
 
 
@@ -163,23 +172,44 @@ class Ended:
 
 
 def pilot(
-    stage: Stage, tmp_path: Path, words: list[str], tool: str = "curl", how: str = "", url_path: str = ""
+    stage: Stage,
+    tmp_path: Path,
+    words: list[str],
+    tool: str = "curl",
+    how: str = "",
+    url_path: str = "",
 ) -> Ended:
     """Run one to its end, with a second of hold-down, in which a failed pilot tells of it."""
     home = tmp_path / f"pilot{len(list(tmp_path.iterdir()))}"
     (home / "tmp").mkdir(parents=True)
-    claims = base64.urlsafe_b64encode(json.dumps({"exp": int(time.time()) + 86400}).encode()).decode().rstrip("=")
+    claims = (
+        base64.urlsafe_b64encode(json.dumps({"exp": int(time.time()) + 86400}).encode())
+        .decode()
+        .rstrip("=")
+    )
     (home / "credential_a.idtoken").write_text(f"x.{claims}.x\n")
-    env = {"PATH": only(tmp_path, tool), "HOME": str(home), "GLIDEIN_TMP": str(home / "tmp"),
-           "GLIDEIN_HOLD_DOWN": "1", "GLIDEIN_FETCH_PATIENCE": "2"}  # fmt: skip
+    env = {
+        "PATH": only(tmp_path, tool),
+        "HOME": str(home),
+        "GLIDEIN_TMP": str(home / "tmp"),
+        "GLIDEIN_HOLD_DOWN": "1",
+        "GLIDEIN_FETCH_PATIENCE": "2",
+    }
     stage.mark.unlink(missing_ok=True)
     stage.asked.clear()
     stage.url_path, stage.how = url_path, how
     argv = ["/bin/bash", str(stage.top / "new/glidein_startup.sh"), *words]
     done = subprocess.run(
-        argv, env=env, cwd=home, text=True, errors="replace", timeout=120, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        argv,
+        env=env,
+        cwd=home,
+        text=True,
+        errors="replace",
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     assert [p.name for p in home.rglob("glide_*")] == []
     return Ended(done.returncode, done.stdout)
 
@@ -197,7 +227,9 @@ def only(tmp_path: Path, tool: str) -> str:
     return str(dir)
 
 
-def refuses(stage: Stage, tmp_path: Path, words: list[str], url_path: str, how: str, tool: str = "curl") -> None:
+def refuses(
+    stage: Stage, tmp_path: Path, words: list[str], url_path: str, how: str, tool: str = "curl"
+) -> None:
     """A pilot that is given this file altered in this way ends, names it, and runs nothing of it."""
     ended = pilot(stage, tmp_path, words, tool, how, url_path)
     name = url_path.rpartition("/")[2]
@@ -240,7 +272,9 @@ def test_a_sample_of_answers(stage: Stage, tmp_path: Path) -> None:
         refuses(stage, tmp_path, stage.words, the(paths, pattern), how)
 
 
-def test_a_list_that_only_an_altered_description_names_is_not_asked_for(stage: Stage, tmp_path: Path) -> None:
+def test_a_list_that_only_an_altered_description_names_is_not_asked_for(
+    stage: Stage, tmp_path: Path
+) -> None:
     paths = answers(stage, tmp_path, stage.words)
     refuses(stage, tmp_path, stage.words, the(paths, "/new/factory/stage/description[.]"), "add")
     assert not [path for path in stage.asked if path.endswith("/advertise_failure.helper")]
@@ -250,13 +284,18 @@ def test_a_list_that_only_an_altered_description_names_is_not_asked_for(stage: S
 def test_with_wget_and_sha1_alone(stage: Stage, tmp_path: Path) -> None:
     words = sha1_words(stage.words)
     paths = answers(stage, tmp_path, words, "wget")
-    for pattern, how in (("/new/factory/stage/description[.]", "add"), ("frontend/stage/script[.]", "append")):
+    for pattern, how in (
+        ("/new/factory/stage/description[.]", "add"),
+        ("frontend/stage/script[.]", "append"),
+    ):
         refuses(stage, tmp_path, words, the(paths, pattern), how, "wget")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ALTER)
-@pytest.mark.parametrize("tree", ["factory/stage/[^/]*$", "entry_", "frontend/stage/[^/]*$", "group_main"])
+@pytest.mark.parametrize(
+    "tree", ["factory/stage/[^/]*$", "entry_", "frontend/stage/[^/]*$", "group_main"]
+)
 def test_every_answer(stage: Stage, tmp_path: Path, tree: str, how: str) -> None:
     paths = [path for path in answers(stage, tmp_path, stage.words) if re.search(tree, path)]
     assert len(paths) > 5

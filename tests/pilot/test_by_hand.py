@@ -23,9 +23,26 @@ def test_a_pilot_by_hand_runs_a_job_and_hears_signals(rig: Rig) -> None:
     (home / "token").write_text(rig.token())
     rig.grid.who.own(home)
     root = str(Path(glideinwms.__file__).parents[1])
-    env = process.clean_env(rig.grid.base, {"PATH": "/usr/bin:/bin", "HOME": str(home), "PYTHONPATH": root})
-    words = ["Alpha", "--work-dir", f"{rig.stage_dir}/factory/work", "--frontend", f"{rig.stage_dir}/frontend/work"]
-    argv = [sys.executable, "-m", "glideinwms.cli", "pilot", "run", *words, "--token", f"{home}/token"]
+    env = process.clean_env(
+        rig.grid.base, {"PATH": "/usr/bin:/bin", "HOME": str(home), "PYTHONPATH": root}
+    )
+    words = [
+        "Alpha",
+        "--work-dir",
+        f"{rig.stage_dir}/factory/work",
+        "--frontend",
+        f"{rig.stage_dir}/frontend/work",
+    ]
+    argv = [
+        sys.executable,
+        "-m",
+        "glideinwms.cli",
+        "pilot",
+        "run",
+        *words,
+        "--token",
+        f"{home}/token",
+    ]
     rig.pilots.append(process.spawn(argv, env, rig.grid.who, home / "log", cwd=home))
     until("its slot", lambda: rig.slots('GLIDEIN_CredentialIdentifier == "by-hand"', "Name"))
     job = rig.submit(1)

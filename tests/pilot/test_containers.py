@@ -18,20 +18,31 @@ pytestmark = [pytest.mark.condor, pytest.mark.grid, pytest.mark.apptainer]
 
 
 def start(
-    rig: Rig, runtime: Path, image: Path, files: str = "", env: Mapping[str, str] | None = None,
-    params: Mapping[str, str] | None = None, **attrs: str,
-) -> Path:  # fmt: skip
+    rig: Rig,
+    runtime: Path,
+    image: Path,
+    files: str = "",
+    env: Mapping[str, str] | None = None,
+    params: Mapping[str, str] | None = None,
+    **attrs: str,
+) -> Path:
     """A pilot whose VO requires containers; `image` is the default one."""
     attrs = {
-        "GLIDEIN_SINGULARITY_BINARY_OVERRIDE": str(runtime), "SINGULARITY_IMAGES_DICT": f"default:{image}",
-        "GLIDEIN_SINGULARITY_REQUIRE": "REQUIRED_GWMS", "SINGULARITY_IMAGE_RESTRICTIONS": "any",
+        "GLIDEIN_SINGULARITY_BINARY_OVERRIDE": str(runtime),
+        "SINGULARITY_IMAGES_DICT": f"default:{image}",
+        "GLIDEIN_SINGULARITY_REQUIRE": "REQUIRED_GWMS",
+        "SINGULARITY_IMAGE_RESTRICTIONS": "any",
         # it waits for the next job
-        "GLIDEIN_Max_Tail": "120", **attrs,
-    }  # fmt: skip
+        "GLIDEIN_Max_Tail": "120",
+        **attrs,
+    }
     rig.stage(
-        attrs, client_attrs={"GLIDEIN_Singularity_Use": "REQUIRED"}, entry_files=files, params=params or {},
+        attrs,
+        client_attrs={"GLIDEIN_Singularity_Use": "REQUIRED"},
+        entry_files=files,
+        params=params or {},
         client_files='<file absfname="/dev/null" relfname="nothing.sh" wrapper="True"/>',
-    )  # fmt: skip
+    )
     return rig.start(env)
 
 
@@ -49,14 +60,18 @@ def submit(rig: Rig, script: str, extra: str = "") -> str:
         f"{extra}\nqueue\n"
     )
     rig.grid.who.own(folder)
-    return rig.grid.run("alice@user.demo", "condor_submit", "-terse", str(folder / "job.sub")).split()[0]
+    return rig.grid.run(
+        "alice@user.demo", "condor_submit", "-terse", str(folder / "job.sub")
+    ).split()[0]
 
 
 SAYS = "{ cat /etc/image; pwd; cat data.txt; env | grep -i -e token= -e ^HOME; } > out"
 
 
 @pytest.mark.parametrize("launch", ["native", "wrapper"])
-def test_jobs_run_in_their_image(rig: Rig, runtime: Path, images: tuple[Path, Path], launch: str) -> None:
+def test_jobs_run_in_their_image(
+    rig: Rig, runtime: Path, images: tuple[Path, Path], launch: str
+) -> None:
     start(rig, runtime, images[0], GLIDEIN_Container_Launch=launch)
     until("the slot", lambda: rig.slots("HAS_SINGULARITY", "Name"))
     ran = {}
@@ -72,14 +87,21 @@ def test_jobs_run_in_their_image(rig: Rig, runtime: Path, images: tuple[Path, Pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("launch", ["native", "wrapper"])
-def test_a_clean_environment_and_binds(rig: Rig, runtime: Path, images: tuple[Path, Path], launch: str) -> None:
+def test_a_clean_environment_and_binds(
+    rig: Rig, runtime: Path, images: tuple[Path, Path], launch: str
+) -> None:
     data = rig.grid.base / "data"
     data.mkdir()
     (data / "file").write_text("bound\n")
     start(
-        rig, runtime, images[0], GLIDEIN_Container_Launch=launch, GLIDEIN_CONTAINER_ENV="clear",
-        GLIDEIN_SINGULARITY_BINDPATH=f"{data}:/data:ro", GLIDEIN_SINGULARITY_OPTS="--no-umask",
-    )  # fmt: skip
+        rig,
+        runtime,
+        images[0],
+        GLIDEIN_Container_Launch=launch,
+        GLIDEIN_CONTAINER_ENV="clear",
+        GLIDEIN_SINGULARITY_BINDPATH=f"{data}:/data:ro",
+        GLIDEIN_SINGULARITY_OPTS="--no-umask",
+    )
     script = "{ cat /data/file; echo $MINE; env | cut -d= -f1; } > out; touch /data/new; echo $? >> out; echo $1 >> out"
     job = submit(rig, script, 'environment = "MINE=a,b"\narguments = $$(none:/x)/y')
     until("the end of the job", lambda: rig.job_status(job) == "4")
@@ -92,7 +114,9 @@ def test_a_clean_environment_and_binds(rig: Rig, runtime: Path, images: tuple[Pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("launch", ["native", "wrapper"])
-def test_ssh_to_a_job_is_inside_its_container(rig: Rig, runtime: Path, images: tuple[Path, Path], launch: str) -> None:
+def test_ssh_to_a_job_is_inside_its_container(
+    rig: Rig, runtime: Path, images: tuple[Path, Path], launch: str
+) -> None:
     if why := sshd.why_not():
         pytest.skip(why)
     config = rig.grid.base / "sshd.conf"

@@ -35,7 +35,11 @@ def env(rig: Rig) -> dict[str, str]:
     shutil.copytree(MOCK, dist)
     rig.grid.who.own(dist)
     program = fuse.bindfs(default_cache())
-    made = {"BINDFS": str(program), "BINDFS_LIBRARIES": str(program.parents[2] / fuse.LIBRARIES), "EVIDENCE": str(dist)}
+    made = {
+        "BINDFS": str(program),
+        "BINDFS_LIBRARIES": str(program.parents[2] / fuse.LIBRARIES),
+        "EVIDENCE": str(dist),
+    }
     if os.geteuid() == 0:
         made["CVMFS_FUSE_DEVICE"] = str(device(rig.grid.base / "fuse"))
     return made
@@ -44,7 +48,12 @@ def env(rig: Rig) -> dict[str, str]:
 def attrs(rig: Rig) -> dict[str, str]:
     """What an entry says that wants mode 3."""
     dist = rig.grid.base / "dist"
-    return {"CVMFSEXEC_DIR": str(dist), "CVMFS_SRC": "osg", "GLIDEIN_CVMFS_MODE": "3", "GLIDEIN_Max_Tail": "120"}
+    return {
+        "CVMFSEXEC_DIR": str(dist),
+        "CVMFS_SRC": "osg",
+        "GLIDEIN_CVMFS_MODE": "3",
+        "GLIDEIN_Max_Tail": "120",
+    }
 
 
 def test_jobs_see_cvmfs_and_the_pilot_leaves_nothing(rig: Rig, env: dict[str, str]) -> None:
@@ -74,6 +83,8 @@ def test_containers_see_cvmfs(
 ) -> None:
     more = {"GLIDEIN_Container_Launch": launch, **attrs(rig)}
     start(rig, runtime, images[0], env=env, params={"GLIDEIN_USE_CVMFSEXEC": "1"}, **more)
-    job = submit(rig, "cat /etc/image /cvmfs/cms.cern.ch/name > out", '+CVMFSReposList = "cms.cern.ch"')
+    job = submit(
+        rig, "cat /etc/image /cvmfs/cms.cern.ch/name > out", '+CVMFSReposList = "cms.cern.ch"'
+    )
     until("the end of the job", lambda: rig.job_status(job) == "4")
     assert (rig.grid.base / "alice/out").read_text() == "one\ncms.cern.ch\n"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from glideinwms.factory.finished import cause_of
-from glideinwms.factory.pilotlog import facts
+from glideinwms.factory.pilot_history.pilot import cause_of
+from glideinwms.factory.pilot_history.pilot_log import facts
 from tests.support.pilotrig import Rig
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
@@ -44,9 +44,21 @@ def small_disk() -> Iterator[SmallDisk]:
 @pytest.mark.parametrize(
     ("size", "words"),
     [
-        pytest.param("64k", r"cannot unpack \S*glidein_startup.sh into {home}/glide_\w+: .*disk is full", id="pilot"),
-        pytest.param("4m", r"cannot write {home}/glide_\w+/main/condor_bin_\S+.tgz: is the disk full\?", id="fetch"),
-        pytest.param("40m", r"cannot unpack condor_bin_\S+.tgz into {home}/glide_\w+/main/\w+: .*full\?", id="unpack"),
+        pytest.param(
+            "64k",
+            r"cannot unpack \S*glidein_startup.sh into {home}/glide_\w+: .*disk is full",
+            id="pilot",
+        ),
+        pytest.param(
+            "4m",
+            r"cannot write {home}/glide_\w+/main/condor_bin_\S+.tgz: is the disk full\?",
+            id="fetch",
+        ),
+        pytest.param(
+            "40m",
+            r"cannot unpack condor_bin_\S+.tgz into {home}/glide_\w+/main/\w+: .*full\?",
+            id="unpack",
+        ),
     ],
 )
 def test_a_full_disk_is_named(rig: Rig, small_disk: SmallDisk, size: str, words: str) -> None:

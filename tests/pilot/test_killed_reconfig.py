@@ -13,8 +13,8 @@ from pathlib import Path
 import jwt
 import pytest
 
-from glideinwms.cli.pilotrun import of_frontend, pilot_of
-from glideinwms.creation.reconfig import reconfig
+from glideinwms.cli.commands.pilot_run import of_frontend, pilot_of
+from glideinwms.creation.reconfig.run import reconfig
 from glideinwms.demo import web
 from glideinwms.factory.daemon import load_policy
 from glideinwms.frontend.daemon import load_policy as load_frontend
@@ -31,7 +31,9 @@ FEW = (8, 30, 44)
 
 
 class Site:
-    """A Factory and a Frontend, the web server of their stages, and pilots that can be held on their way."""
+    """A Factory and a Frontend, the web server of their stages, and pilots that can be held on
+    their way.
+    """
 
     def __init__(self, base: Path) -> None:
         self.base = base
@@ -55,10 +57,14 @@ class Site:
         for name in SIDES:
             (base / f"{name}.sh").write_text("exit 0\n")
         self.setup = Setup(
-            base, url, [ball], entry_attrs={"FACTORY_VALUE": "0"}, client_attrs={"FRONTEND_VALUE": "0"},
+            base,
+            url,
+            [ball],
+            entry_attrs={"FACTORY_VALUE": "0"},
+            client_attrs={"FRONTEND_VALUE": "0"},
             entry_files=f"<file absfname='{base}/factory.sh' executable='True'/>",
             client_files=f"<file absfname='{base}/frontend.sh' executable='True'/>",
-        )  # fmt: skip
+        )
         for side in SIDES:
             self.change(side, "0")
             reconfig(base / f"{side}.xml", side)
@@ -79,19 +85,30 @@ class Site:
 
     def kill_reconfig(self, side: str, step: int) -> bool:
         """Whether it was killed before it was through."""
-        argv = [sys.executable, "-m", "tests.support.killed", str(step), f"{self.base}/{side}.xml", side]
+        argv = [
+            sys.executable,
+            "-m",
+            "tests.support.killed",
+            str(step),
+            f"{self.base}/{side}.xml",
+            side,
+        ]
         done = subprocess.run(argv, timeout=60, cwd=ROOT)
         assert done.returncode in (0, -9)
         return done.returncode != 0
 
     def told(self) -> tuple[list[str], str, Mapping[str, str]]:
-        """The words and the executable of a pilot that is submitted now, and the values of its generations."""
+        """The words and the executable of a pilot that is submitted now, and the values of its
+        generations.
+        """
         policy = load_policy(self.base / "factory/work")
         entry = policy.entries[0]
         request, _ = of_frontend(self.base / "frontend/work", "", policy, entry, make_token=False)
         pilot = pilot_of(policy, entry, request, "", "")
         work = self.base / "frontend/work"
-        files = generations.load(work / "generations" / f"{load_frontend(work).generation}.json").files
+        files = generations.load(
+            work / "generations" / f"{load_frontend(work).generation}.json"
+        ).files
         constants = next(f for f in files if f.startswith("constants."))
         pairs = read_pairs((self.base / "frontend/stage" / constants).read_text())
         return (
@@ -109,13 +126,20 @@ class Pilot:
         self.home = home
         (home / "tmp").mkdir(parents=True)
         (home / "evidence").mkdir()
-        (home / "credential_a.idtoken").write_text(jwt.encode({"exp": time.time() + 86400}, "k" * 32))
+        (home / "credential_a.idtoken").write_text(
+            jwt.encode({"exp": time.time() + 86400}, "k" * 32)
+        )
         env = {
-            "PATH": "/usr/bin:/bin", "HOME": str(home), "GLIDEIN_TMP": f"{home}/tmp", "GLIDEIN_HOLD_DOWN": "0",
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(home),
+            "GLIDEIN_TMP": f"{home}/tmp",
+            "GLIDEIN_HOLD_DOWN": "0",
             "EVIDENCE": f"{home}/evidence",
-        }  # fmt: skip
+        }
         with (home / "log").open("w") as log:
-            self.process = subprocess.Popen(["/bin/bash", startup, *words], cwd=home, env=env, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                ["/bin/bash", startup, *words], cwd=home, env=env, stdout=log, stderr=log
+            )
 
     def ran(self) -> None:
         """It ends well, and had the values of what it was told."""
@@ -138,16 +162,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     ("side", "step"),
     [
         pytest.param(side, step, marks=[] if step in FEW else [pytest.mark.slow])
-        for side in SIDES for step in range(1, STEPS + 1)
+        for side in SIDES
+        for step in range(1, STEPS + 1)
     ],
-)  # fmt: skip
+)
 def test_pilots_run_whatever_became_of_it(site: Site, tmp_path: Path, side: str, step: int) -> None:
     before = site.told()
     site.gate.clear()
     site.served, site.limit = 0, 1 + step % 40
     early = Pilot(tmp_path / "early", before)
     deadline = time.monotonic() + 300
-    while site.served <= site.limit and early.process.poll() is None and time.monotonic() < deadline:
+    while (
+        site.served <= site.limit and early.process.poll() is None and time.monotonic() < deadline
+    ):
         time.sleep(0.02)
     assert early.process.poll() is None, "it was to be held on its way"
     site.change(side, str(step))

@@ -29,24 +29,39 @@ class Native:
     ) -> None:
         self.condor, self.file = condor, base / "condor_config"
         given = {
-            "GWMS_SINGULARITY_PATH": "/usr/bin/apptainer", "GWMS_CONTAINER_OPTIONS": "--pid --userns",
-            "SINGULARITY_IMAGES_DICT": DICT, "SINGULARITY_IMAGE_RESTRICTIONS": "any", **values,
-        }  # fmt: skip
+            "GWMS_SINGULARITY_PATH": "/usr/bin/apptainer",
+            "GWMS_CONTAINER_OPTIONS": "--pid --userns",
+            "SINGULARITY_IMAGES_DICT": DICT,
+            "SINGULARITY_IMAGE_RESTRICTIONS": "any",
+            **values,
+        }
         files = pilotfiles.write(base / "files")
         script = "".join(f"cfg[{name}]='{value}'\n" for name, value in given.items())
         done = subprocess.run(
-            ["bash", "-c", f". {files}/singularity_lib.sh; . {files}/singularity_native.source\n"
-             f"declare -A cfg\n{script}{call}"],
-            env={"PATH": "/usr/bin:/bin", **(environment or {})}, text=True, capture_output=True, check=True,
-        )  # fmt: skip
+            [
+                "bash",
+                "-c",
+                f". {files}/singularity_lib.sh; . {files}/singularity_native.source\n"
+                f"declare -A cfg\n{script}{call}",
+            ],
+            env={"PATH": "/usr/bin:/bin", **(environment or {})},
+            text=True,
+            capture_output=True,
+            check=True,
+        )
         self.file.write_text(done.stdout)
 
-    def ask(self, name: str, job: dict[str, object], slot: dict[str, object] | None = None) -> object:
+    def ask(
+        self, name: str, job: dict[str, object], slot: dict[str, object] | None = None
+    ) -> object:
         """Value of a knob for a job on a slot."""
         done = subprocess.run(
             [self.condor.prefix / "bin/condor_config_val", name],
-            env={"CONDOR_CONFIG": str(self.file), "PATH": "/usr/bin:/bin"}, text=True, capture_output=True, check=True,
-        )  # fmt: skip
+            env={"CONDOR_CONFIG": str(self.file), "PATH": "/usr/bin:/bin"},
+            text=True,
+            capture_output=True,
+            check=True,
+        )
         my, target = classad2.ClassAd({**SLOT, **(slot or {})}), classad2.ClassAd(job)
         return classad2.ExprTree(done.stdout.strip()).eval(my, target)
 
@@ -70,12 +85,16 @@ def test_image(condor: Condor, tmp_path: Path, job: dict[str, object], image: st
 
 def test_no_image_and_images_that_are_not_allowed(condor: Condor, tmp_path: Path) -> None:
     assert Native(condor, tmp_path).ask("SINGULARITY_JOB", {"REQUIRED_OS": "suse15"}) is False
-    native = Native(condor, tmp_path, SINGULARITY_IMAGE_RESTRICTIONS="cvmfs", GLIDEIN_REQUIRED_OS="rhel8")
+    native = Native(
+        condor, tmp_path, SINGULARITY_IMAGE_RESTRICTIONS="cvmfs", GLIDEIN_REQUIRED_OS="rhel8"
+    )
     assert native.ask("SINGULARITY_JOB", {"SingularityImage": "docker://own"}) is False
     assert native.ask("SINGULARITY_JOB", {"REQUIRED_OS": "rhel9"}) is False
     assert native.ask("SINGULARITY_IMAGE_EXPR", {}) == "/cvmfs/repo/eight"
     native = Native(condor, tmp_path, {"CVMFS_MOUNT_DIR": "/else/where/"})
-    assert native.ask("SINGULARITY_IMAGE_EXPR", {"REQUIRED_OS": "rhel8"}) == "/else/where/repo/eight"
+    assert (
+        native.ask("SINGULARITY_IMAGE_EXPR", {"REQUIRED_OS": "rhel8"}) == "/else/where/repo/eight"
+    )
     assert native.ask("SINGULARITY_IMAGE_EXPR", {"REQUIRED_OS": "rhel9"}) == "/img/nine"
 
 
@@ -87,11 +106,18 @@ def test_no_image_and_images_that_are_not_allowed(condor: Condor, tmp_path: Path
         ({}, {"GPUs": 2}, "--userns --cleanenv --nv --pwd /srv"),
     ],
 )
-def test_options(condor: Condor, tmp_path: Path, job: dict[str, object], slot: dict[str, object], words: str) -> None:
+def test_options(
+    condor: Condor, tmp_path: Path, job: dict[str, object], slot: dict[str, object], words: str
+) -> None:
     native = Native(condor, tmp_path, GLIDEIN_SINGULARITY_OPTS="--cleanenv")
     assert native.ask("SINGULARITY_EXTRA_ARGUMENTS", job, slot) == words
     assert native.ask("SINGULARITY_USE_PID_NAMESPACES", {}) is True
-    assert Native(condor, tmp_path, GWMS_CONTAINER_OPTIONS="").ask("SINGULARITY_USE_PID_NAMESPACES", {}) is False
+    assert (
+        Native(condor, tmp_path, GWMS_CONTAINER_OPTIONS="").ask(
+            "SINGULARITY_USE_PID_NAMESPACES", {}
+        )
+        is False
+    )
 
 
 def test_binds(condor: Condor, tmp_path: Path) -> None:
@@ -104,7 +130,10 @@ def test_binds(condor: Condor, tmp_path: Path) -> None:
     binds = str(native.ask("SINGULARITY_BIND_EXPR", {})).split()
     assert binds[:2] == ["/usr:/there:ro", "/etc"] and binds[-1] == f"{tmp_path}/cvmfs:/cvmfs"
     for no in (False, 0):
-        assert str(native.ask("SINGULARITY_BIND_EXPR", {"SingularityBindCVMFS": no})).split() == binds[:-1]
+        assert (
+            str(native.ask("SINGULARITY_BIND_EXPR", {"SingularityBindCVMFS": no})).split()
+            == binds[:-1]
+        )
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,16 @@ import re
 
 import pytest
 
-from glideinwms.factory.finished import cause_of
-from glideinwms.factory.pilotlog import facts
+from glideinwms.factory.pilot_history.pilot import cause_of
+from glideinwms.factory.pilot_history.pilot_log import facts
 from tests.support.pilotrig import Rig
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
 
 
-def test_a_pilot_whose_token_the_pool_refuses_is_a_failure(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pilot_whose_token_the_pool_refuses_is_a_failure(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     token = rig.token()
     head, _, signature = token.rpartition(".")
     forged = f"{head}.{signature[::-1]}"
@@ -23,7 +25,9 @@ def test_a_pilot_whose_token_the_pool_refuses_is_a_failure(rig: Rig, monkeypatch
     assert rig.wait_end() == 1
     log = (home / "log").read_text(errors="replace")
     found = facts(log)
-    assert (found.code, found.script, found.failure) == (1, "main/condor_startup.sh", "VO_Proxy"), log[-3000:]
+    assert (found.code, found.script, found.failure) == (1, "main/condor_startup.sh", "VO_Proxy"), (
+        log[-3000:]
+    )
     assert re.match(r"HTCondor: the pool never had this startd: .+ \(VO_Proxy\)$", cause_of(found))
     assert rig.left(home) == []
 
@@ -32,10 +36,14 @@ def test_a_pilot_that_reaches_no_collector_is_a_failure(rig: Rig) -> None:
     rig.stage({"GLIDEIN_Max_Idle": "10"})
     at = rig.words.index("-param_GLIDEIN_Collector") + 1
     nobody = re.sub(r"\d+$", "1", rig.words[at])
-    home = rig.start({"GLIDEIN_HOLD_DOWN": "0"}, words=[*rig.words[:at], nobody, *rig.words[at + 1 :]])
+    home = rig.start(
+        {"GLIDEIN_HOLD_DOWN": "0"}, words=[*rig.words[:at], nobody, *rig.words[at + 1 :]]
+    )
     assert rig.wait_end() == 1
     log = (home / "log").read_text(errors="replace")
-    assert cause_of(facts(log)).startswith("HTCondor: the pool never had this startd: "), log[-3000:]
+    assert cause_of(facts(log)).startswith("HTCondor: the pool never had this startd: "), log[
+        -3000:
+    ]
     assert facts(log).failure == "Network"
     assert rig.left(home) == []
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from glideinwms.factory.finished import cause_of
-from glideinwms.factory.pilotlog import facts
+from glideinwms.factory.pilot_history.pilot import cause_of
+from glideinwms.factory.pilot_history.pilot_log import facts
 from tests.support.pilotrig import Rig, until
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
@@ -51,7 +51,10 @@ def test_fixed_slots_and_one_with_a_resource_that_only_its_jobs_get(rig: Rig) ->
     assert [s[:3] for s in slots] == [["1", "1", "0"], ["1", "1", "0"], ["3", "1", "1"]]
     assert rig.slots("SlotTypeID == 3", "Memory") == [["200"]]
     job = rig.submit(20, "request_io = 1\n")
-    until("the job on the resource's slot", lambda: rig.slots('SlotTypeID == 3 && State == "Claimed"', "Name"))
+    until(
+        "the job on the resource's slot",
+        lambda: rig.slots('SlotTypeID == 3 && State == "Claimed"', "Name"),
+    )
     # idle slots beside it do not end the pilot
     others = [rig.submit(1)]
     until("the plain jobs' end", lambda: all(rig.job_status(o) == "4" for o in others))
@@ -84,11 +87,20 @@ def failed(rig: Rig, *attributes: str) -> list[list[str]]:
 
 
 def masters(rig: Rig) -> str:
-    return rig.grid.run("alice@user.demo", "condor_status", "-master", "-constraint", "GLIDEIN_Failed", "-af", "Name")
+    return rig.grid.run(
+        "alice@user.demo",
+        "condor_status",
+        "-master",
+        "-constraint",
+        "GLIDEIN_Failed",
+        "-af",
+        "Name",
+    )
 
 
-FAILING = "#!/bin/bash\nglidein_config=$1\n. \"$(grep '^ADD_CONFIG_LINE_SOURCE ' \"$1\" | cut -d ' ' -f 2-)\"\n" + (
-    '"$(gconfig_get ERROR_GEN_PATH)" -error my.sh WN_Resource \'no "disk" here\'\nexit 1\n'
+FAILING = (
+    "#!/bin/bash\nglidein_config=$1\n. \"$(grep '^ADD_CONFIG_LINE_SOURCE ' \"$1\" | cut -d ' ' -f 2-)\"\n"
+    + ('"$(gconfig_get ERROR_GEN_PATH)" -error my.sh WN_Resource \'no "disk" here\'\nexit 1\n')
 )
 
 
@@ -100,7 +112,14 @@ def test_a_failure_is_told_under_one_name_while_the_node_is_held(rig: Rig, level
         params={"GLIDEIN_Report_Failed": level},
     )
     home = rig.start({"GLIDEIN_HOLD_DOWN": "300"})
-    wanted = ("State", "Start", "GLIDEIN_Entry_Name", "GLIDEIN_EXIT_CODE", "GLIDEIN_ADVERTISE_TYPE", "Name")
+    wanted = (
+        "State",
+        "Start",
+        "GLIDEIN_Entry_Name",
+        "GLIDEIN_EXIT_CODE",
+        "GLIDEIN_ADVERTISE_TYPE",
+        "Name",
+    )
     row = until("the failure's ad", lambda: failed(rig, *wanted))[0]
     assert row[:5] == ['"Drained"', "false", '"Alpha"', "1", '"Retiring"']
     until("the Factory's ad", lambda: masters(rig).strip() == row[5].strip('"'))
@@ -123,17 +142,28 @@ def test_without_anybody_to_tell_nothing_is_told(rig: Rig) -> None:
     assert failed(rig, "Name") == [] and not (Path(home) / "advertise_config").exists()
     # what its Factory learns of it from stdout
     found = facts((home / "log").read_text(errors="replace"))
-    assert (found.code, found.script, found.failure, found.condor_started) == (1, "entry/my.sh", "WN_Resource", False)
+    assert (found.code, found.script, found.failure, found.condor_started) == (
+        1,
+        "entry/my.sh",
+        "WN_Resource",
+        False,
+    )
     assert cause_of(found) == "validation failed in entry/my.sh (WN_Resource)"
     assert found.lifetime is not None and found.lifetime >= 4
 
 
 def test_a_node_on_which_jobs_end_at_once_takes_no_more(rig: Rig) -> None:
-    rig.stage({"GLIDEIN_Max_Tail": "60"}, params={"GLIDEIN_BLACKHOLE_RATE": "0.2", "GLIDEIN_BLACKHOLE_NUMJOBS": "2"})
+    rig.stage(
+        {"GLIDEIN_Max_Tail": "60"},
+        params={"GLIDEIN_BLACKHOLE_RATE": "0.2", "GLIDEIN_BLACKHOLE_NUMJOBS": "2"},
+    )
     rig.start()
     first = [rig.submit(0) for _ in range(2)]
     until("the first jobs' end", lambda: all(rig.job_status(j) == "4" for j in first))
-    until("the slot says so", lambda: rig.slots("GLIDEIN_BLACKHOLE =?= True && PartitionableSlot", "Name"))
+    until(
+        "the slot says so",
+        lambda: rig.slots("GLIDEIN_BLACKHOLE =?= True && PartitionableSlot", "Name"),
+    )
     until("no claim is left", lambda: not rig.slots("DynamicSlot =?= True", "Name"))
     late = rig.submit(0)
     assert not rig.slots("PartitionableSlot && Start", "Name")
@@ -145,7 +175,8 @@ def test_check_mode_ends_when_the_pool_has_the_startd(rig: Rig) -> None:
     at = rig.words.index("-v") + 1
     home = rig.start(words=[*rig.words[:at], "check", *rig.words[at + 1 :]])
     assert rig.wait_end() == 0
-    # the slot is gone as soon as the pilot has found it in the pool: its configuration says what it was
+    # the slot is gone as soon as the pilot has found it in the pool: its configuration says what it
+    # was
     lines = (home / "log").read_text(errors="replace").splitlines()
     assert "=== Check mode: the startd is up ===" in lines and "NUM_CPUS = 1" in lines
     assert [n for n in lines if n.startswith("START = ")][-1].endswith("&& False")
@@ -158,7 +189,10 @@ def test_a_slot_for_jobs_that_look_at_the_node(rig: Rig) -> None:
     until("both slots", lambda: len(rig.slots("true", "Name")) == 2)
     (main,) = rig.slots("HAS_MONITOR_VM && IS_MONITOR_VM =!= True", "Monitoring_Name", "Cpus")
     assert main[1] == "2"
-    until("the monitor's slot", lambda: rig.slots("IS_MONITOR_VM && Cpus == 1 && PartitionableSlot =!= True", "Name"))
+    until(
+        "the monitor's slot",
+        lambda: rig.slots("IS_MONITOR_VM && Cpus == 1 && PartitionableSlot =!= True", "Name"),
+    )
     looks = rig.submit(1, "+JOB_Is_Monitor = True\nrequirements = TARGET.IS_MONITOR_VM =?= True\n")
     until("the end of the job that looks", lambda: rig.job_status(looks) == "4")
     # it is not one of the pilot's jobs, and does not keep it
@@ -168,5 +202,7 @@ def test_a_slot_for_jobs_that_look_at_the_node(rig: Rig) -> None:
     log = (home / "log").read_text(errors="replace")
     assert "(Real) Total jobs 1 " in log
     for name in ("MasterLog", "StartdLog", "StarterLog"):
-        assert f"{name}.monitor\n======== gzip | uuencode =============\nbegin-base64 644 -\n" in log
+        assert (
+            f"{name}.monitor\n======== gzip | uuencode =============\nbegin-base64 644 -\n" in log
+        )
     assert rig.left(home) == []

@@ -14,14 +14,37 @@ from tests.support.pilotrig import Rig, until
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
 IDENTITY = (
-    "GLIDEIN_Factory", "GLIDEIN_Name", "GLIDEIN_Entry_Name", "GLIDECLIENT_Name", "GLIDECLIENT_Group",
-    "GLIDEIN_CredentialIdentifier", "GLIDEIN_Schedd", "GLIDEIN_ClusterId", "GLIDEIN_ProcId", "GLIDEIN_Site",
-    "IS_GLIDEIN", "IS_MONITOR_VM", "Cpus", "PartitionableSlot",
-)  # fmt: skip
+    "GLIDEIN_Factory",
+    "GLIDEIN_Name",
+    "GLIDEIN_Entry_Name",
+    "GLIDECLIENT_Name",
+    "GLIDECLIENT_Group",
+    "GLIDEIN_CredentialIdentifier",
+    "GLIDEIN_Schedd",
+    "GLIDEIN_ClusterId",
+    "GLIDEIN_ProcId",
+    "GLIDEIN_Site",
+    "IS_GLIDEIN",
+    "IS_MONITOR_VM",
+    "Cpus",
+    "PartitionableSlot",
+)
 VALUES = [
-    '"test_factory"', '"v1"', '"Alpha"', '"test_frontend.main"', '"main"', '"cred1"', '"wms@wms.demo"', "7", "3",
-    '"SiteA"', "true", "false", "2", "true",
-]  # fmt: skip
+    '"test_factory"',
+    '"v1"',
+    '"Alpha"',
+    '"test_frontend.main"',
+    '"main"',
+    '"cred1"',
+    '"wms@wms.demo"',
+    "7",
+    "3",
+    '"SiteA"',
+    "true",
+    "false",
+    "2",
+    "true",
+]
 
 
 def test_a_job_runs_and_the_pilot_leaves_nothing(rig: Rig) -> None:
@@ -29,25 +52,40 @@ def test_a_job_runs_and_the_pilot_leaves_nothing(rig: Rig) -> None:
     home = rig.start()
     slots = until("the pilot's slot", lambda: rig.slots('GLIDEIN_Entry_Name=?="Alpha"', *IDENTITY))
     assert slots == [VALUES]
-    more = rig.slots("true", "GLIDEIN_ToRetire", "GLIDEIN_ToDie", "MyCurrentTime", "GLIDECLIENT_ReqNode", "Name")[0]
+    more = rig.slots(
+        "true", "GLIDEIN_ToRetire", "GLIDEIN_ToDie", "MyCurrentTime", "GLIDECLIENT_ReqNode", "Name"
+    )[0]
     assert int(more[2]) < int(more[0]) < int(more[1])
     assert more[3] == '"wms.demo"' and more[4].startswith('"slot1@glidein_')
     assert ".idtoken" not in rig.grid.run("alice@user.demo", "condor_status", "-long")
     job = rig.submit(1)
     until("the job's end", lambda: rig.job_status(job) == "4")
     env = dict(
-        line.split("=", 1) for line in (rig.grid.base / "alice/env.out").read_text().splitlines() if "=" in line
-    )  # fmt: skip
-    assert env["GLIDEIN_Entry_Name"] == "Alpha" and env["GLIDEIN_ClusterId"] == "7" and env["GLIDEIN_Site"] == "SiteA"
+        line.split("=", 1)
+        for line in (rig.grid.base / "alice/env.out").read_text().splitlines()
+        if "=" in line
+    )
+    assert (
+        env["GLIDEIN_Entry_Name"] == "Alpha"
+        and env["GLIDEIN_ClusterId"] == "7"
+        and env["GLIDEIN_Site"] == "SiteA"
+    )
     assert not [v for v in env.values() if "idtoken" in v]
     assert rig.wait_end() == 0
     out = (home / "log").read_text(errors="replace")
     for marker in (
-        "=== Last script starting ", "=== Condor starting ", "=== Condor ended ", "=== Stats of main ===",
-        "(Normalized) Total goodZ jobs 1 (100%)", "Total number of activations/claims: 1",
-        "=== Glidein ending ", " with code 0 after ", "=== End XML description of glidein activity ===",
-        '<metric name="goodZJobsNr"', "MasterLog\n======== gzip | uuencode =============\nbegin-base64 644 -\n",
-    ):  # fmt: skip
+        "=== Last script starting ",
+        "=== Condor starting ",
+        "=== Condor ended ",
+        "=== Stats of main ===",
+        "(Normalized) Total goodZ jobs 1 (100%)",
+        "Total number of activations/claims: 1",
+        "=== Glidein ending ",
+        " with code 0 after ",
+        "=== End XML description of glidein activity ===",
+        '<metric name="goodZJobsNr"',
+        "MasterLog\n======== gzip | uuencode =============\nbegin-base64 644 -\n",
+    ):
         assert marker in out, marker
     assert rig.left(home) == []
 
@@ -102,7 +140,10 @@ def test_killed_with_everything_the_next_pilot_cleans_up_and_runs_the_job(rig: R
 def test_terminated_while_htcondor_starts(rig: Rig, after: float) -> None:
     rig.stage()
     home = rig.start()
-    until("HTCondor's start", lambda: "=== Condor starting " in (home / "log").read_text(errors="replace"))
+    until(
+        "HTCondor's start",
+        lambda: "=== Condor starting " in (home / "log").read_text(errors="replace"),
+    )
     time.sleep(after)
     os.kill(rig.pilots[-1].pid, signal.SIGTERM)
     assert rig.wait_end() == 0
@@ -119,7 +160,8 @@ def test_terminated_while_it_retires_it_gives_the_job_back(rig: Rig) -> None:
     job = rig.submit(300)
     until("the job running", lambda: rig.job_status(job) == "2" and rig.busy())
     until(
-        "the slot retiring", lambda: time.time() > retire and rig.slots("PartitionableSlot && Start =?= False", "Name")
+        "the slot retiring",
+        lambda: time.time() > retire and rig.slots("PartitionableSlot && Start =?= False", "Name"),
     )
     assert rig.busy()
     os.kill(rig.pilots[-1].pid, signal.SIGTERM)

@@ -24,7 +24,9 @@ def test_scripts_before_and_after_a_job(rig: Rig) -> None:
     seen = rig.grid.base / "seen"
     seen.mkdir()
     rig.grid.who.own(seen)
-    before = f'#!/bin/sh\necho "$2 $(grep -c "^GLIDEIN_UUID " "$1") $(pwd)" >> {seen}/before\nexit 3\n'
+    before = (
+        f'#!/bin/sh\necho "$2 $(grep -c "^GLIDEIN_UUID " "$1") $(pwd)" >> {seen}/before\nexit 3\n'
+    )
     after = (
         '#!/bin/bash\n. "$(grep "^ADD_CONFIG_LINE_SOURCE " "$1" | cut -d " " -f 2-)"\n'
         f'{{ echo "$2 $(gconfig_get GLIDEIN_Entry_Name "$1") $(cat "$_CONDOR_SCRATCH_DIR/trace.out")"\n'
@@ -34,9 +36,16 @@ def test_scripts_before_and_after_a_job(rig: Rig) -> None:
     )
     rig.stage(
         factory_files=file(rig, "before.sh", before, 'executable="True" time="prejob"')
-        + file(rig, "exports", "export VO_BEFORE=$(($VO_BEFORE + 1))\n", 'type="source" time="setup,prejob"'),
+        + file(
+            rig,
+            "exports",
+            "export VO_BEFORE=$(($VO_BEFORE + 1))\n",
+            'type="source" time="setup,prejob"',
+        ),
         client_files=file(rig, "after.sh", after, 'executable="True" time="postjob"'),
-        group_files=file(rig, "noted.sh", f"pwd > {seen}/noted.$2; exit 1\n", 'type="source" time="postjob"'),
+        group_files=file(
+            rig, "noted.sh", f"pwd > {seen}/noted.$2; exit 1\n", 'type="source" time="postjob"'
+        ),
     )
     home = rig.start()
     job = rig.submit(1)
@@ -92,7 +101,9 @@ def test_jobs_speak_to_their_schedd(rig: Rig) -> None:
         "request_memory = 100\nrequest_disk = 1MB\nqueue\n"
     )
     rig.grid.who.own(folder)
-    job = rig.grid.run("alice@user.demo", "condor_submit", "-terse", str(folder / "chirp.sub")).split()[0]
+    job = rig.grid.run(
+        "alice@user.demo", "condor_submit", "-terse", str(folder / "chirp.sub")
+    ).split()[0]
     until("the job's end", lambda: rig.job_status(job) == "4")
     said = (folder / "said").read_text().splitlines()
     half = len(said) // 2
@@ -102,5 +113,7 @@ def test_jobs_speak_to_their_schedd(rig: Rig) -> None:
     for way in ("condor_chirp", "plain"):
         assert f'Setting job attribute Set_{way} to strcat("a b", "\\\\")' in log
         assert f"said by {way}" in log
-    delayed = rig.grid.run("alice@user.demo", "condor_history", job, "-af:r", "Chirp_condor_chirp", "Chirp_plain")
+    delayed = rig.grid.run(
+        "alice@user.demo", "condor_history", job, "-af:r", "Chirp_condor_chirp", "Chirp_plain"
+    )
     assert delayed.split() == ['"later"', '"later"']

@@ -41,23 +41,45 @@ def test_where_scripts_act(rig: Rig, runtime: Path, launch: str) -> None:
     seen.mkdir()
     rig.grid.who.own(seen)
     attrs = {
-        "GLIDEIN_SINGULARITY_BINARY_OVERRIDE": str(runtime), "SINGULARITY_IMAGES_DICT": f"default:{image}",
-        "GLIDEIN_SINGULARITY_REQUIRE": "REQUIRED_GWMS", "SINGULARITY_IMAGE_RESTRICTIONS": "any",
+        "GLIDEIN_SINGULARITY_BINARY_OVERRIDE": str(runtime),
+        "SINGULARITY_IMAGES_DICT": f"default:{image}",
+        "GLIDEIN_SINGULARITY_REQUIRE": "REQUIRED_GWMS",
+        "SINGULARITY_IMAGE_RESTRICTIONS": "any",
         "GLIDEIN_Container_Launch": launch,
-    }  # fmt: skip
+    }
     known = 'grep "^GLIDEIN_Entry_Name " "$1"; [ -r "$(sed -n "s/^ADD_CONFIG_LINE_SOURCE //p" "$1")" ] && echo f'
     rig.stage(
-        attrs, client_attrs={"GLIDEIN_Singularity_Use": "REQUIRED"},
+        attrs,
+        client_attrs={"GLIDEIN_Singularity_Use": "REQUIRED"},
         client_files='<file absfname="/dev/null" relfname="nothing.sh" wrapper="True"/>'
-        + file(rig, "again.sh", PERIODIC, 'type="run:singularity" executable="True" period="2" prefix="MY_"')
-        + file(rig, "before.sh", f'{{ echo "$where $2"; {known}; }} > before\n',
-               'executable="True" time="prejob"')
-        + file(rig, "inside.sh", 'echo "$where $2" > inside\n',
-               'type="run:singularity" executable="True" time="prejob"')
-        + file(rig, "after.sh", f'echo "$where" > {seen}/after\n', 'executable="True" time="postjob"')
-        + file(rig, "end.sh", 'echo "the end: $where cleanup $2"\n',
-               'type="run:singularity" executable="True" time="cleanup"'),
-    )  # fmt: skip
+        + file(
+            rig,
+            "again.sh",
+            PERIODIC,
+            'type="run:singularity" executable="True" period="2" prefix="MY_"',
+        )
+        + file(
+            rig,
+            "before.sh",
+            f'{{ echo "$where $2"; {known}; }} > before\n',
+            'executable="True" time="prejob"',
+        )
+        + file(
+            rig,
+            "inside.sh",
+            'echo "$where $2" > inside\n',
+            'type="run:singularity" executable="True" time="prejob"',
+        )
+        + file(
+            rig, "after.sh", f'echo "$where" > {seen}/after\n', 'executable="True" time="postjob"'
+        )
+        + file(
+            rig,
+            "end.sh",
+            'echo "the end: $where cleanup $2"\n',
+            'type="run:singularity" executable="True" time="cleanup"',
+        ),
+    )
     home = rig.start()
     until("the periodic script's word", lambda: rig.slots('MY_VO_Image == "one" && MY_OK', "Name"))
     job = rig.submit(0, "transfer_output_files = before,inside\n")

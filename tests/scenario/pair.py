@@ -14,17 +14,19 @@ from glideinwms.factory.daemon import FactoryDaemon
 from glideinwms.factory.policy import FactoryPolicy, Limits
 from glideinwms.frontend.daemon import FrontendDaemon
 from glideinwms.frontend.policy import FrontendPolicy
-from glideinwms.lib.cycle import Cycle
-from glideinwms.lib.fakes import Collector, Schedd, World
-from glideinwms.lib.fakes.clock import Clock
+from glideinwms.lib.daemon.loop import CycleRecord
 from glideinwms.lib.files import write_atomic
 from glideinwms.lib.jsondata import to_json
+from glideinwms.testing import FakeCollector, FakeSchedd, World
+from glideinwms.testing.clock import FakeClock
 from tests.unit.factory import makes
 from tests.unit.frontend import build_frontend
 
 WMS, USER = "wms.demo:9618", "user.demo:9618"
 FACTORY, FRONTEND = "factory@wms.demo", "frontend@wms.demo"
-SCITOKEN = jwt.encode({"sub": "demo-pilots", "exp": 4_000_000_000}, b"an-issuers-own-secret-of-some-length", "HS256")
+SCITOKEN = jwt.encode(
+    {"sub": "demo-pilots", "exp": 4_000_000_000}, b"an-issuers-own-secret-of-some-length", "HS256"
+)
 PASSWORD = b"the pool's own signing key, which nobody may see"
 
 
@@ -41,13 +43,13 @@ class Pair:
     limits: Limits = makes.ROOMY
     policy_files: tuple[str, ...] = ()
     generator: str = ""
-    world: World = field(default_factory=lambda: World(Clock(float(int(time.time())))))
-    wms: Collector = field(init=False)
-    user: Collector = field(init=False)
-    queue: Schedd = field(init=False)
-    jobs: Schedd = field(init=False)
-    factory: Cycle[Any, Any, Any, Any] = field(init=False)
-    frontend: Cycle[Any, Any, Any, Any] = field(init=False)
+    world: World = field(default_factory=lambda: World(FakeClock(float(int(time.time())))))
+    wms: FakeCollector = field(init=False)
+    user: FakeCollector = field(init=False)
+    queue: FakeSchedd = field(init=False)
+    jobs: FakeSchedd = field(init=False)
+    factory: CycleRecord[Any, Any, Any, Any] = field(init=False)
+    frontend: CycleRecord[Any, Any, Any, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         world = self.world
@@ -66,37 +68,57 @@ class Pair:
         factory = FactoryDaemon(self.base / "factory", self.factory_pool, now)
         factory.applier.sleep = lambda seconds: None
         frontend = FrontendDaemon(self.base / "frontend", self.frontend_pool, world.clock)
-        self.factory = Cycle(factory, self.base / "factory", clock=world.clock, seed=lambda: 1)
-        self.frontend = Cycle(frontend, self.base / "frontend", clock=world.clock, seed=lambda: 1)
+        self.factory = CycleRecord(
+            factory, self.base / "factory", clock=world.clock, seed=lambda: 1
+        )
+        self.frontend = CycleRecord(
+            frontend, self.base / "frontend", clock=world.clock, seed=lambda: 1
+        )
 
     def factory_policy(self) -> FactoryPolicy:
         """One entry that takes SciTokens."""
         attrs = {
-            "GLIDEIN_Site": "SiteA", "GLIDEIN_TrustDomain": "demo", "GLIDEIN_SupportedAuthenticationMethod": "scitoken",
+            "GLIDEIN_Site": "SiteA",
+            "GLIDEIN_TrustDomain": "demo",
+            "GLIDEIN_SupportedAuthenticationMethod": "scitoken",
             "GLIDEIN_Gatekeeper": "ce.demo ce.demo:9619",
-        }  # fmt: skip
+        }
         base = self.base / "factory"
         return makes.policy(
-            base, makes.entry("A", attrs=attrs, trust_domain="demo", limits=self.limits), work_dir=str(base),
+            base,
+            makes.entry("A", attrs=attrs, trust_domain="demo", limits=self.limits),
+            work_dir=str(base),
             collector=WMS,
             frontends=(makes.FrontendTrust("fe", FRONTEND, {"frontend": "feuser"}),),
-        )  # fmt: skip
+        )
 
     def frontend_policy(self) -> FrontendPolicy:
         """One group that asks for it."""
         base = self.base / "frontend"
         token = str(base / "ce.scitoken")
         pools = (build_frontend.WmsPool(WMS, FACTORY, FRONTEND),)
-        credential = build_frontend.CredentialPolicy(token, "scitoken", "demo", "frontend", absfname=token)
+        credential = build_frontend.CredentialPolicy(
+            token, "scitoken", "demo", "frontend", absfname=token
+        )
         if self.generator:
-            credential = build_frontend.CredentialPolicy("mine", "scitoken", "demo", "frontend", generator="mine")
+            credential = build_frontend.CredentialPolicy(
+                "mine", "scitoken", "demo", "frontend", generator="mine"
+            )
         group = build_frontend.group(
-            schedds=("jobs@user.demo",), wms_pools=pools, credentials=(credential,), policy_files=self.policy_files
+            schedds=("jobs@user.demo",),
+            wms_pools=pools,
+            credentials=(credential,),
+            policy_files=self.policy_files,
         )
         return build_frontend.policy(
-            group, work_dir=str(base), passwords_dir=str(base / "passwords.d"), tokens_dir=str(base / "tokens.d"),
-            user_collector=USER, pilot_collectors=USER, generators_dir=str(base / "plugin.d"),
-        )  # fmt: skip
+            group,
+            work_dir=str(base),
+            passwords_dir=str(base / "passwords.d"),
+            tokens_dir=str(base / "tokens.d"),
+            user_collector=USER,
+            pilot_collectors=USER,
+            generators_dir=str(base / "plugin.d"),
+        )
 
     def _files(self) -> None:
         work, fe = self.base / "factory", self.base / "frontend"
@@ -109,7 +131,9 @@ class Pair:
         write_atomic(fe / "ce.scitoken", SCITOKEN + "\n", 0o600)
 
     def turn(self, turns: int = 1) -> None:
-        """The Factory says what it has, the Frontend asks, the Factory serves; a minute passes each time."""
+        """The Factory says what it has, the Frontend asks, the Factory serves; a minute passes each
+        time.
+        """
         for _ in range(turns):
             for one in (self.factory, self.frontend):
                 one.once()

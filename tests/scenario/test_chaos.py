@@ -10,14 +10,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glideinwms.factory.policy import Limits
-from glideinwms.lib import audit, status
+from glideinwms.lib.daemon import audit, status
 from tests.scenario.pair import Pair
 
 TOTAL, IDLE = 12, 5
 FAULTS = (
-    "queue.down", "queue.hung", "queue.hung_after", "jobs.down", "jobs.hung", "wms.down", "wms.hung", "user.down",
+    "queue.down",
+    "queue.hung",
+    "queue.hung_after",
+    "jobs.down",
+    "jobs.hung",
+    "wms.down",
+    "wms.hung",
+    "user.down",
     "user.hung",
-)  # fmt: skip
+)
 STEP = st.one_of(
     st.tuples(st.just("fault"), st.sampled_from(FAULTS)),
     st.tuples(st.just("heal"), st.just("")),
@@ -47,11 +54,16 @@ def act(pair: Pair, what: str, how: str | int) -> None:
     elif what == "end":
         pair.queue.forget("JobStatus == 2", int(how))
     elif what == "hold":
-        pair.queue.set("JobStatus == 1", int(how), JobStatus=5, HoldReasonCode=16, HoldReasonSubCode=0)
+        pair.queue.set(
+            "JobStatus == 1", int(how), JobStatus=5, HoldReasonCode=16, HoldReasonSubCode=0
+        )
 
 
 def within_limits(pair: Pair, history: list[object]) -> None:
-    idle, total = pair.queue.count("JobStatus == 1"), pair.queue.count("JobStatus == 1 || JobStatus == 2")
+    idle, total = (
+        pair.queue.count("JobStatus == 1"),
+        pair.queue.count("JobStatus == 1 || JobStatus == 2"),
+    )
     assert idle <= IDLE and total <= TOTAL, f"{idle} idle of {total} after {history}"
     ids = [job["GlideinSubmitId"] for job in pair.queue.jobs.values()]
     clusters = {(job["GlideinSubmitId"], job["ClusterId"]) for job in pair.queue.jobs.values()}
@@ -72,7 +84,9 @@ def test_limits_hold_and_nothing_is_doubled(steps: list[tuple[str, str | int]]) 
             before = pair.queue.count("JobStatus == 2")
             pair.turn()
             within_limits(pair, done)
-            assert pair.queue.count("JobStatus == 2") == before, f"a running pilot was removed after {done}"
+            assert pair.queue.count("JobStatus == 2") == before, (
+                f"a running pilot was removed after {done}"
+            )
         heal(pair)
         pair.jobs.add(3, Wants="x")
         pair.queue.forget("true")
@@ -81,7 +95,12 @@ def test_limits_hold_and_nothing_is_doubled(steps: list[tuple[str, str | int]]) 
             within_limits(pair, done)
         for who in ("factory", "frontend"):
             told = status.read(pair.base / who / "state/status.json")
-            assert told.error == "" and all(not r.error for r in told.readings), (who, told.error, told.readings, done)
+            assert told.error == "" and all(not r.error for r in told.readings), (
+                who,
+                told.error,
+                told.readings,
+                done,
+            )
         assert pair.queue.count() > 0, f"with idle jobs there are pilots again after {done}"
         for line in audit.read(pair.base / "factory/state/audit.jsonl"):
             assert line["act"] in ("submit", "remove", "release", "credential"), line

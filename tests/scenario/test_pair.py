@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from glideinwms.cli.main import main as gwms
-from glideinwms.lib import audit, log, operator, status
+from glideinwms.lib.condor.htc import Expr
 from glideinwms.lib.credentials.ids import credential_id
 from glideinwms.lib.credentials.tokens import Signer, claims_of
+from glideinwms.lib.daemon import audit, log, operator_commands, status
 from glideinwms.lib.errors import CryptoError
 from glideinwms.lib.files import write_atomic
-from glideinwms.lib.htc import Expr
 from tests.scenario.pair import FRONTEND, PASSWORD, SCITOKEN, WMS, Pair
 from tests.support import secrets
 
@@ -46,15 +46,23 @@ def test_idle_jobs_become_pilots_and_no_more_than_are_wanted(pair: Pair) -> None
         no_errors(pair)
         pair.queue.set("JobStatus == 1", JobStatus=2, GridJobStatus="RUNNING")
     most = pair.wms.ads("glideclient")[0]["ReqMaxGlideins"]
-    assert 7 <= most <= 10 and pair.queue.count() == most, "as many as are asked for, in some turns, and none more"
+    assert 7 <= most <= 10 and pair.queue.count() == most, (
+        "as many as are asked for, in some turns, and none more"
+    )
     job = next(iter(pair.queue.jobs.values()))
-    assert job["GlideinClient"] == "fe.main" and job["GlideinEntryName"] == "A" and job["JobUniverse"] == 9
+    assert (
+        job["GlideinClient"] == "fe.main"
+        and job["GlideinEntryName"] == "A"
+        and job["JobUniverse"] == 9
+    )
     assert len({job["GlideinSubmitId"] for job in pair.queue.jobs.values()}) > 1
     assert {ad["Name"] for ad in pair.wms.ads("glidefactory")} == {"A@inst@fact"}
     assert [ad["GlideClientName"] for ad in pair.user.ads("glideresource")] == ["fe.main"]
 
 
-def test_a_policy_file_decides_which_jobs_become_pilots(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_policy_file_decides_which_jobs_become_pilots(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "policy.py"
     path.write_text(
         "def match(job, glidein):\n    return job['Wants'] + glidein['attrs']['GLIDEIN_Site'][-1] == 'yesA'\n"
@@ -65,7 +73,15 @@ def test_a_policy_file_decides_which_jobs_become_pilots(tmp_path: Path, capsys: 
     pair.turn(4)
     no_errors(pair)
     assert pair.wms.ads("glideclient")[0]["ReqMaxGlideins"] == 3 and 0 < pair.queue.count() <= 3
-    words = ["frontend", "explain", "--work-dir", str(pair.base / "frontend"), "--class", "RequestCpus=1", "--class"]
+    words = [
+        "frontend",
+        "explain",
+        "--work-dir",
+        str(pair.base / "frontend"),
+        "--class",
+        "RequestCpus=1",
+        "--class",
+    ]
     with pytest.raises(SystemExit, match=r"^1$"):
         gwms([*words, "Wants=no"])
     assert f"A@inst@fact: policy {path}:match returned False" in capsys.readouterr().out
@@ -74,7 +90,9 @@ def test_a_policy_file_decides_which_jobs_become_pilots(tmp_path: Path, capsys: 
     path.write_text("def match(job, glidein):\n    return False\n")
     pair.turn(1)
     no_errors(pair)
-    assert pair.wms.ads("glideclient")[0]["ReqIdleGlideins"] == 0, "what is changed counts with the next cycle"
+    assert pair.wms.ads("glideclient")[0]["ReqIdleGlideins"] == 0, (
+        "what is changed counts with the next cycle"
+    )
 
 
 GENERATOR = """
@@ -89,7 +107,7 @@ def get_credential(logger, group, entry, trust_domain):
 
 def test_what_a_generator_makes_for_an_entry_opens_its_ce(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:  # fmt: skip
+) -> None:
     pair = Pair(tmp_path, generator=GENERATOR.replace("FAILS", "False"))
     pair.jobs.add(3, Wants="x")
     pair.turn(5)
@@ -102,7 +120,8 @@ def test_what_a_generator_makes_for_an_entry_opens_its_ce(
     with pytest.raises(SystemExit):
         gwms(["frontend", "status", "--work-dir", str(pair.base / "frontend")])
     assert (
-        "credential mine (scitoken, demo): made by generator mine, held for 1 of its entries" in capsys.readouterr().out
+        "credential mine (scitoken, demo): made by generator mine, held for 1 of its entries"
+        in capsys.readouterr().out
     )
     assert claims["sub"] == "main A" and job["GlideinCredentialIdentifier"] == credential_id("mine")
     assert claims["aud"] == str(pair.wms.ads("glidefactory")[0]["GLIDEIN_Gatekeeper"]).split()[-1]
@@ -116,7 +135,9 @@ def test_a_generator_that_fails_asks_for_nothing_and_says_why(tmp_path: Path) ->
     assert pair.queue.count() == 0 and pair.wms.ads("glideclient") == []
     [problem] = seen(pair, "frontend").summary["groups"]["main"]["problems"]
     assert "generator mine made nothing that is valid: RuntimeError: the issuer is away" in problem
-    write_atomic(pair.base / "frontend/plugin.d/mine.py", GENERATOR.replace("FAILS", "False") + "# mended")
+    write_atomic(
+        pair.base / "frontend/plugin.d/mine.py", GENERATOR.replace("FAILS", "False") + "# mended"
+    )
     pair.turn(3)
     assert pair.queue.count() > 0
 
@@ -124,11 +145,21 @@ def test_a_generator_that_fails_asks_for_nothing_and_says_why(tmp_path: Path) ->
 def test_a_stop_withdraws_every_ad(pair: Pair) -> None:
     pair.jobs.add(2, Wants="x")
     pair.turn(4)
-    assert pair.wms.ads("glideclient") and pair.wms.ads("glidefactory") and pair.wms.ads("glidefactoryglobal")
+    assert (
+        pair.wms.ads("glideclient")
+        and pair.wms.ads("glidefactory")
+        and pair.wms.ads("glidefactoryglobal")
+    )
     for one in (pair.frontend, pair.factory):
         one.daemon.stop(one.policy)
     pair.world.clock.advance(1)
-    kinds = ("glidefactory", "glidefactoryglobal", "glidefactoryclient", "glideclient", "glideclientglobal")
+    kinds = (
+        "glidefactory",
+        "glidefactoryglobal",
+        "glidefactoryclient",
+        "glideclient",
+        "glideclientglobal",
+    )
     assert not [k for k in kinds if pair.wms.ads(k)]
     assert not pair.user.ads("glideresource") and not pair.user.ads("glidefrontendmonitor")
 
@@ -155,30 +186,47 @@ def test_malformed_requests_stop_no_other(pair: Pair) -> None:
     pair.turn(2)
     good = pair.wms.ads("glideclient")[0]
     bad = [
-        {**good, "ReqIdleGlideins": "many"}, {**good, "ReqIdleGlideins": Expr("1/0")}, {**good, "ReqEncKeyCode": "zz"},
-        {**good, "ClientName": "../../etc"}, {**good, "GlideinEncParamSecurityName": "00" * 16},
-        {**good, "GlideinParamX": "a\nexecutable = /bin/evil"}, {**good, "WebSignType": [1, 2]},
+        {**good, "ReqIdleGlideins": "many"},
+        {**good, "ReqIdleGlideins": Expr("1/0")},
+        {**good, "ReqEncKeyCode": "zz"},
+        {**good, "ClientName": "../../etc"},
+        {**good, "GlideinEncParamSecurityName": "00" * 16},
+        {**good, "GlideinParamX": "a\nexecutable = /bin/evil"},
+        {**good, "WebSignType": [1, 2]},
         {"MyType": "glideclient", "GlideinMyType": "glideclient", "ReqGlidein": good["ReqGlidein"]},
-    ]  # fmt: skip
+    ]
     for number, ad in enumerate(bad):
-        pair.wms.put({**ad, "Name": f"BAD{number}_{good['ReqName']}@fe.main"}, "UPDATE_MASTER_AD", FRONTEND)
+        pair.wms.put(
+            {**ad, "Name": f"BAD{number}_{good['ReqName']}@fe.main"}, "UPDATE_MASTER_AD", FRONTEND
+        )
     pair.turn(3)
     no_errors(pair)
-    assert pair.queue.count() >= 1 and sum(seen(pair, "factory").summary["refused"].values()) == len(bad) - 1
+    assert (
+        pair.queue.count() >= 1
+        and sum(seen(pair, "factory").summary["refused"].values()) == len(bad) - 1
+    )
     assert all(job["Cmd"].endswith("glidein_startup.0.sh") for job in pair.queue.jobs.values())
 
 
 def test_no_secret_leaves_its_place(pair: Pair) -> None:
-    """Neither records, status, logs, audit, ads in the clear, job ads nor readings hold a token or a key."""
+    """Neither records, status, logs, audit, ads in the clear, job ads nor readings hold a token or
+    a key.
+    """
     pair.jobs.add(5, Wants="x")
     pair.turn(6)
     # things go wrong as well: their messages are where secrets leak
     good = pair.wms.ads("glideclient")[0]
-    pair.wms.put({**good, "ReqEncIdentity": "00" * 16, "Name": "B1_A@inst@fact@fe.main"}, "UPDATE_MASTER_AD", FRONTEND)
     pair.wms.put(
-        {**good, "GlideinEncParamBad": "11" * 16, "Name": "B2_A@inst@fact@fe.main"}, "UPDATE_MASTER_AD", FRONTEND
+        {**good, "ReqEncIdentity": "00" * 16, "Name": "B1_A@inst@fact@fe.main"},
+        "UPDATE_MASTER_AD",
+        FRONTEND,
     )
-    operator.put(pair.base / "factory/state/requests", "nonsense", {"a": "b"})
+    pair.wms.put(
+        {**good, "GlideinEncParamBad": "11" * 16, "Name": "B2_A@inst@fact@fe.main"},
+        "UPDATE_MASTER_AD",
+        FRONTEND,
+    )
+    operator_commands.put(pair.base / "factory/state/requests", "nonsense", {"a": "b"})
     pair.turn(2)
     pair.queue.hung_after = True
     pair.jobs.add(30, Wants="x")
@@ -191,9 +239,12 @@ def test_no_secret_leaves_its_place(pair: Pair) -> None:
     signer = Signer.load(pair.base / "frontend/passwords.d/FRONTEND", "user.demo")
     key = pair.factory.daemon.keys[0]
     known: dict[str, str | bytes] = {
-        "the CE's token": SCITOKEN, "the pilot's token": made[0], "the signing key": PASSWORD,
-        "the master key": signer.key, "the Factory's key": (pair.base / "factory/rsa.key").read_bytes(),
-    }  # fmt: skip
+        "the CE's token": SCITOKEN,
+        "the pilot's token": made[0],
+        "the signing key": PASSWORD,
+        "the master key": signer.key,
+        "the Factory's key": (pair.base / "factory/rsa.key").read_bytes(),
+    }
     for number, ad in enumerate(pair.wms.ads("glideclient")):
         try:
             symmetric = key.unwrap(str(ad["ReqEncKeyCode"]))
@@ -217,7 +268,10 @@ def test_no_secret_leaves_its_place(pair: Pair) -> None:
         assert secrets.in_data(who, seen(pair, who), known) == []
         assert secrets.in_data(f"repr of the {who}", getattr(pair, who).daemon, known) == []
     calls = [c for pool in (pair.factory_pool, pair.frontend_pool) for c in pool.calls]
-    assert len(calls) > 50 and secrets.in_data("calls", [(c.endpoint, c.function, c.args) for c in calls], known) == []
+    assert (
+        len(calls) > 50
+        and secrets.in_data("calls", [(c.endpoint, c.function, c.args) for c in calls], known) == []
+    )
     assert list(audit.read(pair.base / "factory/state/audit.jsonl", act="submit"))
     assert (pair.base / "logs/both.log").stat().st_size > 1000
 
@@ -226,7 +280,14 @@ def test_both_sides_agree_on_what_the_wire_carries(pair: Pair) -> None:
     pair.jobs.add(3, Wants="x")
     pair.turn(3)
     told = {ad["MyType"] for ad in (*pair.wms.ads(), *pair.user.ads())}
-    assert {"glidefactory", "glidefactoryglobal", "glidefactoryclient", "glideclient", "glideclientglobal",
-            "glideresource", "glidefrontendmonitor"} <= told  # fmt: skip
+    assert {
+        "glidefactory",
+        "glidefactoryglobal",
+        "glidefactoryclient",
+        "glideclient",
+        "glideclientglobal",
+        "glideresource",
+        "glidefrontendmonitor",
+    } <= told
     assert {ad["AuthenticatedIdentity"] for ad in pair.wms.ads("glideclient")} == {FRONTEND}
     assert pair.wms.address == WMS

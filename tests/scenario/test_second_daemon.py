@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from glideinwms.factory.daemon import FactoryDaemon
-from glideinwms.lib import cycle, status
+from glideinwms.lib.daemon import loop, status
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import locked
 from tests.scenario.pair import Pair
@@ -21,8 +21,15 @@ def test_it_does_not_renew_the_running_ones_key(tmp_path: Path) -> None:
     key = work / "rsa.key"
     before = key.read_bytes()
     os.utime(key, (1_000_000_000, 1_000_000_000))
-    with locked(work / "state" / status.LOCK, "factory"), pytest.raises(StateError, match="is held by factory"):
-        cycle.run(FactoryDaemon(work, pair.factory_pool, pair.world.clock()), work, once=True)
+    with (
+        locked(work / "state" / status.LOCK, "factory"),
+        pytest.raises(StateError, match="is held by factory"),
+    ):
+        loop.run(FactoryDaemon(work, pair.factory_pool, pair.world.clock()), work, once=True)
     assert key.read_bytes() == before and not (work / "rsa.key.bak").exists()
-    assert cycle.run(FactoryDaemon(work, pair.factory_pool, pair.world.clock()), work, once=True) == 0
-    assert key.read_bytes() != before and (work / "rsa.key.bak").read_bytes() == before, "alone it does"
+    assert (
+        loop.run(FactoryDaemon(work, pair.factory_pool, pair.world.clock()), work, once=True) == 0
+    )
+    assert key.read_bytes() != before and (work / "rsa.key.bak").read_bytes() == before, (
+        "alone it does"
+    )

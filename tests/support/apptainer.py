@@ -42,7 +42,9 @@ def why_not() -> str | None:
 
 
 def build(home: Path) -> Path:
-    """The apptainer program below `home`, made at the first call; busybox lies beside it. Raises DemoError."""
+    """The apptainer program below `home`, made at the first call; busybox lies beside it. Raises
+    DemoError.
+    """
     home.mkdir(parents=True, exist_ok=True)
     out = home / "apptainer"
     with (home / "apptainer.lock").open("w") as lock:
@@ -54,7 +56,9 @@ def build(home: Path) -> Path:
 
 def _build(work: Path, out: Path) -> None:
     shutil.rmtree(out, ignore_errors=True)
-    packages = {debs.name_of(d): d for d in debs.download(work, SUITE, ("apptainer", "busybox-static"))}
+    packages = {
+        debs.name_of(d): d for d in debs.download(work, SUITE, ("apptainer", "busybox-static"))
+    }
     out.mkdir(parents=True)
     for name, deb in packages.items():
         if name in ("apptainer", "busybox-static", "libc6", "zlib1g") or name.startswith("lib"):
@@ -62,10 +66,18 @@ def _build(work: Path, out: Path) -> None:
     libraries = out / "usr/lib/x86_64-linux-gnu"
     for place in ("usr/bin/apptainer", STARTER):
         done = subprocess.run(
-            [str(elf.patchelf()), "--set-interpreter", str(libraries / "ld-linux-x86-64.so.2"), "--force-rpath",
-             "--set-rpath", str(libraries), str(out / place)],
-            capture_output=True, text=True,
-        )  # fmt: skip
+            [
+                str(elf.patchelf()),
+                "--set-interpreter",
+                str(libraries / "ld-linux-x86-64.so.2"),
+                "--force-rpath",
+                "--set-rpath",
+                str(libraries),
+                str(out / place),
+            ],
+            capture_output=True,
+            text=True,
+        )
         if done.returncode:
             raise DemoError(f"patchelf: {done.stderr.strip()}", where=place)
     # it looks for its configuration and its sessions beside its libexec directory
@@ -99,7 +111,9 @@ def busybox_image(apptainer: Path, image: Path, mark: str) -> Path:
 
 def with_dash(image: Path) -> Path:
     """The image, its /bin/sh the host's dash instead, with the libraries that this needs."""
-    libraries = subprocess.run(["ldd", "/bin/dash"], capture_output=True, text=True, check=True).stdout
+    libraries = subprocess.run(
+        ["ldd", "/bin/dash"], capture_output=True, text=True, check=True
+    ).stdout
     for word in (w for w in libraries.split() if w.startswith("/")):
         target = image / word.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -50,7 +50,12 @@ NUMBERS: dict[str, Any] = {
 }
 
 # For an attribute that should be a time in epoch seconds.
-TIMES: dict[str, Any] = {**NUMBERS, "year-9999": 253_402_300_799, "10^400": 10**400, "microseconds": 1_800_000_000e6}
+TIMES: dict[str, Any] = {
+    **NUMBERS,
+    "year-9999": 253_402_300_799,
+    "10^400": 10**400,
+    "microseconds": 1_800_000_000e6,
+}
 
 # For an attribute that should be a text: a URL, a reason, a value that is shown.
 TEXTS: dict[str, Any] = {
@@ -93,7 +98,9 @@ NAMES: dict[str, Any] = {
 def _token(claims: Any) -> str:
     """An unsigned JSON web token whose claims may be any JSON text."""
     body = claims if isinstance(claims, str) else json.dumps(claims)
-    parts = (base64.urlsafe_b64encode(p.encode()).rstrip(b"=").decode() for p in ('{"alg":"none"}', body))
+    parts = (
+        base64.urlsafe_b64encode(p.encode()).rstrip(b"=").decode() for p in ('{"alg":"none"}', body)
+    )
     return ".".join((*parts, "c2ln"))
 
 
@@ -143,7 +150,9 @@ def certificates() -> dict[str, bytes]:
         "year-99": good.replace(b"260101000000Z", b"999999999999Z", 1),
     }
     return {
-        label: b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
+        label: b"-----BEGIN CERTIFICATE-----\n"
+        + base64.encodebytes(der)
+        + b"-----END CERTIFICATE-----\n"
         for label, der in changed.items()
     } | {"no-base64": b"-----BEGIN CERTIFICATE-----\n\xff\n-----END CERTIFICATE-----\n"}
 
@@ -192,7 +201,8 @@ STDOUT: dict[str, str] = {
 # For a pilot's stderr, where its logs are packed.
 STDERR: dict[str, str] = {
     "many-sections": "".join(
-        f"Log{n}\n======== gzip | uuencode =============\nbegin-base64 644 -\n{_BOMB}\n====\n" for n in range(30)
+        f"Log{n}\n======== gzip | uuencode =============\nbegin-base64 644 -\n{_BOMB}\n====\n"
+        for n in range(30)
     ),
     "no-base64": "Log\n======== gzip | uuencode =============\nbegin-base64 644 -\n=A=\n====\n",
     "open": "Log\n==== gzip | uuencode ====\nbegin-base64 644 -\n" * 5000,
@@ -205,7 +215,9 @@ EVENTS: dict[str, bytes] = {
     "year-0": b"005 (7.0.0) 0000-00-00 00:00:00 Job terminated.\n...\n",
     "year-9999": b"005 (7.0.0) 9999-12-31 23:59:59Z Job terminated.\n...\n",
     "legacy-month-99": b"005 (7.0.0) 99/99 99:99:99 Job terminated.\n...\n",
-    "cluster-4300-digits": b"005 (" + b"9" * 5000 + b".0.0) 2026-11-30 10:00:00 Job terminated.\n...\n",
+    "cluster-4300-digits": b"005 ("
+    + b"9" * 5000
+    + b".0.0) 2026-11-30 10:00:00 Job terminated.\n...\n",
     "cluster-20-digits": b"005 (" + b"9" * 20 + b".0.0) 2026-11-30 10:00:00 Job terminated.\n...\n",
     "proc-20-digits": b"005 (7." + b"9" * 20 + b".0) 2026-11-30 10:00:00 Job terminated.\n...\n",
     "second-99": b"005 (7.0.0) 2026-11-30 10:00:99 Job terminated.\n...\n",

@@ -8,17 +8,25 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from glideinwms.creation.reconfig import reconfig
+from glideinwms.creation.reconfig.run import reconfig
 from glideinwms.lib.stage import publish
 
 CALLS = (
-    (os, "open"), (os, "write"), (os, "link"), (os, "close"), (os, "rename"), (os, "mkdir"), (os, "fsync"),
+    (os, "open"),
+    (os, "write"),
+    (os, "link"),
+    (os, "close"),
+    (os, "rename"),
+    (os, "mkdir"),
+    (os, "fsync"),
     (publish, "sync_filesystem"),
-)  # fmt: skip
+)
 
 
 def die_at(step: int, path: Path, side: str) -> None:
-    """Reconfig in this process, which kills itself, as SIGKILL does, at the step-th write, link, rename or sync."""
+    """Reconfig in this process, which kills itself, as SIGKILL does, at the step-th write, link,
+    rename or sync.
+    """
     left = [step]
 
     def counted(real: Any) -> Any:

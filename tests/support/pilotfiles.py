@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from glideinwms.creation.stagefiles import GLIDEIN, load_pilot
+from glideinwms.creation.build.stage_files import GLIDEIN, load_pilot
 
 
 def write(directory: Path) -> Path:

@@ -41,8 +41,10 @@ T = TypeVar("T")
 
 
 def until(what: str, probe: Callable[[], T | None], deadline: float = DEADLINE) -> T:
-    """Wait until `probe` gives something true; says what was waited for. No deadline is shorter than DEADLINE, which a
-    slow machine needs."""
+    """Wait until `probe` gives something true; says what was waited for. No deadline is shorter
+    than DEADLINE, which a
+    slow machine needs.
+    """
     end = time.monotonic() + max(deadline, DEADLINE)
     while time.monotonic() < end:
         found = probe()
@@ -72,15 +74,22 @@ class Rig:
         conf.write_text(FAST)
         files = f'<file absfname="{conf}" type="config:condor"/>' + more.pop("factory_files", "")
         setup = Setup(
-            self.stage_dir, self.url, [self.condor.worker_tarball], {**ATTRS, **(attrs or {})}, factory_files=files,
-            collector=self.grid["user"].collector, **more,
-        )  # fmt: skip
+            self.stage_dir,
+            self.url,
+            [self.condor.worker_tarball],
+            {**ATTRS, **(attrs or {})},
+            factory_files=files,
+            collector=self.grid["user"].collector,
+            **more,
+        )
         self.words = setup.words()
         self.grid.who.own(self.stage_dir)
 
     def token(self, lifetime: int = 86400) -> str:
         identity = f"SiteA@{socket.getfqdn()}"
-        return self.grid.idtoken("user", identity, ("READ", "ADVERTISE_STARTD", "ADVERTISE_MASTER"), lifetime)
+        return self.grid.idtoken(
+            "user", identity, ("READ", "ADVERTISE_STARTD", "ADVERTISE_MASTER"), lifetime
+        )
 
     def start(
         self,
@@ -97,7 +106,12 @@ class Rig:
         self.grid.who.own(home)
         clean = process.clean_env(
             self.grid.base,
-            {"PATH": "/usr/bin:/bin", "HOME": str(home), "GLIDEIN_TMP": str(home / "tmp"), **(env or {})},
+            {
+                "PATH": "/usr/bin:/bin",
+                "HOME": str(home),
+                "GLIDEIN_TMP": str(home / "tmp"),
+                **(env or {}),
+            },
         )
         argv = ["/bin/bash", str(self.stage_dir / "glidein_startup.sh"), *(words or self.words)]
         self.pilots.append(process.spawn(argv, clean, self.grid.who, home / "log", cwd=home))
@@ -105,14 +119,18 @@ class Rig:
 
     def slots(self, constraint: str = "true", *attributes: str) -> list[list[str]]:
         """Values of startd ads in the user pool."""
-        out = self.grid.run("alice@user.demo", "condor_status", "-constraint", constraint, "-af:r", *attributes)
+        out = self.grid.run(
+            "alice@user.demo", "condor_status", "-constraint", constraint, "-af:r", *attributes
+        )
         return [line.split(" ") for line in out.splitlines()]
 
     def submit(self, seconds: int, extra: str = "") -> str:
         """A job of alice's; its id."""
         folder = self.grid.base / "alice"
         folder.mkdir(exist_ok=True)
-        (folder / "job.sh").write_text('#!/bin/sh\nenv > env.out\necho ran >> trace.out\nsleep "$1"\n')
+        (folder / "job.sh").write_text(
+            '#!/bin/sh\nenv > env.out\necho ran >> trace.out\nsleep "$1"\n'
+        )
         (folder / "job.sh").chmod(0o755)
         (folder / "job.sub").write_text(
             f"executable = {folder}/job.sh\narguments = {seconds}\nlog = {folder}/log\ninitialdir = {folder}\n"
@@ -147,8 +165,12 @@ class Rig:
             if not entry.name.isdigit():
                 continue
             try:
-                if mark in (entry / "environ").read_bytes().split(b"\0") and process.alive(int(entry.name)):
-                    found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                if mark in (entry / "environ").read_bytes().split(b"\0") and process.alive(
+                    int(entry.name)
+                ):
+                    found[int(entry.name)] = (
+                        (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    )
             except OSError:
                 continue
         return found

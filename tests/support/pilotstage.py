@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-from glideinwms.creation.factory_build import build_factory
-from glideinwms.creation.frontend_build import build_frontend
-from glideinwms.creation.problems import Problems
+from glideinwms.creation.build.factory import build_factory
+from glideinwms.creation.build.frontend import build_frontend
+from glideinwms.creation.xml.problems import Problems
 from glideinwms.factory.snapshot import Request, Web
 from glideinwms.factory.submit.arguments import arguments
 from glideinwms.lib.jsondata import to_json
@@ -140,8 +140,16 @@ class Setup:
         main, group = frontend.policy.stage, frontend.policy.groups[0].stage  # type: ignore[union-attr]
         sums = (main.sign256, group.sign256) if self.sha256 else ("", "")
         web = Web(
-            main.url, "sha1", main.descript, main.sign, sums[0], group.url, group.descript, group.sign, sums[1],
-        )  # fmt: skip
+            main.url,
+            "sha1",
+            main.descript,
+            main.sign,
+            sums[0],
+            group.url,
+            group.descript,
+            group.sign,
+            sums[1],
+        )
         params = {
             "GLIDEIN_Collector": self.collector,
             "GLIDECLIENT_ReqNode": "wms.demo",
@@ -149,8 +157,15 @@ class Setup:
             **self.params,
         }  # type: ignore[union-attr]
         request = Request(
-            "r", "Alpha", "test_frontend.main", "test_frontend", "main", credential="cred1", web=web, params=params,
-        )  # fmt: skip
+            "r",
+            "Alpha",
+            "test_frontend.main",
+            "test_frontend",
+            "main",
+            credential="cred1",
+            web=web,
+            params=params,
+        )
         entry = factory.policy.entries[0]  # type: ignore[union-attr]
         sub = entry.subs[0] if hasattr(entry, "subs") else entry.sub_entries[0]
         line = arguments(factory.policy, entry, sub, request)  # type: ignore[arg-type]
@@ -168,7 +183,15 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)
     parser.add_argument("url")
-    for option in ("factory-files", "entry-files", "client-files", "group-files", "layout", "verbosity", "start"):
+    for option in (
+        "factory-files",
+        "entry-files",
+        "client-files",
+        "group-files",
+        "layout",
+        "verbosity",
+        "start",
+    ):
         parser.add_argument(f"--{option}", default=argparse.SUPPRESS)
     for option in ("entry-attr", "client-attr", "param"):
         parser.add_argument(f"--{option}", action="append", default=[])
@@ -179,11 +202,20 @@ def main() -> None:
     ball = out / "condor.tgz"
     if not ball.exists():
         tarball(ball)
-    pairs = {k: dict(p.split("=", 1) for p in given.pop(k)) for k in ("entry_attr", "client_attr", "param")}
+    pairs = {
+        k: dict(p.split("=", 1) for p in given.pop(k))
+        for k in ("entry_attr", "client_attr", "param")
+    }
     Setup(
-        out, given.pop("url"), [ball], pairs["entry_attr"], pairs["client_attr"], pairs["param"],
-        sha256=not given.pop("sha1"), **given,
-    ).words()  # fmt: skip
+        out,
+        given.pop("url"),
+        [ball],
+        pairs["entry_attr"],
+        pairs["client_attr"],
+        pairs["param"],
+        sha256=not given.pop("sha1"),
+        **given,
+    ).words()
 
 
 if __name__ == "__main__":

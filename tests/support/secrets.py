@@ -19,28 +19,42 @@ Secrets = Mapping[str, str | bytes]
 
 
 def forms(secret: str | bytes) -> set[bytes]:
-    """A secret as it stands, stripped, escaped, and in the usual codes; of a text of many lines also its long lines."""
+    """A secret as it stands, stripped, escaped, and in the usual codes; of a text of many lines
+    also its long lines.
+    """
     raw = secret.encode() if isinstance(secret, str) else secret
     texts = {raw, raw.strip()} | {line.strip() for line in raw.splitlines() if len(line) >= 40}
     found = set(texts)
     for text in texts:
         found |= {text.hex().encode(), text.hex().upper().encode()}
         found |= {base64.b64encode(text).rstrip(b"="), base64.urlsafe_b64encode(text).rstrip(b"=")}
-        found |= {json.dumps(text.decode(code, "replace"))[1:-1].encode() for code in ("latin-1", "utf-8")}
+        found |= {
+            json.dumps(text.decode(code, "replace"))[1:-1].encode() for code in ("latin-1", "utf-8")
+        }
         found.add(repr(text)[2:-1].encode())
     return {f for f in found if len(f) >= 6}
 
 
 def in_bytes(data: bytes, secrets: Secrets) -> list[str]:
     """Names of the secrets in the data, and the kinds of what only looks like one."""
-    known = [name for name, secret in secrets.items() if any(form in data for form in forms(secret))]
-    looks = [kind for kind, pattern in (("a JWT", JWT), ("a private key", PRIVATE)) if pattern.search(data)]
+    known = [
+        name for name, secret in secrets.items() if any(form in data for form in forms(secret))
+    ]
+    looks = [
+        kind
+        for kind, pattern in (("a JWT", JWT), ("a private key", PRIVATE))
+        if pattern.search(data)
+    ]
     return known + looks
 
 
-def in_files(root: Path, secrets: Secrets, may: Callable[[Path], bool] = lambda path: False) -> list[str]:
-    """Files below `root` that hold a secret although `may` does not allow them to ("path: which"), and those that may
-    but that others can read. Compressed records are looked into."""
+def in_files(
+    root: Path, secrets: Secrets, may: Callable[[Path], bool] = lambda path: False
+) -> list[str]:
+    """Files below `root` that hold a secret although `may` does not allow them to ("path: which"),
+    and those that may
+    but that others can read. Compressed records are looked into.
+    """
     found = []
     # os.walk goes on where a directory vanishes
     everything = sorted(Path(folder, name) for folder, _, names in os.walk(root) for name in names)

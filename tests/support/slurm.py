@@ -21,9 +21,24 @@ from glideinwms.lib.errors import DemoError
 
 ASKED = ("slurmctld", "slurmd", "slurm-client", "slurm-wlm-basic-plugins", "munge")
 UNPACKED = frozenset(
-    [*ASKED, "libmunge2", "libhwloc15", "libjson-c5", "liblua5.1-0", "liblz4-1", "libnuma1", "libyaml-0-2",
-     "libreadline8", "libudev1", "libdbus-1-3", "libgcrypt20", "libgpg-error0", "libzstd1", "libbz2-1.0"]
-)  # fmt: skip
+    [
+        *ASKED,
+        "libmunge2",
+        "libhwloc15",
+        "libjson-c5",
+        "liblua5.1-0",
+        "liblz4-1",
+        "libnuma1",
+        "libyaml-0-2",
+        "libreadline8",
+        "libudev1",
+        "libdbus-1-3",
+        "libgcrypt20",
+        "libgpg-error0",
+        "libzstd1",
+        "libbz2-1.0",
+    ]
+)
 LIBS = "usr/lib/x86_64-linux-gnu"
 CONF = """ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
@@ -119,7 +134,9 @@ class Slurm:
         key.chmod(0o600)
         ports = (free_port(), free_port())
         host = socket.gethostname().partition(".")[0]
-        text = CONF.format(home=self.home, tree=self.tree, user=self.who.name, ports=ports, host=host)
+        text = CONF.format(
+            home=self.home, tree=self.tree, user=self.who.name, ports=ports, host=host
+        )
         (self.home / "slurm.conf").write_text(text)
         env = self._env()
         for tool in TOOLS:
@@ -140,9 +157,18 @@ class Slurm:
         """Start munge and Slurm; DemoError with their words unless the node is idle in time."""
         self.create()
         m = self.home / "munge"
-        self._start([self.program("munged"), "-F", "--force", f"--key-file={m}/munge.key", f"--socket={m}/munge.sock",
-                     f"--pid-file={m}/munged.pid", f"--log-file={self.home}/log/munged.log",
-                     f"--seed-file={m}/seed"])  # fmt: skip
+        self._start(
+            [
+                self.program("munged"),
+                "-F",
+                "--force",
+                f"--key-file={m}/munge.key",
+                f"--socket={m}/munge.sock",
+                f"--pid-file={m}/munged.pid",
+                f"--log-file={self.home}/log/munged.log",
+                f"--seed-file={m}/seed",
+            ]
+        )
         self._start([self.program("slurmctld"), "-D", "-c"])
         self._start([self.program("slurmd"), "-D", "-d", self.program("slurmstepd")])
         end = time.monotonic() + 300
@@ -151,8 +177,12 @@ class Slurm:
             if "idle" in done.stdout:
                 return
             time.sleep(0.1)
-        words = "".join(p.read_text(errors="replace")[-500:] for p in (self.home / "log").glob("*.log"))
-        raise DemoError(f"Slurm did not come up: {done.stdout}{done.stderr}", where=str(self.home), hint=words)
+        words = "".join(
+            p.read_text(errors="replace")[-500:] for p in (self.home / "log").glob("*.log")
+        )
+        raise DemoError(
+            f"Slurm did not come up: {done.stdout}{done.stderr}", where=str(self.home), hint=words
+        )
 
     def _start(self, argv: list[str]) -> None:
         log = self.home / "log/out.log"

@@ -13,7 +13,9 @@ import pytest
 
 @contextmanager
 def small_disk(path: Path, size: str) -> Iterator[Path]:
-    """A tmpfs of `size` ("256k") on a new directory that everybody may write; skips where none can be mounted."""
+    """A tmpfs of `size` ("256k") on a new directory that everybody may write; skips where none can
+    be mounted.
+    """
     if not shutil.which("mount"):
         pytest.skip("there is no mount")
     path.mkdir()

@@ -21,13 +21,19 @@ def why_not() -> str | None:
 
 
 def terminals() -> bool:
-    """Whether an sshd that is not root can give a session a terminal: its group must be the file system's."""
+    """Whether an sshd that is not root can give a session a terminal: its group must be the file
+    system's.
+    """
     mounts = Path("/proc/mounts").read_text().splitlines()
-    return bool(shutil.which("script")) and any(m.split()[1] == "/dev/pts" and "gid=5" in m for m in mounts)
+    return bool(shutil.which("script")) and any(
+        m.split()[1] == "/dev/pts" and "gid=5" in m for m in mounts
+    )
 
 
 def build(cache: Path) -> Path:
-    """The program: the host's own, else one below `cache`, made at the first call. Raises DemoError."""
+    """The program: the host's own, else one below `cache`, made at the first call. Raises
+    DemoError.
+    """
     own = Path("/usr/sbin/sshd")
     if own.exists():
         return own
@@ -47,7 +53,10 @@ def _build(work: Path, out: Path) -> None:
         if debs.name_of(deb).startswith(("openssh-server", "libwrap", "libnsl", "libtirpc")):
             debs.unpack(deb, out)
     path = ":".join(str(out / place) for place in PLACES)
-    for file in (out / "usr/sbin/sshd", *(f for place in PLACES for f in (out / place).glob("lib*.so.*"))):
+    for file in (
+        out / "usr/sbin/sshd",
+        *(f for place in PLACES for f in (out / place).glob("lib*.so.*")),
+    ):
         if file.is_symlink():
             continue
         argv = [str(elf.patchelf()), "--force-rpath", "--set-rpath", path, str(file)]

@@ -6,23 +6,33 @@ import random
 from collections import defaultdict
 from dataclasses import replace
 
-from glideinwms.factory.decide.cycle import EntryCycle, EntryInput
+from glideinwms.factory.decide.entry import EntryDecision, EntryInput
+from glideinwms.factory.decide.pilot_states import HELD
 from glideinwms.factory.decide.sanitise import recoverable_codes
-from glideinwms.factory.decide.states import HELD
-from glideinwms.factory.plan import EntryPlan, Plan
+from glideinwms.factory.plan import FactoryEntryPlan, FactoryPlan
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
-from glideinwms.factory.snapshot import Health, Pilot, PilotGroup, Queue, Request, Snapshot
-from glideinwms.lib import downtimes
+from glideinwms.factory.snapshot import (
+    FactorySnapshot,
+    Health,
+    PilotGroup,
+    PilotQueue,
+    QueuedPilot,
+    Request,
+)
+from glideinwms.lib.downtimes import downtime_file
 from glideinwms.lib.errors import place_of
 from glideinwms.lib.reasons import Reason, Refusal
 
 __all__ = ["decide", "entry_input"]
 
 
-def decide(snapshot: Snapshot, policy: FactoryPolicy, now: float, rng: random.Random) -> Plan:
+def decide(
+    snapshot: FactorySnapshot, policy: FactoryPolicy, now: float, rng: random.Random
+) -> FactoryPlan:
     """What to submit, remove and release at every enabled entry, each number with its clips.
 
-    Equal snapshots, policies and seeds give equal plans, whatever the order of their rows. An entry whose schedd may
+    Equal snapshots, policies and seeds give equal plans, whatever the order of their rows. An entry
+    whose schedd may
     not be decided on is frozen; so are all submissions when the requests are not known.
     """
     table = _Table(snapshot, policy)
@@ -36,32 +46,38 @@ def decide(snapshot: Snapshot, policy: FactoryPolicy, now: float, rng: random.Ra
         for r in sorted(snapshot.requests.value or (), key=lambda r: r.name)
         if r.entry not in known and r.refusal is None
     )
-    return Plan(tuple(plans), (*snapshot.refusals, *lost))
+    return FactoryPlan(tuple(plans), (*snapshot.refusals, *lost))
 
 
-def _plan(table: _Table, entry: EntryPolicy, now: float, seed: str) -> EntryPlan:
-    """The plan of one entry. Requests that cannot be decided on are refused, an entry that cannot is frozen."""
+def _plan(table: _Table, entry: EntryPolicy, now: float, seed: str) -> FactoryEntryPlan:
+    """The plan of one entry. Requests that cannot be decided on are refused, an entry that cannot
+    is frozen.
+    """
     try:
         given = table.of(entry, now)
         try:
-            return EntryCycle(given, now, random.Random(seed)).plan()
+            return EntryDecision(given, now, random.Random(seed)).plan()
         except Exception:  # noqa: BLE001 - some request of this entry: the next lines find out which
             sound = [_sound(given, request, now, seed) for request in given.requests]
-            return EntryCycle(replace(given, requests=sound), now, random.Random(seed)).plan()
+            return EntryDecision(replace(given, requests=sound), now, random.Random(seed)).plan()
     except Exception as error:  # noqa: BLE001 - the boundary of one entry
-        return EntryPlan(entry.name, entry.schedd_name, frozen=f"cannot be decided on: {place_of(error)}")
+        return FactoryEntryPlan(
+            entry.name, entry.schedd_name, frozen=f"cannot be decided on: {place_of(error)}"
+        )
 
 
 def _sound(given: EntryInput, request: Request, now: float, seed: str) -> Request:
     """The request, refused if no decision can be made on it alone."""
     try:
-        EntryCycle(replace(given, requests=[request]), now, random.Random(seed)).plan()
+        EntryDecision(replace(given, requests=[request]), now, random.Random(seed)).plan()
     except Exception as error:  # noqa: BLE001 - the boundary of one request
         return replace(request, refusal=Refusal(Reason.MALFORMED_AD, request.name, place_of(error)))
     return request
 
 
-def entry_input(snapshot: Snapshot, policy: FactoryPolicy, entry: EntryPolicy, now: float) -> EntryInput:
+def entry_input(
+    snapshot: FactorySnapshot, policy: FactoryPolicy, entry: EntryPolicy, now: float
+) -> EntryInput:
     """The inputs of one entry, as `decide` uses them; for `explain`."""
     return _Table(snapshot, policy).of(entry, now)
 
@@ -69,17 +85,18 @@ def entry_input(snapshot: Snapshot, policy: FactoryPolicy, entry: EntryPolicy, n
 class _Table:
     """The snapshot by entry."""
 
-    def __init__(self, snapshot: Snapshot, policy: FactoryPolicy) -> None:
+    def __init__(self, snapshot: FactorySnapshot, policy: FactoryPolicy) -> None:
         self.snapshot, self.policy = snapshot, policy
         self.codes = recoverable_codes(policy.recoverable_exitcodes)
         self.classes = tuple(f"{f.name}:{c}" for f in policy.frontends for c in f.usernames)
         self.groups: dict[str, list[PilotGroup]] = defaultdict(list)
-        self.pilots: dict[str, list[Pilot]] = defaultdict(list)
+        self.pilots: dict[str, list[QueuedPilot]] = defaultdict(list)
         self.requests: dict[str, list[Request]] = defaultdict(list)
         self.schedds = {s.name: s for s in snapshot.schedds}
         home = {e.name: e.schedd_name for e in policy.entries}
         for schedd in snapshot.schedds:
-            # an entry that moved may have pilots elsewhere: the limits count them, but nothing here acts on them
+            # an entry that moved may have pilots elsewhere: the limits count them, but nothing here
+            # acts on them
             for group in schedd.queue.value.groups if schedd.queue.value else ():
                 if group.status != HELD or home.get(group.entry) == schedd.name:
                     self.groups[group.entry].append(group)
@@ -94,15 +111,21 @@ class _Table:
 
     def of(self, entry: EntryPolicy, now: float) -> EntryInput:
         lines = self.snapshot.downtimes
-        down = downtimes.factory_down(lines, now) or downtimes.entry_down(lines, now, entry.name)
+        down = downtime_file.factory_down(lines, now) or downtime_file.entry_down(
+            lines, now, entry.name
+        )
         split = [(key, *key.split(":", 1)) for key in self.classes] if lines else []
         return EntryInput(
             entry,
-            Queue(tuple(self.groups[entry.name]), tuple(sorted(self.pilots[entry.name], key=_oldest))),
+            PilotQueue(
+                tuple(self.groups[entry.name]), tuple(sorted(self.pilots[entry.name], key=_oldest))
+            ),
             self.requests[entry.name],
             self.classes,
             down.comment if down else None,
-            frozenset(k for k, f, c in split if downtimes.class_down(lines, now, entry.name, f, c)),
+            frozenset(
+                k for k, f, c in split if downtime_file.class_down(lines, now, entry.name, f, c)
+            ),
             self.codes,
             self.snapshot.rail,
             self.health[entry.name],
@@ -118,5 +141,5 @@ class _Table:
         return "" if self.snapshot.requests.value is not None else "requests are not known"
 
 
-def _oldest(pilot: Pilot) -> tuple[int, str]:
+def _oldest(pilot: QueuedPilot) -> tuple[int, str]:
     return -(pilot.age or 0), pilot.id

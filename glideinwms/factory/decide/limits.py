@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from glideinwms.factory.decide.states import count
+from glideinwms.factory.decide.pilot_states import count
 from glideinwms.factory.plan import StatusCounts
 from glideinwms.factory.policy import EntryPolicy, Limits
 from glideinwms.factory.snapshot import PilotGroup
-from glideinwms.lib.reasons import Clip, Reason
+from glideinwms.lib.reasons import Adjustment, Reason
 
 PER_ENTRY = {
     "Idle": Reason.FACTORY_IDLE_PER_ENTRY,
@@ -21,7 +21,7 @@ PER_ENTRY = {
 }
 
 
-class Tally:
+class PilotCounts:
     """Idle, running and held pilots under one set of limits."""
 
     def __init__(self, counts: StatusCounts, limits: Limits) -> None:
@@ -36,18 +36,20 @@ class Tally:
         return self.idle + self.running
 
 
-class Totals:
+class LimitTotals:
     """All limits that bear on the requests of one entry."""
 
-    def __init__(self, entry: EntryPolicy, groups: Iterable[PilotGroup], classes: Iterable[str]) -> None:
+    def __init__(
+        self, entry: EntryPolicy, groups: Iterable[PilotGroup], classes: Iterable[str]
+    ) -> None:
         by_class: dict[str, list[PilotGroup]] = {key: [] for key in classes}
         everyone = list(groups)
         for group in everyone:
             if group.frontend in by_class:
                 by_class[group.frontend].append(group)
-        self.entry = Tally(count(everyone), entry.limits)
+        self.entry = PilotCounts(count(everyone), entry.limits)
         self.classes = {
-            key: Tally(count(found), entry.class_limits.get(key, entry.class_default))
+            key: PilotCounts(count(found), entry.class_limits.get(key, entry.class_default))
             for key, found in by_class.items()
         }
 
@@ -66,8 +68,10 @@ class Totals:
         """Whether the class has as many held pilots as it may have (4.5 step 1)."""
         return self.classes[key].held >= self.classes[key].limits.held
 
-    def clamp(self, key: str, wanted: int) -> tuple[int, list[Clip]]:
-        """How many more pilots the class may have, and what cut it (4.4, in its order). May be negative."""
+    def clamp(self, key: str, wanted: int) -> tuple[int, list[Adjustment]]:
+        """How many more pilots the class may have, and what cut it (4.4, in its order). May be
+        negative.
+        """
         e, c, clips = self.entry, self.classes[key], []
         steps = (
             (Reason.FACTORY_IDLE_PER_ENTRY, e.idle, e.limits.idle),
@@ -77,7 +81,7 @@ class Totals:
         )
         for reason, have, limit in steps:
             if wanted > limit - have:
-                clips.append(Clip(reason, wanted, limit - have, have, limit))
+                clips.append(Adjustment(reason, wanted, limit - have, have, limit))
                 wanted = limit - have
         return wanted, clips
 
@@ -87,13 +91,17 @@ class Totals:
         self.classes[key].idle += n
 
     def triggered(self, *, strict: bool = False) -> dict[str, str]:
-        """Limits reached, as 1.8 publishes them: name -> `count=N, limit=M`. Mended (A9): one rule for all of them,
-        the count printed is the one compared, and a limit no longer reached is not in it."""
+        """Limits reached, as 1.8 publishes them: name -> `count=N, limit=M`. Mended (A9): one rule
+        for all of them,
+        the count printed is the one compared, and a limit no longer reached is not in it.
+        """
         t, out = self.entry, {}
         if t.idle >= t.limits.idle:
             out["IdleGlideinsPerEntry"] = _text(t.idle, t.limits.idle)
         if t.total >= t.limits.glideins:
-            out["TotalGlideinsPerEntry"] = _text(t.total + (t.held if strict else 0), t.limits.glideins)
+            out["TotalGlideinsPerEntry"] = _text(
+                t.total + (t.held if strict else 0), t.limits.glideins
+            )
         if t.held >= t.limits.held:
             out["HeldGlideinsPerEntry"] = _text(t.held, t.limits.held)
         for key, c in self.classes.items():
@@ -112,13 +120,19 @@ def _text(n: int, limit: int) -> str:
     return f"count={n}, limit={limit}"
 
 
-def parse_class_limits(default: Limits, idle: str, held: str, glideins: str, known: Iterable[str]) -> dict[str, Limits]:
-    """Limits of each known class from the deployed `fe:class;N,...` lists: the last one of a class counts, unknown
-    classes and bad numbers are left out, nothing is trimmed (A10)."""
+def parse_class_limits(
+    default: Limits, idle: str, held: str, glideins: str, known: Iterable[str]
+) -> dict[str, Limits]:
+    """Limits of each known class from the deployed `fe:class;N,...` lists: the last one of a class
+    counts, unknown
+    classes and bad numbers are left out, nothing is trimmed (A10).
+    """
     tables = [_overrides(text) for text in (glideins, idle, held)]
     return {
         key: Limits(
-            tables[0].get(key, default.glideins), tables[1].get(key, default.idle), tables[2].get(key, default.held)
+            tables[0].get(key, default.glideins),
+            tables[1].get(key, default.idle),
+            tables[2].get(key, default.held),
         )
         for key in known
     }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from glideinwms.factory.decide.states import HELD, IDLE, RUN
-from glideinwms.factory.plan import Release, Removal
-from glideinwms.factory.snapshot import Pilot
+from glideinwms.factory.decide.pilot_states import HELD, IDLE, RUN
+from glideinwms.factory.plan import PilotRelease, PilotRemoval
+from glideinwms.factory.snapshot import QueuedPilot
 from glideinwms.lib.errors import ConfigError
 from glideinwms.lib.reasons import Reason
 
@@ -19,7 +19,9 @@ Codes = dict[int, frozenset[int]]
 
 
 def recoverable_codes(text: str) -> Codes:
-    """`code[ subcode]*` separated by commas -> code: subcodes (none: any). The last entry of a code wins (A8)."""
+    """`code[ subcode]*` separated by commas -> code: subcodes (none: any). The last entry of a code
+    wins (A8).
+    """
     codes: Codes = {}
     for item in text.split(",") if text.strip() else []:
         try:
@@ -27,13 +29,16 @@ def recoverable_codes(text: str) -> Codes:
             codes[numbers[0]] = frozenset(numbers[1:])
         except (ValueError, IndexError):
             raise ConfigError(
-                f"{item!r} in recoverable_exitcodes is not `code[ subcode]*`", hint="write e.g. `13 1 2,26`"
+                f"{item!r} in recoverable_exitcodes is not `code[ subcode]*`",
+                hint="write e.g. `13 1 2,26`",
             ) from None
     return codes
 
 
-def recoverable(pilot: Pilot, codes: Codes) -> bool:
-    """Whether a held pilot may be released sometime: its code is listed, and it was not held too often."""
+def recoverable(pilot: QueuedPilot, codes: Codes) -> bool:
+    """Whether a held pilot may be released sometime: its code is listed, and it was not held too
+    often.
+    """
     if pilot.hold_code is None or pilot.hold_code not in codes:
         return False
     subcodes = codes[pilot.hold_code]
@@ -42,27 +47,40 @@ def recoverable(pilot: Pilot, codes: Codes) -> bool:
     return _holds(pilot, 1) <= MAX_HOLDS
 
 
-def held_in_order(pilots: Iterable[Pilot], codes: Codes) -> tuple[str, ...]:
+def held_in_order(pilots: Iterable[QueuedPilot], codes: Codes) -> tuple[str, ...]:
     """Held pilots as excess removal takes them: unrecoverable first (4.6)."""
     held = [p for p in pilots if p.status == HELD]
-    return tuple(p.id for p in held if not recoverable(p, codes)) + tuple(p.id for p in held if recoverable(p, codes))
+    return tuple(p.id for p in held if not recoverable(p, codes)) + tuple(
+        p.id for p in held if recoverable(p, codes)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Sanitised:
-    """`found`: whether there was anything to sanitise, which counts as work even if nothing may be done yet (A7)."""
+    """`found`: whether there was anything to sanitise, which counts as work even if nothing may be
+    done yet (A7).
+    """
 
-    removals: tuple[Removal, ...]
-    releases: tuple[Release, ...]
+    removals: tuple[PilotRemoval, ...]
+    releases: tuple[PilotRelease, ...]
     found: bool
 
 
 def sanitise(
-    pilots: Sequence[Pilot], codes: Codes, stale_idle: int, stale_running: int, remove_cap: int, release_cap: int,
-    *, strict: bool = False,
-) -> Sanitised:  # fmt: skip
-    """One pass. Mended (A5): `remove_cap` holds for the whole pass, not for each of its four steps; (35): exactly
-    `release_cap` pilots are released, not one more; (A6): a pilot without NumSystemHolds counts as held 0 times."""
+    pilots: Sequence[QueuedPilot],
+    codes: Codes,
+    stale_idle: int,
+    stale_running: int,
+    remove_cap: int,
+    release_cap: int,
+    *,
+    strict: bool = False,
+) -> Sanitised:
+    """One pass. Mended (A5): `remove_cap` holds for the whole pass, not for each of its four steps;
+    (35): exactly
+    `release_cap` pilots are released, not one more; (A6): a pilot without NumSystemHolds counts as
+    held 0 times.
+    """
     held = [p for p in pilots if p.status == HELD]
     lost = [p for p in held if not recoverable(p, codes)]
     hopeful = [p for p in held if recoverable(p, codes)]
@@ -76,26 +94,26 @@ def sanitise(
     for group, reason, ids, force in steps:
         cap = remove_cap if strict else min(left, len(ids))
         if ids and (strict or cap > 0):
-            removals.append(Removal(group, reason, ids=ids, cap=cap, force=force))
+            removals.append(PilotRemoval(group, reason, ids=ids, cap=cap, force=force))
             left -= cap
     ready = tuple(p.id for p in hopeful if _may_release(p))
-    releases = (Release(ready, release_cap + (1 if strict else 0)),) if ready else ()
+    releases = (PilotRelease(ready, release_cap + (1 if strict else 0)),) if ready else ()
     return Sanitised(tuple(removals), releases, any(ids for _, _, ids, _ in steps) or bool(hopeful))
 
 
-def _holds(pilot: Pilot, absent: int) -> int:
+def _holds(pilot: QueuedPilot, absent: int) -> int:
     return absent if pilot.num_holds is None else pilot.num_holds
 
 
-def _stale(pilots: Iterable[Pilot], status: int, limit: int) -> tuple[str, ...]:
+def _stale(pilots: Iterable[QueuedPilot], status: int, limit: int) -> tuple[str, ...]:
     return tuple(p.id for p in pilots if p.status == status and p.age is not None and p.age > limit)
 
 
-def _ids(pilots: Iterable[Pilot], force: bool) -> tuple[str, ...]:
+def _ids(pilots: Iterable[QueuedPilot], force: bool) -> tuple[str, ...]:
     return tuple(p.id for p in pilots if (_holds(p, 0) > FORCE_ABOVE_HOLDS) is force)
 
 
-def _may_release(pilot: Pilot) -> bool:
+def _may_release(pilot: QueuedPilot) -> bool:
     holds = _holds(pilot, 1)
     if not pilot.timed:
         return holds <= MAX_HOLDS

@@ -7,11 +7,11 @@ import math
 import stat
 from pathlib import Path
 
-from glideinwms.factory.submit.description import Order
-from glideinwms.lib import storage
+from glideinwms.factory.submit.description import SubmitSpec
 from glideinwms.lib.bounded import BadValue, number
 from glideinwms.lib.credentials import certificates
 from glideinwms.lib.credentials.tokens import claims_of
+from glideinwms.lib.daemon import storage
 from glideinwms.lib.errors import CredentialError
 from glideinwms.lib.files import hint_of, make_directory
 from glideinwms.lib.reasons import Reason, Refusal
@@ -20,19 +20,25 @@ TOKENS, PROXIES = ("scitoken", "idtoken"), ("x509_proxy", "glidein_proxy")
 SECRET_ROLES = ("scitoken", "idtoken", "x509_proxy", "private_key", "auth_file", "password")
 
 
-def check(order: Order, now: float) -> Refusal | None:
-    """The first thing that makes this submission impossible, or None. Makes the log directory if it is missing."""
+def check(order: SubmitSpec, now: float) -> Refusal | None:
+    """The first thing that makes this submission impossible, or None. Makes the log directory if it
+    is missing.
+    """
     where = order.request.name
     script = Path(order.policy.work_dir, order.policy.startup_script)
     if not script.is_file():
-        return Refusal(Reason.NO_EXECUTABLE, where, f"{script} is missing; run gwms factory reconfig")
+        return Refusal(
+            Reason.NO_EXECUTABLE, where, f"{script} is missing; run gwms factory reconfig"
+        )
     directory = Path(order.log_dir)
     try:
         make_directory(directory, 0o750)
     except OSError as error:
         missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
         code = Reason.NO_LOG_DIR if missing else Reason.LOG_DIR_UNWRITABLE
-        return Refusal(code, where, f"{directory} cannot be made: {error.strerror}; {hint_of(error)}")
+        return Refusal(
+            code, where, f"{directory} cannot be made: {error.strerror}; {hint_of(error)}"
+        )
     if trouble := storage.problem(directory):
         return Refusal(Reason.LOG_DIR_UNWRITABLE, where, trouble)
     files = order.request.files
@@ -48,7 +54,9 @@ def check(order: Order, now: float) -> Refusal | None:
 
 
 def file_problem(path: Path, *, secret: bool) -> str:
-    """Why a credential file cannot be used: missing, empty, or readable by others ("": nothing wrong)."""
+    """Why a credential file cannot be used: missing, empty, or readable by others ("": nothing
+    wrong).
+    """
     try:
         found = path.stat()
     except OSError as error:

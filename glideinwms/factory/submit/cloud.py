@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from glideinwms.factory.submit.arguments import arguments, merged_params
 
 if TYPE_CHECKING:
-    from glideinwms.factory.submit.description import Order
+    from glideinwms.factory.submit.description import SubmitSpec
 
 KINDS = ("ec2", "gce")
 DEFAULT_LIFETIME = 43200
 
 
-def user_data(order: Order) -> str:
+def user_data(order: SubmitSpec) -> str:
     """The metadata's ini text."""
     params = merged_params(order.entry, order.request)
     line = arguments(order.policy, order.entry, order.sub, order.request, numbered=False)
@@ -33,13 +33,13 @@ email_logs = False
 """
 
 
-def metadata(order: Order) -> str:
+def metadata(order: SubmitSpec) -> str:
     """`glideinwms_metadata=` item of a machine, with its own cluster and process numbers behind it."""
     text = base64.b64encode(user_data(order).encode()).decode()
     return f"glideinwms_metadata={text}#### -cluster $(Cluster) -subcluster $(Process)####"
 
 
-def ec2(order: Order) -> dict[str, str]:
+def ec2(order: SubmitSpec) -> dict[str, str]:
     """Commands of an Amazon style cloud."""
     files, extra = order.request.files, order.request.extra
     where = files.get("public_key", "").rsplit("/", 1)[0]
@@ -55,7 +55,7 @@ def ec2(order: Order) -> dict[str, str]:
     }
 
 
-def gce(order: Order) -> dict[str, str]:
+def gce(order: SubmitSpec) -> dict[str, str]:
     """Commands of a Google style cloud. Project and zone are macros that submit_attrs define."""
     files, extra = order.request.files, order.request.extra
     return {

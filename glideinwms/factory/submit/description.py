@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from glideinwms.factory import countkey
+from glideinwms.factory.collect import count_key
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy, SubEntry
 from glideinwms.factory.snapshot import Request
 from glideinwms.factory.submit import cloud
 from glideinwms.factory.submit.arguments import arguments, merged_params
 from glideinwms.factory.submit.environment import filled
 from glideinwms.lib.bounded import count_or
+from glideinwms.lib.condor.htc import quoted
 from glideinwms.lib.credentials import methods
 from glideinwms.lib.errors import ConfigError
-from glideinwms.lib.htc import quoted
 
 Description = dict[str, str]
 SUBMIT_ATTR_TYPES = ("condor", "gce", "ec2", "arc")
@@ -23,8 +23,10 @@ LONGEST = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What one submission is: who, where, through which CE of the entry. `lognr` is the log's day, YYYYMMDD."""
+class SubmitSpec:
+    """What one submission is: who, where, through which CE of the entry. `lognr` is the log's day,
+    YYYYMMDD.
+    """
 
     policy: FactoryPolicy
     entry: EntryPolicy
@@ -51,26 +53,47 @@ def sub_entries(entry: EntryPolicy) -> tuple[SubEntry, ...]:
         return entry.sub_entries
     return (
         SubEntry(
-            entry.name, entry.gatekeeper, entry.gridtype, "job.condor", entry.rsl, entry.bosco_dir, entry.vm_id,
-            entry.vm_type, entry.work_dir, entry.proxy_url,
+            entry.name,
+            entry.gatekeeper,
+            entry.gridtype,
+            "job.condor",
+            entry.rsl,
+            entry.bosco_dir,
+            entry.vm_id,
+            entry.vm_type,
+            entry.work_dir,
+            entry.proxy_url,
         ),
-    )  # fmt: skip
+    )
 
 
-def describe(order: Order) -> Description:
+def describe(order: SubmitSpec) -> Description:
     """The whole description; a ConfigError for a grid type nobody can submit to."""
     kind = order.gridtype.split()[0] if order.gridtype else ""
-    maker = {"condor": _condor, "batch": _batch, "arc": _arc, "ec2": cloud.ec2, "gce": cloud.gce}.get(kind)
+    maker = {
+        "condor": _condor,
+        "batch": _batch,
+        "arc": _arc,
+        "ec2": cloud.ec2,
+        "gce": cloud.gce,
+    }.get(kind)
     if maker is None:
         raise ConfigError(
-            f"gridtype {order.gridtype!r} cannot be submitted", where=f"entry {order.entry.name}",
+            f"gridtype {order.gridtype!r} cannot be submitted",
+            where=f"entry {order.entry.name}",
             hint="HTCondor knows condor, batch, arc, ec2 and gce",
-        )  # fmt: skip
+        )
     own: Description = maker(order)
-    return {**_common(order), **_transfer(order, kind), **own, **_attributes(order), **_submit_attrs(order)}
+    return {
+        **_common(order),
+        **_transfer(order, kind),
+        **own,
+        **_attributes(order),
+        **_submit_attrs(order),
+    }
 
 
-def _common(order: Order) -> Description:
+def _common(order: SubmitSpec) -> Description:
     base = f"{order.log_dir}/job.$(Cluster).$(Process)"
     out = {
         "universe": "grid",
@@ -89,14 +112,18 @@ def _common(order: Order) -> Description:
     return {**out, "periodic_remove": removal} if removal else out
 
 
-def _transfer(order: Order, kind: str) -> Description:
-    """Arguments, files and environment of pilots that HTCondor hands to a batch system: not for clouds."""
+def _transfer(order: SubmitSpec, kind: str) -> Description:
+    """Arguments, files and environment of pilots that HTCondor hands to a batch system: not for
+    clouds.
+    """
     if kind in cloud.KINDS:
         return {}
     line = arguments(order.policy, order.entry, order.sub, order.request)
     extra = order.request.extra
     logs = (extra.get("LogTokens", ""), extra.get("LogUrlDirs", ""))
-    files = [f for f in (order.request.files.get("idtoken", ""), *logs, *_more_files(order, kind)) if f]
+    files = [
+        f for f in (order.request.files.get("idtoken", ""), *logs, *_more_files(order, kind)) if f
+    ]
     out = {
         "arguments": line if kind in ("condor", "batch") else f'"{line}"',
         "transfer_output_files": "",
@@ -110,17 +137,20 @@ def _transfer(order: Order, kind: str) -> Description:
     if kind == "batch" and (proxy := order.request.files.get("x509_proxy")):
         environment.append(f"X509_USER_PROXY={proxy.rsplit('/', 1)[-1]}")
     if tokens := extra.get("LogTokens"):
-        environment += [f"JOB_TOKENS={tokens}", f"LOG_RECIPIENTS='{extra.get('LogRecipients', '')}'"]
+        environment += [
+            f"JOB_TOKENS={tokens}",
+            f"LOG_RECIPIENTS='{extra.get('LogRecipients', '')}'",
+        ]
     if environment:
         out["environment"] = f'"{" ".join(environment)}"'
     return out
 
 
-def _more_files(order: Order, kind: str) -> list[str]:
+def _more_files(order: SubmitSpec, kind: str) -> list[str]:
     return [order.request.files.get("x509_proxy", "")] if kind == "batch" else []
 
 
-def _condor(order: Order) -> Description:
+def _condor(order: SubmitSpec) -> Description:
     out = {
         "grid_resource": f"condor {order.sub.gatekeeper}",
         "My.TransferOutput": '""',
@@ -132,12 +162,12 @@ def _condor(order: Order) -> Description:
     return out
 
 
-def _arc(order: Order) -> Description:
+def _arc(order: SubmitSpec) -> Description:
     out = {"grid_resource": f"arc {order.sub.gatekeeper}", **_proxy(order)}
     return out | _scitoken(order) | ({"arc_rsl": order.sub.rsl} if order.sub.rsl else {})
 
 
-def _batch(order: Order) -> Description:
+def _batch(order: SubmitSpec) -> Description:
     user = order.request.extra.get("RemoteUsername", "")
     host = order.sub.gatekeeper.rsplit("@", 1)[-1]
     words = [order.gridtype]
@@ -149,12 +179,12 @@ def _batch(order: Order) -> Description:
     return {"grid_resource": " ".join(words), **_scitoken(order)}
 
 
-def _proxy(order: Order) -> Description:
+def _proxy(order: SubmitSpec) -> Description:
     proxy = order.request.files.get("x509_proxy", "")
     return {"x509userproxy": proxy} if proxy else {}
 
 
-def _token(order: Order) -> str:
+def _token(order: SubmitSpec) -> str:
     """The SciToken that opens the CE; "" where another credential does."""
     proxy_only = methods.groups(order.entry.auth_method) == [["grid_proxy"]]
     if order.gridtype in cloud.KINDS or (order.gridtype == "arc" and proxy_only):
@@ -162,16 +192,18 @@ def _token(order: Order) -> str:
     return order.request.files.get("scitoken", "")
 
 
-def _scitoken(order: Order) -> Description:
+def _scitoken(order: SubmitSpec) -> Description:
     token = _token(order)
     return {"scitokens_file": token} if token else {}
 
 
-def periodic_remove(order: Order) -> str:
+def periodic_remove(order: SubmitSpec) -> str:
     """Idle longer than the request's lifetime, or running 12 h past the entry's wall time (4.10)."""
     terms = []
     if lifetime := idle_lifetime(order.request.idle_lifetime):
-        terms.append(f"((GlideinSkipIdleRemoval =!= True) && (JobStatus == 1) && ((time() - QDate) > {lifetime}))")
+        terms.append(
+            f"((GlideinSkipIdleRemoval =!= True) && (JobStatus == 1) && ((time() - QDate) > {lifetime}))"
+        )
     if "GLIDEIN_Max_Walltime" in order.entry.attrs:
         terms.append(
             f"((JobStatus == 2) && ((time() - EnteredCurrentStatus) > (GlideinMaxWalltime + {GRACE_AFTER_WALLTIME})))"
@@ -180,12 +212,16 @@ def periodic_remove(order: Order) -> str:
 
 
 def idle_lifetime(text: str) -> int:
-    """ReqIdleLifetime in seconds, at most LONGEST; 0, never, where it is no positive whole number (9.1/15)."""
+    """ReqIdleLifetime in seconds, at most LONGEST; 0, never, where it is no positive whole number
+    (9.1/15).
+    """
     return min(max(count_or(text, 0, low=-(10**32), high=10**32), 0), LONGEST)
 
 
-def _attributes(order: Order) -> Description:
-    """Job attributes: what our own queue query, operators' tools and the next cycle rely on (4.2, 4.10)."""
+def _attributes(order: SubmitSpec) -> Description:
+    """Job attributes: what our own queue query, operators' tools and the next cycle rely on (4.2,
+    4.10).
+    """
     p, e, r = order.policy, order.entry, order.request
     text = {
         "GlideinFactory": p.factory_name,
@@ -204,7 +240,7 @@ def _attributes(order: Order) -> Description:
         "GlideinStageGeneration": p.generation,
         "fename": r.username,
     }
-    text[countkey.NAME] = countkey.key_of(text)
+    text[count_key.NAME] = count_key.key_of(text)
     if proxy_url := order.sub.proxy_url or e.proxy_url:
         text["GlideinProxyURL"] = proxy_url
     if token := _token(order):
@@ -216,10 +252,12 @@ def _attributes(order: Order) -> Description:
     return out
 
 
-def _submit_attrs(order: Order) -> Description:
+def _submit_attrs(order: SubmitSpec) -> Description:
     kind = order.gridtype.split()[0]
     out = {}
     for attr in order.entry.submit_attrs:
         if attr.all_grid_types or kind in SUBMIT_ATTR_TYPES or kind == "batch":
-            out[f"My.{attr.name[1:]}" if attr.name.startswith("+") else attr.name] = filled(attr.value, order)
+            out[f"My.{attr.name[1:]}" if attr.name.startswith("+") else attr.name] = filled(
+                attr.value, order
+            )
     return out

@@ -13,15 +13,17 @@ from glideinwms.factory.submit.arguments import merged_params
 from glideinwms.lib.errors import ConfigError
 
 if TYPE_CHECKING:
-    from glideinwms.factory.submit.description import Order
+    from glideinwms.factory.submit.description import SubmitSpec
 
 PARAM = "GLIDEIN_PARAM_"
 _NAMED = re.compile(r"\$ENV\(\s*([A-Za-z0-9_]+)\s*(?::[^()]*)?\)")
 _SAFE = re.compile(r"[A-Za-z0-9_.,:;@/+=~%^# -]*")
 
 
-def filled(text: str, order: Order) -> str:
-    """The text with the names that are known; a ConfigError where a request's value would break the line."""
+def filled(text: str, order: SubmitSpec) -> str:
+    """The text with the names that are known; a ConfigError where a request's value would break the
+    line.
+    """
     if "$ENV(" not in text:
         return text
     known = variables(order)
@@ -29,13 +31,15 @@ def filled(text: str, order: Order) -> str:
     def value(match: re.Match[str]) -> str:
         found = known.get(match[1])
         if found is not None and not _SAFE.fullmatch(found):
-            raise ConfigError(f"the value of {match[1]} cannot be part of a submit_attr", where=order.entry.name)
+            raise ConfigError(
+                f"the value of {match[1]} cannot be part of a submit_attr", where=order.entry.name
+            )
         return match[0] if found is None else found
 
     return _NAMED.sub(value, text)
 
 
-def variables(order: Order) -> dict[str, str]:
+def variables(order: SubmitSpec) -> dict[str, str]:
     """Names and values; those that a submission has not are not in it."""
     p, e, s, r = order.policy, order.entry, order.sub, order.request
     params = merged_params(e, r)

@@ -9,20 +9,26 @@ from __future__ import annotations
 import random
 
 from glideinwms.frontend.decide.group import decide_group
-from glideinwms.frontend.decide.matching import MatchCache
-from glideinwms.frontend.decide.plan import GroupPlan, Plan
-from glideinwms.frontend.decide.tables import Snapshot
+from glideinwms.frontend.decide.match.matcher import MatchCache
+from glideinwms.frontend.plan import FrontendPlan, GroupPlan
 from glideinwms.frontend.policy import FrontendPolicy
+from glideinwms.frontend.snapshot import FrontendSnapshot
 from glideinwms.lib.errors import GwmsError
 
 __all__ = ["MatchCache", "decide"]
 
 
 def decide(
-    snapshot: Snapshot, policy: FrontendPolicy, now: float, rng: random.Random, cache: MatchCache | None = None
-) -> Plan:
-    """What every group asks of every entry. `cache` keeps match results between cycles; it changes no answer. A group
-    whose decision fails is shown with its problem and asks for nothing new; the others go on."""
+    snapshot: FrontendSnapshot,
+    policy: FrontendPolicy,
+    now: float,
+    rng: random.Random,
+    cache: MatchCache | None = None,
+) -> FrontendPlan:
+    """What every group asks of every entry. `cache` keeps match results between cycles; it changes
+    no answer. A group
+    whose decision fails is shown with its problem and asks for nothing new; the others go on.
+    """
     known = cache if cache is not None else MatchCache()
     inputs = {g.name: g for g in snapshot.groups}
     groups = []
@@ -34,5 +40,7 @@ def decide(
         except GwmsError as error:
             groups.append(GroupPlan(group.name, (), (), problems=(str(error),)))
         except Exception as error:  # noqa: BLE001 - the boundary of one group
-            groups.append(GroupPlan(group.name, (), (), problems=(f"{type(error).__name__}: {error}",)))
-    return Plan(tuple(groups))
+            groups.append(
+                GroupPlan(group.name, (), (), problems=(f"{type(error).__name__}: {error}",))
+            )
+    return FrontendPlan(tuple(groups))

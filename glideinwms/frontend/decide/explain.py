@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from glideinwms.frontend.decide.matching import law, must_be_true
-from glideinwms.frontend.decide.pyexpr import GLIDEIN_PARTS, Conjunct
-from glideinwms.frontend.decide.tables import Entry, GroupInput, Value
+from glideinwms.frontend.decide.match.expression import GLIDEIN_PARTS, Conjunct
+from glideinwms.frontend.decide.match.matcher import law, must_be_true
 from glideinwms.frontend.policy import GroupPolicy
+from glideinwms.frontend.snapshot import EntryState, GroupInput, Value
 from glideinwms.lib.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One entry's answer to one class. Where it does not match: the first conjunct that says so, where that stands,
-    and the values it saw on both sides (or the error it met, or what a policy file `returned`)."""
+    """One entry's answer to one class. Where it does not match: the first conjunct that says so,
+    where that stands,
+    and the values it saw on both sides (or the error it met, or what a policy file `returned`).
+    """
 
     entry: str
     matches: bool
@@ -29,13 +31,19 @@ class Verdict:
     returned: str = ""
 
 
-def explain_class(inputs: GroupInput, group: GroupPolicy, job: Mapping[str, Value]) -> list[Verdict]:
+def explain_class(
+    inputs: GroupInput, group: GroupPolicy, job: Mapping[str, Value]
+) -> list[Verdict]:
     """A verdict for every entry, in the order of their names."""
     conj = law(group)
-    return [explain_entry(e, group, conj, job) for e in sorted(inputs.entries, key=lambda e: e.name)]
+    return [
+        explain_entry(e, group, conj, job) for e in sorted(inputs.entries, key=lambda e: e.name)
+    ]
 
 
-def explain_entry(entry: Entry, group: GroupPolicy, conj: list[Conjunct], job: Mapping[str, Value]) -> Verdict:
+def explain_entry(
+    entry: EntryState, group: GroupPolicy, conj: list[Conjunct], job: Mapping[str, Value]
+) -> Verdict:
     """The verdict of one entry."""
     if group.ignore_down_entries and entry.in_downtime:
         return Verdict(entry.name, False, Reason.ENTRY_DOWNTIME)
@@ -52,6 +60,14 @@ def explain_entry(entry: Entry, group: GroupPolicy, conj: list[Conjunct], job: M
             mine = {n: job.get(n) for n in one.reads.job or ()}
             theirs = {n: glidein[p].get(n) for p, n in one.reads.glidein or ()}
             return Verdict(
-                entry.name, False, Reason.REJECTED_BY_EXPRESSION, one.text, one.origin, mine, theirs, error, returned
+                entry.name,
+                False,
+                Reason.REJECTED_BY_EXPRESSION,
+                one.text,
+                one.origin,
+                mine,
+                theirs,
+                error,
+                returned,
             )
     return Verdict(entry.name, True)

@@ -5,45 +5,94 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from glideinwms.frontend.decide import counting, removal
-from glideinwms.frontend.decide.matching import MatchCache, law, matcher
-from glideinwms.frontend.decide.plan import CredentialShare, EntryPlan, GroupPlan, JobCounts, Unmatched
-from glideinwms.frontend.decide.request import Numbers, Shared, Totals, decide_numbers
-from glideinwms.frontend.decide.tables import Counters, Entry, EntrySlots, GroupInput, Published, SlotCounts, Snapshot
+from glideinwms.frontend.decide import job_counts, removal
+from glideinwms.frontend.decide.match.matcher import MatchCache, law, matcher
+from glideinwms.frontend.decide.request import (
+    RequestNumbers,
+    RequestTotals,
+    SharedLimits,
+    decide_numbers,
+)
+from glideinwms.frontend.plan import (
+    CredentialShare,
+    FrontendEntryPlan,
+    GroupPlan,
+    JobCounts,
+    UnmatchedClass,
+)
 from glideinwms.frontend.policy import FrontendPolicy, GroupPolicy
+from glideinwms.frontend.snapshot import (
+    Counters,
+    EntrySlotCounts,
+    EntryState,
+    FrontendSnapshot,
+    GroupInput,
+    PublishedGroup,
+    SlotCounts,
+)
 from glideinwms.lib.bounded import reason
-from glideinwms.lib.credentials.selection import Candidate, Demand, Share, select, serves
+from glideinwms.lib.credentials.selection import (
+    Candidate,
+    CredentialDemand,
+    SelectedShare,
+    select,
+    serves,
+)
 from glideinwms.lib.errors import ConfigError, place_of
-from glideinwms.lib.reasons import Clip, Reason, Refusal
+from glideinwms.lib.reasons import Adjustment, Reason, Refusal
 
-NO_SLOTS = EntrySlots()
+NO_SLOTS = EntrySlotCounts()
 UNMATCHED_SHOWN = 100
 
 
 def decide_group(
-    snapshot: Snapshot, inputs: GroupInput, policy: FrontendPolicy, group: GroupPolicy, rng: random.Random,
+    snapshot: FrontendSnapshot,
+    inputs: GroupInput,
+    policy: FrontendPolicy,
+    group: GroupPolicy,
+    rng: random.Random,
     cache: MatchCache,
-) -> GroupPlan:  # fmt: skip
-    """Match, count, and ask of each entry; entries in the order of their names, so that input order means nothing."""
+) -> GroupPlan:
+    """Match, count, and ask of each entry; entries in the order of their names, so that input order
+    means nothing.
+    """
     entries = sorted(inputs.entries, key=lambda e: (e.name, e.pool))
     conj = law(group)
-    down = sum(1 << i for i, e in enumerate(entries) if e.in_downtime) if group.ignore_down_entries else 0
+    down = (
+        sum(1 << i for i, e in enumerate(entries) if e.in_downtime)
+        if group.ignore_down_entries
+        else 0
+    )
     match = matcher(group, entries, down, cache, conj)
-    found = counting.tally(inputs.jobs, match, len(entries))
-    by_type = counting.counts(found, entries)
+    found = job_counts.tally(inputs.jobs, match, len(entries))
+    by_type = job_counts.counts(found, entries)
     rejected = found.rejected()
-    totals = Totals(
-        inputs.total, inputs.idle, snapshot.frontend_total, snapshot.frontend_idle, snapshot.pool_total,
+    totals = RequestTotals(
+        inputs.total,
+        inputs.idle,
+        snapshot.frontend_total,
+        snapshot.frontend_idle,
+        snapshot.pool_total,
         snapshot.pool_idle,
-    )  # fmt: skip
-    shared = Shared.of(totals, group.limits, policy)
+    )
+    shared = SharedLimits.of(totals, group.limits, policy)
     plans, problems = [], []
     for i, entry in enumerate(entries):
         jobs = {t: rows[i] for t, rows in by_type.items()}
         histogram = {k: column[i] for k, column in enumerate(rejected) if column[i]}
         try:
             plans.append(
-                decide_entry(entry, jobs, histogram, inputs, shared, policy, group, rng, down=snapshot.downtime)
+                decide_entry(
+                    entry,
+                    jobs,
+                    histogram,
+                    inputs,
+                    shared,
+                    policy,
+                    group,
+                    rng,
+                    down=snapshot.downtime,
+                )
             )
         except ConfigError:  # the group's own, the same for every entry
             raise
@@ -67,8 +116,10 @@ def decide_group(
     )
 
 
-def _unmatched(found: counting.Tally, size: int) -> tuple[Unmatched, ...]:
-    """The largest classes that match nothing, each with how many entries every conjunct rejected first."""
+def _unmatched(found: job_counts.MatchTally, size: int) -> tuple[UnmatchedClass, ...]:
+    """The largest classes that match nothing, each with how many entries every conjunct rejected
+    first.
+    """
     found.unmatched.sort(key=lambda u: (-u.idle, u.table.schedd, str(u.values)))
     rows = []
     for one in found.unmatched[:UNMATCHED_SHOWN]:
@@ -78,28 +129,51 @@ def _unmatched(found: counting.Tally, size: int) -> tuple[Unmatched, ...]:
             if first:
                 histogram[index] = first
             remaining &= mask
-        rows.append(Unmatched(one.table.schedd, counting.job_of(one.table, one.values), one.idle, histogram))
+        rows.append(
+            UnmatchedClass(
+                one.table.schedd, job_counts.job_of(one.table, one.values), one.idle, histogram
+            )
+        )
     return tuple(rows)
 
 
 def decide_entry(
-    entry: Entry, jobs: dict[str, JobCounts], histogram: dict[int, int], inputs: GroupInput, shared: Shared,
-    policy: FrontendPolicy, group: GroupPolicy, rng: random.Random, *, down: bool,
-) -> EntryPlan:  # fmt: skip
+    entry: EntryState,
+    jobs: dict[str, JobCounts],
+    histogram: dict[int, int],
+    inputs: GroupInput,
+    shared: SharedLimits,
+    policy: FrontendPolicy,
+    group: GroupPolicy,
+    rng: random.Random,
+    *,
+    down: bool,
+) -> FrontendEntryPlan:
     """One entry's request, its removal level and its split over the credentials."""
     slots = inputs.slots.get(entry.name, NO_SLOTS)
-    reason = Reason.FRONTEND_DOWNTIME if down else Reason.ENTRY_DOWNTIME if entry.in_downtime else None
+    reason = (
+        Reason.FRONTEND_DOWNTIME if down else Reason.ENTRY_DOWNTIME if entry.in_downtime else None
+    )
     numbers = decide_numbers(
-        jobs["Idle"].prop_mc, jobs["OldIdle"].prop_mc, slots, shared, group.limits,
-        strict=policy.strict_deployed_numbers, down=reason, action=inputs.action,
-    )  # fmt: skip
+        jobs["Idle"].prop_mc,
+        jobs["OldIdle"].prop_mc,
+        slots,
+        shared,
+        group.limits,
+        strict=policy.strict_deployed_numbers,
+        down=reason,
+        action=inputs.action,
+    )
     word, margin, counters = _removal(inputs, entry.name, jobs["Idle"].count, slots.counts, group)
     if inputs.unknown:
-        numbers = _frozen(numbers, inputs.last.get(entry.name, Published()), inputs.unknown)
+        numbers = _frozen(numbers, inputs.last.get(entry.name, PublishedGroup()), inputs.unknown)
     shares, refusals = credential_shares(entry, numbers, jobs, slots, inputs, group, rng)
     if not entry.has_key:
-        refusals = (*refusals, Refusal(Reason.NO_KEY, entry.name, "its Factory published no key that can be trusted"))
-    return EntryPlan(
+        refusals = (
+            *refusals,
+            Refusal(Reason.NO_KEY, entry.name, "its Factory published no key that can be trusted"),
+        )
+    return FrontendEntryPlan(
         entry.name,
         entry.pool,
         numbers.idle,
@@ -122,7 +196,9 @@ def decide_entry(
 def _removal(
     inputs: GroupInput, entry: str, idle_jobs: int, slots: SlotCounts, group: GroupPolicy
 ) -> tuple[str, int, Counters]:
-    """Level, margin and counters. Nothing is removed, and nothing is counted, on inputs that are not this cycle's."""
+    """Level, margin and counters. Nothing is removed, and nothing is counted, on inputs that are
+    not this cycle's.
+    """
     before = inputs.counters.get(entry, Counters())
     if inputs.action:
         return removal.by_action(inputs.action), 0, before
@@ -132,39 +208,73 @@ def _removal(
     return *removal.level(group.limits.removal, counters), counters
 
 
-def _frozen(numbers: Numbers, last: Published, unknown: Sequence[str]) -> Numbers:
+def _frozen(
+    numbers: RequestNumbers, last: PublishedGroup, unknown: Sequence[str]
+) -> RequestNumbers:
     """No number is lower than the last one published while an input is unknown (decision 15)."""
     idle, top = max(numbers.idle, last.idle), max(numbers.max_glideins, last.max_glideins)
-    clip = Clip(Reason.FROZEN, numbers.idle, idle, detail=", ".join(unknown))
-    return Numbers(idle, top, (*numbers.clips, clip), numbers.strings)
+    clip = Adjustment(Reason.FROZEN, numbers.idle, idle, detail=", ".join(unknown))
+    return RequestNumbers(idle, top, (*numbers.clips, clip), numbers.strings)
 
 
-def vector(jobs: dict[str, JobCounts], slots: EntrySlots, group: GroupPolicy, numbers: Numbers) -> tuple[int, ...]:
+def vector(
+    jobs: dict[str, JobCounts], slots: EntrySlotCounts, group: GroupPolicy, numbers: RequestNumbers
+) -> tuple[int, ...]:
     """The 17 statistics of glideresource, logs and monitoring (protocol 5.6)."""
     c = slots.counts
     prop = jobs["Idle"].prop
     return (
-        prop, jobs["Idle"].count, max(prop - c.idle, 0), jobs["OldIdle"].prop, jobs["Idle"].hereonly,
-        jobs["Running"].count, slots.running_here, group.limits.max_running, c.total, c.idle, c.running, c.failed,
-        c.total_cores, c.idle_cores, c.running_cores, numbers.idle, numbers.max_glideins,
-    )  # fmt: skip
+        prop,
+        jobs["Idle"].count,
+        max(prop - c.idle, 0),
+        jobs["OldIdle"].prop,
+        jobs["Idle"].hereonly,
+        jobs["Running"].count,
+        slots.running_here,
+        group.limits.max_running,
+        c.total,
+        c.idle,
+        c.running,
+        c.failed,
+        c.total_cores,
+        c.idle_cores,
+        c.running_cores,
+        numbers.idle,
+        numbers.max_glideins,
+    )
 
 
 def credential_shares(
-    entry: Entry, numbers: Numbers, jobs: dict[str, JobCounts], slots: EntrySlots, inputs: GroupInput,
-    group: GroupPolicy, rng: random.Random,
-) -> tuple[tuple[CredentialShare, ...], tuple[Refusal, ...]]:  # fmt: skip
-    """The request split over credentials, and why a credential carries nothing (its share is lost, as deployed)."""
+    entry: EntryState,
+    numbers: RequestNumbers,
+    jobs: dict[str, JobCounts],
+    slots: EntrySlotCounts,
+    inputs: GroupInput,
+    group: GroupPolicy,
+    rng: random.Random,
+) -> tuple[tuple[CredentialShare, ...], tuple[Refusal, ...]]:
+    """The request split over credentials, and why a credential carries nothing (its share is lost,
+    as deployed).
+    """
     domain = str(entry.attrs.get("GLIDEIN_TrustDomain", "Grid"))
     method = str(entry.attrs.get("GLIDEIN_SupportedAuthenticationMethod", "grid_proxy"))
-    candidates = [Candidate(c.name, c.type, c.trust_domain, group.supplied(c)) for c in group.credentials]
-    demand = Demand(inputs.users, sum(inputs.projects.values()), inputs.projects)
+    candidates = [
+        Candidate(c.name, c.type, c.trust_domain, group.supplied(c)) for c in group.credentials
+    ]
+    demand = CredentialDemand(inputs.users, sum(inputs.projects.values()), inputs.projects)
 
     def shuffle(values: list[int]) -> list[int]:
         return rng.sample(values, len(values))
 
     chosen = select(
-        group.selection_plugin, candidates, domain, method, numbers.idle, numbers.max_glideins, demand, shuffle
+        group.selection_plugin,
+        candidates,
+        domain,
+        method,
+        numbers.idle,
+        numbers.max_glideins,
+        demand,
+        shuffle,
     )
     if not chosen:
         return (), tuple(_misfits(entry, candidates, domain, method))
@@ -179,18 +289,28 @@ def credential_shares(
     return tuple(shares), tuple(refusals)
 
 
-def _misfits(entry: Entry, candidates: Sequence[Candidate], domain: str, method: str) -> list[Refusal]:
+def _misfits(
+    entry: EntryState, candidates: Sequence[Candidate], domain: str, method: str
+) -> list[Refusal]:
     if not candidates:
         return [Refusal(Reason.NO_CREDENTIAL, entry.name, "the group has no credential")]
     return [
-        Refusal(Reason.NO_CREDENTIAL, c.id, f"{c.type} of {c.trust_domain!r}; the entry wants {method} of {domain!r}")
+        Refusal(
+            Reason.NO_CREDENTIAL,
+            c.id,
+            f"{c.type} of {c.trust_domain!r}; the entry wants {method} of {domain!r}",
+        )
         for c in candidates
         if not serves(c, domain, method)
     ]
 
 
-def share_running(running: int, credentials: Sequence[str], slots: dict[str, SlotCounts]) -> dict[str, int]:
-    """Running jobs shared evenly among credentials with running slots, the rest to the last of them (protocol 1.7)."""
+def share_running(
+    running: int, credentials: Sequence[str], slots: dict[str, SlotCounts]
+) -> dict[str, int]:
+    """Running jobs shared evenly among credentials with running slots, the rest to the last of them
+    (protocol 1.7).
+    """
     with_slots = [c for c in credentials if slots.get(c, SlotCounts()).running > 0]
     parts = dict.fromkeys(credentials, 0)
     for c in with_slots:
@@ -200,7 +320,12 @@ def share_running(running: int, credentials: Sequence[str], slots: dict[str, Slo
     return parts
 
 
-def _share(share: Share, jobs: dict[str, JobCounts], slots: EntrySlots, running: dict[str, int]) -> CredentialShare:
+def _share(
+    share: SelectedShare,
+    jobs: dict[str, JobCounts],
+    slots: EntrySlotCounts,
+    running: dict[str, int],
+) -> CredentialShare:
     own = slots.by_credential.get(share.credential.id, SlotCounts())
     monitor = {t: jobs[t].count for t in ("IdleAll", "Idle", "OldIdle", "Idle_3600", "VomsIdle")}
     monitor |= {
@@ -214,4 +339,6 @@ def _share(share: Share, jobs: dict[str, JobCounts], slots: EntrySlots, running:
         "GlideinsIdleCores": own.idle_cores,
         "GlideinsRunningCores": own.running_cores,
     }
-    return CredentialShare(share.credential.id, share.idle, share.max_glideins, share.project, monitor)
+    return CredentialShare(
+        share.credential.id, share.idle, share.max_glideins, share.project, monitor
+    )

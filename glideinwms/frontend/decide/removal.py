@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from glideinwms.frontend.decide.tables import Counters, SlotCounts
-from glideinwms.frontend.policy import Removal
+from glideinwms.frontend.policy import RemovalPolicy
+from glideinwms.frontend.snapshot import Counters, SlotCounts
 from glideinwms.lib.errors import ConfigError
 
 ORDER = {"NO": 0, "WAIT": 1, "IDLE": 2, "ALL": 3, "UNREG": 4}
@@ -28,14 +28,18 @@ def automatic(counters: Counters) -> str:
     return "IDLE" if counters.all_idle > 10 else "WAIT"
 
 
-def level(removal: Removal, counters: Counters) -> tuple[str, int]:
-    """(level, margin): the higher of automatic and configured; the margin only where the configured one counts."""
+def level(removal: RemovalPolicy, counters: Counters) -> tuple[str, int]:
+    """(level, margin): the higher of automatic and configured; the margin only where the configured
+    one counts.
+    """
     if removal.type == "DISABLE":
         return "NO", 0
     configured = removal.type if removal.tracking or counters.no_jobs > removal.wait else "NO"
     if configured not in ORDER:
-        raise ConfigError(f"glideins_removal type {configured!r} is none of {', '.join(ORDER)}, DISABLE",
-                          hint="write it in capitals")  # fmt: skip
+        raise ConfigError(
+            f"glideins_removal type {configured!r} is none of {', '.join(ORDER)}, DISABLE",
+            hint="write it in capitals",
+        )
     own = automatic(counters)
     if ORDER[own] > ORDER[configured]:
         return own, 0

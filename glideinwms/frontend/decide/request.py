@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from glideinwms.frontend.decide.tables import EntrySlots
 from glideinwms.frontend.policy import FrontendPolicy, GroupLimits
+from glideinwms.frontend.snapshot import EntrySlotCounts
 from glideinwms.lib.errors import ConfigError
-from glideinwms.lib.reasons import Clip, Reason
+from glideinwms.lib.reasons import Adjustment, Reason
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
+class RequestTotals:
     """Slots that limits look at: of the group, of the Frontend, of the pool."""
 
     group: int
@@ -24,17 +24,19 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
-    """A request before it is split over credentials. `strings` are limits and curbs as glideresource shows them."""
+class RequestNumbers:
+    """A request before it is split over credentials. `strings` are limits and curbs as
+    glideresource shows them.
+    """
 
     idle: int
     max_glideins: int
-    clips: tuple[Clip, ...]
+    clips: tuple[Adjustment, ...]
     strings: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class RequestLimit:
     """A count against its limit."""
 
     reason: Reason
@@ -48,98 +50,148 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class SharedLimits:
     """The limits and the curbs that all entries of a group share, in the deployed order."""
 
-    limits: tuple[Limit, ...]
-    curbs: tuple[Limit, ...]
+    limits: tuple[RequestLimit, ...]
+    curbs: tuple[RequestLimit, ...]
 
     @staticmethod
-    def of(totals: Totals, group: GroupLimits, frontend: FrontendPolicy) -> Shared:
+    def of(totals: RequestTotals, group: GroupLimits, frontend: FrontendPolicy) -> SharedLimits:
         """Counts of this cycle against what is configured."""
-        counts = (totals.group, totals.group_idle, totals.frontend, totals.frontend_idle, totals.pool, totals.pool_idle)
-        pairs = (group.running_total, group.idle_vms_total, frontend.running_total, frontend.idle_vms_total,
-                 frontend.running_total_global, frontend.idle_vms_total_global)  # fmt: skip
-        return Shared(
-            tuple(Limit(Reason(n), c, p.max) for n, c, p in zip(SHARED, counts, pairs, strict=True)),
-            tuple(Limit(Reason(f"Curb{n}"), c, p.curb) for n, c, p in zip(SHARED, counts, pairs, strict=True)),
+        counts = (
+            totals.group,
+            totals.group_idle,
+            totals.frontend,
+            totals.frontend_idle,
+            totals.pool,
+            totals.pool_idle,
+        )
+        pairs = (
+            group.running_total,
+            group.idle_vms_total,
+            frontend.running_total,
+            frontend.idle_vms_total,
+            frontend.running_total_global,
+            frontend.idle_vms_total_global,
+        )
+        return SharedLimits(
+            tuple(
+                RequestLimit(Reason(n), c, p.max)
+                for n, c, p in zip(SHARED, counts, pairs, strict=True)
+            ),
+            tuple(
+                RequestLimit(Reason(f"Curb{n}"), c, p.curb)
+                for n, c, p in zip(SHARED, counts, pairs, strict=True)
+            ),
         )
 
 
-SHARED = ("TotalGlideinsPerGroup", "IdleGlideinsPerGroup", "TotalGlideinsPerFrontend", "IdleGlideinsPerFrontend",
-          "TotalGlideinsGlobal", "IdleGlideinsGlobal")  # fmt: skip
+SHARED = (
+    "TotalGlideinsPerGroup",
+    "IdleGlideinsPerGroup",
+    "TotalGlideinsPerFrontend",
+    "IdleGlideinsPerFrontend",
+    "TotalGlideinsGlobal",
+    "IdleGlideinsGlobal",
+)
 
 
-def limits(slots: EntrySlots, shared: Shared, group: GroupLimits) -> list[Limit]:
+def limits(slots: EntrySlotCounts, shared: SharedLimits, group: GroupLimits) -> list[RequestLimit]:
     """The eight limits, in the deployed order."""
     counts = slots.counts
     return [
-        Limit(Reason.TOTAL_PER_ENTRY, counts.total, group.max_running),
-        Limit(Reason.IDLE_PER_ENTRY, counts.idle, group.idle_vms_per_entry.max),
+        RequestLimit(Reason.TOTAL_PER_ENTRY, counts.total, group.max_running),
+        RequestLimit(Reason.IDLE_PER_ENTRY, counts.idle, group.idle_vms_per_entry.max),
         *shared.limits,
     ]
 
 
-def curbs(slots: EntrySlots, shared: Shared, group: GroupLimits) -> list[Limit]:
+def curbs(slots: EntrySlotCounts, shared: SharedLimits, group: GroupLimits) -> list[RequestLimit]:
     """The seven curbs."""
-    return [Limit(Reason.CURB_IDLE_PER_ENTRY, slots.counts.idle, group.idle_vms_per_entry.curb), *shared.curbs]
+    return [
+        RequestLimit(Reason.CURB_IDLE_PER_ENTRY, slots.counts.idle, group.idle_vms_per_entry.curb),
+        *shared.curbs,
+    ]
 
 
-def strings_of(reached: list[Limit], word: str) -> dict[str, str]:
+def strings_of(reached: list[RequestLimit], word: str) -> dict[str, str]:
     """`count=N, limit=M` by name."""
     return {r.reason.value: f"count={r.count}, {word}={r.limit}" for r in reached}
 
 
 def decide_numbers(
-    demand: int, old_demand: int, slots: EntrySlots, shared: Shared, group: GroupLimits, *, strict: bool,
-    down: Reason | None, action: str,
-) -> Numbers:  # fmt: skip
-    """One entry's request. `demand` and `old_demand` in glideins (prop_mc of Idle and OldIdle); `down`: a downtime in
-    force; `action`: an operator's removal word."""
-    clips: list[Clip] = []
+    demand: int,
+    old_demand: int,
+    slots: EntrySlotCounts,
+    shared: SharedLimits,
+    group: GroupLimits,
+    *,
+    strict: bool,
+    down: Reason | None,
+    action: str,
+) -> RequestNumbers:
+    """One entry's request. `demand` and `old_demand` in glideins (prop_mc of Idle and OldIdle);
+    `down`: a downtime in
+    force; `action`: an operator's removal word.
+    """
+    clips: list[Adjustment] = []
     wanted = max(demand, group.min_running)
     if wanted != demand:
-        clips.append(Clip(Reason.MIN_RUNNING, demand, wanted, detail=f"at least {group.min_running}"))
+        clips.append(
+            Adjustment(Reason.MIN_RUNNING, demand, wanted, detail=f"at least {group.min_running}")
+        )
     if down is not None:
-        return Numbers(0, 0, (*clips, Clip(down, wanted, 0)), {})
+        return RequestNumbers(0, 0, (*clips, Adjustment(down, wanted, 0)), {})
     top = maximum(wanted, slots, group)
     if action:
-        clips.append(Clip(Reason.OPERATOR_REMOVAL, wanted, 0, detail=action))
-        return Numbers(0, top if action.endswith("Excess") else 0, tuple(clips), {})
+        clips.append(Adjustment(Reason.OPERATOR_REMOVAL, wanted, 0, detail=action))
+        return RequestNumbers(0, top if action.endswith("Excess") else 0, tuple(clips), {})
     bounds = limits(slots, shared, group)
     reached = [b for b in bounds if b.reached]
     if reached:
-        clips += [Clip(b.reason, wanted, 0, b.count, b.limit) for b in reached]
-        return Numbers(0, top, tuple(clips), strings_of(reached, "limit"))
+        clips += [Adjustment(b.reason, wanted, 0, b.count, b.limit) for b in reached]
+        return RequestNumbers(0, top, tuple(clips), strings_of(reached, "limit"))
     idle = slots.counts.idle
     need = max(wanted - idle, 0)
     if need == 0:
         reason = Reason.SLOTS_COVER if wanted else Reason.NO_DEMAND
-        return Numbers(0, top, (*clips, Clip(reason, wanted, 0, count=idle)), {})
+        return RequestNumbers(0, top, (*clips, Adjustment(reason, wanted, 0, count=idle)), {})
     if idle:
-        clips.append(Clip(Reason.SLOTS_COVER, wanted, need, count=idle))
+        clips.append(Adjustment(Reason.SLOTS_COVER, wanted, need, count=idle))
     hit = [c for c in curbs(slots, shared, group) if c.reached]
     number, more = idle_number(need, max(old_demand - idle, 0), bounds, hit, group, strict)
-    return Numbers(number, top, tuple(clips + more), strings_of(hit, "curb"))
+    return RequestNumbers(number, top, tuple(clips + more), strings_of(hit, "curb"))
 
 
 def idle_number(
-    need: int, need_old: int, bounds: list[Limit], hit: list[Limit], group: GroupLimits, strict: bool
-) -> tuple[int, list[Clip]]:
-    """Pilots to keep idle (5.6 item 4). Not strict: the reserve may not lift the number over any limit's headroom, and
-    `max_idle` 0 means none (decision 7)."""
-    clips: list[Clip] = []
+    need: int,
+    need_old: int,
+    bounds: list[RequestLimit],
+    hit: list[RequestLimit],
+    group: GroupLimits,
+    strict: bool,
+) -> tuple[int, list[Adjustment]]:
+    """Pilots to keep idle (5.6 item 4). Not strict: the reserve may not lift the number over any
+    limit's headroom, and
+    `max_idle` 0 means none (decision 7).
+    """
+    clips: list[Adjustment] = []
     number = float(need)
 
     def clip(
-        reason: Reason, value: float, count: float | None = None, limit: float | None = None, detail: str = ""
+        reason: Reason,
+        value: float,
+        count: float | None = None,
+        limit: float | None = None,
+        detail: str = "",
     ) -> None:
         nonlocal number
         if value != number:
-            clips.append(Clip(reason, number, value, count, limit, detail))
+            clips.append(Adjustment(reason, number, value, count, limit, detail))
             number = value
 
-    def keep_to(bounds: Iterable[Limit]) -> None:
+    def keep_to(bounds: Iterable[RequestLimit]) -> None:
         for bound in bounds:
             if bound.limit - bound.count < number:
                 clip(bound.reason, bound.limit - bound.count, bound.count, bound.limit)
@@ -147,12 +199,18 @@ def idle_number(
     keep_to(b for b in bounds if b.reason is not Reason.IDLE_PER_ENTRY)
     if strict or group.ramp_up_attenuation > 0:
         if group.ramp_up_attenuation == 0:
-            raise ConfigError("ramp_up_attenuation is 0, which ends a group's cycle in the deployed program",
-                              hint="give a positive one, or switch strict_deployed_numbers off")  # fmt: skip
+            raise ConfigError(
+                "ramp_up_attenuation is 0, which ends a group's cycle in the deployed program",
+                hint="give a positive one, or switch strict_deployed_numbers off",
+            )
         divisor = group.ramp_up_attenuation
         clip(Reason.RAMP_UP, int(number / divisor), detail=f"divided by {divisor:g}")
     if more := min(need_old // 3, group.reserve_idle):
-        clip(Reason.RESERVE, number + more, detail=f"{more} more, as {need_old} pilots' worth of jobs wait for 600 s")
+        clip(
+            Reason.RESERVE,
+            number + more,
+            detail=f"{more} more, as {need_old} pilots' worth of jobs wait for 600 s",
+        )
     most = group.max_idle if strict else max(group.max_idle, 0)
     clip(Reason.MAX_IDLE, min(number, most), limit=most)
     if not strict:
@@ -165,8 +223,10 @@ def idle_number(
     return int(number), clips
 
 
-def maximum(wanted: int, slots: EntrySlots, group: GroupLimits) -> int:
-    """Idle and running pilots at most (5.6 item 5), in doubles as deployed; running limits do not clamp it."""
+def maximum(wanted: int, slots: EntrySlotCounts, group: GroupLimits) -> int:
+    """Idle and running pilots at most (5.6 item 5), in doubles as deployed; running limits do not
+    clamp it.
+    """
     running = slots.running_glideins
     if wanted > 0:
         return int((max(wanted - slots.counts.idle, 0) + running) * group.relative_to_queue + 1)

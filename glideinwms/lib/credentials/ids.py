@@ -36,21 +36,30 @@ def credential_id(text: str) -> str:
 
 
 def subject(pem: bytes, where: str) -> str:
-    """Subject in OpenSSL's one-line form of the first certificate, from the end of the file, that is no CA."""
+    """Subject in OpenSSL's one-line form of the first certificate, from the end of the file, that
+    is no CA.
+    """
     try:
         certificates = x509.load_pem_x509_certificates(pem)
     except ValueError as error:
         raise CredentialError(f"holds no certificate: {error}", where=where) from error
     for certificate in reversed(certificates):
         if not _is_ca(certificate):
-            return "".join(f"/{SHORT.get(a.oid, a.oid.dotted_string)}={_escaped(a.value)}" for a in certificate.subject)
+            return "".join(
+                f"/{SHORT.get(a.oid, a.oid.dotted_string)}={_escaped(a.value)}"
+                for a in certificate.subject
+            )
     raise CredentialError("holds only CA certificates", where=where)
 
 
 def _escaped(value: str | bytes) -> str:
-    """A subject part as OpenSSL writes it on one line: `/` and `+` with a backslash, what is not ASCII as \\xHH."""
+    """A subject part as OpenSSL writes it on one line: `/` and `+` with a backslash, what is not
+    ASCII as \\xHH.
+    """
     raw = value if isinstance(value, bytes) else value.encode()
-    return "".join(f"\\{chr(b)}" if chr(b) in "/+" else chr(b) if 32 <= b < 127 else f"\\x{b:02X}" for b in raw)
+    return "".join(
+        f"\\{chr(b)}" if chr(b) in "/+" else chr(b) if 32 <= b < 127 else f"\\x{b:02X}" for b in raw
+    )
 
 
 def _is_ca(certificate: x509.Certificate) -> bool:
@@ -61,7 +70,9 @@ def _is_ca(certificate: x509.Certificate) -> bool:
 
 
 def file_id(path: str, kinds: str) -> str:
-    """CredID of a credential file: its name, with the subject for a credential whose type has grid_proxy."""
+    """CredID of a credential file: its name, with the subject for a credential whose type has
+    grid_proxy.
+    """
     if "grid_proxy" not in kinds.split("+"):
         return credential_id(path)
     try:

@@ -14,8 +14,10 @@ Shuffle = Callable[[list[int]], list[int]]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A configured credential as selection sees it: `type` is `+`-joined; `parameters` are further words that it
-    supplies, where they are no part of the type (3.11)."""
+    """A configured credential as selection sees it: `type` is `+`-joined; `parameters` are further
+    words that it
+    supplies, where they are no part of the type (3.11).
+    """
 
     id: str
     type: str
@@ -24,7 +26,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class SelectedShare:
     """A credential's part of one request; `project` only from ProxyProjectName."""
 
     credential: Candidate
@@ -34,9 +36,11 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
-    """What selection plug-ins ask of the jobs: distinct users, all idle jobs, idle jobs per project in order of first
-    appearance ("" for those without one)."""
+class CredentialDemand:
+    """What selection plug-ins ask of the jobs: distinct users, all idle jobs, idle jobs per project
+    in order of first
+    appearance ("" for those without one).
+    """
 
     users: int = 0
     idle_jobs: int = 0
@@ -44,8 +48,11 @@ class Demand:
 
 
 def serves(candidate: Candidate, trust_domain: str, auth_method: str) -> bool:
-    """Trust domains equal, and every word of the entry's method among the credential's types; a token also serves an
-    entry that asks for a proxy (3.3). Of a method of 3.11, one alternative of each group (config 16)."""
+    """Trust domains equal, and every word of the entry's method among the credential's types; a
+    token also serves an
+    entry that asks for a proxy (3.3). Of a method of 3.11, one alternative of each group (config
+    16).
+    """
     if candidate.trust_domain != trust_domain:
         return False
     types = candidate.parameters.union(candidate.type.split("+"))
@@ -62,15 +69,15 @@ def select(
     auth_method: str,
     idle: int,
     max_glideins: int,
-    demand: Demand,
+    demand: CredentialDemand,
     shuffle: Shuffle,
-) -> list[Share]:
+) -> list[SelectedShare]:
     """The credentials that serve the entry, with their shares; none if no credential does."""
     fit = [c for c in candidates if serves(c, trust_domain, auth_method)]
     if plugin in ("ProxyAll", "CredentialsBasic"):
         return split(fit, idle, max_glideins, shuffle)
     if plugin == "ProxyFirst":
-        return [Share(c, idle, max_glideins) for c in fit[:1]]
+        return [SelectedShare(c, idle, max_glideins) for c in fit[:1]]
     if plugin == "ProxyUserCardinality":
         return split(fit[: demand.users], idle, max_glideins, shuffle)
     if plugin == "ProxyProjectName":
@@ -78,24 +85,35 @@ def select(
     raise ConfigError(f"proxy_selection_plugin {plugin} is not supported", hint="use ProxyAll")
 
 
-def split(fit: Sequence[Candidate], idle: int, max_glideins: int, shuffle: Shuffle) -> list[Share]:
-    """Fair split (3.8): idle shares shuffled, each capped by the credential's maximum. Of exactly a proxy and a token,
-    the proxy gets everything and the token is only advertised."""
+def split(
+    fit: Sequence[Candidate], idle: int, max_glideins: int, shuffle: Shuffle
+) -> list[SelectedShare]:
+    """Fair split (3.8): idle shares shuffled, each capped by the credential's maximum. Of exactly a
+    proxy and a token,
+    the proxy gets everything and the token is only advertised.
+    """
     if [c.type for c in fit] in (["grid_proxy", "scitoken"], ["scitoken", "grid_proxy"]):
-        return [Share(c, idle, max_glideins) if c.type == "grid_proxy" else Share(c, 0, 0) for c in fit]
+        return [
+            SelectedShare(c, idle, max_glideins)
+            if c.type == "grid_proxy"
+            else SelectedShare(c, 0, 0)
+            for c in fit
+        ]
     n = len(fit)
     if n == 0:
         return []
     idles = shuffle([_part(idle, n, i) for i in range(n)])
     tops = [_part(max_glideins, n, i) for i in range(1, n + 1)]
-    return [Share(c, min(i, m), m) for c, i, m in zip(fit, idles, tops, strict=True)]
+    return [SelectedShare(c, min(i, m), m) for c, i, m in zip(fit, idles, tops, strict=True)]
 
 
 def _part(total: int, parts: int, index: int) -> int:
     return total * index // parts - total * (index - 1) // parts
 
 
-def _by_project(fit: Sequence[Candidate], idle: int, max_glideins: int, demand: Demand) -> list[Share]:
+def _by_project(
+    fit: Sequence[Candidate], idle: int, max_glideins: int, demand: CredentialDemand
+) -> list[SelectedShare]:
     """One copy per project; the deployed plug-in swaps idle and maximum (9.2/27), and so do we."""
     total = max(demand.idle_jobs, 1)
     shares = []
@@ -104,7 +122,7 @@ def _by_project(fit: Sequence[Candidate], idle: int, max_glideins: int, demand: 
             if not project:
                 continue
             shares.append(
-                Share(
+                SelectedShare(
                     credential,
                     ceil(jobs * max_glideins / total),
                     ceil(jobs * idle / total),

@@ -21,16 +21,22 @@ PILOT_SCOPES = ("condor:/READ", "condor:/ADVERTISE_STARTD", "condor:/ADVERTISE_M
 
 
 def master_key(data: bytes, key_id: str) -> bytes:
-    """The HS256 key of a signing key file's bytes: unscrambled, doubled for the key called POOL, then HKDF."""
+    """The HS256 key of a signing key file's bytes: unscrambled, doubled for the key called POOL,
+    then HKDF.
+    """
     raw = bytes(c ^ SCRAMBLE[i % 4] for i, c in enumerate(data))
     if key_id == POOL:
         raw += raw
-    return HKDF(algorithm=hashes.SHA256(), length=32, salt=b"htcondor", info=b"master jwt").derive(raw)
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=b"htcondor", info=b"master jwt").derive(
+        raw
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A pool's signing key: `issuer` is the pool's TRUST_DOMAIN, `key_id` the file's name in its passwords.d."""
+    """A pool's signing key: `issuer` is the pool's TRUST_DOMAIN, `key_id` the file's name in its
+    passwords.d.
+    """
 
     key: bytes = field(repr=False)
     key_id: str
@@ -42,14 +48,20 @@ class Signer:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise CredentialError(f"the signing key cannot be read: {error.strerror}", where=str(path)) from error
+            raise CredentialError(
+                f"the signing key cannot be read: {error.strerror}", where=str(path)
+            ) from error
         if not data:
             raise CredentialError("the signing key is empty", where=str(path))
         name = key_id or path.name
         return cls(master_key(data, name), name, issuer)
 
-    def sign(self, identity: str, lifetime: float, now: float, scopes: Sequence[str] = PILOT_SCOPES) -> str:
-        """A token for `identity`, valid `lifetime` seconds from `now`; it always ends (decision 25)."""
+    def sign(
+        self, identity: str, lifetime: float, now: float, scopes: Sequence[str] = PILOT_SCOPES
+    ) -> str:
+        """A token for `identity`, valid `lifetime` seconds from `now`; it always ends (decision
+        25).
+        """
         if lifetime <= 0:
             raise CredentialError(f"a token of {lifetime:g} s is none", where=identity)
         issued = int(now)
@@ -67,7 +79,9 @@ class Signer:
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """The claims of a token, unverified: enough to know its life. A CredentialError if it is no token."""
+    """The claims of a token, unverified: enough to know its life. A CredentialError if it is no
+    token.
+    """
     try:
         claims: dict[str, Any] = jwt.decode(token.strip(), options={"verify_signature": False})
     except jwt.InvalidTokenError as error:
@@ -78,7 +92,9 @@ def claims_of(token: str) -> dict[str, Any]:
 
 
 def remaining(token: str, now: float) -> float:
-    """Seconds a token is still good for: infinite without `exp`, 0 when expired, not yet valid or undecodable (3.6)."""
+    """Seconds a token is still good for: infinite without `exp`, 0 when expired, not yet valid or
+    undecodable (3.6).
+    """
     try:
         claims = claims_of(token)
         if number(claims.get("nbf", 0)) > now:
@@ -89,8 +105,10 @@ def remaining(token: str, now: float) -> float:
 
 
 def pilot_lifetime(idle_lifetime: float, walltime: float, cap: float) -> float:
-    """Life of a pilot's token in seconds: waiting time (idle lifetime, or a day) + walltime + 2 h, at most `cap`
-    (decision 25: it cannot be renewed through Condor-C)."""
+    """Life of a pilot's token in seconds: waiting time (idle lifetime, or a day) + walltime + 2 h,
+    at most `cap`
+    (decision 25: it cannot be renewed through Condor-C).
+    """
     return min((idle_lifetime or 86400.0) + walltime + 7200.0, cap)
 
 

@@ -31,7 +31,9 @@ class Blob:
         assert self.path is not None
         data = self.path.read_bytes()
         if hashlib.sha256(data).hexdigest() != self.sha256:
-            raise StageError("changed while it was being staged", where=str(self.path), hint="run reconfig again")
+            raise StageError(
+                "changed while it was being staged", where=str(self.path), hint="run reconfig again"
+            )
         return data
 
 
@@ -63,7 +65,9 @@ def of_file(path: Path) -> Blob:
 
 
 def content_name(name: str, sha256: str) -> str:
-    """`constants.cfg` -> `constants.<12 hex>.cfg`; without an extension the stamp is appended (protocol 6.1)."""
+    """`constants.cfg` -> `constants.<12 hex>.cfg`; without an extension the stamp is appended
+    (protocol 6.1).
+    """
     stem, dot, extension = name.rpartition(".")
     stamp = sha256[:HEX]
     return f"{stem}.{stamp}.{extension}" if dot and stem else f"{name}.{stamp}"

@@ -13,17 +13,23 @@ from glideinwms.lib.errors import StageError
 
 PROGRAMS = ("exec", "exec:s")
 KINDS = ("regular", "nocache", "exec", "exec:s", "wrapper", "untar", "config:c")
-LIST_HEAD = "# Outfile \tInFile         \tCache/exec \tPeriod \tPrefix \tCondition \tConfigOut\n" + "#" * 89 + "\n"
+LIST_HEAD = (
+    "# Outfile \tInFile         \tCache/exec \tPeriod \tPrefix \tCondition \tConfigOut\n"
+    + "#" * 89
+    + "\n"
+)
 VARS_HEAD = "# VarName \tType \tDefault \tCondorName \tReq. \tExport \tUserName\n" + "#" * 89 + "\n"
 SUM = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})  (\S+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FileListRow:
     """One line of a file list (protocol 6.4); `period` in seconds, 0 = once.
 
-    `points`: when the pilot runs or sources it; an eighth field where it is not setup, which deployed pilots pass over.
-    They run every program at set-up: one that is not for set-up is a regular file to them, and the eighth field is
+    `points`: when the pilot runs or sources it; an eighth field where it is not setup, which
+    deployed pilots pass over.
+    They run every program at set-up: one that is not for set-up is a regular file to them, and the
+    eighth field is
     `KIND@POINTS`.
     """
 
@@ -38,7 +44,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Var:
+class VariableRow:
     """One line of condor_vars.lst (protocol 6.6)."""
 
     name: str
@@ -51,36 +57,58 @@ class Var:
 
 
 def _lines(text: str) -> Iterable[tuple[int, str]]:
-    return ((n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#"))
+    return (
+        (n, line)
+        for n, line in enumerate(text.splitlines(), 1)
+        if line.strip() and not line.startswith("#")
+    )
 
 
 def _one_line(value: str, what: str) -> str:
     if "\n" in value or "\r" in value:
-        raise StageError("a value may not contain a newline", where=what, hint="stage files hold one value a line")
+        raise StageError(
+            "a value may not contain a newline",
+            where=what,
+            hint="stage files hold one value a line",
+        )
     return value
 
 
-def write_list(rows: Iterable[Row], name: str = "file_list.lst") -> str:
+def write_list(rows: Iterable[FileListRow], name: str = "file_list.lst") -> str:
     """A file list; every field is one word."""
     out = [f"# File: {name}\n#\n", LIST_HEAD]
     for row in rows:
         kind, points = row.kind, row.points
         if kind in PROGRAMS and "setup" not in points.split(","):
             kind, points = "regular", f"{kind}@{points}"
-        fields = [row.outfile, row.infile, kind, str(row.period), row.prefix, row.condition, row.config_out]
+        fields = [
+            row.outfile,
+            row.infile,
+            kind,
+            str(row.period),
+            row.prefix,
+            row.condition,
+            row.config_out,
+        ]
         if points != "setup":
             fields.append(points)
         if " ".join(fields).split() != fields:
             wrong = next(f for f in fields if f.split() != [f])
-            raise StageError(f"{wrong!r} must be one word without blanks", where=f"{name}: {row.outfile}")
+            raise StageError(
+                f"{wrong!r} must be one word without blanks", where=f"{name}: {row.outfile}"
+            )
         if row.kind not in KINDS:
-            raise StageError(f"{row.kind!r} is none of {', '.join(KINDS)}", where=f"{name}: {row.outfile}")
+            raise StageError(
+                f"{row.kind!r} is none of {', '.join(KINDS)}", where=f"{name}: {row.outfile}"
+            )
         out.append(" \t".join(fields) + "\n")
     return "".join(out)
 
 
-def read_list(text: str, name: str = "file_list.lst") -> list[Row]:
-    """Rows of a file list; extra trailing fields and the older form of five or six fields are accepted."""
+def read_list(text: str, name: str = "file_list.lst") -> list[FileListRow]:
+    """Rows of a file list; extra trailing fields and the older form of five or six fields are
+    accepted.
+    """
     rows = []
     for n, line in _lines(text):
         f = line.split()
@@ -91,7 +119,7 @@ def read_list(text: str, name: str = "file_list.lst") -> list[Row]:
         if len(f) < 7 or not f[3].isdigit():
             raise StageError("not seven fields", where=f"{name}:{n}")
         kind, _, points = f[7].rpartition("@") if len(f) > 7 else ("", "", "setup")
-        rows.append(Row(f[0], f[1], kind or f[2], int(f[3]), f[4], f[5], f[6], points))
+        rows.append(FileListRow(f[0], f[1], kind or f[2], int(f[3]), f[4], f[5], f[6], points))
     return rows
 
 
@@ -113,25 +141,35 @@ def read_pairs(text: str, name: str = "") -> dict[str, str]:
     return found
 
 
-def write_vars(rows: Iterable[Var], name: str = "condor_vars.lst") -> str:
+def write_vars(rows: Iterable[VariableRow], name: str = "condor_vars.lst") -> str:
     """condor_vars.lst; defaults are one word (the pilot splits at blanks)."""
     out = [f"# File: {name}\n#\n", VARS_HEAD]
     for v in rows:
-        fields = (v.name, v.type, v.default, v.condor_name, "NY"[v.required], "NY"[v.export], v.job_name)
+        fields = (
+            v.name,
+            v.type,
+            v.default,
+            v.condor_name,
+            "NY"[v.required],
+            "NY"[v.export],
+            v.job_name,
+        )
         if " ".join(fields).split() != list(fields) or v.type not in "ISC":
-            raise StageError("every field is one word, the type I, S or C", where=f"{name}: {v.name}")
+            raise StageError(
+                "every field is one word, the type I, S or C", where=f"{name}: {v.name}"
+            )
         out.append(" \t".join(fields) + "\n")
     return "".join(out)
 
 
-def read_vars(text: str, name: str = "condor_vars.lst") -> list[Var]:
+def read_vars(text: str, name: str = "condor_vars.lst") -> list[VariableRow]:
     """Rows of condor_vars.lst."""
     rows = []
     for n, line in _lines(text):
         f = line.split()
         if len(f) != 7 or f[1] not in "ISC" or f[4] not in "YN" or f[5] not in "YN":
             raise StageError("not the seven fields of a variable", where=f"{name}:{n}")
-        rows.append(Var(f[0], f[1], f[2], f[3], f[4] == "Y", f[5] == "Y", f[6]))
+        rows.append(VariableRow(f[0], f[1], f[2], f[3], f[4] == "Y", f[5] == "Y", f[6]))
     return rows
 
 

@@ -23,8 +23,11 @@ KEEP_SECONDS = 14 * 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One published configuration; `files` are stage-relative immutable names, `work_files` those of the work area,
-    `plain` the files that are replaced in their place: stage-relative name -> SHA-256 of what they held."""
+    """One published configuration; `files` are stage-relative immutable names, `work_files` those
+    of the work area,
+    `plain` the files that are replaced in their place: stage-relative name -> SHA-256 of what they
+    held.
+    """
 
     name: str
     made: float
@@ -50,7 +53,9 @@ def plain_copy(work_dir: Path, sha256: str) -> Path:
 
 
 def keep_plain(work_dir: Path, trees: Iterable[Tree]) -> dict[str, str]:
-    """Keep the content of the plainly named files, before they are replaced; what a manifest says of them."""
+    """Keep the content of the plainly named files, before they are replaced; what a manifest says
+    of them.
+    """
     found = plain_names(trees)
     for blob in found.values():
         copy = plain_copy(work_dir, blob.sha256)
@@ -66,7 +71,9 @@ def directory(work_dir: Path) -> Path:
 
 
 def save(work_dir: Path, generation: Generation, policy: str = "") -> Path:
-    """Write a manifest; written once, before the pointer. `policy` is the text of its policy, if there is one."""
+    """Write a manifest; written once, before the pointer. `policy` is the text of its policy, if
+    there is one.
+    """
     make_directory(directory(work_dir), 0o750)
     path = directory(work_dir) / f"{generation.name}.json"
     data = {
@@ -89,14 +96,23 @@ def leave(work_dir: Path, name: str) -> None:
 
 
 def load(path: Path, *, policies: bool = True) -> Generation:
-    """Read a manifest; StateError if it is not one. Without `policies` that, which is large, is left empty."""
+    """Read a manifest; StateError if it is not one. Without `policies` that, which is large, is
+    left empty.
+    """
     try:
         text = read_text(path)
         head, found, _ = text.partition(POLICY)
         data = json.loads(text if policies or not found else head + "}")
         policy = data["policy"] if policies else {}
         files, work_files = tuple(data["files"]), tuple(data["work_files"])
-        return Generation(data["name"], float(data["made"]), policy, files, work_files, dict(data.get("plain", {})))
+        return Generation(
+            data["name"],
+            float(data["made"]),
+            policy,
+            files,
+            work_files,
+            dict(data.get("plain", {})),
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StateError(f"is not a generation manifest: {error}", where=str(path)) from error
 
@@ -108,17 +124,29 @@ def all_of(work_dir: Path, *, policies: bool = True) -> list[Generation]:
 
 
 def prune(
-    stage_dir: Path, work_dir: Path, *, current: str, named: Collection[str], now: float, keep: float = KEEP_SECONDS,
+    stage_dir: Path,
+    work_dir: Path,
+    *,
+    current: str,
+    named: Collection[str],
+    now: float,
+    keep: float = KEEP_SECONDS,
     only: Collection[str] | None = None,
-) -> Sequence[str]:  # fmt: skip
-    """Remove generations (of `only`, if given) that went out of force `keep` seconds ago, and that no queued pilot
+) -> Sequence[str]:
+    """Remove generations (of `only`, if given) that went out of force `keep` seconds ago, and that
+    no queued pilot
     names.
 
-    Only files a manifest of ours names are removed, and only those no remaining generation names: a deployed stage
+    Only files a manifest of ours names are removed, and only those no remaining generation names: a
+    deployed stage
     may live in the same directory. Returns the removed stage-relative names.
     """
     generations = all_of(work_dir, policies=False)
-    old = [g for g in generations if g.name != current and g.name not in named and now - _left(work_dir, g) > keep]
+    old = [
+        g
+        for g in generations
+        if g.name != current and g.name not in named and now - _left(work_dir, g) > keep
+    ]
     old = [g for g in old if only is None or g.name in only]
     kept = [g for g in generations if g not in old]
     held, held_work = {f for g in kept for f in g.files}, {f for g in kept for f in g.work_files}
@@ -131,7 +159,9 @@ def prune(
             if name not in held_work and "/" not in name:
                 _unlink(work_dir / name, [], name)
         (directory(work_dir) / f"{generation.name}.json").unlink(missing_ok=True)
-    for sha256 in {s for g in old for s in g.plain.values()} - {s for g in kept for s in g.plain.values()}:
+    for sha256 in {s for g in old for s in g.plain.values()} - {
+        s for g in kept for s in g.plain.values()
+    }:
         if "/" not in sha256:
             plain_copy(work_dir, sha256).unlink(missing_ok=True)
     return gone

@@ -15,13 +15,16 @@ from glideinwms.lib.stage.blobs import Blob
 from glideinwms.lib.stage.tree import Tree
 
 MODE = 0o644
-NEW = ".new"  # where files lie until they are whole; what a killed run left there goes with the next
+# where files lie until they are whole; what a killed run left there goes with the next
+NEW = ".new"
 Files = Mapping[str, Mapping[str, Blob]]  # directory of the stage ("" its root) -> name -> content
 
 
 def missing(root: Path, trees: Iterable[Tree]) -> Files:
-    """The immutable files that are not there yet. A file of the right size under a content name is that content:
-    files appear by rename only, and a size that differs is what a power cut leaves."""
+    """The immutable files that are not there yet. A file of the right size under a content name is
+    that content:
+    files appear by rename only, and a size that differs is what a power cut leaves.
+    """
     wanted: dict[str, dict[str, Blob]] = {}
     for tree in trees:
         there = _sizes(root / tree.subdir)
@@ -50,11 +53,16 @@ def changed_plain(root: Path, trees: Iterable[Tree]) -> Files:
 
 def names_of(files: Files) -> list[str]:
     """Stage-relative names."""
-    return [f"{subdir}/{name}" if subdir else name for subdir, content in files.items() for name in content]
+    return [
+        f"{subdir}/{name}" if subdir else name
+        for subdir, content in files.items()
+        for name in content
+    ]
 
 
 def write_all(root: Path, files: Files, *, shared: bool = True) -> None:
-    """Write files aside and rename them into their places; a directory that is new appears with all its files at once.
+    """Write files aside and rename them into their places; a directory that is new appears with all
+    its files at once.
     A StageError leaves what has appeared for the next run.
 
     With `shared`, files of equal content are names of one inode: only for files that nobody edits.
@@ -74,12 +82,16 @@ def write_all(root: Path, files: Files, *, shared: bool = True) -> None:
                 what = f"cannot be written: {error.strerror}"
                 raise StageError(what, where=str(where), hint=hint_of(error)) from error
             if shared:
-                twins |= {b.sha256: f"{place}/{n}" for n, b in content.items() if b.sha256 not in twins}
+                twins |= {
+                    b.sha256: f"{place}/{n}" for n, b in content.items() if b.sha256 not in twins
+                }
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _put_all(aside: Path, content: Mapping[str, Blob], place: Path, twins: Mapping[str, str]) -> None:
+def _put_all(
+    aside: Path, content: Mapping[str, Blob], place: Path, twins: Mapping[str, str]
+) -> None:
     if place.is_dir():
         for name, blob in content.items():
             _put(f"{aside}/{name}", blob, twins.get(blob.sha256))
@@ -96,7 +108,8 @@ def _put_all(aside: Path, content: Mapping[str, Blob], place: Path, twins: Mappi
 def _put(path: str, blob: Blob, twin: str | None) -> None:
     """Make a file: a further name of its twin, where the file system can."""
     if twin is not None:
-        with contextlib.suppress(OSError):  # whatever is in the way, the file is written instead, or says why not
+        # whatever is in the way, the file is written instead, or says why not
+        with contextlib.suppress(OSError):
             return os.link(twin, path)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE)
     try:
@@ -128,7 +141,9 @@ def sync_filesystem(path: Path) -> None:
 
 
 def publish(root: Path, trees: Sequence[Tree]) -> int:
-    """Add what is missing, sync once, then replace plain files. Returns how many files were written."""
+    """Add what is missing, sync once, then replace plain files. Returns how many files were
+    written.
+    """
     new = missing(root, trees)
     write_all(root, new)
     if new:
@@ -145,4 +160,6 @@ def _sizes(directory: Path) -> dict[str, int]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise StageError(f"cannot be read: {error.strerror}", where=str(directory), hint=hint_of(error)) from error
+        raise StageError(
+            f"cannot be read: {error.strerror}", where=str(directory), hint=hint_of(error)
+        ) from error

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from glideinwms.lib.errors import StageError
 from glideinwms.lib.stage.blobs import Blob, content_name, of_bytes
-from glideinwms.lib.stage.formats import Row, write_list, write_pairs, write_sums
+from glideinwms.lib.stage.formats import FileListRow, write_list, write_pairs, write_sums
 
 EMPTY: Mapping[str, str] = {}
 
@@ -63,7 +63,11 @@ def build(subdir: str, lists: Mapping[str, Sequence[Item]], ids: Mapping[str, st
         seen: set[str] = set()
         for item in items:
             if item.outfile in seen:
-                raise StageError(f"{item.outfile} is twice in {name}", where=subdir or "main", hint="set relfname")
+                raise StageError(
+                    f"{item.outfile} is twice in {name}",
+                    where=subdir or "main",
+                    hint="set relfname",
+                )
             seen.add(item.outfile)
             place = (once if item.once else plain) if item.kind == "nocache" else files
             place[item.infile] = item.blob
@@ -75,18 +79,32 @@ def build(subdir: str, lists: Mapping[str, Sequence[Item]], ids: Mapping[str, st
     return replace(tree, plain=plain, once=once)
 
 
-def _row(item: Item) -> Row:
-    return Row(
-        item.outfile, item.infile, item.kind, item.period, item.prefix, item.condition, item.config_out, item.points
-    )  # fmt: skip
+def _row(item: Item) -> FileListRow:
+    return FileListRow(
+        item.outfile,
+        item.infile,
+        item.kind,
+        item.period,
+        item.prefix,
+        item.condition,
+        item.config_out,
+        item.points,
+    )
 
 
-def _sign(subdir: str, files: dict[str, Blob], lists: Mapping[str, str], ids: Mapping[str, str]) -> Tree:
-    sums = {256: [(n, b.sha256) for n, b in files.items()], 1: [(n, b.sha1) for n, b in files.items()]}
+def _sign(
+    subdir: str, files: dict[str, Blob], lists: Mapping[str, str], ids: Mapping[str, str]
+) -> Tree:
+    sums = {
+        256: [(n, b.sha256) for n, b in files.items()],
+        1: [(n, b.sha1) for n, b in files.items()],
+    }
     names = {}
     for bits, lines in sums.items():
         stem = f"signature.sha{bits}"
-        names[bits] = content_name(stem, hashlib.sha256(write_sums(lines, stem).encode()).hexdigest())
+        names[bits] = content_name(
+            stem, hashlib.sha256(write_sums(lines, stem).encode()).hexdigest()
+        )
     pairs = {"signature": names[1], "signature_sha256": names[256], **lists, **ids}
     description = of_bytes(write_pairs(pairs, "description.cfg"))
     descript = content_name("description.cfg", description.sha256)

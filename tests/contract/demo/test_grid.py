@@ -20,7 +20,7 @@ import pytest
 from glideinwms.demo import process
 from glideinwms.demo.grid import Grid, down
 from glideinwms.demo.pki import write_private
-from glideinwms.demo.pool import Pool
+from glideinwms.demo.pool import CondorPool
 from glideinwms.demo.portable import Condor
 from glideinwms.lib.errors import DemoError
 from tests.conftest import MakeGrid
@@ -37,7 +37,7 @@ def until(true: Callable[[], object], what: str, deadline: float = 45) -> None:
         time.sleep(0.05)
 
 
-def daemon_pid(pool: Pool, daemon: str) -> int | None:
+def daemon_pid(pool: CondorPool, daemon: str) -> int | None:
     """Its pid, None while it is not running."""
     try:
         return pool.pid(daemon)
@@ -48,7 +48,9 @@ def daemon_pid(pool: Pool, daemon: str) -> int | None:
 def ping(grid: Grid, identity: str, pool: str, level: str) -> str:
     """What the pool's collector says to an identity, or the refusal's text."""
     try:
-        return grid.run(identity, "condor_ping", "-addr", f"<{grid[pool].collector}>", "-table", level)
+        return grid.run(
+            identity, "condor_ping", "-addr", f"<{grid[pool].collector}>", "-table", level
+        )
     except DemoError as error:
         return str(error)
 
@@ -95,7 +97,9 @@ def test_pilot_token_may_advertise_and_nothing_more(make_grid: MakeGrid) -> None
     grid = make_grid(("user",), {"user": ("COLLECTOR",)})
     config = grid.client_config("alice@user.demo", for_account=True)
     authz = ("READ", "ADVERTISE_STARTD", "ADVERTISE_MASTER")
-    (config.parent / "tokens.d/user").write_text(grid.idtoken("user", "pilot@user.demo", authz, lifetime=600))
+    (config.parent / "tokens.d/user").write_text(
+        grid.idtoken("user", "pilot@user.demo", authz, lifetime=600)
+    )
     address = f"<{grid['user'].collector}>"
     for level in authz:
         grid.run_with(config, "condor_ping", "-addr", address, level)
@@ -105,7 +109,9 @@ def test_pilot_token_may_advertise_and_nothing_more(make_grid: MakeGrid) -> None
 
 
 def ce_submit(grid: Grid, ce: str, token: Path | None) -> str:
-    """Submit a job straight to a CE, with a SciToken or with the IDTOKENS in the Factory's own directory."""
+    """Submit a job straight to a CE, with a SciToken or with the IDTOKENS in the Factory's own
+    directory.
+    """
     config = grid.client_config("factory@wms.demo", for_account=True)
     more = f"SEC_CLIENT_AUTHENTICATION_METHODS = IDTOKENS, SCITOKENS, SSL\nAUTH_SSL_CLIENT_CAFILE = {grid.ca}\n"
     if token is not None:
@@ -117,13 +123,18 @@ def ce_submit(grid: Grid, ce: str, token: Path | None) -> str:
     job = config.parent / "job.sub"
     job.write_text("executable=/bin/true\ntransfer_executable=False\nqueue\n")
     pool = f"localhost:{grid[ce].port}"
-    return grid.run_with(config, "condor_submit", "-pool", pool, "-remote", grid[ce].schedd, str(job), timeout=60)
+    return grid.run_with(
+        config, "condor_submit", "-pool", pool, "-remote", grid[ce].schedd, str(job), timeout=60
+    )
 
 
 def test_a_ce_takes_its_own_scitoken_only(make_grid: MakeGrid) -> None:
     grid = make_grid(("wms", "ce_a"), {"wms": ("COLLECTOR",), "ce_a": ("COLLECTOR", "SCHEDD")})
     assert "submitted to cluster" in ce_submit(grid, "ce_a", grid.scitoken("ce_a"))
-    assert grid["ce_a"].tool("condor_q", "-all", "-af", "Owner", "User").split() == ["pilots", "pilots@ce-a.demo"]
+    assert grid["ce_a"].tool("condor_q", "-all", "-af", "Owner", "User").split() == [
+        "pilots",
+        "pilots@ce-a.demo",
+    ]
     for wrong in (grid.scitoken("ce-b.demo"), grid.scitoken("ce_a", lifetime=-60), None):
         with pytest.raises(DemoError, match="condor_submit ended"):
             ce_submit(grid, "ce_a", wrong)
@@ -139,8 +150,12 @@ def test_an_idtoken_of_the_ce_may_not_submit(make_grid: MakeGrid) -> None:
     assert grid["ce_a"].tool("condor_q", "-all", "-af", "ClusterId").split() == []
 
 
-@pytest.mark.parametrize(("identity", "allowed"), [("factory@wms.demo", True), ("frontend@wms.demo", False)])
-def test_only_the_factory_may_submit_to_the_wms_schedd(make_grid: MakeGrid, identity: str, allowed: bool) -> None:
+@pytest.mark.parametrize(
+    ("identity", "allowed"), [("factory@wms.demo", True), ("frontend@wms.demo", False)]
+)
+def test_only_the_factory_may_submit_to_the_wms_schedd(
+    make_grid: MakeGrid, identity: str, allowed: bool
+) -> None:
     grid = make_grid(("wms",))
     job = grid.base / "job.sub"
     job.write_text("executable=/bin/true\ntransfer_executable=False\nqueue\n")
@@ -170,12 +185,16 @@ def test_restart_keeps_the_queue(make_grid: MakeGrid) -> None:
     assert grid["user"].tool("condor_q", "-all", "-af", "Owner").split() == ["alice"] * 3
 
 
-def test_a_daemon_that_dies_comes_back_and_one_that_hangs_answers_after(make_grid: MakeGrid) -> None:
+def test_a_daemon_that_dies_comes_back_and_one_that_hangs_answers_after(
+    make_grid: MakeGrid,
+) -> None:
     grid = make_grid(("user",), {"user": ("COLLECTOR", "SCHEDD")})
     user = grid["user"]
     old = user.pid("SCHEDD")
     user.signal("SCHEDD", signal.SIGKILL)
-    until(lambda: daemon_pid(user, "SCHEDD") not in (None, old), "the master has started a new schedd")
+    until(
+        lambda: daemon_pid(user, "SCHEDD") not in (None, old), "the master has started a new schedd"
+    )
     user.wait_up(time.monotonic() + 45)
     user.signal("SCHEDD", signal.SIGSTOP)
     stat = Path(f"/proc/{user.pid('SCHEDD')}/stat")
@@ -223,7 +242,9 @@ def test_a_supervised_grid_dies_with_its_owner(condor: Condor, run_dir: Path) ->
         "print('up',flush=True);time.sleep(600)"
     )
     owner = subprocess.Popen(
-        [sys.executable, "-c", code, str(base), str(condor.prefix)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, str(base), str(condor.prefix)],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert owner.stdout is not None and owner.stdout.readline().strip() == "up"
     owner.kill()
@@ -246,4 +267,6 @@ def test_the_web_server_serves_the_stage_and_logs(make_grid: MakeGrid) -> None:
     for path in ("/factory/../secret", "/secret", "/factory/%2e%2e/secret", "/factory/none"):
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(url + path, timeout=120)
-    until(lambda: "GET /factory/a.cfg" in (grid.base / "web.log").read_text(), "the request is logged")
+    until(
+        lambda: "GET /factory/a.cfg" in (grid.base / "web.log").read_text(), "the request is logged"
+    )

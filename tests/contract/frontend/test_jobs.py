@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from glideinwms.demo.grid import Grid
-from glideinwms.frontend import fold_jobs
-from glideinwms.frontend.fold_jobs import Classes, Counts
-from glideinwms.frontend.job_values import Oddities
-from glideinwms.lib.htc import ScheddAddress
-from glideinwms.lib.readers import Call, ReaderPool
+from glideinwms.frontend.collect.queries import jobs
+from glideinwms.frontend.collect.queries.job_values import Oddities
+from glideinwms.frontend.collect.queries.jobs import ClassCounts, Classes
+from glideinwms.lib.condor.htc import ScheddAddress
+from glideinwms.lib.condor.workers import Call, ProcessWorkers
 
 pytestmark = pytest.mark.condor
 NAMES = ["Wants", "RequestCpus", "RequestMemory", "WantList"]
@@ -35,9 +35,11 @@ request_cpus = {cpus}
 class Rig:
     """A user pool whose schedd holds a mixed queue; asked through a reader, as the daemon does."""
 
-    def __init__(self, grid: Grid, pool: ReaderPool) -> None:
+    def __init__(self, grid: Grid, pool: ProcessWorkers) -> None:
         self.grid, self.pool = grid, pool
-        [ad] = self.ask("glideinwms.lib.htc:locate_schedds", collector=grid["user"].collector)
+        [ad] = self.ask(
+            "glideinwms.lib.condor.htc:locate_schedds", collector=grid["user"].collector
+        )
         self.schedd = ScheddAddress(ad["Name"], ad["MyAddress"])
 
     def ask(self, function: str, **args: Any) -> Any:
@@ -45,34 +47,53 @@ class Rig:
         assert answer.error is None, answer.error
         return answer.value
 
-    def submit(self, n: int, cpus: int = 1, more: str = "", hold: bool = False, queue: str = "") -> None:
+    def submit(
+        self, n: int, cpus: int = 1, more: str = "", hold: bool = False, queue: str = ""
+    ) -> None:
         path = self.grid.base / f"job{time.monotonic_ns()}.sub"
         path.write_text(JOB.format(queue=queue or f"queue {n}", cpus=cpus, more=more, hold=hold))
         self.grid.who.own(path)
         self.grid.run("alice@user.demo", "condor_submit", "-terse", str(path))
 
-    def read(self, query: str = VANILLA, names: list[str] = NAMES, method: str = "", **bounds: int) -> dict[str, Any]:
-        asked = [{"query": query, "names": names, "method": method, "extras": ["User", "ProjectName"]}]
+    def read(
+        self, query: str = VANILLA, names: list[str] = NAMES, method: str = "", **bounds: int
+    ) -> dict[str, Any]:
+        asked = [
+            {"query": query, "names": names, "method": method, "extras": ["User", "ProjectName"]}
+        ]
         answer = self.ask(
-            "glideinwms.frontend.fold_jobs:read_jobs", name=self.schedd.name, address=self.schedd.address,
-            queries=asked, **bounds,
-        )  # fmt: skip
+            "glideinwms.frontend.collect.queries.jobs:read_jobs",
+            name=self.schedd.name,
+            address=self.schedd.address,
+            queries=asked,
+            **bounds,
+        )
         table: dict[str, Any] = answer["tables"][0]
         return {**table, "all_queued": answer["all_queued"]}
 
     def truth(self, constraint: str, names: list[str] = NAMES) -> Classes:
         """Every job, one by one."""
-        projection = [*names, "JobStatus", "EnteredCurrentStatus", "ServerTime", "x509UserProxyFirstFQAN"]
-        jobs = self.ask("glideinwms.lib.htc:query_jobs", schedd=self.schedd, constraint=constraint,
-                        projection=projection)  # fmt: skip
+        projection = [
+            *names,
+            "JobStatus",
+            "EnteredCurrentStatus",
+            "ServerTime",
+            "x509UserProxyFirstFQAN",
+        ]
+        jobs = self.ask(
+            "glideinwms.lib.condor.htc:query_jobs",
+            schedd=self.schedd,
+            constraint=constraint,
+            projection=projection,
+        )
         classes: Classes = {}
         for job in jobs:
-            fold_jobs.fold_job(classes, job, names, Oddities())
+            jobs.fold_job(classes, job, names, Oddities())
         return classes
 
 
 def classes_of(table: dict[str, Any]) -> Classes:
-    return {tuple(values): Counts(*counts) for values, *counts in table["rows"]}
+    return {tuple(values): ClassCounts(*counts) for values, *counts in table["rows"]}
 
 
 @pytest.fixture
@@ -81,12 +102,14 @@ def rig(make_grid: Callable[..., Grid], client: Callable[[Grid, str], Path]) -> 
     options = {"user": {"SYSTEM_SECURE_JOB_ATTRS": "none"}}
     grid = make_grid(("user",), daemons={"user": ("COLLECTOR", "SCHEDD")}, options=options)
     client(grid, "frontend@wms.demo")
-    with ReaderPool() as pool:
+    with ProcessWorkers() as pool:
         rig = Rig(grid, pool)
         rig.submit(40, 1, '+Wants = "a"')
         rig.submit(25, 2, '+Wants = "b \\"q\\""\n+ProjectName = "p1"\nrequest_memory = 100')
         rig.submit(13, 1, '+WantList = {"x", "y"}\n+ProjectName = "p2"')
-        rig.submit(5, 4, 'request_memory = 100 * RequestCpus\n+x509UserProxyFirstFQAN = "/vo/Role=pilot"')
+        rig.submit(
+            5, 4, 'request_memory = 100 * RequestCpus\n+x509UserProxyFirstFQAN = "/vo/Role=pilot"'
+        )
         rig.submit(9, 1, "+GLIDEIN_Is_Monitor = true")
         rig.submit(3, 1, '+Wants = "a"', hold=True)
         yield rig
@@ -95,12 +118,16 @@ def rig(make_grid: Callable[..., Grid], client: Callable[[Grid, str], Path]) -> 
 def test_grouped_classes_equal_single_jobs_and_the_trap_is_real(rig: Rig) -> None:
     table = rig.read()
     assert table["method"] == "grouped" and table["jobs"] == 83 and table["all_queued"] == 92
-    truth = rig.truth(f"{fold_jobs.QUEUED} && ({VANILLA})")
+    truth = rig.truth(f"{jobs.QUEUED} && ({VANILLA})")
     assert classes_of(table) == truth and sum(c.voms for c in truth.values()) == 5
     assert {v[2] for v in truth if v[1] == 4} == {400}
     # what GroupBy does when its constraint names what it does not group on: nothing, and no error
-    trap = rig.ask("glideinwms.lib.htc:group_jobs", schedd=rig.schedd, constraint="JobUniverse==5 && JobStatus==1",
-                   projection=["Wants", "JobStatus"])  # fmt: skip
+    trap = rig.ask(
+        "glideinwms.lib.condor.htc:group_jobs",
+        schedd=rig.schedd,
+        constraint="JobUniverse==5 && JobStatus==1",
+        projection=["Wants", "JobStatus"],
+    )
     assert trap == []
 
 
@@ -119,8 +146,12 @@ def test_slices_equal_groups(rig: Rig, size: int) -> None:
 
 
 def test_a_query_of_server_time_is_rewritten(rig: Rig) -> None:
-    raw = rig.ask("glideinwms.lib.htc:query_jobs", schedd=rig.schedd, constraint="ServerTime-QDate >= 0",
-                  projection=["Wants"])  # fmt: skip
+    raw = rig.ask(
+        "glideinwms.lib.condor.htc:query_jobs",
+        schedd=rig.schedd,
+        constraint="ServerTime-QDate >= 0",
+        projection=["Wants"],
+    )
     assert raw == []  # the queue has no such attribute
     assert rig.read("ServerTime-QDate >= 0")["jobs"] == 92
     assert rig.read("(ServerTime-QDate) > 100000")["rows"] == []
@@ -128,17 +159,25 @@ def test_a_query_of_server_time_is_rewritten(rig: Rig) -> None:
 
 def age(rig: Rig, constraint: str, seconds: int) -> None:
     """Make jobs look as if they had entered their state so long ago."""
-    rig.grid.run("alice@user.demo", "condor_qedit", "-constraint", constraint, "EnteredCurrentStatus",
-                 str(int(time.time()) - seconds))  # fmt: skip
+    rig.grid.run(
+        "alice@user.demo",
+        "condor_qedit",
+        "-constraint",
+        constraint,
+        "EnteredCurrentStatus",
+        str(int(time.time()) - seconds),
+    )
 
 
-@pytest.mark.parametrize("bounds", [{}, {"slice_size": 30}, {"slice_size": 4}], ids=["raw", "grouped", "scaled"])
+@pytest.mark.parametrize(
+    "bounds", [{}, {"slice_size": 30}, {"slice_size": 4}], ids=["raw", "grouped", "scaled"]
+)
 @pytest.mark.parametrize("old", ["ProcId < 3", "ProcId >= 2"], ids=["few old", "most old"])
 def test_ages_by_subtraction_equal_single_jobs(rig: Rig, old: str, bounds: dict[str, int]) -> None:
     age(rig, f"({old}) && JobStatus == 1", 5000)
     age(rig, f"({old}) && JobStatus == 1 && ProcId % 2 == 0", 1200)
     table = rig.read(**bounds)
-    truth = rig.truth(f"{fold_jobs.QUEUED} && ({VANILLA})")
+    truth = rig.truth(f"{jobs.QUEUED} && ({VANILLA})")
     assert sum(c.idle_600 for c in truth.values()) > sum(c.idle_3600 for c in truth.values()) > 0
     if not table["estimated"]:
         assert classes_of(table) == truth and bounds.get("slice_size") != 4
@@ -148,7 +187,9 @@ def test_ages_by_subtraction_equal_single_jobs(rig: Rig, old: str, bounds: dict[
     else:
         found = classes_of(table)
         assert bounds == {"slice_size": 4} and table["method"] == "scaled"
-        assert classes_of(rig.read(method="timed", **bounds)) == found, "too many times: the other way is gone"
+        assert classes_of(rig.read(method="timed", **bounds)) == found, (
+            "too many times: the other way is gone"
+        )
         assert {v: c.idle for v, c in found.items()} == {v: c.idle for v, c in truth.items()}
         for name in ("idle_600", "idle_3600"):
             total = sum(getattr(c, name) for c in truth.values())
@@ -161,22 +202,28 @@ def test_ages_after_classes_equal_single_jobs(rig: Rig, old: str) -> None:
     age(rig, f"({old}) && JobStatus == 1", 5000)
     age(rig, f"({old}) && JobStatus == 1 && ProcId % 2 == 0", 1200)
     table = rig.read(method="grouped", slice_size=30)
-    assert classes_of(table) == rig.truth(f"{fold_jobs.QUEUED} && ({VANILLA})")
+    assert classes_of(table) == rig.truth(f"{jobs.QUEUED} && ({VANILLA})")
     assert table["method"] == ("grouped" if old == "ProcId < 3" else "timed")
 
 
 def test_times_that_nobody_shares_are_not_grouped(rig: Rig) -> None:
     def shared(wants: str) -> Any:
-        function = "glideinwms.frontend.fold_jobs:times_are_shared"
+        function = "glideinwms.frontend.collect.queries.jobs:times_are_shared"
         constraint = f'JobStatus == 1 && Wants == "{wants}"'
         return rig.ask(function, schedd=rig.schedd, constraint=constraint, jobs=60, most=10)
 
     items = "\n".join(str(int(time.time()) - 100 - 97 * k) for k in range(60))
-    rig.submit(0, 1, '+Wants = "t"\n+EnteredCurrentStatus = $(T)', queue=f"queue T from (\n{items}\n)")
+    rig.submit(
+        0, 1, '+Wants = "t"\n+EnteredCurrentStatus = $(T)', queue=f"queue T from (\n{items}\n)"
+    )
     assert shared("a") is True and shared("t") is False
     only = f'({VANILLA}) && Wants =?= "t"'
     table = rig.read(only, slice_size=10)
-    assert table["method"] == "scaled" and table["estimated"] and sum(row[2] for row in table["rows"]) == 54
+    assert (
+        table["method"] == "scaled"
+        and table["estimated"]
+        and sum(row[2] for row in table["rows"]) == 54
+    )
 
 
 def test_an_empty_queue_is_zero_and_not_unknown(rig: Rig) -> None:

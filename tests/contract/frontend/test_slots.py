@@ -11,18 +11,28 @@ from typing import Any
 import pytest
 
 from glideinwms.demo.grid import Grid
-from glideinwms.frontend import fold_slots
-from glideinwms.lib.readers import Call, ReaderPool
+from glideinwms.frontend.collect.queries import slots
+from glideinwms.lib.condor.workers import Call, ProcessWorkers
 
 pytestmark = pytest.mark.condor
 GLIDEIN = {
-    "GLIDEIN_Entry_Name": '"E"', "GLIDEIN_Name": '"inst"', "GLIDEIN_Factory": '"factory"',
-    "GLIDECLIENT_Name": '"fe.main"', "GLIDECLIENT_ReqNode": '"wms:9618"', "GLIDEIN_CredentialIdentifier": '"CRED"',
-}  # fmt: skip
+    "GLIDEIN_Entry_Name": '"E"',
+    "GLIDEIN_Name": '"inst"',
+    "GLIDEIN_Factory": '"factory"',
+    "GLIDECLIENT_Name": '"fe.main"',
+    "GLIDECLIENT_ReqNode": '"wms:9618"',
+    "GLIDEIN_CredentialIdentifier": '"CRED"',
+}
 STARTD = {
-    "NUM_CPUS": "8", "MEMORY": "16384", "NUM_SLOTS_TYPE_1": "1", "SLOT_TYPE_1": "100%", "START": "True",
-    "SLOT_TYPE_1_PARTITIONABLE": "True", "RUNBENCHMARKS": "False", "STARTER_ALLOW_RUNAS_OWNER": "False",
-}  # fmt: skip
+    "NUM_CPUS": "8",
+    "MEMORY": "16384",
+    "NUM_SLOTS_TYPE_1": "1",
+    "SLOT_TYPE_1": "100%",
+    "START": "True",
+    "SLOT_TYPE_1_PARTITIONABLE": "True",
+    "RUNBENCHMARKS": "False",
+    "STARTER_ALLOW_RUNAS_OWNER": "False",
+}
 JOB = """
 universe = vanilla
 executable = /bin/sleep
@@ -50,7 +60,7 @@ def make(make_grid: Callable[..., Grid], **more: str) -> Grid:
     return make_grid(("user",), daemons=daemons, options={"user": extra})
 
 
-def ask(pool: ReaderPool, function: str, **args: Any) -> Any:
+def ask(pool: ProcessWorkers, function: str, **args: Any) -> Any:
     answer = pool.one(Call("collector", function, args, 30.0))
     assert answer.error is None, answer.error
     return answer.value
@@ -64,18 +74,22 @@ def test_child_arrays_equal_dynamic_slots(make_grid: Callable[..., Grid]) -> Non
         path.write_text(JOB.format(n=n, cpus=cpus))
         grid.who.own(path)
         grid.run("alice@user.demo", "condor_submit", str(path))
-    with ReaderPool(env=grid.client_env("frontend@wms.demo")) as pool:
+    with ProcessWorkers(env=grid.client_env("frontend@wms.demo")) as pool:
 
         def read() -> Any:
             args = {"collector": user.collector, "frontend": "fe", "min_memory": {"fe.main": 100.0}}
-            return ask(pool, "glideinwms.frontend.fold_slots:read_slots", **args)
+            return ask(pool, "glideinwms.frontend.collect.queries.slots:read_slots", **args)
 
-        found = wait_for("three running jobs", lambda: (r := read())["here"] and r["slots"][0][5] == 3 and r)
-        every = ask(pool, "glideinwms.lib.htc:query_ads", collector=user.collector, ad_type="Startd")
+        found = wait_for(
+            "three running jobs", lambda: (r := read())["here"] and r["slots"][0][5] == 3 and r
+        )
+        every = ask(
+            pool, "glideinwms.lib.condor.htc:query_ads", collector=user.collector, ad_type="Startd"
+        )
     assert sum(ad.get("DynamicSlot") is True for ad in every) == 3
     apart = [{k: v for k, v in ad.items() if not k.startswith("Child")} for ad in every]
-    slots = [ad for ad in apart if fold_slots.request_name(ad)]
-    want = fold_slots.tally(slots, 100.0)
+    slots = [ad for ad in apart if slots.request_name(ad)]
+    want = slots.tally(slots, 100.0)
     assert found["slots"] == [["fe.main", "E@inst@factory", "CRED", *astuple(want)]]
     assert (want.total, want.running, want.running_cores, want.total_cores) == (4, 3, 5, 8)
     assert found["here"] == [["fe.main", "E@inst@factory", "wms:9618", 3, 1]]
@@ -85,10 +99,14 @@ def test_child_arrays_equal_dynamic_slots(make_grid: Callable[..., Grid]) -> Non
 def test_a_restarted_collector_tells_so(make_grid: Callable[..., Grid]) -> None:
     grid = make(make_grid)
     user = grid["user"]
-    with ReaderPool(env=grid.client_env("frontend@wms.demo")) as pool:
+    with ProcessWorkers(env=grid.client_env("frontend@wms.demo")) as pool:
 
         def born() -> float:
-            call = Call("c", "glideinwms.frontend.fold_slots:collector_started", {"collector": user.collector})
+            call = Call(
+                "c",
+                "glideinwms.frontend.collect.queries.slots:collector_started",
+                {"collector": user.collector},
+            )
             return float(pool.one(call).value or -1)
 
         first = wait_for("the collector's own ad", lambda: (b := born()) > 0 and b)
@@ -102,14 +120,19 @@ def test_a_restarted_collector_tells_so(make_grid: Callable[..., Grid]) -> None:
 
 def test_an_overloaded_schedd_is_named(make_grid: Callable[..., Grid]) -> None:
     grid = make(
-        make_grid, SCHEDD_ATTRS="$(SCHEDD_ATTRS) CurbMatchmaking",
+        make_grid,
+        SCHEDD_ATTRS="$(SCHEDD_ATTRS) CurbMatchmaking",
         CurbMatchmaking="TotalIdleJobs > 2 && RecentDaemonCoreDutyCycle < 2",
-    )  # fmt: skip
+    )
     user = grid["user"]
-    with ReaderPool(env=grid.client_env("frontend@wms.demo")) as pool:
+    with ProcessWorkers(env=grid.client_env("frontend@wms.demo")) as pool:
 
         def bad() -> str:
-            [ad] = ask(pool, "glideinwms.frontend.fold_load:read_loads", collector=user.collector)["ads"]
+            [ad] = ask(
+                pool,
+                "glideinwms.frontend.collect.queries.schedds:read_loads",
+                collector=user.collector,
+            )["ads"]
             assert ad["Name"] == user.schedd and ad["MyAddress"]
             return str(ad["bad"])
 

@@ -44,7 +44,9 @@ def there(request: pytest.FixtureRequest) -> Iterator[There]:
 
 @pytest.fixture(params=[pytest.param("memory"), pytest.param("condor", marks=pytest.mark.condor)])
 def special(request: pytest.FixtureRequest) -> Iterator[Special]:
-    """`special(fake_collector, fake_schedd, options)`: one of its own, for tests that change or break it."""
+    """`special(fake_collector, fake_schedd, options)`: one of its own, for tests that change or
+    break it.
+    """
     made: list[Real] = []
 
     def make(

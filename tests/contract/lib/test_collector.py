@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from glideinwms.lib.ads import (
+from glideinwms.lib.condor.htc import Expr, quoted
+from glideinwms.lib.errors import CondorError, TimedOut, Unreachable
+from glideinwms.lib.wire import (
     ALL,
     GlideClient,
     GlideClientGlobal,
@@ -19,8 +21,6 @@ from glideinwms.lib.ads import (
     GlideResource,
     WireAd,
 )
-from glideinwms.lib.errors import CondorError, TimedOut, Unreachable
-from glideinwms.lib.htc import Expr, quoted
 from tests.contract.lib.there import FACTORY, FRONTEND, InMemory, Real, There, answer, ask, wait_for
 
 Special = Callable[..., There]
@@ -34,32 +34,74 @@ def unique() -> str:
 def sample(kind: type[WireAd], tag: str) -> WireAd:
     """An ad of a kind with odd values in it, named so that tests do not meet."""
     request, client = f"E.1-a@i{tag}@F", "fe.main"
-    odd = {"Text": 'a "quoted" \\ word', "Number": 7, "Big": 2**40, "Real": 1.5, "Yes": True, "Empty": "", "É": "é"}
+    odd = {
+        "Text": 'a "quoted" \\ word',
+        "Number": 7,
+        "Big": 2**40,
+        "Real": 1.5,
+        "Yes": True,
+        "Empty": "",
+        "É": "é",
+    }
     common: dict[type[WireAd], dict[str, Any]] = {
         GlideFactory: dict(
-            name=request, factory_name="F", glidein_name=f"i{tag}", entry_name="E.1-a", in_downtime=True, params=odd,
-            monitor={"TotalStatusIdle": 3}, config={"PerEntryMaxIdle": 100}, submit={"+X": "1"},
-            attrs={"GLIDEIN_Site": "s", **odd}, key_id="k", key_type="RSA", key_pem=PEM,
+            name=request,
+            factory_name="F",
+            glidein_name=f"i{tag}",
+            entry_name="E.1-a",
+            in_downtime=True,
+            params=odd,
+            monitor={"TotalStatusIdle": 3},
+            config={"PerEntryMaxIdle": 100},
+            submit={"+X": "1"},
+            attrs={"GLIDEIN_Site": "s", **odd},
+            key_id="k",
+            key_type="RSA",
+            key_pem=PEM,
         ),
-        GlideFactoryGlobal: dict(name=f"i{tag}@F", factory_name="F", glidein_name=f"i{tag}", key_id="k", key_pem=PEM),
+        GlideFactoryGlobal: dict(
+            name=f"i{tag}@F", factory_name="F", glidein_name=f"i{tag}", key_id="k", key_pem=PEM
+        ),
         GlideFactoryClient: dict(
-            name=f"{request}@{client}", req_glidein=request, factory_name="F", glidein_name=f"i{tag}",
-            entry_name="E.1-a", client_name=client, monitor={"Status_GlideFactoryLimitIdlePerClass_fe:c": "count=1"},
+            name=f"{request}@{client}",
+            req_glidein=request,
+            factory_name="F",
+            glidein_name=f"i{tag}",
+            entry_name="E.1-a",
+            client_name=client,
+            monitor={"Status_GlideFactoryLimitIdlePerClass_fe:c": "count=1"},
         ),
         GlideClient: dict(
-            name=f"ABCDEFGH_{request}@{client}", client_name=client, req_name=request, req_glidein=request, idle=3,
-            max_glideins=9, params=odd, enc_params={"E.1-a.idtoken": "0a1b", "SecurityName": "ff"},
+            name=f"ABCDEFGH_{request}@{client}",
+            client_name=client,
+            req_name=request,
+            req_glidein=request,
+            idle=3,
+            max_glideins=9,
+            params=odd,
+            enc_params={"E.1-a.idtoken": "0a1b", "SecurityName": "ff"},
         ),
         GlideClientGlobal: dict(
-            name=f"i{tag}@F@{client}", frontend_name="fe", group_name="main", client_name=client,
+            name=f"i{tag}@F@{client}",
+            frontend_name="fe",
+            group_name="main",
+            client_name=client,
             enc_params={"AAAABBBB": "00" * 20_000, "SecurityClassAAAABBBB": "ab"},
         ),
         GlideResource: dict(
-            name=f"{request}@{client}", factory_name=request, client_name=client, frontend_name="fe",
-            group_name="main", attrs={"GLIDEIN_Site": "s", **odd}, monitor={"JobsIdle": 1}, limits={"A": "count=1"},
+            name=f"{request}@{client}",
+            factory_name=request,
+            client_name=client,
+            frontend_name="fe",
+            group_name="main",
+            attrs={"GLIDEIN_Site": "s", **odd},
+            monitor={"JobsIdle": 1},
+            limits={"A": "count=1"},
         ),
-        GlideFrontendMonitor: dict(name=f"fe{tag}", frontend_name="fe", performance={"_frontend_iteration": 0.125}),
-    }  # fmt: skip
+        GlideFrontendMonitor: dict(
+            name=f"fe{tag}", frontend_name="fe", performance={"_frontend_iteration": 0.125}
+        ),
+    }
     return kind(**common[kind])
 
 
@@ -71,18 +113,25 @@ def seen(there: There, constraint: str, **more: Any) -> list[dict[str, Any]]:
 
 
 def send(there: There, ads: list[dict[str, Any]], command: str, identity: str = FACTORY) -> None:
-    assert ask(there.pool(identity), "advertise", collector=there.collector, ads=ads, command=command) == len(ads)
+    assert ask(
+        there.pool(identity), "advertise", collector=there.collector, ads=ads, command=command
+    ) == len(ads)
 
 
 def arrives(there: There, constraint: str, n: int = 1) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = wait_for(
-        there, f"{n} ads with {constraint}", lambda: seen(there, constraint), lambda ads: len(ads) == n
+        there,
+        f"{n} ads with {constraint}",
+        lambda: seen(there, constraint),
+        lambda ads: len(ads) == n,
     )
     return found
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda k: k.KIND.my_type)
-def test_each_kind_is_read_back_as_it_was_sent_and_can_be_withdrawn(there: There, kind: type[WireAd]) -> None:
+def test_each_kind_is_read_back_as_it_was_sent_and_can_be_withdrawn(
+    there: There, kind: type[WireAd]
+) -> None:
     sent = sample(kind, unique())
     other = sample(kind, unique())
     who = FRONTEND if kind in (GlideClient, GlideClientGlobal) else FACTORY
@@ -93,35 +142,55 @@ def test_each_kind_is_read_back_as_it_was_sent_and_can_be_withdrawn(there: There
     assert {k: v for k, v in read.items() if k in sent.to_ad()} == sent.to_ad()
     assert read["AuthenticatedIdentity"] == who
     ask(
-        there.pool(who), "invalidate", collector=there.collector, target_type=kind.KIND.my_type,
-        constraint=f"Name =?= {quoted(sent.name)}", command=kind.KIND.invalidate,  # type: ignore[attr-defined]
-    )  # fmt: skip
+        there.pool(who),
+        "invalidate",
+        collector=there.collector,
+        target_type=kind.KIND.my_type,
+        constraint=f"Name =?= {quoted(sent.name)}",
+        command=kind.KIND.invalidate,  # type: ignore[attr-defined]
+    )
     arrives(there, named, 0)
     arrives(there, f"Name =?= {quoted(other.name)}")  # type: ignore[attr-defined]
 
 
 def test_a_malformed_ad_ends_the_batch(there: There) -> None:
-    """Why htc leaves out what cannot be filed: the collector hangs up at the first such ad. The sender is told only if
-    it is still sending by then."""
+    """Why htc leaves out what cannot be filed: the collector hangs up at the first such ad. The
+    sender is told only if
+    it is still sending by then.
+    """
     tag = unique()
     nowhere = {"MyAddress": Expr("undefined")}
-    ads = [{"MyType": "l", "Name": f"{n}-{tag}", "Tag": tag, **m} for n, m in (("a", {}), ("b", nowhere), ("c", {}))]
-    got = answer(there.pool(), "advertise", collector=there.collector, ads=ads, command="UPDATE_LICENSE_AD")
+    ads = [
+        {"MyType": "l", "Name": f"{n}-{tag}", "Tag": tag, **m}
+        for n, m in (("a", {}), ("b", nowhere), ("c", {}))
+    ]
+    got = answer(
+        there.pool(), "advertise", collector=there.collector, ads=ads, command="UPDATE_LICENSE_AD"
+    )
     assert got.error is None or isinstance(got.error, Unreachable), got.error
     arrives(there, f'Name =?= "a-{tag}"')
     # another connection, begun after the first was being read
     send(there, [{"MyType": "last", "Name": f"last-{tag}", "Tag": tag}], "UPDATE_LICENSE_AD")
     arrives(there, f'Name =?= "last-{tag}"')
-    assert {ad["Name"] for ad in seen(there, f"Tag =?= {quoted(tag)}")} == {f"a-{tag}", f"last-{tag}"}
+    assert {ad["Name"] for ad in seen(there, f"Tag =?= {quoted(tag)}")} == {
+        f"a-{tag}",
+        f"last-{tag}",
+    }
 
 
 @pytest.mark.parametrize("command", ["UPDATE_AD_GENERIC", "UPDATE_MASTER_AD", "UPDATE_LICENSE_AD"])
 def test_what_cannot_be_sent_is_named_and_the_others_are_sent(there: There, command: str) -> None:
     tag = unique()
-    bad = [{"MyType": "nameless"}, {"MyType": "odd", "Name": 5}, {"MyType": "odd", "Name": Expr("undefined")}]
+    bad = [
+        {"MyType": "nameless"},
+        {"MyType": "odd", "Name": 5},
+        {"MyType": "odd", "Name": Expr("undefined")},
+    ]
     ads = [{"MyType": tag, "Name": f"a{tag}"}, *bad, {"MyType": tag, "Name": f"z{tag}"}]
     got = answer(there.pool(), "advertise", collector=there.collector, ads=ads, command=command)
-    assert type(got.error) is CondorError and "3 ads cannot be sent: nameless ?: has no Name" in str(got.error)
+    assert type(
+        got.error
+    ) is CondorError and "3 ads cannot be sent: nameless ?: has no Name" in str(got.error)
     arrives(there, f"MyType =?= {quoted(tag)}", 2)
 
 
@@ -134,7 +203,9 @@ def test_equal_names_overwrite_each_other_as_the_table_says(there: There) -> Non
             send(there, [{"MyType": my_type + command, "Name": tag}], command)
             arrives(there, f"{mine} && MyType =?= {quoted(my_type + command)}")
         send(there, [{"MyType": "b" + command, "Name": tag, "MyAddress": "<127.0.0.2:1>"}], command)
-        arrives(there, f'{mine} && MyType =?= {quoted("b" + command)} && MyAddress =?= "<127.0.0.2:1>"')
+        arrives(
+            there, f'{mine} && MyType =?= {quoted("b" + command)} && MyAddress =?= "<127.0.0.2:1>"'
+        )
     found = sorted((ad["MyType"], ad["MyAddress"]) for ad in arrives(there, mine, 4))
     assert found == [
         ("aUPDATE_AD_GENERIC", "<127.0.0.1:0>"),
@@ -146,23 +217,35 @@ def test_equal_names_overwrite_each_other_as_the_table_says(there: There) -> Non
 
 def test_generic_ads_are_withdrawn_only_by_their_own_type(there: There) -> None:
     tag = unique()
-    send(there, [{"MyType": f"x{tag}", "Name": tag}, {"MyType": f"y{tag}", "Name": tag}], "UPDATE_AD_GENERIC")
+    send(
+        there,
+        [{"MyType": f"x{tag}", "Name": tag}, {"MyType": f"y{tag}", "Name": tag}],
+        "UPDATE_AD_GENERIC",
+    )
     arrives(there, f"Name =?= {quoted(tag)}", 2)
     for target in ("Generic", f"x{tag}"):
         ask(
-            there.pool(), "invalidate", collector=there.collector, target_type=target,
-            constraint=f"Name =?= {quoted(tag)}", command="INVALIDATE_ADS_GENERIC",
-        )  # fmt: skip
+            there.pool(),
+            "invalidate",
+            collector=there.collector,
+            target_type=target,
+            constraint=f"Name =?= {quoted(tag)}",
+            command="INVALIDATE_ADS_GENERIC",
+        )
     assert [ad["MyType"] for ad in arrives(there, f"Name =?= {quoted(tag)}")] == [f"y{tag}"]
 
 
 def test_thousands_of_ads_all_arrive(there: There) -> None:
     tag = unique()
-    send(there, [{"MyType": tag, "Name": f"n{i}", "N": i} for i in range(5000)], "UPDATE_AD_GENERIC")
+    send(
+        there, [{"MyType": tag, "Name": f"n{i}", "N": i} for i in range(5000)], "UPDATE_AD_GENERIC"
+    )
     found = wait_for(
-        there, "5000 ads", lambda: seen(there, f"MyType =?= {quoted(tag)}", projection=["N"]),
+        there,
+        "5000 ads",
+        lambda: seen(there, f"MyType =?= {quoted(tag)}", projection=["N"]),
         lambda ads: len(ads) == 5000,
-    )  # fmt: skip
+    )
     assert sorted(ad["N"] for ad in found) == list(range(5000))
 
 
@@ -177,12 +260,27 @@ def test_expressions_undefined_values_and_projection(there: There) -> None:
     tag = unique()
     send(
         there,
-        [{"MyType": tag, "Name": tag, "V": Expr("1 + W"), "W": Expr("Z * 2"), "Z": 2, "U": Expr("undefined"),
-          "L": [1, "a"], "A.b-c:d": 1}],
+        [
+            {
+                "MyType": tag,
+                "Name": tag,
+                "V": Expr("1 + W"),
+                "W": Expr("Z * 2"),
+                "Z": 2,
+                "U": Expr("undefined"),
+                "L": [1, "a"],
+                "A.b-c:d": 1,
+            }
+        ],
         "UPDATE_AD_GENERIC",
-    )  # fmt: skip
+    )
     ad = arrives(there, f"MyType =?= {quoted(tag)} && V == 5")[0]
-    assert ad["V"] == "1 + W" and isinstance(ad["V"], Expr) and ad["L"] == [1, "a"] and ad["A.b-c:d"] == 1
+    assert (
+        ad["V"] == "1 + W"
+        and isinstance(ad["V"], Expr)
+        and ad["L"] == [1, "a"]
+        and ad["A.b-c:d"] == 1
+    )
     assert "U" not in ad and "u" not in ad
     projected = seen(there, f"MyType =?= {quoted(tag)}", projection=["V", "U", "Nothing"])
     assert projected == [{"V": "1 + W", "W": "Z * 2", "Z": 2}]
@@ -202,13 +300,21 @@ def test_a_broken_constraint_is_an_error_of_ours_not_an_endpoint_that_is_down(th
 
 
 def test_an_unknown_command_is_refused_by_name(there: There) -> None:
-    got = answer(there.pool(), "advertise", collector=there.collector, ads=[{"Name": "x"}], command="UPDATE_NOTHING")
+    got = answer(
+        there.pool(),
+        "advertise",
+        collector=there.collector,
+        ads=[{"Name": "x"}],
+        command="UPDATE_NOTHING",
+    )
     assert type(got.error) is CondorError and "UPDATE_NOTHING" in str(got.error)
 
 
 def test_an_identity_sends_only_what_its_token_allows(there: There) -> None:
     tag = unique()
-    pool = there.pool("frontend@wms.demo" if there.real else "limited@wms.demo", ("READ", "ADVERTISE_MASTER"))
+    pool = there.pool(
+        "frontend@wms.demo" if there.real else "limited@wms.demo", ("READ", "ADVERTISE_MASTER")
+    )
     ads = [{"MyType": tag, "Name": tag}]
     done = answer(pool, "advertise", collector=there.collector, ads=ads, command="UPDATE_MASTER_AD")
     assert done.error is None
@@ -223,20 +329,34 @@ def test_a_collector_that_is_not_there(there: There) -> None:
     for function, args in (
         ("query_ads", {}),
         ("advertise", {"ads": [{"MyType": "x", "Name": "x"}], "command": "UPDATE_AD_GENERIC"}),
-        ("invalidate", {"target_type": "x", "constraint": "true", "command": "INVALIDATE_ADS_GENERIC"}),
+        (
+            "invalidate",
+            {"target_type": "x", "constraint": "true", "command": "INVALIDATE_ADS_GENERIC"},
+        ),
     ):
         got = answer(there.pool(), function, collector=nowhere, **args)
-        assert isinstance(got.error, Unreachable) and nowhere in str(got.error), (function, got.error)
+        assert isinstance(got.error, Unreachable) and nowhere in str(got.error), (
+            function,
+            got.error,
+        )
 
 
 def test_ads_end_with_their_lifetime(special: Special) -> None:
     there = special({"lifetime": 3.0}, {}, {"CLASSAD_LIFETIME": "3"})
     tag = unique()
-    ads = [{"MyType": tag, "Name": "short", "ClassAdLifetime": 1}, {"MyType": tag, "Name": "as the collector likes"}]
-    send(there, [*ads, {"MyType": tag, "Name": "long", "ClassAdLifetime": 3600}], "UPDATE_AD_GENERIC")
+    ads = [
+        {"MyType": tag, "Name": "short", "ClassAdLifetime": 1},
+        {"MyType": tag, "Name": "as the collector likes"},
+    ]
+    send(
+        there, [*ads, {"MyType": tag, "Name": "long", "ClassAdLifetime": 3600}], "UPDATE_AD_GENERIC"
+    )
     arrives(there, f"MyType =?= {quoted(tag)}", 3)
     left = wait_for(
-        there, "only the long one is left", lambda: seen(there, f"MyType =?= {quoted(tag)}"), lambda a: len(a) == 1
+        there,
+        "only the long one is left",
+        lambda: seen(there, f"MyType =?= {quoted(tag)}"),
+        lambda a: len(a) == 1,
     )
     assert left[0]["Name"] == "long"
 
@@ -255,14 +375,26 @@ def test_a_hung_collector_costs_its_deadline_and_no_more(special: Special) -> No
 
 
 def test_the_collectors_own_ad_tells_its_time(there: There) -> None:
-    own = seen(there, "true", ad_type="Collector", projection=["MyType", "Name", "MyCurrentTime", "HostsTotal"])
+    own = seen(
+        there,
+        "true",
+        ad_type="Collector",
+        projection=["MyType", "Name", "MyCurrentTime", "HostsTotal"],
+    )
     assert len(own) == 1 and own[0]["MyType"] == "Collector"
     assert isinstance(own[0]["HostsTotal"], int) and isinstance(own[0]["MyCurrentTime"], int)
 
 
 def test_a_schedds_ad_is_what_load_rules_need(there: There) -> None:
-    ads = ask(there.pool(), "locate_schedds", collector=there.collector, names=[there.schedd.name, "nobody"])
-    assert [(ad["Name"], ad["MyAddress"]) for ad in ads] == [(there.schedd.name, there.schedd.address)]
+    ads = ask(
+        there.pool(),
+        "locate_schedds",
+        collector=there.collector,
+        names=[there.schedd.name, "nobody"],
+    )
+    assert [(ad["Name"], ad["MyAddress"]) for ad in ads] == [
+        (there.schedd.name, there.schedd.address)
+    ]
     assert ads[0]["MaxJobsRunning"] > 0 and {"TotalIdleJobs", "TotalRunningJobs"} <= set(ads[0])
     assert ask(there.pool(), "locate_schedds", collector=there.collector, names=[]) == []
 

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glideinwms.demo.portable import default_cache
-from glideinwms.lib.ads import GlideClient, GlideClientGlobal, Seal, open_envelope
-from glideinwms.lib.crypto import FactoryKey, PublicKey, SymmetricKey
+from glideinwms.lib.wire import GlideClient, GlideClientGlobal, Seal, open_envelope
+from glideinwms.lib.wire.crypto import FactoryKey, PublicKey, SymmetricKey
 from tests.support import golden
 
 pytestmark = pytest.mark.interop
@@ -30,12 +30,16 @@ AES_128 = "cypher:aes_128_cbc,key:" + "0a" * 16 + ",iv:" + "0b" * 16
 def works(path: str) -> str:
     """Why M2Crypto cannot be imported with this PYTHONPATH, or ""."""
     env = {**os.environ, "PYTHONPATH": path}
-    done = subprocess.run([sys.executable, "-c", "import M2Crypto.RSA"], env=env, text=True, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", "import M2Crypto.RSA"], env=env, text=True, capture_output=True
+    )
     return done.stderr.strip().splitlines()[-1] if done.returncode else ""
 
 
 def unpacked(cache: Path) -> tuple[str, str]:
-    """M2Crypto out of Debian's package, beside the virtual environment: no compiler, no root. (PYTHONPATH, why not)."""
+    """M2Crypto out of Debian's package, beside the virtual environment: no compiler, no root.
+    (PYTHONPATH, why not).
+    """
     home = cache / "m2crypto"
     place = str(home / "usr/lib/python3/dist-packages")
     cache.mkdir(parents=True, exist_ok=True)
@@ -64,13 +68,19 @@ def peer() -> Peer:
     if why:
         place, why_not = unpacked(default_cache())
         if why_not:
-            pytest.skip(f"M2Crypto is neither installed (extra 'interop': {why}) nor can it be unpacked: {why_not}")
+            pytest.skip(
+                f"M2Crypto is neither installed (extra 'interop': {why}) nor can it be unpacked: {why_not}"
+            )
 
     def ask(*operations: tuple[str, dict[str, Any]]) -> list[Any]:
         done = subprocess.run(
-            [sys.executable, str(PEER)], env={**os.environ, "PYTHONPATH": place}, input=json.dumps(operations),
-            text=True, capture_output=True, timeout=120,
-        )  # fmt: skip
+            [sys.executable, str(PEER)],
+            env={**os.environ, "PYTHONPATH": place},
+            input=json.dumps(operations),
+            text=True,
+            capture_output=True,
+            timeout=120,
+        )
         assert done.returncode == 0, done.stderr
         found: list[Any] = json.loads(done.stdout)
         return found
@@ -87,7 +97,9 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> tuple[FactoryKey, str]:
     return key, str(path)
 
 
-def test_it_opens_what_we_wrap_and_we_open_what_it_wraps(peer: Peer, ours: tuple[FactoryKey, str]) -> None:
+def test_it_opens_what_we_wrap_and_we_open_what_it_wraps(
+    peer: Peer, ours: tuple[FactoryKey, str]
+) -> None:
     key, path = ours
     for code in (SymmetricKey.generate().code(), AES_128):
         opened, wrapped = peer(
@@ -97,7 +109,9 @@ def test_it_opens_what_we_wrap_and_we_open_what_it_wraps(peer: Peer, ours: tuple
         assert opened == code and key.unwrap(wrapped).code() == code
 
 
-def test_key_files_are_read_by_the_other_side(peer: Peer, ours: tuple[FactoryKey, str], tmp_path: Path) -> None:
+def test_key_files_are_read_by_the_other_side(
+    peer: Peer, ours: tuple[FactoryKey, str], tmp_path: Path
+) -> None:
     key, path = ours
     theirs = tmp_path / "rsa.key"
     pem, of_ours = peer(("new_key", {"path": str(theirs)}), ("public", {"path": path}))
@@ -128,9 +142,17 @@ def test_a_whole_request_of_ours_opens_there(peer: Peer, ours: tuple[FactoryKey,
     seal = Seal.make(key.public, "frontend@wms.demo")
     params = {"SecurityName": "fe", "E.1.idtoken": "a.b.c", "Proxy": "line\nline\n"}
     ad = GlideClient(
-        name="n", client_name="fe.main", req_name="E.1@i@F", req_glidein="E.1@i@F", idle=1, max_glideins=2,
-        key_id=seal.key_id, key_code=seal.key_code, enc_identity=seal.enc_identity, enc_params=seal.params(params),
-    )  # fmt: skip
+        name="n",
+        client_name="fe.main",
+        req_name="E.1@i@F",
+        req_glidein="E.1@i@F",
+        idle=1,
+        max_glideins=2,
+        key_id=seal.key_id,
+        key_code=seal.key_code,
+        enc_identity=seal.enc_identity,
+        enc_params=seal.params(params),
+    )
     sent = GlideClient.from_ad(ad.to_ad())
     code = peer(("unwrap", {"path": path, "wrapped": sent.key_code}))[0]
     opened = peer(
@@ -143,15 +165,26 @@ def test_a_whole_request_of_ours_opens_there(peer: Peer, ours: tuple[FactoryKey,
 def test_a_whole_request_of_theirs_opens_here(peer: Peer, ours: tuple[FactoryKey, str]) -> None:
     key, _ = ours
     code = "cypher:aes_256_cbc,key:" + "5c" * 32 + ",iv:" + "c5" * 16
-    values = {"SecurityName": "fe", "ABCDEFGH": "-----BEGIN\nsecret\n", "SecurityClassABCDEFGH": "frontend"}
+    values = {
+        "SecurityName": "fe",
+        "ABCDEFGH": "-----BEGIN\nsecret\n",
+        "SecurityClassABCDEFGH": "frontend",
+    }
     wrapped, identity, *sealed = peer(
-        ("wrap", {"pem": key.public.pem, "code": code}), ("encrypt", {"code": code, "plain": "frontend@wms.demo"}),
+        ("wrap", {"pem": key.public.pem, "code": code}),
+        ("encrypt", {"code": code, "plain": "frontend@wms.demo"}),
         *(("encrypt", {"code": code, "plain": v}) for v in values.values()),
-    )  # fmt: skip
+    )
     ad = GlideClientGlobal(
-        name="i@F@fe.main", frontend_name="fe", group_name="main", client_name="fe.main", key_id=key.public.key_id,
-        key_code=wrapped, enc_identity=identity, enc_params=dict(zip(values, sealed, strict=True)),
-    )  # fmt: skip
+        name="i@F@fe.main",
+        frontend_name="fe",
+        group_name="main",
+        client_name="fe.main",
+        key_id=key.public.key_id,
+        key_code=wrapped,
+        enc_identity=identity,
+        enc_params=dict(zip(values, sealed, strict=True)),
+    )
     opened = open_envelope(ad, {key.public.key_id: key}, "frontend@wms.demo")
     assert {k: v.decode() for k, v in opened.items()} == values
 

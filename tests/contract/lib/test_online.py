@@ -6,17 +6,23 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from glideinwms.creation import online_pools
-from glideinwms.creation.problems import Problems
-from glideinwms.creation.reconfig import build
-from glideinwms.lib.ads import GlideClient, GlideFactory
-from glideinwms.lib.htc import quoted
+from glideinwms.creation.checks import online_pools
+from glideinwms.creation.reconfig.run import build
+from glideinwms.creation.xml.problems import Problems
+from glideinwms.lib.condor.htc import quoted
+from glideinwms.lib.wire import GlideClient, GlideFactory
 from tests.contract.lib.there import FACTORY, FRONTEND, There, ask, wait_for
 from tests.support.configs import place
 
 
 def send(there: There, ad: Any, identity: str) -> None:
-    ask(there.pool(identity), "advertise", collector=there.collector, ads=[ad.to_ad()], command=ad.KIND.update)
+    ask(
+        there.pool(identity),
+        "advertise",
+        collector=there.collector,
+        ads=[ad.to_ad()],
+        command=ad.KIND.update,
+    )
     named = f"(GlideinMyType =?= {quoted(ad.KIND.my_type)}) && (Name =?= {quoted(ad.name)})"
     look = lambda: ask(there.pool(), "query_ads", collector=there.collector, constraint=named)  # noqa: E731
     wait_for(there, ad.name, look, bool)
@@ -26,14 +32,18 @@ def said(path: Path, side: str, there: There) -> list[str]:
     problems = Problems()
     built = build(path, side, problems)
     problems.found.clear()
-    online_pools.check(built.policy, path, problems, there.pool(FACTORY if side == "factory" else FRONTEND))
+    online_pools.check(
+        built.policy, path, problems, there.pool(FACTORY if side == "factory" else FRONTEND)
+    )
     return [str(p).partition(": ")[2].partition(": ")[2] for p in problems.warnings]
 
 
 def frontend(directory: Path, there: There, tag: str, node: str = "") -> Path:
     """A file whose group asks the entries with our tag, and matches by two attributes of theirs."""
     path = place(directory, "frontend.minimal.xml")
-    text = path.read_text().replace('node="factory.example.org"', f'node="{node or there.collector}"')
+    text = path.read_text().replace(
+        'node="factory.example.org"', f'node="{node or there.collector}"'
+    )
     text = text.replace("pool.example.org:9618", there.collector)
     query = f'<factory query_expr="Tag =?= &quot;{tag}&quot;"><match_attrs><match_attr name="GLIDEIN_Site"/>'
     text = text.replace("<factory>", f'{query}<match_attr name="GLIDEIN_Sitee"/></match_attrs>')
@@ -43,13 +53,25 @@ def frontend(directory: Path, there: There, tag: str, node: str = "") -> Path:
 
 def entry(tag: str) -> GlideFactory:
     return GlideFactory(
-        name=f"E@i{tag}@F", factory_name="F", glidein_name=f"i{tag}", entry_name="E", in_downtime=False, params={},
-        monitor={}, config={}, submit={}, attrs={"GLIDEIN_Site": "s", "Tag": tag}, key_id="k", key_type="RSA",
+        name=f"E@i{tag}@F",
+        factory_name="F",
+        glidein_name=f"i{tag}",
+        entry_name="E",
+        in_downtime=False,
+        params={},
+        monitor={},
+        config={},
+        submit={},
+        attrs={"GLIDEIN_Site": "s", "Tag": tag},
+        key_id="k",
+        key_type="RSA",
         key_pem="",
-    )  # fmt: skip
+    )
 
 
-def test_a_frontend_hears_who_publishes_and_as_whom_it_is_seen(there: There, tmp_path: Path) -> None:
+def test_a_frontend_hears_who_publishes_and_as_whom_it_is_seen(
+    there: There, tmp_path: Path
+) -> None:
     tag = uuid.uuid4().hex[:8]
     path = frontend(tmp_path, there, tag)
     text = path.read_text()
@@ -59,7 +81,10 @@ def test_a_frontend_hears_who_publishes_and_as_whom_it_is_seen(there: There, tmp
     send(there, entry(tag), FACTORY)
     found = said(path, "frontend", there)
     assert len(found) == 2 and f"is not who the collector sees: {FACTORY}" in found[0]
-    assert "no entry that group main may use publishes GLIDEIN_Sitee; did you mean GLIDEIN_Site?" in found[1]
+    assert (
+        "no entry that group main may use publishes GLIDEIN_Sitee; did you mean GLIDEIN_Site?"
+        in found[1]
+    )
 
 
 def test_a_collector_that_is_not_there_is_one_warning(there: There, tmp_path: Path) -> None:
@@ -69,13 +94,27 @@ def test_a_collector_that_is_not_there_is_one_warning(there: There, tmp_path: Pa
 
 
 def test_a_factory_hears_of_unknown_schedds_and_frontends(there: There, tmp_path: Path) -> None:
-    path = place(tmp_path, "factory.minimal.xml", ("<glidein ", f'<glidein factory_collector="{there.collector}" '))
+    path = place(
+        tmp_path,
+        "factory.minimal.xml",
+        ("<glidein ", f'<glidein factory_collector="{there.collector}" '),
+    )
     client = f"c{uuid.uuid4().hex[:8]}.main"
     name = f"E@i@F@{client}"
     send(
-        there, GlideClient(name=name, client_name=client, req_name="E@i@F", req_glidein="E@i@F", idle=1,
-                           max_glideins=1, params={}, enc_params={}), FRONTEND,
-    )  # fmt: skip
+        there,
+        GlideClient(
+            name=name,
+            client_name=client,
+            req_name="E@i@F",
+            req_glidein="E@i@F",
+            idle=1,
+            max_glideins=1,
+            params={},
+            enc_params={},
+        ),
+        FRONTEND,
+    )
     found = said(path, "factory", there)
     assert any("the collector knows no schedd schedd_glideins1@localhost" in f for f in found)
     assert any(f"asks as {FRONTEND}, which is the identity of no frontend" in f for f in found)

@@ -8,14 +8,18 @@ from typing import Any
 
 import pytest
 
+from glideinwms.lib.condor.htc import Expr, ScheddAddress, quoted
+from glideinwms.lib.condor.workers import Call, Workers
 from glideinwms.lib.errors import CondorError, OutcomeUnknown, TimedOut, Unreachable
-from glideinwms.lib.htc import Expr, ScheddAddress, quoted
-from glideinwms.lib.readers import Call, Pool
 from tests.contract.lib.there import FRONTEND, There, answer, ask, wait_for
 
 Special = Callable[..., There]
 HELD_JOB = {"universe": "vanilla", "executable": "/bin/true", "hold": "true"}
-GRID_JOB = {"universe": "grid", "grid_resource": "condor nobody@nowhere nowhere:1", "executable": "/bin/true"}
+GRID_JOB = {
+    "universe": "grid",
+    "grid_resource": "condor nobody@nowhere nowhere:1",
+    "executable": "/bin/true",
+}
 
 
 def submit(
@@ -23,33 +27,55 @@ def submit(
     tag: str,
     count: int = 1,
     items: list[dict[str, str]] | None = None,
-    pool: Pool | None = None,
+    pool: Workers | None = None,
     **more: str,
 ) -> list[str]:
     """Submit held jobs that carry a tag; their ids."""
-    description = {**HELD_JOB, "My.Tag": quoted(tag), **{k.replace("__", "."): v for k, v in more.items()}}
-    args: dict[str, Any] = {"schedd": there.schedd, "description": description, "count": count, "items": items}
+    description = {
+        **HELD_JOB,
+        "My.Tag": quoted(tag),
+        **{k.replace("__", "."): v for k, v in more.items()},
+    }
+    args: dict[str, Any] = {
+        "schedd": there.schedd,
+        "description": description,
+        "count": count,
+        "items": items,
+    }
     cluster, first, n = ask(pool or there.pool(), "submit", **args)[0]
     return [f"{cluster}.{p}" for p in range(first, first + n)]
 
 
-def jobs(there: There, tag: str, *names: str, constraint: str = "true", **more: Any) -> list[dict[str, Any]]:
+def jobs(
+    there: There, tag: str, *names: str, constraint: str = "true", **more: Any
+) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = ask(
-        there.pool(), "query_jobs", schedd=there.schedd, constraint=f"(Tag =?= {quoted(tag)}) && ({constraint})",
-        projection=list(names), **more,
-    )  # fmt: skip
+        there.pool(),
+        "query_jobs",
+        schedd=there.schedd,
+        constraint=f"(Tag =?= {quoted(tag)}) && ({constraint})",
+        projection=list(names),
+        **more,
+    )
     return found
 
 
 def rows(there: There, constraint: str, *names: str, **more: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = ask(
-        there.pool(), "group_jobs", schedd=there.schedd, constraint=constraint, projection=list(names), **more
+        there.pool(),
+        "group_jobs",
+        schedd=there.schedd,
+        constraint=constraint,
+        projection=list(names),
+        **more,
     )
     return found
 
 
 def summary(there: There, constraint: str) -> dict[str, Any]:
-    found: dict[str, Any] = ask(there.pool(), "summary_jobs", schedd=there.schedd, constraint=constraint)
+    found: dict[str, Any] = ask(
+        there.pool(), "summary_jobs", schedd=there.schedd, constraint=constraint
+    )
     return found
 
 
@@ -60,24 +86,44 @@ def tag() -> str:
 
 def test_what_is_submitted_can_be_asked_for(there: There, tag: str) -> None:
     ids = submit(
-        there, tag, 2, [{"k": "1"}, {"k": '"two"'}, {"k": "1 + ProcId"}],
-        My__K="$(k)", arguments="a $(ProcId)", request_cpus="4", My__GlideinEntryName='"E.1"',
-    )  # fmt: skip
+        there,
+        tag,
+        2,
+        [{"k": "1"}, {"k": '"two"'}, {"k": "1 + ProcId"}],
+        My__K="$(k)",
+        arguments="a $(ProcId)",
+        request_cpus="4",
+        My__GlideinEntryName='"E.1"',
+    )
     assert [i.split(".")[1] for i in ids] == ["0", "1", "2", "3", "4", "5"]
     found = sorted(jobs(there, tag), key=lambda j: int(j["ProcId"]))
     assert [j["K"] for j in found] == [1, 1, "two", "two", "1 + ProcId", "1 + ProcId"]
     assert isinstance(found[4]["K"], Expr) and not isinstance(found[2]["K"], Expr)
     assert [j["Args"] for j in found] == [f"a {p}" for p in range(6)]
     for job in found:
-        assert (job["JobStatus"], job["JobUniverse"], job["RequestCpus"], job["GlideinEntryName"]) == (5, 5, 4, "E.1")
-        assert job["User"] == "factory@wms.demo" and job["Owner"] == "factory" and job["HoldReasonCode"] == 15
-        assert 0 <= job["ServerTime"] - job["EnteredCurrentStatus"] < 60 and job["QDate"] <= job["ServerTime"]
+        assert (
+            job["JobStatus"],
+            job["JobUniverse"],
+            job["RequestCpus"],
+            job["GlideinEntryName"],
+        ) == (5, 5, 4, "E.1")
+        assert (
+            job["User"] == "factory@wms.demo"
+            and job["Owner"] == "factory"
+            and job["HoldReasonCode"] == 15
+        )
+        assert (
+            0 <= job["ServerTime"] - job["EnteredCurrentStatus"] < 60
+            and job["QDate"] <= job["ServerTime"]
+        )
 
 
 def test_projection_limit_and_names_in_any_case(there: There, tag: str) -> None:
     submit(there, tag, 5, My__A="B + 1", My__B="2")
     found = jobs(there, tag, "a", "Missing")
-    assert [{k: v for k, v in j.items() if k != "ServerTime"} for j in found] == [{"a": "B + 1", "B": 2}] * 5
+    assert [{k: v for k, v in j.items() if k != "ServerTime"} for j in found] == [
+        {"a": "B + 1", "B": 2}
+    ] * 5
     assert all("ServerTime" in j for j in found)
     assert len(jobs(there, tag, "ProcId", limit=3)) == 3
     assert len(jobs(there, tag, "ProcId", constraint="A == 3 && mY.b == 2")) == 5
@@ -97,17 +143,23 @@ def test_groups_count_what_is_equal(there: There, tag: str) -> None:
     found = rows(there, f"Tag =?= {quoted(tag)}", "Tag", "K")
     seen = {str(r.get("K", "-")): (r["JobCount"], r["JobIds"].split(".")[1][:1]) for r in found}
     assert seen == {"1": (3, "0"), "x": (3, "3"), "-": (1, "0")}
-    assert sum(r["JobCount"] for r in found) == summary(there, f"Tag =?= {quoted(tag)}")["Jobs"] == 7
+    assert (
+        sum(r["JobCount"] for r in found) == summary(there, f"Tag =?= {quoted(tag)}")["Jobs"] == 7
+    )
     assert len(rows(there, f"Tag =?= {quoted(tag)}", "Tag", "K", limit=2)) == 2
 
 
-def test_grouping_on_less_than_the_constraint_names_gives_nothing_without_an_error(there: There, tag: str) -> None:
+def test_grouping_on_less_than_the_constraint_names_gives_nothing_without_an_error(
+    there: There, tag: str
+) -> None:
     """The trap of decision 2."""
     submit(there, tag, 4)
     mine = f"Tag =?= {quoted(tag)}"
     assert rows(there, f"{mine} && JobStatus == 5", "Tag") == []
     assert rows(there, f"{mine} && JobStatus == 5 && JobUniverse == 5", "Tag", "JobStatus") == []
-    assert [r["JobCount"] for r in rows(there, f"{mine} && JobStatus == 5", "Tag", "JobStatus")] == [4]
+    assert [
+        r["JobCount"] for r in rows(there, f"{mine} && JobStatus == 5", "Tag", "JobStatus")
+    ] == [4]
     assert [r["JobCount"] for r in rows(there, f"{mine} && Nothing =?= undefined", "Tag")] == [4]
     assert summary(there, f"{mine} && JobStatus == 5 && JobUniverse == 5")["Jobs"] == 4
 
@@ -118,7 +170,7 @@ def test_a_grouped_expression_brings_what_it_refers_to(there: There, tag: str) -
     found = rows(there, f"Tag =?= {quoted(tag)}", "Tag", "E")
     assert sorted((r["E"], r["A1"], r["B1"], r["JobCount"]) for r in found) == [
         ("A1 + B1", 1, b, 1) for b in range(4)
-    ]  # fmt: skip
+    ]
     assert [r["B1"] for r in rows(there, f"Tag =?= {quoted(tag)} && E == 3", "Tag", "E")] == [2]
 
 
@@ -127,15 +179,28 @@ def test_a_summary_counts_the_constraint_and_everybody(there: There, tag: str) -
     submit(there, tag, 3)
     found = summary(there, f"Tag =?= {quoted(tag)}")
     assert {k: found[k] for k in ("Jobs", "Held", "Idle", "Running", "Removed")} == {
-        "Jobs": 3, "Held": 3, "Idle": 0, "Running": 0, "Removed": 0
-    }  # fmt: skip
-    assert found["AllusersHeld"] == before["AllusersHeld"] + 3 and found["AllusersJobs"] == before["AllusersJobs"] + 3
+        "Jobs": 3,
+        "Held": 3,
+        "Idle": 0,
+        "Running": 0,
+        "Removed": 0,
+    }
+    assert (
+        found["AllusersHeld"] == before["AllusersHeld"] + 3
+        and found["AllusersJobs"] == before["AllusersJobs"] + 3
+    )
 
 
 @pytest.mark.parametrize("constraint", ["a b (", '"unclosed'])
 def test_a_broken_constraint_is_our_error(there: There, constraint: str) -> None:
     for function, projection in (("query_jobs", ["A"]), ("group_jobs", ["A"])):
-        got = answer(there.pool(), function, schedd=there.schedd, constraint=constraint, projection=projection)
+        got = answer(
+            there.pool(),
+            function,
+            schedd=there.schedd,
+            constraint=constraint,
+            projection=projection,
+        )
         assert type(got.error) is CondorError and there.schedd.name in str(got.error)
 
 
@@ -144,7 +209,14 @@ def test_jobs_are_released_held_and_removed_by_id_with_the_reason(there: There, 
     ids = submit(there, tag, 3, universe="grid", grid_resource=GRID_JOB["grid_resource"])
 
     def act(action: str, *chosen: str) -> int:
-        done: int = ask(pool, "act", schedd=there.schedd, action=action, ids=list(chosen), reason="since we test")
+        done: int = ask(
+            pool,
+            "act",
+            schedd=there.schedd,
+            action=action,
+            ids=list(chosen),
+            reason="since we test",
+        )
         return done
 
     def one(proc: int) -> dict[str, Any]:
@@ -153,13 +225,23 @@ def test_jobs_are_released_held_and_removed_by_id_with_the_reason(there: There, 
 
     assert act("Release", ids[0], ids[1]) == 2
     released = one(0)
-    assert released["JobStatus"] == 1 and "HoldReasonCode" not in released and "HoldReason" not in released
+    assert (
+        released["JobStatus"] == 1
+        and "HoldReasonCode" not in released
+        and "HoldReason" not in released
+    )
     assert released["ReleaseReason"] == "since we test (by user factory)"
     assert act("Release", ids[0]) == 0
     assert act("Hold", ids[1]) == 1
-    assert act("Hold", ids[1], ids[2]) == 1, "what a user holds is held; what was submitted on hold is not yet"
+    assert act("Hold", ids[1], ids[2]) == 1, (
+        "what a user holds is held; what was submitted on hold is not yet"
+    )
     held = one(1)
-    assert (held["JobStatus"], held["HoldReasonCode"], held["HoldReason"]) == (5, 1, "since we test (by user factory)")
+    assert (held["JobStatus"], held["HoldReasonCode"], held["HoldReason"]) == (
+        5,
+        1,
+        "since we test (by user factory)",
+    )
     assert held["NumHolds"] == 2 and held["NumSystemHolds"] == 0
     assert act("RemoveX", ids[2]) == 0
     assert act("Remove", ids[1], ids[2], "999999.0") == 2
@@ -194,15 +276,23 @@ def test_a_description_that_is_no_job_is_refused_whole(
 
 def test_submit_checks_none_of_the_files_it_names(there: There, tag: str) -> None:
     """Why the Factory checks them itself (decision 8)."""
-    submit(there, tag, 1, executable="/no/such/file", transfer_input_files="/no/such/input", log="/no/such/dir/log")
+    submit(
+        there,
+        tag,
+        1,
+        executable="/no/such/file",
+        transfer_input_files="/no/such/input",
+        log="/no/such/dir/log",
+    )
     assert len(jobs(there, tag, "ProcId")) == 1
 
 
 def test_limits_of_the_schedd_are_told_by_their_knob(special: Special, tag: str) -> None:
     there = special(
-        {}, {"max_jobs_per_submission": 5, "max_jobs_per_owner": 8, "max_jobs_submitted": 10},
+        {},
+        {"max_jobs_per_submission": 5, "max_jobs_per_owner": 8, "max_jobs_submitted": 10},
         {"MAX_JOBS_PER_SUBMISSION": "5", "MAX_JOBS_PER_OWNER": "8", "MAX_JOBS_SUBMITTED": "10"},
-    )  # fmt: skip
+    )
     got = answer(there.pool(), "submit", schedd=there.schedd, description=HELD_JOB, count=6)
     assert type(got.error) is CondorError and "MAX_JOBS_PER_SUBMISSION" in str(got.error), got.error
     submit(there, tag, 5)
@@ -224,10 +314,25 @@ def test_who_may_not_write_can_read(there: There, tag: str) -> None:
     ids = submit(there, tag)
     pool = there.pool(FRONTEND, ("READ",))
     got = answer(pool, "submit", schedd=there.schedd, description=HELD_JOB, count=1)
-    assert isinstance(got.error, Unreachable) and "DENIED" in str(got.error) and FRONTEND in str(got.error)
+    assert (
+        isinstance(got.error, Unreachable)
+        and "DENIED" in str(got.error)
+        and FRONTEND in str(got.error)
+    )
     got = answer(pool, "act", schedd=there.schedd, action="Remove", ids=ids, reason="x")
     assert isinstance(got.error, Unreachable) and "do our tokens open it?" in str(got.error)
-    assert len(ask(pool, "query_jobs", schedd=there.schedd, constraint=f"Tag =?= {quoted(tag)}", projection=["A"])) == 1
+    assert (
+        len(
+            ask(
+                pool,
+                "query_jobs",
+                schedd=there.schedd,
+                constraint=f"Tag =?= {quoted(tag)}",
+                projection=["A"],
+            )
+        )
+        == 1
+    )
 
 
 def test_a_schedd_that_is_not_there(there: There) -> None:
@@ -240,17 +345,22 @@ def test_a_schedd_that_is_not_there(there: There) -> None:
     ]
     for function, args in calls:
         got = answer(there.pool(), function, schedd=nobody, **args)
-        assert isinstance(got.error, Unreachable) and nobody.name in str(got.error), (function, got.error)
+        assert isinstance(got.error, Unreachable) and nobody.name in str(got.error), (
+            function,
+            got.error,
+        )
 
 
 def test_a_hung_schedd_delays_no_other(special: Special, tag: str) -> None:
     there = special()
     pool = there.pool()
     ids = submit(there, tag, 2, pool=pool)
-    one = "glideinwms.lib.htc:"
+    one = "glideinwms.lib.condor.htc:"
     asked = {"schedd": there.schedd, "constraint": "true", "projection": ["ProcId"]}
     jobs_call = Call(there.schedd.name, f"{one}query_jobs", asked, 4.0)
-    others = [Call(f"pool{n}", f"{one}query_ads", {"collector": there.collector}, 30.0) for n in range(6)]
+    others = [
+        Call(f"pool{n}", f"{one}query_ads", {"collector": there.collector}, 30.0) for n in range(6)
+    ]
     act = Call(
         there.schedd.name,
         f"{one}act",
@@ -272,46 +382,88 @@ def test_a_hung_schedd_delays_no_other(special: Special, tag: str) -> None:
         assert isinstance(pool.one(act).error, OutcomeUnknown)
     finally:
         there.resume("SCHEDD")
-    found = wait_for(there, "it answers again", lambda: pool.one(jobs_call), lambda a: a.error is None)
+    found = wait_for(
+        there, "it answers again", lambda: pool.one(jobs_call), lambda a: a.error is None
+    )
     assert len(found.value) in (0, 2)
 
 
 def test_pilots_are_counted_and_found(there: There, tag: str) -> None:
     """The Factory's own reading, on both."""
     mine = {
-        "My__GlideinFactory": quoted(tag), "My__GlideinName": '"i"', "My__GlideinCredentialIdentifier": '"c"',
-        "My__GlideinClient": '"fe.main"', "My__GlideinFrontendName": '"fe:frontend"',
+        "My__GlideinFactory": quoted(tag),
+        "My__GlideinName": '"i"',
+        "My__GlideinCredentialIdentifier": '"c"',
+        "My__GlideinClient": '"fe.main"',
+        "My__GlideinFrontendName": '"fe:frontend"',
         "My__GlideinSubmitId": quoted(f"id-{tag}"),
-    }  # fmt: skip
+    }
     ids = submit(there, tag, 3, My__GlideinEntryName='"a"', **mine) + submit(
         there, tag, 2, My__GlideinEntryName='"b"', **mine
     )
     pool = there.pool()
     ask(pool, "act", schedd=there.schedd, action="Release", ids=ids[:1], reason="x")
     args = {"schedd": there.schedd, "factory": tag, "glidein": "i", "min_age": 3600}
-    value = ask(pool, "glideinwms.factory.fold:read_queue", **args)
+    value = ask(pool, "glideinwms.factory.collect.queries:read_queue", **args)
     counts = {(g["GlideinEntryName"], g["JobStatus"]): g["JobCount"] for g in value["groups"]}
     assert counts == {("a", 1): 1, ("a", 5): 2, ("b", 5): 2} and value["method"] == "grouped"
     assert sorted(f"{e['ClusterId']}.{e['ProcId']}" for e in value["exceptions"]) == sorted(ids[1:])
     assert {e["HoldReasonCode"] for e in value["exceptions"]} == {15}
-    assert ask(pool, "glideinwms.factory.fold:find_submit", schedd=there.schedd, submit_id=f"id-{tag}") == 5
+    assert (
+        ask(
+            pool,
+            "glideinwms.factory.collect.queries:find_submit",
+            schedd=there.schedd,
+            submit_id=f"id-{tag}",
+        )
+        == 5
+    )
     held = f"GlideinFactory =?= {quoted(tag)} && JobStatus == 5"
-    assert ask(pool, "glideinwms.factory.fold:read_ids", schedd=there.schedd, constraint=held, limit=2) == ids[1:3]
+    assert (
+        ask(
+            pool,
+            "glideinwms.factory.collect.queries:read_ids",
+            schedd=there.schedd,
+            constraint=held,
+            limit=2,
+        )
+        == ids[1:3]
+    )
     ask(pool, "act", schedd=there.schedd, action="Remove", ids=ids, reason="done")
 
 
 def test_user_jobs_are_counted_in_classes(there: There, tag: str) -> None:
-    """The Frontend's own reading, on both: grouped where that holds, and the same classes when it must slice."""
-    submit(there, tag, 1, [{"w": "1"}, {"w": "1"}, {"w": '"x"'}], hold="false", My__Want="$(w)", requirements="false")
+    """The Frontend's own reading, on both: grouped where that holds, and the same classes when it
+    must slice.
+    """
+    submit(
+        there,
+        tag,
+        1,
+        [{"w": "1"}, {"w": "1"}, {"w": '"x"'}],
+        hold="false",
+        My__Want="$(w)",
+        requirements="false",
+    )
     query = f"(JobUniverse==5) && Tag =?= {quoted(tag)}"
     args: dict[str, Any] = {"name": there.schedd.name, "address": there.schedd.address}
     tables = {}
     for method in ("", "sliced"):
-        queries = [{"query": query, "names": ["Want", "RequestCpus"], "method": method, "extras": []}]
-        value = ask(there.pool(), "glideinwms.frontend.fold_jobs:read_jobs", queries=queries, **args)
+        queries = [
+            {"query": query, "names": ["Want", "RequestCpus"], "method": method, "extras": []}
+        ]
+        value = ask(
+            there.pool(),
+            "glideinwms.frontend.collect.queries.jobs:read_jobs",
+            queries=queries,
+            **args,
+        )
         tables[method] = value["tables"][0]
     assert sorted(tables[""]["rows"], key=str) == sorted(tables["sliced"]["rows"], key=str)
-    assert sorted(tables[""]["rows"], key=str) == [[["x", 1], 1, 0, 0, 0, 0], [[1, 1], 2, 0, 0, 0, 0]]
+    assert sorted(tables[""]["rows"], key=str) == [
+        [["x", 1], 1, 0, 0, 0, 0],
+        [[1, 1], 2, 0, 0, 0, 0],
+    ]
     assert tables[""]["method"] == "grouped" and tables["sliced"]["method"] == "sliced"
 
 
@@ -319,12 +471,27 @@ def test_one_attribute_of_a_job_can_be_set(there: There, tag: str) -> None:
     ids = submit(there, tag, 2)
     pool = there.pool()
     for expression, seen in (('"text"', "text"), ("7", 7), ("1 + ProcId", "1 + ProcId")):
-        assert answer(pool, "edit", schedd=there.schedd, job=ids[1], name="Note", expression=expression).error is None
-        assert [j.get("Note") for j in sorted(jobs(there, tag, "ProcId", "Note"), key=lambda j: int(j["ProcId"]))] == [
+        assert (
+            answer(
+                pool, "edit", schedd=there.schedd, job=ids[1], name="Note", expression=expression
+            ).error
+            is None
+        )
+        assert [
+            j.get("Note")
+            for j in sorted(jobs(there, tag, "ProcId", "Note"), key=lambda j: int(j["ProcId"]))
+        ] == [
             None,
             seen,
         ]
     got = answer(pool, "edit", schedd=there.schedd, job="999999.0", name="Note", expression="1")
     assert isinstance(got.error, CondorError)
-    got = answer(there.pool(FRONTEND, ("READ",)), "edit", schedd=there.schedd, job=ids[0], name="Note", expression="1")
+    got = answer(
+        there.pool(FRONTEND, ("READ",)),
+        "edit",
+        schedd=there.schedd,
+        job=ids[0],
+        name="Note",
+        expression="1",
+    )
     assert isinstance(got.error, CondorError)

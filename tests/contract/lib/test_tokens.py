@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from glideinwms.demo.grid import Grid
+from glideinwms.lib.condor.workers import ProcessWorkers
 from glideinwms.lib.credentials.tokens import PILOT_SCOPES, Signer
-from glideinwms.lib.readers import ReaderPool
 from tests.contract.lib.there import Real, ask
 
 pytestmark = pytest.mark.condor
@@ -39,22 +39,40 @@ def ping(real: Real, token: str, *levels: str) -> subprocess.CompletedProcess[st
     """condor_ping the collector with nothing but this token."""
     config = real.client(token, "ping")
     env = {k: v for k, v in os.environ.items() if not k.startswith("_CONDOR_")}
-    argv = [str(real.grid.prefix / "bin/condor_ping"), "-pool", real.collector, "-type", "COLLECTOR", *levels]
+    argv = [
+        str(real.grid.prefix / "bin/condor_ping"),
+        "-pool",
+        real.collector,
+        "-type",
+        "COLLECTOR",
+        *levels,
+    ]
     return subprocess.run(
-        argv, env={**env, "CONDOR_CONFIG": str(config)}, text=True, capture_output=True, timeout=60, check=False
+        argv,
+        env={**env, "CONDOR_CONFIG": str(config)},
+        text=True,
+        capture_output=True,
+        timeout=60,
+        check=False,
     )
 
 
 def test_a_token_of_ours_opens_the_pool(real: Real, signer: Signer) -> None:
     done = ping(real, signer.sign(ME, 600, time.time(), ()), "-verbose", "READ")
-    assert done.returncode == 0 and ME in done.stdout and "IDTOKENS" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0 and ME in done.stdout and "IDTOKENS" in done.stdout, (
+        done.stdout + done.stderr
+    )
 
 
 @pytest.mark.parametrize(
     ("scopes", "good", "bad"),
     [
         (("condor:/READ",), ("READ",), ("ADVERTISE_MASTER", "DAEMON", "WRITE")),
-        (("condor:/READ", "condor:/ADVERTISE_MASTER"), ("READ", "ADVERTISE_MASTER"), ("DAEMON", "WRITE")),
+        (
+            ("condor:/READ", "condor:/ADVERTISE_MASTER"),
+            ("READ", "ADVERTISE_MASTER"),
+            ("DAEMON", "WRITE"),
+        ),
         (PILOT_SCOPES, ("READ", "ADVERTISE_MASTER"), ("DAEMON", "ADMINISTRATOR", "NEGOTIATOR")),
     ],
 )
@@ -92,12 +110,20 @@ def test_one_directory_of_tokens_serves_two_pools(make_grid: Callable[..., Grid]
         )
         (config.parent / "tokens.d" / name).write_text(token + "\n")
         (config.parent / "tokens.d" / name).chmod(0o600)
-    with ReaderPool(env={**os.environ, "CONDOR_CONFIG": str(config)}) as pool:
+    with ProcessWorkers(env={**os.environ, "CONDOR_CONFIG": str(config)}) as pool:
         for name in ("wms", "user"):
             ad = {"MyType": "who", "Name": name}
-            ask(pool, "advertise", collector=grid[name].collector, ads=[ad], command="UPDATE_AD_GENERIC")
+            ask(
+                pool,
+                "advertise",
+                collector=grid[name].collector,
+                ads=[ad],
+                command="UPDATE_AD_GENERIC",
+            )
             found = wait_until(
-                lambda name=name: ask(pool, "query_ads", collector=grid[name].collector, constraint='MyType == "who"')
+                lambda name=name: ask(
+                    pool, "query_ads", collector=grid[name].collector, constraint='MyType == "who"'
+                )
             )
             assert found[0]["AuthenticatedIdentity"] == f"frontend@{name}.demo"
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from glideinwms.demo.grid import Grid
-from glideinwms.lib.fakes import World
-from glideinwms.lib.htc import ScheddAddress
-from glideinwms.lib.readers import Answer, Call, Pool, ReaderPool
+from glideinwms.lib.condor.htc import ScheddAddress
+from glideinwms.lib.condor.workers import Call, CallResult, ProcessWorkers, Workers
+from glideinwms.testing import World
 
 FACTORY = "factory@wms.demo"
 FRONTEND = "frontend@wms.demo"
@@ -27,7 +27,7 @@ class There(Protocol):
     schedd: ScheddAddress
     real: bool
 
-    def pool(self, identity: str = FACTORY, scopes: Sequence[str] = ()) -> Pool:
+    def pool(self, identity: str = FACTORY, scopes: Sequence[str] = ()) -> Workers:
         """Readers of somebody; `scopes` limits what the identity may do at the collector."""
         ...
 
@@ -50,23 +50,25 @@ class Real:
 
     grid: Grid
     schedd: ScheddAddress = field(init=False)
-    pools: list[ReaderPool] = field(default_factory=list)
+    pools: list[ProcessWorkers] = field(default_factory=list)
     real: bool = True
 
     def __post_init__(self) -> None:
-        ad = ask(self.pool(), "locate_schedds", collector=self.collector, names=[self.grid["wms"].schedd])[0]
+        ad = ask(
+            self.pool(), "locate_schedds", collector=self.collector, names=[self.grid["wms"].schedd]
+        )[0]
         self.schedd = ScheddAddress(ad["Name"], ad["MyAddress"])
 
     @property
     def collector(self) -> str:
         return self.grid["wms"].collector
 
-    def pool(self, identity: str = FACTORY, scopes: Sequence[str] = ()) -> Pool:
+    def pool(self, identity: str = FACTORY, scopes: Sequence[str] = ()) -> Workers:
         config = self.grid.client_config(identity)
         if scopes:
             config = self._limited(config, identity, scopes)
         env = {k: v for k, v in os.environ.items() if not k.startswith("_CONDOR_")}
-        made = ReaderPool(env={**env, "CONDOR_CONFIG": str(config)})
+        made = ProcessWorkers(env={**env, "CONDOR_CONFIG": str(config)})
         self.pools.append(made)
         return made
 
@@ -90,7 +92,12 @@ class Real:
     def hang(self, daemon: str) -> None:
         self.grid["wms"].signal(daemon, signal.SIGSTOP)
         stat = Path(f"/proc/{self.grid['wms'].pid(daemon)}/stat")
-        wait_for(self, "it stands still", lambda: stat.read_text().rpartition(")")[2].split()[0], lambda s: s == "T")
+        wait_for(
+            self,
+            "it stands still",
+            lambda: stat.read_text().rpartition(")")[2].split()[0],
+            lambda s: s == "T",
+        )
 
     def resume(self, daemon: str) -> None:
         self.grid["wms"].signal(daemon, signal.SIGCONT)
@@ -110,14 +117,20 @@ class InMemory:
         self.world = World()
         self.grants = {
             FACTORY: {"READ", "DAEMON", "ADVERTISE_MASTER", "ADVERTISE_STARTD", "ADVERTISE_SCHEDD"},
-            FRONTEND: {"READ", "DAEMON", "ADVERTISE_MASTER", "ADVERTISE_STARTD", "ADVERTISE_SCHEDD"},
+            FRONTEND: {
+                "READ",
+                "DAEMON",
+                "ADVERTISE_MASTER",
+                "ADVERTISE_STARTD",
+                "ADVERTISE_SCHEDD",
+            },
         }
         self.collector = "wms.demo:9618"
         self.wms = self.world.collector(self.collector, grants=self.grants, **collector)
         self.queue = self.world.schedd("wms@wms.demo", self.wms, writers={FACTORY}, **schedd)
         self.schedd = ScheddAddress(self.queue.name, self.queue.address)
 
-    def pool(self, identity: str = FACTORY, scopes: Sequence[str] = ()) -> Pool:
+    def pool(self, identity: str = FACTORY, scopes: Sequence[str] = ()) -> Workers:
         if scopes:
             self.grants[identity] = set(scopes)
         return self.world.pool(identity)
@@ -138,13 +151,19 @@ class InMemory:
             self.wms.hung = hung
 
 
-def answer(pool: Pool, function: str, endpoint: str = "somewhere", deadline: float = DEADLINE, **args: Any) -> Answer:
+def answer(
+    pool: Workers,
+    function: str,
+    endpoint: str = "somewhere",
+    deadline: float = DEADLINE,
+    **args: Any,
+) -> CallResult:
     """Ask one function of lib.htc (or `module:name`)."""
-    name = function if ":" in function else f"glideinwms.lib.htc:{function}"
+    name = function if ":" in function else f"glideinwms.lib.condor.htc:{function}"
     return pool.one(Call(endpoint, name, args, deadline))
 
 
-def ask(pool: Pool, function: str, **args: Any) -> Any:
+def ask(pool: Workers, function: str, **args: Any) -> Any:
     """The value of a call that must not fail."""
     got = answer(pool, function, **args)
     assert got.error is None, got.error
@@ -152,7 +171,11 @@ def ask(pool: Pool, function: str, **args: Any) -> Any:
 
 
 def wait_for(
-    there: There, what: str, look: Callable[[], Any], ok: Callable[[Any], bool], timeout: float = 300.0
+    there: There,
+    what: str,
+    look: Callable[[], Any],
+    ok: Callable[[Any], bool],
+    timeout: float = 300.0,
 ) -> Any:
     """Look until it is as wanted; the last thing seen is in the message."""
     end = time.monotonic() + timeout

@@ -52,7 +52,9 @@ def strike(rig: Rig, target: str, daemon: subprocess.Popen[bytes]) -> subprocess
 @pytest.mark.parametrize("target", ["worker", "daemon", "schedd"])
 def test_killed_at_random_instants_of_a_submit(target: str, make_rig: Callable[..., Rig]) -> None:
     rng = random.Random(f"seed of {target}")
-    rig = make_rig(("wms",), options={"wms": {"MASTER_BACKOFF_CONSTANT": "1", "MASTER_BACKOFF_CEILING": "1"}})
+    rig = make_rig(
+        ("wms",), options={"wms": {"MASTER_BACKOFF_CONSTANT": "1", "MASTER_BACKOFF_CEILING": "1"}}
+    )
     entry = rig.entry("A", NOWHERE, submit_cluster_size=1, limits=ROOMY, class_default=ROOMY)
     rig.write(entries=(entry,), loop_delay=0.5)
     daemon = rig.start()
@@ -153,7 +155,9 @@ def disk(run_dir: Path) -> Iterator[Path]:
 
 
 def test_full_disk_under_the_client_logs(make_rig: Callable[..., Rig], disk: Path) -> None:
-    """The Factory runs on: while the disk is full nothing is submitted, and it says why; then it goes on by itself."""
+    """The Factory runs on: while the disk is full nothing is submitted, and it says why; then it
+    goes on by itself.
+    """
     rig = make_rig(("wms",))
     rig.write(entries=(rig.entry("A", NOWHERE),), client_log_dir=str(disk / "logs"))
     rig.start()
@@ -164,7 +168,9 @@ def test_full_disk_under_the_client_logs(make_rig: Callable[..., Rig], disk: Pat
     seen = wait_for("the refusal", lambda: rig.seen() if rig.seen()["refused"] else None)
     assert seen["submitted"] == 0 and seen["refused"] == {"LogDirectoryUnwritable": 1}
     assert "full" in seen["refusals"][0]["text"]
-    [ad] = wait_for("the reason in the ad", lambda: [a for a in rig.ads("glidefactoryclient") if reason(a)])
+    [ad] = wait_for(
+        "the reason in the ad", lambda: [a for a in rig.ads("glidefactoryclient") if reason(a)]
+    )
     assert reason(ad) == "LogDirectoryUnwritable"
     assert not rig.status().error and len(rig.queue()) == 2
     filler.unlink()

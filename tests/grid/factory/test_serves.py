@@ -54,7 +54,11 @@ def test_from_request_to_running_pilots(make_rig: Callable[..., Rig]) -> None:
     assert daemon.wait(300) == 0
     wait_for(
         "ads withdrawn",
-        lambda: not any(rig.ads(k) for k in ("glidefactory", "glidefactoryglobal", "glidefactoryclient")),
+        lambda: (
+            not any(
+                rig.ads(k) for k in ("glidefactory", "glidefactoryglobal", "glidefactoryclient")
+            )
+        ),
     )
 
 
@@ -84,7 +88,9 @@ def test_a_refused_request_says_why_in_the_ads(make_rig: Callable[..., Rig]) -> 
 
 def test_a_downtime_stops_submission_and_shows(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig(("wms",))
-    (rig.base / "work/glideinWMS.downtimes").write_text("2020-01-01T00:00:00+00:00 None A All All # power cut\n")
+    (rig.base / "work/glideinWMS.downtimes").write_text(
+        "2020-01-01T00:00:00+00:00 None A All All # power cut\n"
+    )
     rig.write()
     rig.ask(idle=3)
     assert rig.once()["submitted"] == 0
@@ -123,14 +129,20 @@ def test_finished_pilots_tell_of_their_life(make_rig: Callable[..., Rig]) -> Non
     rig.ask(idle=1, top=1)
     [job] = wait_for("a described pilot", lambda: rig.queue("MONITOR_INFO =!= UNDEFINED")[:1], 120)
     assert json.loads(job["MONITOR_INFO"]) == {
-        "glidein_duration": 10, "condor_duration": 8, "activation_claims": 2, "numjobs": 3, "condor_started": 1
-    }  # fmt: skip
+        "glidein_duration": 10,
+        "condor_duration": 8,
+        "activation_claims": 2,
+        "numjobs": 3,
+        "condor_started": 1,
+    }
     assert job["JobStatus"] == 4
     wait_for("a successor", lambda: rig.queue("JobStatus != 4"))
 
 
 def test_pilots_that_wait_too_long_leave_by_themselves(make_rig: Callable[..., Rig]) -> None:
-    """The request's idle lifetime is the schedd's own business (periodic_remove): no Factory is needed for it."""
+    """The request's idle lifetime is the schedd's own business (periodic_remove): no Factory is
+    needed for it.
+    """
     rig = make_rig(("wms",))
     rig.write(entries=(rig.entry("A", "ce@nowhere.demo 127.0.0.1:1"),))
     rig.ask(idle=2, lifetime="3")
@@ -141,13 +153,19 @@ def test_pilots_that_wait_too_long_leave_by_themselves(make_rig: Callable[..., R
 def test_an_entry_whose_pilots_fail_gets_less_and_says_so(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig()
     script = rig.base / "work/glidein_startup.0123456789ab.sh"
-    script.write_text("#!/bin/sh\necho '=== Glidein ending now (2) with code 1 after 1 ==='\nexit 1\n")
+    script.write_text(
+        "#!/bin/sh\necho '=== Glidein ending now (2) with code 1 after 1 ==='\nexit 1\n"
+    )
     rig.write()
     rig.start()
     rig.ask(idle=8, top=8)
     [ad] = wait_for(
         "the reason",
-        lambda: [a for a in rig.ads("glidefactoryclient") if a.get("GlideinMonitorStatus_Reason") == "EntryFailing"],
+        lambda: [
+            a
+            for a in rig.ads("glidefactoryclient")
+            if a.get("GlideinMonitorStatus_Reason") == "EntryFailing"
+        ],
         150,
     )
     assert "pilots failed" in ad["GlideinMonitorStatus_ReasonText"]
@@ -155,7 +173,11 @@ def test_an_entry_whose_pilots_fail_gets_less_and_says_so(make_rig: Callable[...
     wait_for("the reason explained", lambda: "EntryFailing" in rig.gwms("factory", "explain", "A"))
     numbers = wait_for(
         "statistics",
-        lambda: [a for a in rig.ads("glidefactory") if a.get("GlideinMonitorCompletedJobsPerEntryNone", 0) >= 5],
+        lambda: [
+            a
+            for a in rig.ads("glidefactory")
+            if a.get("GlideinMonitorCompletedJobsPerEntryNone", 0) >= 5
+        ],
         120,
     )
     assert numbers[0]["GlideinMonitorCompletedJobsPerFactoryNone"] >= 5

@@ -31,7 +31,9 @@ def slurm(run_dir: Path) -> Iterator[Slurm]:
 
 
 def blahp(home: Path, condor: Condor, slurm: Slurm, who: Account) -> Path:
-    """A blahp of our own: HTCondor's programs, a copy of its scripts and configuration for this cluster."""
+    """A blahp of our own: HTCondor's programs, a copy of its scripts and configuration for this
+    cluster.
+    """
     home.mkdir()
     for name in ("bin", "sbin", "lib"):
         (home / name).symlink_to(condor.prefix / name)
@@ -39,19 +41,27 @@ def blahp(home: Path, condor: Condor, slurm: Slurm, who: Account) -> Path:
     (home / "etc").mkdir()
     lines = (condor.prefix / "etc/blah.config").read_text().splitlines()
     kept = [t for t in lines if not t.startswith(("slurm_binpath", "supported_lrms"))]
-    (home / "etc/blah.config").write_text("\n".join([*kept, "supported_lrms=slurm", f"slurm_binpath={slurm.bin}\n"]))
+    (home / "etc/blah.config").write_text(
+        "\n".join([*kept, "supported_lrms=slurm", f"slurm_binpath={slurm.bin}\n"])
+    )
     status = home / "libexec/blahp/slurm_status.py"
     status.write_text(status.read_text().replace("cache_timeout = 60", "cache_timeout = 2"))
     who.own(home)
     return home
 
 
-def test_pilots_run_in_slurm(make_rig: Callable[..., Rig], slurm: Slurm, condor: Condor, run_dir: Path) -> None:
+def test_pilots_run_in_slurm(
+    make_rig: Callable[..., Rig], slurm: Slurm, condor: Condor, run_dir: Path
+) -> None:
     home = blahp(run_dir / "blahp", condor, slurm, account())
     rig = make_rig(
         ("wms",),
         options={
-            "wms": {"BLAHPD_LOCATION": str(home), "BATCH_GAHP": f"{home}/bin/blahpd", "SHOULD_USE_BOSCO": "False"}
+            "wms": {
+                "BLAHPD_LOCATION": str(home),
+                "BATCH_GAHP": f"{home}/bin/blahpd",
+                "SHOULD_USE_BOSCO": "False",
+            }
         },
     )
     rig.write(entries=(rig.entry("A", "", gridtype="batch slurm"),))

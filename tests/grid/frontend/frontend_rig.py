@@ -15,11 +15,17 @@ from glideinwms.frontend.policy import (
     Expression,
     FrontendPolicy,
     GroupPolicy,
-    MatchAttr,
+    MatchAttribute,
     StageTriple,
     WmsPool,
 )
-from glideinwms.lib.ads import GlideClient, GlideClientGlobal, GlideFactory, GlideFactoryGlobal, open_envelope
+from glideinwms.lib.wire import (
+    GlideClient,
+    GlideClientGlobal,
+    GlideFactory,
+    GlideFactoryGlobal,
+    open_envelope,
+)
 from tests.grid.daemonrig import DaemonRig
 from tests.grid.waiting import wait_for
 
@@ -56,28 +62,58 @@ class FrontendRig(DaemonRig[FrontendPolicy]):
         shutil.copy(self.grid.scitoken("any"), self.scitoken)
         url = "http://127.0.0.1:1/fe"
         self.policy = FrontendPolicy(
-            SCHEMA, "g1", "4.0.0a1", "fe", str(self.base / "work"), str(self.base / "stage"), str(self.base / "log"),
-            f"{url}/monitor", self.grid["user"].collector, self.grid["user"].collector, "",
-            str(self.base / "passwords.d"), str(self.base / "tokens.d"),
-            StageTriple(url, "description.a.cfg", "s" * 40, "S" * 64), (self.group("main"),), loop_delay=1.0,
-        )  # fmt: skip
+            SCHEMA,
+            "g1",
+            "4.0.0a1",
+            "fe",
+            str(self.base / "work"),
+            str(self.base / "stage"),
+            str(self.base / "log"),
+            f"{url}/monitor",
+            self.grid["user"].collector,
+            self.grid["user"].collector,
+            "",
+            str(self.base / "passwords.d"),
+            str(self.base / "tokens.d"),
+            StageTriple(url, "description.a.cfg", "s" * 40, "S" * 64),
+            (self.group("main"),),
+            loop_delay=1.0,
+        )
         self.write()
 
     def group(self, name: str, **changes: Any) -> GroupPolicy:
         """A group for vanilla jobs that want it (`+Wants = "<name>"`), anywhere but Nowhere."""
         url = f"http://127.0.0.1:1/fe/group_{name}"
         made = GroupPolicy(
-            name, True, "fe", StageTriple(url, "description.b.cfg", "t" * 40, "T" * 64),
-            (Expression(f'job["Wants"] == "{name}" and glidein["attrs"]["GLIDEIN_Site"] != "Nowhere"', "test:1"),),
-            "(JobUniverse==5)", "True", "True", (MatchAttr("Wants"), MatchAttr("RequestCpus", "int")),
-            (MatchAttr("GLIDEIN_Site"),), (self.grid["user"].schedd,),
+            name,
+            True,
+            "fe",
+            StageTriple(url, "description.b.cfg", "t" * 40, "T" * 64),
+            (
+                Expression(
+                    f'job["Wants"] == "{name}" and glidein["attrs"]["GLIDEIN_Site"] != "Nowhere"',
+                    "test:1",
+                ),
+            ),
+            "(JobUniverse==5)",
+            "True",
+            "True",
+            (MatchAttribute("Wants"), MatchAttribute("RequestCpus", "int")),
+            (MatchAttribute("GLIDEIN_Site"),),
+            (self.grid["user"].schedd,),
             tuple(
                 WmsPool(p.collector, f"factory@{n}.demo", f"frontend@{n}.demo")
-                for n, p in self.grid.pools.items() if n.startswith("wms")
+                for n, p in self.grid.pools.items()
+                if n.startswith("wms")
             ),
-            (CredentialPolicy(str(self.scitoken), "scitoken", "demo", "frontend", absfname=str(self.scitoken)),),
-            {"GLIDEIN_Max_Idle": 300}, {},
-        )  # fmt: skip
+            (
+                CredentialPolicy(
+                    str(self.scitoken), "scitoken", "demo", "frontend", absfname=str(self.scitoken)
+                ),
+            ),
+            {"GLIDEIN_Max_Idle": 300},
+            {},
+        )
         return replace(made, **changes)
 
     def submit(self, n: int, wants: str = "main", more: str = "", schedd: str = "") -> str:
@@ -95,46 +131,90 @@ class FrontendRig(DaemonRig[FrontendPolicy]):
         for name in entries:
             ads.append(
                 GlideFactory(
-                    name=f"{name}@inst@factory", factory_name="factory", glidein_name="inst", entry_name=name,
+                    name=f"{name}@inst@factory",
+                    factory_name="factory",
+                    glidein_name="inst",
+                    entry_name=name,
                     params={"CONDOR_VERSION": "default", "GLIDEIN_Collector": "Fake"},
-                    attrs={"GLIDEIN_Site": name, "GLIDEIN_CPUS": "1", "GLIDEIN_TrustDomain": "demo",
-                           "GLIDEIN_SupportedAuthenticationMethod": "scitoken", **attrs},
+                    attrs={
+                        "GLIDEIN_Site": name,
+                        "GLIDEIN_CPUS": "1",
+                        "GLIDEIN_TrustDomain": "demo",
+                        "GLIDEIN_SupportedAuthenticationMethod": "scitoken",
+                        **attrs,
+                    },
                 ).to_ad()
-            )  # fmt: skip
+            )
         if keyed:
             ads.append(
                 GlideFactoryGlobal(
-                    name="inst@factory", factory_name="factory", glidein_name="inst", key_id=self.key.public.key_id,
+                    name="inst@factory",
+                    factory_name="factory",
+                    glidein_name="inst",
+                    key_id=self.key.public.key_id,
                     key_pem=self.key.public.pem,
                 ).to_ad()
-            )  # fmt: skip
+            )
         collector = self.grid[pool].collector
-        self.call(FACTORY, "glideinwms.lib.htc:advertise", collector=collector, ads=ads, command="UPDATE_AD_GENERIC")
+        self.call(
+            FACTORY,
+            "glideinwms.lib.condor.htc:advertise",
+            collector=collector,
+            ads=ads,
+            command="UPDATE_AD_GENERIC",
+        )
         wanted = {str(ad["Name"]) for ad in ads}
-        wait_for("the Factory's ads", lambda: wanted <= {a["Name"] for a in self.wms_ads("glidefactory", pool)}
-                 | {a["Name"] for a in self.wms_ads("glidefactoryglobal", pool)})  # fmt: skip
+        wait_for(
+            "the Factory's ads",
+            lambda: (
+                wanted
+                <= {a["Name"] for a in self.wms_ads("glidefactory", pool)}
+                | {a["Name"] for a in self.wms_ads("glidefactoryglobal", pool)}
+            ),
+        )
 
     def pilots(self, entry: str, busy: int, pool: str = "wms", group: str = "main") -> None:
         """Slots of pilots that run jobs tell the user pool so, once."""
         ads = [
-            {"MyType": "Machine", "Name": f"slot1@glidein_{entry}_{group}_{n}@node", "State": "Claimed",
-             "Activity": "Busy", "MyAddress": f"<10.0.0.1:{n + 1}>", "Cpus": 1, "Memory": 4000, "TotalSlots": 1,
-             "SlotType": "Static", "GLIDEIN_Entry_Name": entry, "GLIDEIN_Name": "inst", "GLIDEIN_Factory": "factory",
-             "GLIDECLIENT_Name": f"fe.{group}", "GLIDECLIENT_ReqNode": self.grid[pool].collector}
+            {
+                "MyType": "Machine",
+                "Name": f"slot1@glidein_{entry}_{group}_{n}@node",
+                "State": "Claimed",
+                "Activity": "Busy",
+                "MyAddress": f"<10.0.0.1:{n + 1}>",
+                "Cpus": 1,
+                "Memory": 4000,
+                "TotalSlots": 1,
+                "SlotType": "Static",
+                "GLIDEIN_Entry_Name": entry,
+                "GLIDEIN_Name": "inst",
+                "GLIDEIN_Factory": "factory",
+                "GLIDECLIENT_Name": f"fe.{group}",
+                "GLIDECLIENT_ReqNode": self.grid[pool].collector,
+            }
             for n in range(busy)
-        ]  # fmt: skip
-        self.call(FRONTEND, "glideinwms.lib.htc:advertise", collector=self.grid["user"].collector, ads=ads,
-                  command="UPDATE_STARTD_AD")  # fmt: skip
+        ]
+        self.call(
+            FRONTEND,
+            "glideinwms.lib.condor.htc:advertise",
+            collector=self.grid["user"].collector,
+            ads=ads,
+            command="UPDATE_STARTD_AD",
+        )
 
     def requests(self, *pools: str) -> dict[str, tuple[int, int, str]]:
-        """(idle, maximum, removal) by "<entry> <group>", as the Factories of these WMS pools see it now."""
+        """(idle, maximum, removal) by "<entry> <group>", as the Factories of these WMS pools see it
+        now.
+        """
         ads = [ad for pool in pools for ad in self.wms_ads("glideclient", pool)]
         return {
             f"{ad['ReqName'].split('@')[0]} {ad['GroupName']}": (
-                ad["ReqIdleGlideins"], ad["ReqMaxGlideins"], ad["ReqRemoveExcess"]
+                ad["ReqIdleGlideins"],
+                ad["ReqMaxGlideins"],
+                ad["ReqRemoveExcess"],
             )
             for ad in ads
-        }  # fmt: skip
+        }
 
     def after(self, cycles: int, seconds: float = 240.0) -> dict[str, Any]:
         """The summary when so many whole cycles have begun and ended from now on."""
@@ -153,11 +233,16 @@ class FrontendRig(DaemonRig[FrontendPolicy]):
     def _ads(self, identity: str, collector: str, kind: str) -> list[dict[str, Any]]:
         constraint = f'GlideinMyType =?= "{kind}"'
         found: list[dict[str, Any]] = self.call(
-            identity, "glideinwms.lib.htc:query_ads", collector=collector, constraint=constraint
+            identity,
+            "glideinwms.lib.condor.htc:query_ads",
+            collector=collector,
+            constraint=constraint,
         )
         return found
 
     def opened(self, ad: Mapping[str, Any]) -> dict[str, bytes]:
         """The sealed values of a request, opened with the Factory's key."""
         kind = GlideClientGlobal if ad["GlideinMyType"] == "glideclientglobal" else GlideClient
-        return open_envelope(kind.from_ad(ad), {self.key.public.key_id: self.key}, str(ad["AuthenticatedIdentity"]))
+        return open_envelope(
+            kind.from_ad(ad), {self.key.public.key_id: self.key}, str(ad["AuthenticatedIdentity"])
+        )

@@ -15,7 +15,7 @@ import pytest
 
 from glideinwms.demo import process
 from glideinwms.demo.grid import Grid
-from glideinwms.frontend.policy import GroupLimits, Removal
+from glideinwms.frontend.policy import GroupLimits, RemovalPolicy
 from glideinwms.lib.errors import DemoError
 from tests.grid.field import SCHEDD2, SECOND
 from tests.grid.frontend.frontend_rig import FrontendRig
@@ -24,7 +24,7 @@ from tests.grid.waiting import wait_for
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
 # slots that nobody renews stay for the test's length
 USER = {**SCHEDD2, "CLASSAD_LIFETIME": "900"}
-EAGER = GroupLimits(removal=Removal("ALL", 0, True, 0))
+EAGER = GroupLimits(removal=RemovalPolicy("ALL", 0, True, 0))
 GROUPS = ("main", "other", "third")
 Requests = dict[str, tuple[int, int, str]]
 
@@ -59,9 +59,15 @@ class Field:
 
 @pytest.fixture
 def field(
-    make_grid: Callable[..., Grid], run_dir: Path, keep_logs: Callable[[Callable[[Path], None]], None]
+    make_grid: Callable[..., Grid],
+    run_dir: Path,
+    keep_logs: Callable[[Callable[[Path], None]], None],
 ) -> Iterator[Field]:
-    options = {"user": USER, "wms": {"CLASSAD_LIFETIME": "900"}, "wms2": {"CLASSAD_LIFETIME": "900"}}
+    options = {
+        "user": USER,
+        "wms": {"CLASSAD_LIFETIME": "900"},
+        "wms2": {"CLASSAD_LIFETIME": "900"},
+    }
     grid = make_grid(("user", "wms", "wms2"), options=options, up=False)
     (grid["user"].home / "spool2").mkdir()
     grid.who.own(grid["user"].home)
@@ -78,9 +84,16 @@ def field(
     rig.start()
     try:
         wait_for("the first cycle", lambda: rig.seen().get("groups"), 60)
-        wait_for("all jobs and slots", lambda: [
-            (g["jobs"]["idle"], g["slots"]["total"], g["held"]) for g in rig.seen()["groups"].values()
-        ] == [(93, 6, [])] * 3)  # fmt: skip
+        wait_for(
+            "all jobs and slots",
+            lambda: (
+                [
+                    (g["jobs"]["idle"], g["slots"]["total"], g["held"])
+                    for g in rig.seen()["groups"].values()
+                ]
+                == [(93, 6, [])] * 3
+            ),
+        )
         rig.after(2)
         made.before = made.now()
         assert len(made.before) == 9 and {r[2] for r in made.before.values()} == {"ALL"}

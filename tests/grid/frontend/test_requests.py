@@ -15,7 +15,9 @@ pytestmark = [pytest.mark.condor, pytest.mark.grid]
 NAME = "A@inst@factory"
 
 
-def test_jobs_become_requests_that_the_factory_can_open(make_frontend: Callable[..., FrontendRig]) -> None:
+def test_jobs_become_requests_that_the_factory_can_open(
+    make_frontend: Callable[..., FrontendRig],
+) -> None:
     rig = make_frontend()
     rig.serve("A", "B")
     rig.submit(30)
@@ -32,9 +34,11 @@ def test_jobs_become_requests_that_the_factory_can_open(make_frontend: Callable[
     opened = rig.opened(ad)
     token = opened.pop("A.idtoken").decode()
     assert opened == {
-        "SecurityName": b"fe", "SecurityClass": b"frontend", "ScitokenId": credential_id(path).encode(),
+        "SecurityName": b"fe",
+        "SecurityClass": b"frontend",
+        "ScitokenId": credential_id(path).encode(),
         "frontend_scitoken": rig.scitoken.read_bytes().strip(),
-    }  # fmt: skip
+    }
     assert rig.opened(credentials)[credential_id(path)] == rig.scitoken.read_bytes()
     claims = claims_of(token)
     assert claims["iss"] == "user.demo" and claims["sub"].startswith("A@")
@@ -50,18 +54,33 @@ def test_a_pilot_token_opens_the_user_pool(make_frontend: Callable[..., Frontend
     config = rig.grid.client_config("bob@user.demo", for_account=True)
     (config.parent / "tokens.d/user").write_bytes(token)
     slot = rig.base / "slot.ad"
-    slot.write_text('MyType = "Machine"\nName = "slot1@g"\nState = "Unclaimed"\nMyAddress = "<127.0.0.1:0>"\n')
+    slot.write_text(
+        'MyType = "Machine"\nName = "slot1@g"\nState = "Unclaimed"\nMyAddress = "<127.0.0.1:0>"\n'
+    )
     env = {**rig.grid.client_env(FRONTEND, for_account=True), "CONDOR_CONFIG": str(config)}
     import subprocess
 
     done = subprocess.run(  # type: ignore[call-overload]
         ["condor_advertise", "-pool", rig.grid["user"].collector, "UPDATE_STARTD_AD", str(slot)],
-        env=env, cwd=rig.grid.base, text=True, capture_output=True, timeout=120, **rig.grid.who.drop,
-    )  # fmt: skip
+        env=env,
+        cwd=rig.grid.base,
+        text=True,
+        capture_output=True,
+        timeout=120,
+        **rig.grid.who.drop,
+    )
     assert done.returncode == 0, done.stderr
     collector = rig.grid["user"].collector
-    wait_for("the slot", lambda: rig.call(FRONTEND, "glideinwms.lib.htc:query_ads", collector=collector,
-                                          constraint='Name == "slot1@g"', ad_type="Startd"))  # fmt: skip
+    wait_for(
+        "the slot",
+        lambda: rig.call(
+            FRONTEND,
+            "glideinwms.lib.condor.htc:query_ads",
+            collector=collector,
+            constraint='Name == "slot1@g"',
+            ad_type="Startd",
+        ),
+    )
 
 
 def test_the_status_says_what_is_asked_and_why(make_frontend: Callable[..., FrontendRig]) -> None:
@@ -76,7 +95,9 @@ def test_the_status_says_what_is_asked_and_why(make_frontend: Callable[..., Fron
     assert one["idle"] == 3 and one["values"]["Wants"] == "nobody"
     assert one["rejected_by"][0]["origin"] == "test:1"
     [entry] = shown["entries"]
-    assert entry["entry"] == NAME and entry["idle"] == 1 and entry["jobs"] == 4 and entry["requested"]
+    assert (
+        entry["entry"] == NAME and entry["idle"] == 1 and entry["jobs"] == 4 and entry["requested"]
+    )
     assert [c["reason"] for c in entry["clips"]] and entry["credentials"][0]["idle"] == 1
     [resource] = wait_for("glideresource", lambda: rig.user_ads("glideresource"))
     assert resource["GlideClientMonitorJobsIdleMatching"] == 4

@@ -7,27 +7,34 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from glideinwms.factory.apply import Report
+from glideinwms.factory.apply.applier import FactoryReport
 from glideinwms.factory.daemon import FactoryDaemon
-from glideinwms.factory.plan import EntryPlan, Plan
+from glideinwms.factory.plan import FactoryEntryPlan, FactoryPlan
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
-from glideinwms.lib import operator
-from glideinwms.lib.cycle import Cycle
-from glideinwms.lib.fakes import Schedd, World
+from glideinwms.lib.daemon import operator_commands
+from glideinwms.lib.daemon.loop import CycleRecord
 from glideinwms.lib.jsondata import to_json
+from glideinwms.testing import FakeSchedd, World
 from tests.unit.factory.makes import IDENTITY, entry, key, policy, request_ad, seal
 
 WMS = "wms.demo:9618"
-SECRETS = {"SecurityName": "fe", "SecurityClass": "frontend", "ScitokenId": "TOKENIDX", "frontend_scitoken": "a.b.c"}
+SECRETS = {
+    "SecurityName": "fe",
+    "SecurityClass": "frontend",
+    "ScitokenId": "TOKENIDX",
+    "frontend_scitoken": "a.b.c",
+}
 
 
 class Scene:
     """`cycle()` runs one; the clock moves on by the loop delay after each."""
 
-    def __init__(self, base: Path, *entries: EntryPolicy, schedds: tuple[str, ...] = ("schedd@factory",)) -> None:
+    def __init__(
+        self, base: Path, *entries: EntryPolicy, schedds: tuple[str, ...] = ("schedd@factory",)
+    ) -> None:
         self.base, self.world = base, World()
         self.wms = self.world.collector(WMS)
-        self.schedds: dict[str, Schedd] = {n: self.world.schedd(n, self.wms) for n in schedds}
+        self.schedds: dict[str, FakeSchedd] = {n: self.world.schedd(n, self.wms) for n in schedds}
         self.schedd = self.schedds[schedds[0]]
         (base / "work/state").mkdir(parents=True)
         (base / "work/glidein_startup.0.sh").write_text("#!/bin/sh\n")
@@ -48,21 +55,36 @@ class Scene:
         """A daemon that has just started: a second call is a restart."""
         self.pool = self.world.pool("factory@wms.demo")
         self.daemon = FactoryDaemon(self.base / "work", self.pool, self.world.clock())
-        self.daemon.applier.clock, self.daemon.applier.sleep = self.world.clock, self.world.clock.advance
+        self.daemon.applier.clock, self.daemon.applier.sleep = (
+            self.world.clock,
+            self.world.clock.advance,
+        )
         self.daemon.audit.clock = self.world.clock
-        self.runner = Cycle(self.daemon, self.base / "work", clock=self.world.clock, seed=lambda: self.seed)
+        self.runner = CycleRecord(
+            self.daemon, self.base / "work", clock=self.world.clock, seed=lambda: self.seed
+        )
 
-    def ask(self, idle: int, top: int = 1000, entry: str = "A", client: str = "fe.main", **changes: Any) -> None:
+    def ask(
+        self, idle: int, top: int = 1000, entry: str = "A", client: str = "fe.main", **changes: Any
+    ) -> None:
         """A Frontend's request, kept alive from now on."""
         name = f"{entry}@inst@fact"
         secrets = {
-            **SECRETS, "SecurityClass": changes.pop("security_class", "frontend"),
+            **SECRETS,
+            "SecurityClass": changes.pop("security_class", "frontend"),
             "frontend_scitoken": changes.pop("token", "a.b.c"),
-        }  # fmt: skip
+        }
         made = request_ad(
-            secrets, self.seal, name=f"HASHHASH_{name}@{client}", client_name=client, req_name=name, req_glidein=name,
-            idle=idle, max_glideins=top, **changes,
-        )  # fmt: skip
+            secrets,
+            self.seal,
+            name=f"HASHHASH_{name}@{client}",
+            client_name=client,
+            req_name=name,
+            req_glidein=name,
+            idle=idle,
+            max_glideins=top,
+            **changes,
+        )
         self.asked[f"{entry} {client}"] = {
             k: v for k, v in made.items() if k not in ("LastHeardFrom", "AuthenticatedIdentity")
         }
@@ -72,7 +94,7 @@ class Scene:
         self.asked.clear()
         self.world.clock.advance(2 * self.wms.lifetime + 1)
 
-    def cycle(self, n: int = 1) -> Plan:
+    def cycle(self, n: int = 1) -> FactoryPlan:
         """Requests are sent again, the Factory runs; the last plan."""
         for _ in range(n):
             for ad in self.asked.values():
@@ -83,7 +105,7 @@ class Scene:
         assert self.daemon.plan is not None
         return self.daemon.plan
 
-    def row(self, name: str = "A") -> EntryPlan:
+    def row(self, name: str = "A") -> FactoryEntryPlan:
         """The last plan of an entry."""
         assert self.daemon.plan is not None
         return next(e for e in self.daemon.plan.entries if e.entry == name)
@@ -98,12 +120,12 @@ class Scene:
         """The inputs as status.json shows them."""
         return list(json.loads((self.base / "work/state/status.json").read_text())["readings"])
 
-    def say(self, verb: str, **args: str) -> operator.WordAnswer:
+    def say(self, verb: str, **args: str) -> operator_commands.CommandAnswer:
         """An operator's word, and its answer after the next cycle."""
         folder = self.base / "work/state/requests"
-        word = operator.put(folder, verb, args)
+        word = operator_commands.put(folder, verb, args)
         self.cycle()
-        return operator.wait_answer(folder, word, 1.0)
+        return operator_commands.wait_answer(folder, word, 1.0)
 
     def down(self, *lines: str) -> None:
         """Write the downtimes file."""
@@ -120,4 +142,4 @@ class Scene:
         return [line for line in lines if line["act"] == act]
 
 
-__all__ = ["Report", "Scene", "entry"]
+__all__ = ["FactoryReport", "Scene", "entry"]

@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
-from glideinwms.cli import config_oldnames, factory, olddaemons, oldnames
+from glideinwms.cli.commands import factory
+from glideinwms.cli.legacy import common, config, daemons
 from glideinwms.cli.main import main
 from glideinwms.factory.policy import Limits
-from glideinwms.lib import operator
+from glideinwms.lib.daemon import operator_commands
 from glideinwms.lib.errors import StateError
 from tests.scenario.factory.scene import Scene, entry
 
@@ -55,7 +56,9 @@ def scene(tmp_path: Path) -> Scene:
 
 
 @pytest.fixture
-def gwms(scene: Scene, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
+def gwms(
+    scene: Scene, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Shell:
     monkeypatch.setattr(factory, "time", SimpleNamespace(time=scene.world.clock))
     return Shell(scene, capsys)
 
@@ -85,7 +88,9 @@ def test_plan_and_explain(scene: Scene, gwms: Shell) -> None:
     _, out, _ = gwms("factory", "plan")
     assert "12 -> 7 by GlideFactoryLimitIdleGlideinsPerEntry (0 of 7)" in out
     _, out, _ = gwms("factory", "explain", "A", "--client", "fe.main")
-    assert "asks for 12 idle" in out and "submits 7 through job.condor" in out and "fe.bad" not in out
+    assert (
+        "asks for 12 idle" in out and "submits 7 through job.condor" in out and "fe.bad" not in out
+    )
     _, out, _ = gwms("factory", "explain")
     assert "refused: StageParametersIncomplete" in out and "entry C" in out and "entry B" not in out
     code, _, err = gwms("factory", "explain", "Z")
@@ -95,14 +100,20 @@ def test_plan_and_explain(scene: Scene, gwms: Shell) -> None:
 
 def test_the_answers_to_programs_are_of_what_was_asked(scene: Scene, gwms: Shell) -> None:
     def clients(*words: str) -> set[str]:
-        return {r["client"] for e in gwms.json("factory", "explain", *words)["entries"] for r in e["requests"]}
+        return {
+            r["client"]
+            for e in gwms.json("factory", "explain", *words)["entries"]
+            for r in e["requests"]
+        }
 
     assert clients() == {"fe.main", "fe.bad"} and clients("--client", "fe.main") == {"fe.main"}
     code, _, err = gwms("entry", "stats", "nosuch")
     assert code == 1 and "there is no entry nosuch" in err
 
 
-def test_replay_finds_the_same_plan_and_a_changed_policy(scene: Scene, gwms: Shell, tmp_path: Path) -> None:
+def test_replay_finds_the_same_plan_and_a_changed_policy(
+    scene: Scene, gwms: Shell, tmp_path: Path
+) -> None:
     scene.cycle(2)
     scene.write(generation="g2", entries=(entry(limits=Limits(100, 3, 100)),))
     scene.runner.reload()
@@ -140,8 +151,10 @@ def test_downtimes(scene: Scene, gwms: Shell) -> None:
     code, out, _ = gwms("downtime", "check")
     assert code == 1 and "power cut" in out
     assert {n: d["down"] for n, d in gwms.json("downtime", "check").items()} == {
-        "factory": False, "A": True, "C": False
-    }  # fmt: skip
+        "factory": False,
+        "A": True,
+        "C": False,
+    }
     text = (scene.base / "work/glideinWMS.downtimes").read_text().splitlines()
     assert text[0].startswith("#Start") and text[1].split()[1:5] == ["None", "A", "All", "All"]
     assert gwms.json("downtime", "check", "--entry", "All").keys() == {"factory", "A", "C"}
@@ -159,17 +172,39 @@ def test_downtimes(scene: Scene, gwms: Shell) -> None:
 
 
 def test_downtime_of_one_class(scene: Scene, gwms: Shell) -> None:
-    gwms("downtime", "add", "--entry", "All", "--frontend", "fe", "--security", "special", "--end", "+2h")
+    gwms(
+        "downtime",
+        "add",
+        "--entry",
+        "All",
+        "--frontend",
+        "fe",
+        "--security",
+        "special",
+        "--end",
+        "+2h",
+    )
     assert gwms("downtime", "check", "--entry", "A")[0] == 0
-    assert gwms("downtime", "check", "--entry", "A", "--frontend", "fe", "--security", "special")[0] == 1
-    assert gwms("downtime", "check", "--entry", "A", "--frontend", "fe", "--security", "frontend")[0] == 0
+    assert (
+        gwms("downtime", "check", "--entry", "A", "--frontend", "fe", "--security", "special")[0]
+        == 1
+    )
+    assert (
+        gwms("downtime", "check", "--entry", "A", "--frontend", "fe", "--security", "frontend")[0]
+        == 0
+    )
 
 
 @pytest.mark.parametrize(
     "words",
-    [("--entry", "Z"), ("--frontend", "Z"), ("--frontend", "fe", "--security", "Z"), ("--start", "yesterday"),
-     ("--end", "2001-01-01T00:00")],
-)  # fmt: skip
+    [
+        ("--entry", "Z"),
+        ("--frontend", "Z"),
+        ("--frontend", "fe", "--security", "Z"),
+        ("--start", "yesterday"),
+        ("--end", "2001-01-01T00:00"),
+    ],
+)
 def test_wrong_downtimes_change_nothing(words: tuple[str, ...], scene: Scene, gwms: Shell) -> None:
     code, _, err = gwms("downtime", "add", *words)
     assert code == 1 and err.startswith("gwms: ")
@@ -195,7 +230,11 @@ def test_audit(scene: Scene, gwms: Shell) -> None:
     assert gwms("audit", "--since", "soon")[0] == 2
     (scene.base / "empty").mkdir()
     code, out, err = gwms("audit", "--work-dir", str(scene.base / "empty"))  # and the scene's
-    assert code == 0 and "submit" in out and f"nothing has been done from {scene.base / 'empty'} yet" in err
+    assert (
+        code == 0
+        and "submit" in out
+        and f"nothing has been done from {scene.base / 'empty'} yet" in err
+    )
 
 
 def test_audit_goes_by_the_environment_as_the_others_do(
@@ -230,7 +269,9 @@ def test_rm_and_approve_speak_to_the_daemon(scene: Scene, gwms: Shell) -> None:
     assert [(r["n"], r["reasons"]) for r in scene.audit("remove")] == [(3, ["OperatorRemoval"])]
 
 
-def test_one_pilot_by_an_operators_word(scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_pilot_by_an_operators_word(
+    scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The entry is at its limit of idle pilots; the trail says who wanted one more."""
     with answering(scene):
         code, out, _ = gwms("entry", "submit", "A", "--client", "fe.main")
@@ -239,10 +280,17 @@ def test_one_pilot_by_an_operators_word(scene: Scene, gwms: Shell, capsys: pytes
         assert code == 1 and "'fe.bad' has no good request at A; it has: fe.main" in err
         (scene.base / "work/glidein_startup.0.sh").rename(scene.base / "work/aside")
         with pytest.raises(SystemExit) as end:
-            oldnames.manual_glidein_submit(["--entry-name", "A", "--fe-name", "fe", "-dir", gwms.place])
-        assert end.value.code == 1 and "is missing; run gwms factory reconfig" in capsys.readouterr().err
+            common.manual_glidein_submit(
+                ["--entry-name", "A", "--fe-name", "fe", "-dir", gwms.place]
+            )
+        assert (
+            end.value.code == 1
+            and "is missing; run gwms factory reconfig" in capsys.readouterr().err
+        )
     assert len(scene.schedd.jobs) == 8
-    assert [line["n"] for line in scene.audit("submit") if line["reasons"] == ["OperatorSubmission"]] == [1]
+    assert [
+        line["n"] for line in scene.audit("submit") if line["reasons"] == ["OperatorSubmission"]
+    ] == [1]
     assert [bool(line["who"]) for line in scene.audit("operator_submit")] == [True]
 
 
@@ -250,7 +298,7 @@ def test_old_names(scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]
     def manage(*words: str) -> int:
         capsys.readouterr()
         with pytest.raises(SystemExit) as end:
-            oldnames.manage_factory_downtimes([*words, "-dir", gwms.place])
+            common.manage_factory_downtimes([*words, "-dir", gwms.place])
         return int(end.value.code or 0)
 
     assert manage("-cmd", "down", "-entry", "A", "-comment", "power cut") == 0
@@ -260,11 +308,13 @@ def test_old_names(scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]
     [later] = [d for d in gwms.json("downtime", "list") if d["entry"] == "C"]
     assert 5300 < later["start"] - time.time() < 5410
     capsys.readouterr()
-    oldnames.entry_q(["A", "-printschedd", "-dir", gwms.place])
+    common.entry_q(["A", "-printschedd", "-dir", gwms.place])
     assert capsys.readouterr().out == "schedd@factory\n"
 
 
-def test_a_comment_is_wanted_where_the_site_says_so(scene: Scene, gwms: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_comment_is_wanted_where_the_site_says_so(
+    scene: Scene, gwms: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GLIDEIN_MANDATORY_COMMENTS", "True")
     code, _, err = gwms("downtime", "add", "--entry", "A")
     assert code == 1 and "--comment" in err and gwms.json("downtime", "list") == []
@@ -274,19 +324,25 @@ def test_a_comment_is_wanted_where_the_site_says_so(scene: Scene, gwms: Shell, m
 def test_the_start_up_script_takes_a_daemon_down_and_up(scene: Scene, gwms: Shell) -> None:
     def service(*words: str) -> int:
         with pytest.raises(SystemExit) as end:
-            config_oldnames.gwms_factory([*words, "-dir", gwms.place])
+            config.gwms_factory([*words, "-dir", gwms.place])
         return int(end.value.code or 0)
 
     assert service("down", "-entry", "entries", "-comment", "power cut") == 0
     assert [d["entry"] for d in gwms.json("downtime", "list")] == ["All"]
-    assert service("statusdown", "-entry", "C") == 1 and service("statusdown", "-entry", "factory") == 0
+    assert (
+        service("statusdown", "-entry", "C") == 1
+        and service("statusdown", "-entry", "factory") == 0
+    )
     assert service("up", "-entry", "entries") == 0
 
 
 def test_a_command_of_a_frontend_is_not_for_a_factory(scene: Scene, gwms: Shell) -> None:
     for words in (("frontend", "status"), ("frontend", "remove", "all")):
         code, _, err = gwms(*words)
-        assert code == 1 and f"{gwms.place}: is a factory's work directory; the frontend's is wanted" in err
+        assert (
+            code == 1
+            and f"{gwms.place}: is a factory's work directory; the frontend's is wanted" in err
+        )
 
 
 def test_nobody_answers(scene: Scene, gwms: Shell) -> None:
@@ -314,7 +370,9 @@ class answering:
         self.thread.join()
 
 
-def test_check_and_stop_a_daemon(scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_and_stop_a_daemon(
+    scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]
+) -> None:
     def old(call: Any, *words: str) -> tuple[int, str]:
         capsys.readouterr()
         try:
@@ -325,28 +383,35 @@ def test_check_and_stop_a_daemon(scene: Scene, gwms: Shell, capsys: pytest.Captu
         return code, "".join(capsys.readouterr())
 
     with locking(scene.base / "work/state/daemon.lock") as daemon:
-        assert old(olddaemons.check_factory)[0] == 0
-        assert old(olddaemons.stop_factory) == (0, f"the factory of {gwms.place} has ended (pid {daemon.pid})\n")
+        assert old(daemons.check_factory)[0] == 0
+        assert old(daemons.stop_factory) == (
+            0,
+            f"the factory of {gwms.place} has ended (pid {daemon.pid})\n",
+        )
         assert daemon.wait(300) == -signal.SIGTERM
-    assert old(olddaemons.check_factory)[0] == 3
-    assert old(olddaemons.stop_factory) == (0, f"the factory of {gwms.place} does not run\n")
+    assert old(daemons.check_factory)[0] == 3
+    assert old(daemons.stop_factory) == (0, f"the factory of {gwms.place} does not run\n")
 
 
-@pytest.mark.parametrize(("end", "code"), [(StateError("no answer within 60 s"), 3), (KeyboardInterrupt(), 130)])
+@pytest.mark.parametrize(
+    ("end", "code"), [(StateError("no answer within 60 s"), 3), (KeyboardInterrupt(), 130)]
+)
 def test_a_word_that_is_not_answered_is_taken_back(
     end: BaseException, code: int, scene: Scene, gwms: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def silent(*_: Any) -> None:
         raise end
 
-    monkeypatch.setattr(operator, "wait_answer", silent)
+    monkeypatch.setattr(operator_commands, "wait_answer", silent)
     with locking(scene.base / "work/state/daemon.lock"):
         found, _, err = gwms("entry", "rm", "A")
     assert found == code and ("the word is taken back" in err or code == 130)
     assert not list((scene.base / "work/state/requests").glob("*.json"))
 
 
-def test_a_daemon_in_its_first_cycle_runs(scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_daemon_in_its_first_cycle_runs(
+    scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]
+) -> None:
     """It has said nothing of itself yet."""
     (scene.base / "work/state/status.json").unlink()
     with locking(scene.base / "work/state/daemon.lock"):
@@ -360,13 +425,15 @@ def test_a_daemon_in_its_first_cycle_runs(scene: Scene, gwms: Shell, capsys: pyt
 def test_a_daemon_that_hears_no_word_is_killed_if_asked(
     scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(olddaemons, "PATIENCE", 0.3)
+    monkeypatch.setattr(daemons, "PATIENCE", 0.3)
     with locking(scene.base / "work/state/daemon.lock", deaf=True) as daemon:
         with pytest.raises(SystemExit) as end:
-            olddaemons.stop_factory([gwms.place])
-        assert end.value.code == 1 and "still runs after 0 s; -f kills it" in capsys.readouterr().err
-        monkeypatch.setattr(olddaemons, "PATIENCE", 5.0)
-        olddaemons.stop_factory(["-f", gwms.place])
+            daemons.stop_factory([gwms.place])
+        assert (
+            end.value.code == 1 and "still runs after 0 s; -f kills it" in capsys.readouterr().err
+        )
+        monkeypatch.setattr(daemons, "PATIENCE", 5.0)
+        daemons.stop_factory(["-f", gwms.place])
         assert daemon.wait(300) == -signal.SIGKILL
 
 
@@ -378,7 +445,9 @@ def locking(path: Path, deaf: bool = False) -> Iterator[subprocess.Popen[str]]:
         f"if {deaf}: signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "with locked(pathlib.Path(sys.argv[1]), 'factory'):\n    print('held', flush=True)\n    time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True
+    ) as run:
         try:
             assert run.stdout is not None and run.stdout.readline() == "held\n"
             yield run

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from glideinwms.factory import decide
-from glideinwms.factory.decide.cycle import EntryCycle
-from glideinwms.factory.learn import OUTPUT_WAIT
-from glideinwms.lib import operator
+from glideinwms.factory.decide.entry import EntryDecision
+from glideinwms.factory.pilot_history.follow import OUTPUT_WAIT
 from glideinwms.lib.bounded import Expr, Missing
+from glideinwms.lib.daemon import operator_commands
 from glideinwms.lib.reasons import Reason
 from tests.scenario.factory.scene import SECRETS, Scene, entry
 from tests.scenario.factory.test_learning import end
@@ -26,16 +26,47 @@ from tests.support import golden, hostile
 from tests.unit.factory.makes import IDENTITY, global_ad, request_ad
 
 WHERE = "A@inst@fact"
-NUMBER_FIELDS = ("ReqIdleGlideins", "ReqMaxGlideins", "ReqRemoveExcessMargin", "UpdateSequenceNumber",
-                 "GlideinMonitorIdle", "GlideinMonitorRunning")  # fmt: skip
-NAME_FIELDS = ("Name", "ClientName", "ReqName", "ReqGlidein", "GroupName", "FrontendName", "FrontendHAMode")
+NUMBER_FIELDS = (
+    "ReqIdleGlideins",
+    "ReqMaxGlideins",
+    "ReqRemoveExcessMargin",
+    "UpdateSequenceNumber",
+    "GlideinMonitorIdle",
+    "GlideinMonitorRunning",
+)
+NAME_FIELDS = (
+    "Name",
+    "ClientName",
+    "ReqName",
+    "ReqGlidein",
+    "GroupName",
+    "FrontendName",
+    "FrontendHAMode",
+)
 TEXT_FIELDS = (
-    "GlideinWMSVersion", "WebURL", "WebSignType", "WebDescriptFile", "WebDescriptSign", "WebDescriptSign256",
-    "WebGroupURL", "WebGroupDescriptFile", "WebGroupDescriptSign", "WebGroupDescriptSign256", "WebMonitoringURL",
-    "ReqPubKeyID", "ReqEncKeyCode", "ReqEncIdentity", "ReqRemoveExcess", "ReqIdleLifetime", "GlideinParamX",
-    "GlideinParamGLIDEIN_OVERLOAD_ENABLED", "GlideinEncParamSecurityName", "GlideinEncParamX", "GlideinConfigX",
+    "GlideinWMSVersion",
+    "WebURL",
+    "WebSignType",
+    "WebDescriptFile",
+    "WebDescriptSign",
+    "WebDescriptSign256",
+    "WebGroupURL",
+    "WebGroupDescriptFile",
+    "WebGroupDescriptSign",
+    "WebGroupDescriptSign256",
+    "WebMonitoringURL",
+    "ReqPubKeyID",
+    "ReqEncKeyCode",
+    "ReqEncIdentity",
+    "ReqRemoveExcess",
+    "ReqIdleLifetime",
+    "GlideinParamX",
+    "GlideinParamGLIDEIN_OVERLOAD_ENABLED",
+    "GlideinEncParamSecurityName",
+    "GlideinEncParamX",
+    "GlideinConfigX",
     "GlideinMyType",
-)  # fmt: skip
+)
 FIELDS: dict[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
     "numbers": (NUMBER_FIELDS, hostile.NUMBERS),
     "names": (NAME_FIELDS, hostile.NAMES),
@@ -45,27 +76,41 @@ FIELDS: dict[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
 
 def on_the_wire(value: Any) -> Any:
     """As an ad carries it."""
-    return {Missing.UNDEFINED: Expr("undefined"), Missing.ERROR: Expr("error"), None: Expr("undefined")}.get(
-        value if isinstance(value, Missing | None) else "", value
-    )
+    return {
+        Missing.UNDEFINED: Expr("undefined"),
+        Missing.ERROR: Expr("error"),
+        None: Expr("undefined"),
+    }.get(value if isinstance(value, Missing | None) else "", value)
 
 
 def put(scene: Scene, ad: Mapping[str, Any]) -> int:
     """Send an ad; whether any ClassAd can be like this."""
-    own = {k: on_the_wire(v) for k, v in ad.items() if k not in ("AuthenticatedIdentity", "LastHeardFrom")}
+    own = {
+        k: on_the_wire(v)
+        for k, v in ad.items()
+        if k not in ("AuthenticatedIdentity", "LastHeardFrom")
+    }
     with contextlib.suppress(Exception):  # no ad can hold an integer of 65 bits, or a surrogate
         scene.wms.put(own, "UPDATE_MASTER_AD", IDENTITY)
         return 1
     return 0
 
 
-def hostile_request(scene: Scene, number: int, secrets: Mapping[str, Any] | None = None, **changes: Any) -> Any:
+def hostile_request(
+    scene: Scene, number: int, secrets: Mapping[str, Any] | None = None, **changes: Any
+) -> Any:
     """A good request of another group, to be spoilt."""
     client = f"fe.evil{number}"
     made = request_ad(
-        secrets or SECRETS, scene.seal, name=f"HASHHASH_{WHERE}@{client}", client_name=client, req_name=WHERE,
-        req_glidein=WHERE, idle=1, **changes,
-    )  # fmt: skip
+        secrets or SECRETS,
+        scene.seal,
+        name=f"HASHHASH_{WHERE}@{client}",
+        client_name=client,
+        req_name=WHERE,
+        req_glidein=WHERE,
+        idle=1,
+        **changes,
+    )
     return made
 
 
@@ -82,9 +127,19 @@ def served(scene: Scene, pilots: int = 10) -> None:
     """The good requests got their pilots, and their ads; what is told of the others is short."""
     assert scene.schedd.count('GlideinClient =?= "fe.main"') == pilots
     names = {ad["Name"] for ad in scene.wms.ads()}
-    assert {"A@inst@fact", "B@inst@fact", "inst@fact", "A@inst@fact@fe.main", "B@inst@fact@fe.main"} <= names
+    assert {
+        "A@inst@fact",
+        "B@inst@fact",
+        "inst@fact",
+        "A@inst@fact@fe.main",
+        "B@inst@fact@fe.main",
+    } <= names
     for refusal in scene.status()["refusals"]:
-        assert len(refusal["text"]) <= 200 and refusal["text"].isprintable() and len(refusal["where"]) <= 200
+        assert (
+            len(refusal["text"]) <= 200
+            and refusal["text"].isprintable()
+            and len(refusal["where"]) <= 200
+        )
     problems = [reading for reading in scene.readings() if reading["error"]]
     assert problems == []
 
@@ -105,7 +160,12 @@ def test_any_field_of_a_request(scene: Scene, kind: str) -> None:
 
 def test_any_sealed_text_of_a_request(scene: Scene) -> None:
     names = ("SecurityName", "SecurityClass", "ScitokenId", "RemoteUsername", "ProjectId", "X")
-    texts = {**hostile.NAMES, "option": "-oProxyCommand=id", "macro": "$(A)", "binary": b"\x80\x04K\x01."}
+    texts = {
+        **hostile.NAMES,
+        "option": "-oProxyCommand=id",
+        "macro": "$(A)",
+        "binary": b"\x80\x04K\x01.",
+    }
     cases = [
         *itertools.product(names, (t for t in texts.values() if isinstance(t, str | bytes))),
         *itertools.product(("frontend_scitoken", "A.idtoken"), hostile.TOKENS.values()),
@@ -119,16 +179,29 @@ def test_any_sealed_text_of_a_request(scene: Scene) -> None:
 
 
 def test_any_field_of_a_global_ad(scene: Scene) -> None:
-    fields = ("Name", "ClientName", "ReqEncKeyCode", "ReqEncIdentity", "GlideinEncParamX", "UpdateSequenceNumber", "X")
+    fields = (
+        "Name",
+        "ClientName",
+        "ReqEncKeyCode",
+        "ReqEncIdentity",
+        "GlideinEncParamX",
+        "UpdateSequenceNumber",
+        "X",
+    )
     values = {**hostile.NAMES, **hostile.NUMBERS}.values()
     good = {"SecurityName": "fe", "SecurityClassID": "frontend", "ID": "DATA"}
     for number, (field, value) in enumerate(itertools.product(fields, values)):
         put(scene, {**global_ad(good, scene.seal, name=f"inst@fact@fe.evil{number}"), field: value})
-    data = [v for v in hostile.NAMES.values() if isinstance(v, str)] + list(hostile.certificates().values())
+    data = [v for v in hostile.NAMES.values() if isinstance(v, str)] + list(
+        hostile.certificates().values()
+    )
     names = ("SecurityName", "SecurityClassID", "ID", "SecurityClass../../x")
     for number, (name, value) in enumerate(itertools.product(names, data)):
         with contextlib.suppress(UnicodeEncodeError):
-            put(scene, global_ad({**good, name: value}, scene.seal, name=f"inst@fact@fe.worse{number}"))
+            put(
+                scene,
+                global_ad({**good, name: value}, scene.seal, name=f"inst@fact@fe.worse{number}"),
+            )
     scene.cycle()
     served(scene)
     assert not [path for path in scene.base.rglob("*") if path.name in ("passwd", "x")]
@@ -138,21 +211,40 @@ def test_an_ad_whose_type_is_an_expression_hides_no_request(scene: Scene) -> Non
     put(scene, {**hostile_request(scene, 1), "GlideinMyType": Expr('strcat("glide", "client")')})
     scene.cycle()
     served(scene)
-    assert "GlideinMyType is no text that we know" in [r["text"] for r in scene.status()["refusals"]]
+    assert "GlideinMyType is no text that we know" in [
+        r["text"] for r in scene.status()["refusals"]
+    ]
 
 
 ROW: dict[str, Mapping[str, Any]] = {
-    **dict.fromkeys(("EnteredCurrentStatus", "HoldReasonCode", "HoldReasonSubCode", "NumSystemHolds"), hostile.TIMES),
     **dict.fromkeys(
-        ("GridJobStatus", "GlideinEntryName", "GlideinClient", "GlideinFrontendName", "GlideinSecurityClass",
-         "GlideinEntrySubmitFile", "GlideinCountKey", "HoldReason"), hostile.NAMES,
+        ("EnteredCurrentStatus", "HoldReasonCode", "HoldReasonSubCode", "NumSystemHolds"),
+        hostile.TIMES,
     ),
-}  # fmt: skip
+    **dict.fromkeys(
+        (
+            "GridJobStatus",
+            "GlideinEntryName",
+            "GlideinClient",
+            "GlideinFrontendName",
+            "GlideinSecurityClass",
+            "GlideinEntrySubmitFile",
+            "GlideinCountKey",
+            "HoldReason",
+        ),
+        hostile.NAMES,
+    ),
+}
 
 
 @pytest.mark.parametrize("status", [1, 5], ids=["idle", "held"])
 def test_any_attribute_of_a_pilot_in_the_queue(scene: Scene, status: int) -> None:
-    cases = [(field, value) for field, values in ROW.items() for value in values.values() if is_text(value)]
+    cases = [
+        (field, value)
+        for field, values in ROW.items()
+        for value in values.values()
+        if is_text(value)
+    ]
     scene.ask(len(cases), entry="B", client="fe.more")
     scene.cycle(10)
     more = 'GlideinClient =?= "fe.more"'
@@ -205,10 +297,10 @@ def test_any_command_of_an_operator(scene: Scene) -> None:
     (folder / ("n" * 249 + ".json")).write_text("{")
     (folder / "dangling.json").symlink_to("nowhere")
     os.mkfifo(folder / "pipe.json")
-    good = operator.put(folder, "remove", {"entry": "A", "n": "0"})
+    good = operator_commands.put(folder, "remove", {"entry": "A", "n": "0"})
     scene.cycle()
     served(scene)
-    assert operator.wait_answer(folder, good, 1.0).ok
+    assert operator_commands.wait_answer(folder, good, 1.0).ok
     left = {path.name for path in folder.iterdir() if not path.name.endswith(".answer.json")}
     assert left == {"directory.json"}
     scene.cycle()
@@ -218,14 +310,14 @@ def test_any_command_of_an_operator(scene: Scene) -> None:
 def test_a_request_that_cannot_be_decided_on_is_found_and_refused(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = EntryCycle.plan
+    real = EntryDecision.plan
 
-    def broken(self: EntryCycle) -> Any:
+    def broken(self: EntryDecision) -> Any:
         if any(r.client == "fe.evil1" and r.refusal is None for r in self.given.requests):
             raise ArithmeticError
         return real(self)
 
-    monkeypatch.setattr(decide.EntryCycle, "plan", broken)
+    monkeypatch.setattr(decide.EntryDecision, "plan", broken)
     put(scene, hostile_request(scene, 1))
     put(scene, hostile_request(scene, 2))
     scene.cycle()

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from glideinwms.lib.ads.opening import NOT_OPENED
 from glideinwms.lib.bounded import MAX_REASON
 from glideinwms.lib.reasons import Reason
+from glideinwms.lib.wire.opening import NOT_OPENED
 from tests.scenario.factory.scene import Scene
 from tests.unit.factory.makes import CLIENT, IDENTITY, global_ad, request_ad, seal
 
@@ -23,19 +23,26 @@ PIECE = 12
 
 
 def texts(scene: Scene) -> str:
-    """All that anybody but the Factory can read: its state and logs, the collector's ads, the jobs in the queue."""
+    """All that anybody but the Factory can read: its state and logs, the collector's ads, the jobs
+    in the queue.
+    """
     jobs = scene.schedd.query("true", [], -1, "", "condor@fake")
     found = [json.dumps(scene.wms.ads(), default=str), *map(str, jobs)]
     for path in scene.base.rglob("*"):
         if path.is_file() and "proxies" not in path.parts and path.name != "rsa.key":
             data = path.read_bytes()
-            found.append((gzip.decompress(data) if path.suffix == ".gz" else data).decode(errors="replace"))
+            found.append(
+                (gzip.decompress(data) if path.suffix == ".gz" else data).decode(errors="replace")
+            )
     return "\n".join(found)
 
 
 def attack(scene: Scene, ad: dict[str, Any], sender: str) -> None:
-    scene.wms.put({k: v for k, v in ad.items() if k not in ("LastHeardFrom", "AuthenticatedIdentity")},
-                  "UPDATE_MASTER_AD", sender)  # fmt: skip
+    scene.wms.put(
+        {k: v for k, v in ad.items() if k not in ("LastHeardFrom", "AuthenticatedIdentity")},
+        "UPDATE_MASTER_AD",
+        sender,
+    )
 
 
 @pytest.mark.parametrize("sender", [OTHER, STRANGER])
@@ -43,22 +50,33 @@ def attack(scene: Scene, ad: dict[str, Any], sender: str) -> None:
 def test_a_secret_sent_as_an_identity_is_not_published(
     tmp_path: Path, sender: str, first: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A copy of a public ad with the sealed token in the place of the identity, by a registered Frontend or anybody,
-    before or after the Factory has seen the ad itself."""
+    """A copy of a public ad with the sealed token in the place of the identity, by a registered
+    Frontend or anybody,
+    before or after the Factory has seen the ad itself.
+    """
     caplog.set_level(logging.DEBUG)
     s = Scene(tmp_path)
     s.ask(idle=1, token=TOKEN)
     if not first:
         s.cycle()
     public = s.asked["A fe.main"]
-    for value in (public["GlideinEncParamfrontend_scitoken"], public["GlideinEncParamSecurityName"]):
+    for value in (
+        public["GlideinEncParamfrontend_scitoken"],
+        public["GlideinEncParamSecurityName"],
+    ):
         attack(s, {**public, "Name": f"HASH_{value[:8]}@fe.main", "ReqEncIdentity": value}, sender)
-    attack(s, {**global_ad({"SecurityName": TOKEN}, s.seal), "Name": "g", "ReqEncIdentity": value}, sender)
+    attack(
+        s,
+        {**global_ad({"SecurityName": TOKEN}, s.seal), "Name": "g", "ReqEncIdentity": value},
+        sender,
+    )
     s.cycle(2)
     assert s.schedd.count() == 1
     shown = texts(s) + caplog.text
     assert TOKEN in (tmp_path / "proxies").rglob("*.scitoken").__next__().read_text()
-    assert not [TOKEN[n : n + PIECE] for n in range(len(TOKEN) - PIECE) if TOKEN[n : n + PIECE] in shown]
+    assert not [
+        TOKEN[n : n + PIECE] for n in range(len(TOKEN) - PIECE) if TOKEN[n : n + PIECE] in shown
+    ]
     refused = {(r["reason"], r["text"]) for r in s.status()["refusals"]}
     assert refused == {(Reason.BAD_ENVELOPE, NOT_OPENED)}
 
@@ -84,20 +102,33 @@ def test_a_secret_under_the_wrong_name_is_not_published(
     s.runner.reload()
     good = {"SecurityName": "fe", "SecurityClass": "frontend", "ScitokenId": "TOKENIDX"}
     attack(s, request_ad({**good, **mistake}, s.seal), IDENTITY)
-    attack(s, global_ad({"SecurityName": "fe", "AAAAAAAA": "x", "SecurityClassAAAAAAAA": TOKEN, **mistake}), IDENTITY)
+    attack(
+        s,
+        global_ad(
+            {"SecurityName": "fe", "AAAAAAAA": "x", "SecurityClassAAAAAAAA": TOKEN, **mistake}
+        ),
+        IDENTITY,
+    )
     s.cycle(2)
     shown = texts(s) + caplog.text
-    assert not [TOKEN[n : n + PIECE] for n in range(len(TOKEN) - PIECE) if TOKEN[n : n + PIECE] in shown]
+    assert not [
+        TOKEN[n : n + PIECE] for n in range(len(TOKEN) - PIECE) if TOKEN[n : n + PIECE] in shown
+    ]
 
 
 def test_reasons_are_short_wherever_they_go(tmp_path: Path) -> None:
-    """A value of a megabyte is not sent on: neither in an ad nor in the status, the records or the log."""
+    """A value of a megabyte is not sent on: neither in an ad nor in the status, the records or the
+    log.
+    """
     s = Scene(tmp_path)
     long = "http://v/stage?" + "x" * 1_000_000 + ";"
     s.ask(idle=1, web_url=long)
     s.ask(idle=1, client="fe." + "n" * 1000, group_name="g" * 1_000_000 + "\x07")
     s.cycle()
-    assert {len(r["text"]) <= MAX_REASON and len(r["where"]) <= MAX_REASON for r in s.status()["refusals"]} == {True}
+    assert {
+        len(r["text"]) <= MAX_REASON and len(r["where"]) <= MAX_REASON
+        for r in s.status()["refusals"]
+    } == {True}
     for ad in s.wms.ads("glidefactoryclient"):
         assert len(str(ad.get("GlideinMonitorStatus_ReasonText", ""))) <= MAX_REASON
     assert (tmp_path / "work/state/status.json").stat().st_size < 100_000
@@ -108,7 +139,11 @@ def test_what_the_daemon_leaves_is_not_for_everybody(tmp_path: Path) -> None:
     s = Scene(tmp_path)
     s.ask(idle=1)
     s.cycle(2)
-    modes = {p.name: p.stat().st_mode & 0o777 for p in (tmp_path / "work/state").rglob("*") if p.is_file()}
+    modes = {
+        p.name: p.stat().st_mode & 0o777
+        for p in (tmp_path / "work/state").rglob("*")
+        if p.is_file()
+    }
     assert "status.json" in modes
     assert CLIENT in texts(s)
     assert not {name: oct(mode) for name, mode in modes.items() if mode & 0o027}
@@ -131,9 +166,13 @@ def forged(scene: Scene, security_name: str = "other", **changes: Any) -> dict[s
 
 @pytest.mark.parametrize("first", ["owner", "other"])
 @pytest.mark.parametrize("security_name", ["other", "fe"])
-def test_nothing_of_another_frontend_stands_in_a_frontends_ad(tmp_path: Path, first: str, security_name: str) -> None:
-    """A request of somebody else under a Frontend's ClientName, served or refused, changes no word and no number of the
-    ad that answers the Frontend, once it has pilots or requests of its own."""
+def test_nothing_of_another_frontend_stands_in_a_frontends_ad(
+    tmp_path: Path, first: str, security_name: str
+) -> None:
+    """A request of somebody else under a Frontend's ClientName, served or refused, changes no word
+    and no number of the
+    ad that answers the Frontend, once it has pilots or requests of its own.
+    """
     s = Scene(tmp_path)
     if first == "owner":
         s.ask(idle=2)
@@ -146,12 +185,17 @@ def test_nothing_of_another_frontend_stands_in_a_frontends_ad(tmp_path: Path, fi
         s.cycle()
     answers = [ad for ad in client_ads(s) if ad["ReqClientName"] == CLIENT]
     if first == "other" and security_name == "other":
-        assert not [ad for ad in answers if ad["ReqClientIdentity"] == IDENTITY], "it is not clear whose name it is"
+        assert not [ad for ad in answers if ad["ReqClientIdentity"] == IDENTITY], (
+            "it is not clear whose name it is"
+        )
         return
     [ad] = answers
     assert ad["ReqClientIdentity"] == IDENTITY
     assert (ad["GlideinMonitorRequestedIdle"], ad["GlideinMonitorStatusIdle"]) == (2, 2)
-    assert OTHER not in str(ad) and ad.get("GlideinMonitorStatus_Reason") in (None, Reason.REQUEST_COVERED)
+    assert OTHER not in str(ad) and ad.get("GlideinMonitorStatus_Reason") in (
+        None,
+        Reason.REQUEST_COVERED,
+    )
 
 
 def test_a_stranger_is_not_answered_under_a_frontends_name(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from glideinwms.factory.collect import Unknown
-from glideinwms.factory.prune import named
+from glideinwms.factory.collect.reader import UnknownSubmit
+from glideinwms.factory.housekeeping.prune import named
 from glideinwms.lib.files import locked
 from glideinwms.lib.stage import generations
 from glideinwms.lib.stage.generations import Generation
@@ -20,11 +20,15 @@ PILOT = {"GlideinFactory": "fact", "GlideinName": "inst", "GlideinEntryName": "A
 
 
 class Stage:
-    """A Scene with generations of some age; each has a stage file of its name, and one that all share."""
+    """A Scene with generations of some age; each has a stage file of its name, and one that all
+    share.
+    """
 
     def __init__(self, base: Path, *schedds: str) -> None:
         names = schedds or ("schedd@factory",)
-        self.scene = Scene(base, *(entry(f"E{n}", schedd_name=s) for n, s in enumerate(names)), schedds=names)
+        self.scene = Scene(
+            base, *(entry(f"E{n}", schedd_name=s) for n, s in enumerate(names)), schedds=names
+        )
         self.work, self.stage = base / "work", base / "stage"
         self.stage.mkdir()
         (self.stage / "shared").write_text("")
@@ -34,7 +38,9 @@ class Stage:
         made = self.scene.world.clock() - days * DAY
         (self.stage / name).write_text("")
         policy = {"entries": [{"schedd_name": s} for s in schedds or ("schedd@factory",)]}
-        path = generations.save(self.work, Generation(name, made, policy, ("shared", name), (f"{name}.sh",)))
+        path = generations.save(
+            self.work, Generation(name, made, policy, ("shared", name), (f"{name}.sh",))
+        )
         (self.work / f"{name}.sh").write_text("")
         if not young_file:
             os.utime(path, (made, made))
@@ -86,7 +92,7 @@ def test_an_unknown_submit_keeps_all(tmp_path: Path) -> None:
     collector = s.scene.daemon.collector
     ask = frozenset(["schedd@factory"])
     assert named(collector, s.scene.policy, ask) == {"schedd@factory": frozenset()}
-    collector.schedds["schedd@factory"].unknown.append(Unknown("id", "A", 1, 0.0))
+    collector.schedds["schedd@factory"].unknown.append(UnknownSubmit("id", "A", 1, 0.0))
     assert named(collector, s.scene.policy, ask) == {"schedd@factory": None}
 
 
@@ -106,7 +112,9 @@ def test_not_beside_a_reconfig_nor_with_broken_manifests(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("keep", [10 * DAY, 20 * DAY])
-def test_the_age_is_configured_and_files_of_unasked_generations_stay(tmp_path: Path, keep: float) -> None:
+def test_the_age_is_configured_and_files_of_unasked_generations_stay(
+    tmp_path: Path, keep: float
+) -> None:
     s = Stage(tmp_path)
     s.scene.write(keep_generations=keep)
     s.scene.start()

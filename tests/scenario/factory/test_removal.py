@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from glideinwms.factory.apply import Applier
+from glideinwms.factory.apply.applier import FactoryApplier
 from glideinwms.factory.policy import Limits
 from tests.scenario.factory.scene import SECRETS, Scene, entry
 from tests.unit.factory.makes import request_ad, seal
@@ -38,7 +38,9 @@ def test_oldest_go_first_and_only_of_that_request(tmp_path: Path) -> None:
     mine = 'GlideinClient == "fe.main"'
     assert (s.schedd.count(mine), s.schedd.count('GlideinClient == "fe.two"')) == (3, 4)
     youngest = s.world.clock() - 150
-    assert s.schedd.count(f"{mine} && QDate >= {int(youngest)}") == 2, "the pilots of the second cycle stay"
+    assert s.schedd.count(f"{mine} && QDate >= {int(youngest)}") == 2, (
+        "the pilots of the second cycle stay"
+    )
 
 
 def test_running_pilots_few_an_hour_then_an_operators_word(tmp_path: Path) -> None:
@@ -116,11 +118,17 @@ def test_the_frontend_is_told_what_is_still_parked(tmp_path: Path) -> None:
 
 
 def test_why_pilots_were_held_is_kept_and_shown(tmp_path: Path) -> None:
-    """A pilot that is held is removed within one cycle, and another one is submitted: what the site said stays."""
+    """A pilot that is held is removed within one cycle, and another one is submitted: what the site
+    said stays.
+    """
     s = Scene(tmp_path)
     s.ask(idle=3)
     s.cycle()
-    lapsed = {"HoldReasonCode": 77, "HoldReasonSubCode": 3, "HoldReason": "Site says: your VO\x1b[2J membership lapsed"}
+    lapsed = {
+        "HoldReasonCode": 77,
+        "HoldReasonSubCode": 3,
+        "HoldReason": "Site says: your VO\x1b[2J membership lapsed",
+    }
     assert s.schedd.set("ProcId < 2", JobStatus=5, **lapsed) == 2
     s.cycle(2)
     assert s.schedd.count("JobStatus == 5") == 0
@@ -162,13 +170,15 @@ def test_the_hour_passes(tmp_path: Path) -> None:
     assert s.schedd.count() == 30
 
 
-def test_a_cycle_that_breaks_forgets_no_removal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cycle_that_breaks_forgets_no_removal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     s = unwanted(tmp_path)
 
     def breaks(*_: object) -> None:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(Applier, "submit", breaks)
+    monkeypatch.setattr(FactoryApplier, "submit", breaks)
     for _ in range(3):
         s.cycle()
         s.start()
@@ -188,7 +198,9 @@ def test_a_clock_that_is_set_back_by_days_does_not_keep_the_rail_full(tmp_path: 
 
 
 def test_no_frontend_can_have_the_pilots_of_another_removed(tmp_path: Path) -> None:
-    """It may write any client's name and credential's id into its request, but is known by its identity."""
+    """It may write any client's name and credential's id into its request, but is known by its
+    identity.
+    """
     s = Scene(tmp_path)
     s.ask(idle=8)
     s.cycle()
@@ -197,7 +209,11 @@ def test_no_frontend_can_have_the_pilots_of_another_removed(tmp_path: Path) -> N
     values = {**SECRETS, "SecurityName": "other"}
     greedy = {"name": "X_A@inst@fact@fe.main", "idle": 0, "max_glideins": 0, "remove_excess": "ALL"}
     for _ in range(3):
-        s.wms.put(request_ad(values, seal(theirs), theirs, s.world.clock(), **greedy), "UPDATE_MASTER_AD", theirs)
+        s.wms.put(
+            request_ad(values, seal(theirs), theirs, s.world.clock(), **greedy),
+            "UPDATE_MASTER_AD",
+            theirs,
+        )
         s.cycle()
     assert [r.refusal for r in s.row().requests] == [None, None]
     assert (s.schedd.count("JobStatus == 1"), s.schedd.count("JobStatus == 2")) == (8, 2)
@@ -211,8 +227,10 @@ def test_held_pilots(tmp_path: Path) -> None:
     s.cycle()
     held = {
         "0": {"HoldReasonCode": 26, "NumSystemHolds": 1},  # released after 300 s
-        "1": {"HoldReasonCode": 13, "HoldReasonSubCode": 2, "NumSystemHolds": 1},  # released after 300 s
-        "2": {"HoldReasonCode": 13, "HoldReasonSubCode": 9, "NumSystemHolds": 1},  # other subcode: removed
+        # released after 300 s
+        "1": {"HoldReasonCode": 13, "HoldReasonSubCode": 2, "NumSystemHolds": 1},
+        # other subcode: removed
+        "2": {"HoldReasonCode": 13, "HoldReasonSubCode": 9, "NumSystemHolds": 1},
         "3": {"HoldReasonCode": 26, "NumSystemHolds": 11},  # held too often: removed
         "4": {"HoldReasonCode": 1, "NumSystemHolds": 25},  # out of the queue at once
     }
@@ -221,7 +239,10 @@ def test_held_pilots(tmp_path: Path) -> None:
     s.schedd.lingers = True
     s.ask(idle=0)
     s.cycle()
-    state = {p: s.schedd.jobs[1, int(p)]["JobStatus"] if (1, int(p)) in s.schedd.jobs else 0 for p in held}
+    state = {
+        p: s.schedd.jobs[1, int(p)]["JobStatus"] if (1, int(p)) in s.schedd.jobs else 0
+        for p in held
+    }
     assert state == {"0": 5, "1": 5, "2": 3, "3": 3, "4": 0}
     s.world.clock.advance(300)
     s.cycle()
@@ -266,7 +287,9 @@ def test_an_operator_removes_without_the_rail(tmp_path: Path) -> None:
 
 
 def test_what_is_out_of_the_ordinary_is_not_asked_for_each_cycle(tmp_path: Path) -> None:
-    """Ages of days are looked at every ten minutes, and each cycle while some are too old; held pilots always."""
+    """Ages of days are looked at every ten minutes, and each cycle while some are too old; held
+    pilots always.
+    """
     scene = Scene(tmp_path, entry(stale_idle=86400, remove_max_per_cycle=2))
     scene.ask(5)
     scene.cycle(2)
@@ -282,12 +305,18 @@ def test_what_is_out_of_the_ordinary_is_not_asked_for_each_cycle(tmp_path: Path)
     scene.cycle(2)
     scene.schedd.set("true", 1, JobStatus=5, HoldReasonCode=3, NumSystemHolds=1)
     scene.cycle(2)
-    assert [r.group for r in scene.row().removals] == ["held_unrecoverable"], "after a cycle without other work"
+    assert [r.group for r in scene.row().removals] == ["held_unrecoverable"], (
+        "after a cycle without other work"
+    )
 
 
-def test_pilots_that_an_entry_left_on_another_schedd_are_counted_and_no_id_is_mixed_up(tmp_path: Path) -> None:
-    """Ids are those of one schedd: 1.0 is stale there, and another pilot here. Nobody here removes what is held there,
-    so that does not count."""
+def test_pilots_that_an_entry_left_on_another_schedd_are_counted_and_no_id_is_mixed_up(
+    tmp_path: Path,
+) -> None:
+    """Ids are those of one schedd: 1.0 is stale there, and another pilot here. Nobody here removes
+    what is held there,
+    so that does not count.
+    """
     names = ("schedd@factory", "other@factory")
     limits = Limits(6, 6, 3)
     s = Scene(tmp_path, entry("A", schedd_name=names[1], limits=limits), entry("B"), schedds=names)
@@ -301,7 +330,11 @@ def test_pilots_that_an_entry_left_on_another_schedd_are_counted_and_no_id_is_mi
     assert here.count() == 0, "4 wait there"
     there.set("ProcId < 1", EnteredCurrentStatus=int(s.world.clock()) - 10**7)
     there.set("ProcId == 3", JobStatus=5, HoldReasonCode=3, NumSystemHolds=1)
-    here.add(2, **{k: v for k, v in there.jobs[1, 1].items() if str(k).startswith("Glidein")}, JobUniverse=9)
+    here.add(
+        2,
+        **{k: v for k, v in there.jobs[1, 1].items() if str(k).startswith("Glidein")},
+        JobUniverse=9,
+    )
     s.ask(idle=0)
     s.world.clock.advance(600)
     s.cycle()

@@ -8,17 +8,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glideinwms.factory import vault
+from glideinwms.factory.collect import credential_store
 from glideinwms.factory.policy import Limits, SubEntry
-from glideinwms.lib import heartbeat
 from glideinwms.lib.credentials.tokens import Signer
-from glideinwms.lib.downtimes import iso
+from glideinwms.lib.daemon import heartbeat
+from glideinwms.lib.downtimes.downtime_file import iso
 from glideinwms.lib.errors import StateError
 from tests.scenario.factory.scene import Scene, entry
 from tests.support.smalldisk import fill, small_disk
 from tests.unit.factory.makes import IDENTITY, global_ad
 
-STEP = st.tuples(st.integers(0, 40), st.integers(0, 60), st.integers(0, 30), st.integers(0, 8), st.integers(0, 6))
+STEP = st.tuples(
+    st.integers(0, 40), st.integers(0, 60), st.integers(0, 30), st.integers(0, 8), st.integers(0, 6)
+)
 
 
 def test_keeps_the_requested_number_idle(tmp_path: Path) -> None:
@@ -43,9 +45,13 @@ def test_maximum_counts_running_ones(tmp_path: Path) -> None:
 
 
 @given(st.lists(STEP, min_size=2, max_size=5), st.booleans())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_no_limit_is_exceeded_however_requests_interleave(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int, int, int, int]], restart: bool
+    tmp_path_factory: pytest.TempPathFactory,
+    steps: list[tuple[int, int, int, int, int]],
+    restart: bool,
 ) -> None:
     """Two Frontend groups and two classes at one entry; pilots start and end at random in between."""
     limits, per_class = Limits(30, 12, 50), Limits(20, 8, 50)
@@ -150,12 +156,19 @@ def test_an_unreachable_collector_freezes_everything(tmp_path: Path) -> None:
     s.wms._tables.clear()
     s.cycle()
     assert s.schedd.count() == 0
-    assert {a["MyType"] for a in s.wms.ads()} >= {"glidefactory", "glidefactoryglobal", "glidefactoryclient"}
+    assert {a["MyType"] for a in s.wms.ads()} >= {
+        "glidefactory",
+        "glidefactoryglobal",
+        "glidefactoryclient",
+    }
 
 
 def test_one_hung_schedd_does_not_stop_the_other(tmp_path: Path) -> None:
     s = Scene(
-        tmp_path, entry("A"), entry("B", schedd_name="other@factory"), schedds=("schedd@factory", "other@factory")
+        tmp_path,
+        entry("A"),
+        entry("B", schedd_name="other@factory"),
+        schedds=("schedd@factory", "other@factory"),
     )
     s.ask(idle=2, entry="A")
     s.ask(idle=2, entry="B")
@@ -216,7 +229,9 @@ def test_a_refusal_of_the_schedd_is_told(tmp_path: Path) -> None:
 
 
 def test_pilots_of_an_entry_set_are_dealt(tmp_path: Path) -> None:
-    subs = tuple(SubEntry(n, f"{n} {n}:9619", "condor", f"job.{n}.condor") for n in ("ce1", "ce2", "ce3"))
+    subs = tuple(
+        SubEntry(n, f"{n} {n}:9619", "condor", f"job.{n}.condor") for n in ("ce1", "ce2", "ce3")
+    )
     s = Scene(tmp_path, entry(sub_entries=subs, selection_algorithm="Default"))
     s.ask(idle=9)
     s.cycle()
@@ -260,7 +275,7 @@ def test_a_credential_that_cannot_be_stored_is_not_the_frontends_fault(
     def full(path: Path, *_: object) -> None:
         raise StateError("cannot be written: No space left on device", where=str(path))
 
-    monkeypatch.setattr(vault, "write_atomic", full)
+    monkeypatch.setattr(credential_store, "write_atomic", full)
     s = Scene(tmp_path)
     values = {"SecurityName": "fe", "CREDIDXX": b"token", "SecurityClassCREDIDXX": "frontend"}
     s.wms.put(global_ad(values, s.seal, IDENTITY, s.world.clock()), "UPDATE_MASTER_AD", IDENTITY)
@@ -306,7 +321,9 @@ def test_a_full_disk_stops_what_could_not_be_recorded(tmp_path: Path) -> None:
         [client] = s.wms.ads("glidefactoryclient")
         assert (s.schedd.count(), client["GlideinMonitorStatus_Reason"]) == (0, "Frozen")
         beat = heartbeat.read(s.daemon.state)
-        assert beat is not None and any("nothing is submitted, released or removed" in p for p in beat.problems)
+        assert beat is not None and any(
+            "nothing is submitted, released or removed" in p for p in beat.problems
+        )
         filler.unlink()
         s.cycle()
         assert s.schedd.count() == 2 and s.runner.problems == []

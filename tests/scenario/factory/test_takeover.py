@@ -8,15 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from glideinwms.lib.crypto import FactoryKey
+from glideinwms.lib.wire.crypto import FactoryKey
 from tests.scenario.factory.scene import Scene, entry
 
 PACKED = Path(__file__).parents[2] / "data" / "golden-wire" / "golden-wire.tgz"
 PILOT = {
-    "GlideinFactory": "fact", "GlideinName": "inst", "GlideinEntryName": "A", "GlideinClient": "fe.main",
-    "GlideinEntrySubmitFile": "entry_A/job.condor", "GlideinFrontendName": "fe:frontend",
-    "GlideinCredentialIdentifier": "TOKENIDX", "GlideinSecurityClass": "frontend", "JobUniverse": 9,
-}  # fmt: skip
+    "GlideinFactory": "fact",
+    "GlideinName": "inst",
+    "GlideinEntryName": "A",
+    "GlideinClient": "fe.main",
+    "GlideinEntrySubmitFile": "entry_A/job.condor",
+    "GlideinFrontendName": "fe:frontend",
+    "GlideinCredentialIdentifier": "TOKENIDX",
+    "GlideinSecurityClass": "frontend",
+    "JobUniverse": 9,
+}
 
 
 def member(name: str) -> bytes:

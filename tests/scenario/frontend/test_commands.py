@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from glideinwms.cli import frontend
-from glideinwms.cli.config_oldnames import gwms_frontend
+from glideinwms.cli.commands import frontend
+from glideinwms.cli.legacy.config import gwms_frontend
+from glideinwms.cli.legacy.frontend import manage_frontend_downtimes, remove_requested_glideins
 from glideinwms.cli.main import main
-from glideinwms.cli.oldfrontend import manage_frontend_downtimes, remove_requested_glideins
-from glideinwms.lib import downtimes
+from glideinwms.lib.downtimes import downtime_file
 from tests.scenario.frontend.scene import Scene, at
 
 
@@ -49,8 +49,15 @@ def test_status_tells_what_is_asked_and_why(
     s.cycle()
     code, out, _ = gwms(capsys, "frontend", "status", *place(s))
     assert code == 0
-    for text in ("107 idle jobs, 7 of them match no entry", "Wants='nothing'", "frontend.xml:12", at("A"),
-                 "RampUpAttenuation", "frozen: schedd schedd2", "schedd schedd2: last read never"):  # fmt: skip
+    for text in (
+        "107 idle jobs, 7 of them match no entry",
+        "Wants='nothing'",
+        "frontend.xml:12",
+        at("A"),
+        "RampUpAttenuation",
+        "frozen: schedd schedd2",
+        "schedd schedd2: last read never",
+    ):
         assert text in out, text
     code, out, _ = gwms(capsys, "frontend", "status", *place(s), "--json", "--group", "main")
     data: dict[str, Any] = json.loads(out)
@@ -59,7 +66,9 @@ def test_status_tells_what_is_asked_and_why(
     assert code == 1 and "groups are main" in err
 
 
-def test_status_of_a_daemon_that_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_of_a_daemon_that_is_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     s = Scene(tmp_path)
     s.cycle()
     path = tmp_path / "work/state/status.json"
@@ -68,7 +77,9 @@ def test_status_of_a_daemon_that_is_gone(tmp_path: Path, capsys: pytest.CaptureF
     assert code == 3 and "does not run" in out
 
 
-def test_a_command_of_a_factory_is_not_for_a_frontend(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_of_a_factory_is_not_for_a_frontend(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     s = Scene(tmp_path)
     s.cycle()
     for words in (("factory", "status"), ("entry", "rm", "A"), ("factory", "approve", "x")):
@@ -80,17 +91,27 @@ def test_a_downtime_from_begin_to_end(tmp_path: Path, capsys: pytest.CaptureFixt
     s = Scene(tmp_path)
     assert gwms(capsys, "frontend", "downtime", "check", *place(s))[0] == 0
     assert gwms(capsys, "frontend", "downtime", "up", *place(s))[0] == 1
-    code, out, _ = gwms(capsys, "frontend", "downtime", "down", *place(s), "--end", "+2h", "--comment", "power cut")
+    code, out, _ = gwms(
+        capsys, "frontend", "downtime", "down", *place(s), "--end", "+2h", "--comment", "power cut"
+    )
     assert code == 0 and "power cut" in out
     assert gwms(capsys, "frontend", "downtime", "check", *place(s))[0] == 1
     text = (tmp_path / "work/frontenddowntime").read_text()
-    assert [len(line.partition("#")[0].split()) for line in text.splitlines()[1:]] == [2], "as the deployed one reads"
-    [line], wrong = downtimes.load(tmp_path / "work/frontenddowntime")
+    assert [len(line.partition("#")[0].split()) for line in text.splitlines()[1:]] == [2], (
+        "as the deployed one reads"
+    )
+    [line], wrong = downtime_file.load(tmp_path / "work/frontenddowntime")
     assert not wrong and line.end is not None and 7100 < line.end - line.start < 7300
     assert gwms(capsys, "frontend", "downtime", "up", *place(s))[0] == 0
     code, out, _ = gwms(capsys, "frontend", "downtime", "list", *place(s), "--json")
-    assert code == 0 and gwms(capsys, "frontend", "downtime", "down", *place(s), "--end", "2001-01-01")[0] == 1
-    acts = [json.loads(t)["what"] for t in (tmp_path / "work/state/audit.jsonl").read_text().splitlines()]
+    assert (
+        code == 0
+        and gwms(capsys, "frontend", "downtime", "down", *place(s), "--end", "2001-01-01")[0] == 1
+    )
+    acts = [
+        json.loads(t)["what"]
+        for t in (tmp_path / "work/state/audit.jsonl").read_text().splitlines()
+    ]
     assert acts == ["begin", "end"]
 
 
@@ -112,7 +133,7 @@ def test_the_deployed_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     (tmp_path / "work/frontenddowntime").unlink()
     assert downtimes_("-cmd", "down") == 0 and downtimes_("-cmd", "up") == 0
     assert downtimes_("-cmd", "add", "-delay", "1h30m", "-end", "+3h") == 0
-    lines, _ = downtimes.load(tmp_path / "work/frontenddowntime")
+    lines, _ = downtime_file.load(tmp_path / "work/frontenddowntime")
     assert len(lines) == 2 and 5300 < lines[1].start - lines[0].start < 5500
     s.cycle()
     path = tmp_path / "work/state/status.json"
@@ -122,7 +143,9 @@ def test_the_deployed_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert stop.value.code == 3 and "no daemon runs" in capsys.readouterr().err
 
 
-def test_remove_waits_for_the_daemons_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_remove_waits_for_the_daemons_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     s = Scene(tmp_path)
     s.jobs(50)
     s.cycle()

@@ -13,35 +13,66 @@ from typing import Any
 
 import pytest
 
-from glideinwms.frontend import fold_slots
-from glideinwms.frontend.policy import CredentialPolicy, MatchAttr
-from glideinwms.lib.ads import GlideFactoryGlobal
+from glideinwms.frontend.collect.queries import slots
+from glideinwms.frontend.policy import CredentialPolicy, MatchAttribute
+from glideinwms.lib.wire import GlideFactoryGlobal
 from tests.scenario.frontend.scene import FACTORY, WMS, Scene, at
 from tests.support.hostile import JSON, TOKENS
 from tests.unit.frontend.build_frontend import KEY
 from tests.unit.frontend.decide.golden import expression
 from tests.unit.frontend.hostile_ads import VALUES
 
-LAW = ('job["Wants"] in glidein["attrs"].get("Serves", "x,good").split(",") and job["RequestCpus"] <= 8 and '
-       'int(glidein["attrs"].get("GLIDEIN_CPUS", 1)) * 2 > 0 and re.match("[A-Z]", glidein["attrs"]["GLIDEIN_Site"])'
-       " is not None")  # fmt: skip
-JOB_FIELDS = ("EnteredCurrentStatus", "ServerTime", "QDate", "RequestCpus", "Wants", "User", "Owner", "ProjectName",
-              "x509UserProxyFirstFQAN", "RemoteHost", "JobUniverse", "Requirements")  # fmt: skip
+LAW = (
+    'job["Wants"] in glidein["attrs"].get("Serves", "x,good").split(",") and job["RequestCpus"] <= 8 and '
+    'int(glidein["attrs"].get("GLIDEIN_CPUS", 1)) * 2 > 0 and re.match("[A-Z]", glidein["attrs"]["GLIDEIN_Site"])'
+    " is not None"
+)
+JOB_FIELDS = (
+    "EnteredCurrentStatus",
+    "ServerTime",
+    "QDate",
+    "RequestCpus",
+    "Wants",
+    "User",
+    "Owner",
+    "ProjectName",
+    "x509UserProxyFirstFQAN",
+    "RemoteHost",
+    "JobUniverse",
+    "Requirements",
+)
 ENTRY_FIELDS = (
-    "Name", "FactoryName", "GlideinName", "EntryName", "SupportedSignTypes", "DaemonStartTime", "PubKeyID",
-    "GLIDEIN_In_Downtime", "GLIDEIN_Site", "GLIDEIN_CPUS", "GLIDEIN_ESTIMATED_CPUS", "GLIDEIN_NODES",
-    "GLIDEIN_TrustDomain", "GLIDEIN_SupportedAuthenticationMethod", "GLIDEIN_Max_Walltime", "GLIDEIN_Gatekeeper",
-    "GlideinParamCONDOR_VERSION", "GlideinMonitorStatusIdle", "Serves",
-)  # fmt: skip
+    "Name",
+    "FactoryName",
+    "GlideinName",
+    "EntryName",
+    "SupportedSignTypes",
+    "DaemonStartTime",
+    "PubKeyID",
+    "GLIDEIN_In_Downtime",
+    "GLIDEIN_Site",
+    "GLIDEIN_CPUS",
+    "GLIDEIN_ESTIMATED_CPUS",
+    "GLIDEIN_NODES",
+    "GLIDEIN_TrustDomain",
+    "GLIDEIN_SupportedAuthenticationMethod",
+    "GLIDEIN_Max_Walltime",
+    "GLIDEIN_Gatekeeper",
+    "GlideinParamCONDOR_VERSION",
+    "GlideinMonitorStatusIdle",
+    "Serves",
+)
 
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
     made = Scene(tmp_path)
-    names = tuple(MatchAttr(n) for n in ("Wants", "RequestCpus"))
+    names = tuple(MatchAttribute(n) for n in ("Wants", "RequestCpus"))
     own = made.group(match=expression(LAW), job_attrs=names)
     other = made.group("other", match=expression("job['Wants'] == 'good'"), job_attrs=names)
-    projects = made.group("projects", match=expression(LAW), job_attrs=names, selection_plugin="ProxyProjectName")
+    projects = made.group(
+        "projects", match=expression(LAW), job_attrs=names, selection_plugin="ProxyProjectName"
+    )
     made.write(groups=(own, other, projects))
     made.start()
     made.jobs(20, wants="good", RequestCpus=1, ProjectName="p")
@@ -61,8 +92,12 @@ def served(scene: Scene) -> dict[str, tuple[int, int, str]]:
     return {entry: asked for entry, asked in scene.requests().items() if entry in "ABC"}
 
 
-def hostile(item: Mapping[str, Any], names: Iterable[str], key: str = "") -> Iterator[dict[str, Any]]:
-    """The item once for each attribute and hostile value. `key`: the attribute that tells items apart."""
+def hostile(
+    item: Mapping[str, Any], names: Iterable[str], key: str = ""
+) -> Iterator[dict[str, Any]]:
+    """The item once for each attribute and hostile value. `key`: the attribute that tells items
+    apart.
+    """
     number = 0
     for name in names:
         for kind, value in VALUES.items():
@@ -89,7 +124,7 @@ def test_jobs(scene: Scene) -> None:
 def test_slots(scene: Scene) -> None:
     good = served(scene)
     item = {**scene.slots[0], "GLIDEIN_Entry_Name": "bad"}
-    names = sorted(set(fold_slots.PROJECTION) - {"Name"})
+    names = sorted(set(slots.PROJECTION) - {"Name"})
     for number, attributes in enumerate(hostile(item, names, "Name")):
         scene.extra.append({**attributes, "MyAddress": f"<10.0.0.2:{number}>"})
     assert served(scene) == good
@@ -110,8 +145,13 @@ def test_entries(scene: Scene) -> None:
 
 def test_keys(scene: Scene) -> None:
     good = served(scene)
-    ad = GlideFactoryGlobal(name="other@factory", factory_name="factory", glidein_name="other",
-                            key_id=KEY.public.key_id, key_pem=KEY.public.pem).to_ad()  # fmt: skip
+    ad = GlideFactoryGlobal(
+        name="other@factory",
+        factory_name="factory",
+        glidein_name="other",
+        key_id=KEY.public.key_id,
+        key_pem=KEY.public.pem,
+    ).to_ad()
     fields = ["Name", "PubKeyType", "PubKeyValue", "PubKeyID", "GlideinName", "FactoryName"]
     for number, attributes in enumerate(hostile(ad, fields, "Name")):
         scene.pools[WMS].put({**attributes, "MyAddress": f"<10.0.0.4:{number}>"}, identity=FACTORY)
@@ -120,9 +160,17 @@ def test_keys(scene: Scene) -> None:
 
 def test_answers(scene: Scene) -> None:
     good = served(scene)
-    ad = {"MyType": "glidefactoryclient", "GlideinMyType": "glidefactoryclient", "Name": "x", "ReqGlidein": at("A"),
-          "ReqClientName": "fe.main", "GlideinMonitorTotalStatusIdle": 3}  # fmt: skip
-    for number, attributes in enumerate(hostile(ad, [*list(ad)[2:], "GlideinMonitorStatus_ReasonText"], "Name")):
+    ad = {
+        "MyType": "glidefactoryclient",
+        "GlideinMyType": "glidefactoryclient",
+        "Name": "x",
+        "ReqGlidein": at("A"),
+        "ReqClientName": "fe.main",
+        "GlideinMonitorTotalStatusIdle": 3,
+    }
+    for number, attributes in enumerate(
+        hostile(ad, [*list(ad)[2:], "GlideinMonitorStatus_ReasonText"], "Name")
+    ):
         own = {**attributes, "MyAddress": f"<10.0.0.5:{number}>"}
         scene.pools[WMS].put(own, "UPDATE_LICENSE_AD", FACTORY)
     assert served(scene) == good
@@ -131,8 +179,15 @@ def test_answers(scene: Scene) -> None:
 def test_schedd_ads(scene: Scene) -> None:
     good = served(scene)
     ad = {"MyType": "Scheduler", "Name": "bad", "MyAddress": "<10.0.0.6:1>", "MaxJobsRunning": 10}
-    fields = ["Name", "MyAddress", "TotalRunningJobs", "MaxJobsRunning", "CurbMatchmaking",
-              "TransferQueueNumUploading", "TransferQueueMaxUploading"]  # fmt: skip
+    fields = [
+        "Name",
+        "MyAddress",
+        "TotalRunningJobs",
+        "MaxJobsRunning",
+        "CurbMatchmaking",
+        "TransferQueueNumUploading",
+        "TransferQueueMaxUploading",
+    ]
     for attributes in hostile(ad, fields, "Name"):
         scene.user.put(attributes, "UPDATE_SCHEDD_AD")
     assert served(scene) == good
@@ -146,11 +201,19 @@ def test_commands(scene: Scene) -> None:
     for number, value in enumerate(VALUES.values()):
         if isinstance(value, str | int | float | bool | list | dict):
             for field in ("id", "verb", "args", "who", "time"):
-                word = {"id": "x", "verb": "remove", "args": {"level": "nonsense"}, "who": "me", "time": 1.0}
+                word = {
+                    "id": "x",
+                    "verb": "remove",
+                    "args": {"level": "nonsense"},
+                    "who": "me",
+                    "time": 1.0,
+                }
                 (box / f"{field}{number:030x}.json").write_text(json.dumps({**word, field: value}))
     (box / "link.json").symlink_to("/dev/zero")
     found = served(scene)
-    assert found == good and not [p for p in box.glob("*.json") if not p.name.endswith(".answer.json")]
+    assert found == good and not [
+        p for p in box.glob("*.json") if not p.name.endswith(".answer.json")
+    ]
 
 
 @pytest.mark.parametrize("kind", ["scitoken", "grid_proxy", "username_password", "auth_file"])
@@ -160,7 +223,11 @@ def test_credentials(scene: Scene, kind: str) -> None:
     for number, text in enumerate([*TOKENS.values(), *map(str, VALUES.values())]):
         path = scene.base / f"bad{number}"
         path.write_bytes(text.encode(errors="replace"))
-        bad.append(CredentialPolicy(str(path), kind, "elsewhere", "fe", absfname=str(path), keyabsfname=str(path)))
+        bad.append(
+            CredentialPolicy(
+                str(path), kind, "elsewhere", "fe", absfname=str(path), keyabsfname=str(path)
+            )
+        )
     groups = [replace(g, credentials=(*bad, *g.credentials)) for g in scene.policy.groups]
     scene.write(groups=tuple(groups))
     scene.runner.reload()

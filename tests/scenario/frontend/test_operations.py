@@ -7,12 +7,12 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from glideinwms.frontend.policy import SCHEMA, Expression, HighAvailability
-from glideinwms.lib import downtimes
-from glideinwms.lib.downtimes import Downtime
-from glideinwms.lib.owner import name_of
-from glideinwms.lib.policyfile import Retention
-from glideinwms.lib.retention import DAY
+from glideinwms.frontend.policy import SCHEMA, Expression, HaPolicy
+from glideinwms.lib.daemon.policy_file import Retention
+from glideinwms.lib.daemon.retention import DAY
+from glideinwms.lib.downtimes import downtime_file
+from glideinwms.lib.downtimes.downtime_file import Downtime
+from glideinwms.lib.run_as_owner import name_of
 from tests.scenario.frontend.scene import USER, WMS, WMS2, Scene, at
 
 
@@ -41,11 +41,18 @@ def test_an_operators_removal_lasts_one_cycle(tmp_path: Path) -> None:
     word = s.say("remove", level="idle", excess="true", who="else", act="x")
     s.cycle()
     during = s.requests()
-    assert all(r == (0, before[e][1], "IDLE") for e, r in during.items()) and s.main()["action"] == "removeIdleExcess"
+    assert (
+        all(r == (0, before[e][1], "IDLE") for e, r in during.items())
+        and s.main()["action"] == "removeIdleExcess"
+    )
     answer = json.loads((tmp_path / f"work/state/requests/{word}.answer.json").read_text())
     assert answer["ok"] and "main" in answer["text"]
     [line] = [json.loads(t) for t in (tmp_path / "work/state/audit.jsonl").read_text().splitlines()]
-    assert line["act"] == "remove" and line["args"]["level"] == "idle" and line["who"] == name_of(os.getuid())
+    assert (
+        line["act"] == "remove"
+        and line["args"]["level"] == "idle"
+        and line["who"] == name_of(os.getuid())
+    )
     s.cycle()
     assert s.requests() == before
 
@@ -56,7 +63,7 @@ def test_a_downtime_asks_for_nothing_and_says_why(tmp_path: Path) -> None:
     s.cycle()
     before = s.requests()
     path = tmp_path / "work/frontenddowntime"
-    path.write_text(downtimes.render([Downtime(s.world.clock() - 1, s.world.clock() + 90)]))
+    path.write_text(downtime_file.render([Downtime(s.world.clock() - 1, s.world.clock() + 90)]))
     s.cycle()
     assert {r[:2] for r in s.requests().values()} == {(0, 0)} and s.status().summary["downtime"]
     assert s.main()["entries"][0]["clips"][-1]["reason"] == "FrontendDowntime"
@@ -68,7 +75,7 @@ def test_a_downtime_stays_while_its_file_cannot_be_read(tmp_path: Path) -> None:
     s = Scene(tmp_path)
     s.jobs(100)
     path = tmp_path / "work/frontenddowntime"
-    path.write_text(downtimes.render([Downtime(s.world.clock() - 1, None)]))
+    path.write_text(downtime_file.render([Downtime(s.world.clock() - 1, None)]))
     s.cycle()
     path.write_bytes(b"\xff\xfe")
     s.cycle()
@@ -136,7 +143,8 @@ def test_a_pilot_token_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     s.cycle()
     [problem] = s.main()["problems"]
     assert (
-        problem.startswith(f"no pilot token for {at('A')} and 2 more: there is no signing key") and s.requests()["A"][0]
+        problem.startswith(f"no pilot token for {at('A')} and 2 more: there is no signing key")
+        and s.requests()["A"][0]
     )
 
 
@@ -151,7 +159,9 @@ def test_secrets_are_only_in_the_envelope(tmp_path: Path) -> None:
     for path in (tmp_path / "work").rglob("*"):
         if path.is_file():
             data = path.read_bytes()
-            seen += (gzip.decompress(data) if path.suffix == ".gz" else data).decode(errors="replace")
+            seen += (gzip.decompress(data) if path.suffix == ".gz" else data).decode(
+                errors="replace"
+            )
     assert secret not in seen and len(seen) > 10_000
 
 
@@ -192,7 +202,7 @@ class Pair:
         self.master, self.slave = Scene(base / "master"), Scene(base / "slave")
         self.slave.world, self.slave.user = self.master.world, self.master.user
         self.slave.pools, self.slave.schedds = self.master.pools, self.master.schedds
-        self.slave.write(frontend_name="fe2", high_availability=HighAvailability("fe", 120))
+        self.slave.write(frontend_name="fe2", high_availability=HaPolicy("fe", 120))
         self.slave.start()
         self.master.jobs(100)
         self.alive = True
@@ -217,12 +227,16 @@ def test_the_slave_takes_over_in_time_and_hands_back(tmp_path: Path) -> None:
     assert p.slave.status().summary["ha"] == {"working": False, "seen": "master alive"}
     p.alive = False
     p.cycle(5)
-    assert p.slave.status().summary["ha"] == {"working": True, "seen": "master absent"}, "120 s + 3 x 60 s"
+    assert p.slave.status().summary["ha"] == {"working": True, "seen": "master absent"}, (
+        "120 s + 3 x 60 s"
+    )
     assert p.modes()["slave"] == 3
     p.alive = True
     p.cycle(3)
     assert p.modes() == {"master": 3, "slave": 0}, "it has withdrawn what it advertised"
-    assert not [a for a in p.master.user.ads("glideresource") if a["GlideFrontendHAMode"] == "slave"]
+    assert not [
+        a for a in p.master.user.ads("glideresource") if a["GlideFrontendHAMode"] == "slave"
+    ]
 
 
 def test_a_slave_that_sees_nothing_does_not_take_over(tmp_path: Path) -> None:
@@ -235,7 +249,9 @@ def test_a_slave_that_sees_nothing_does_not_take_over(tmp_path: Path) -> None:
     assert p.slave.status().summary["ha"] == {"working": False, "seen": "no WMS pool answered"}
     p.master.pools[WMS2].down = False
     p.cycle(2)
-    assert p.slave.status().summary["ha"]["working"], "one pool that answers and does not know the master is enough"
+    assert p.slave.status().summary["ha"]["working"], (
+        "one pool that answers and does not know the master is enough"
+    )
 
 
 def test_a_hibernating_slave_takes_no_removal(tmp_path: Path) -> None:
@@ -280,7 +296,11 @@ def test_a_dead_pool_does_not_keep_the_others_from_being_cleared(tmp_path: Path)
 def test_groups_go_their_own_ways(tmp_path: Path) -> None:
     s = Scene(tmp_path)
     own = [replace(s.group().match[0], text=f'job["Wants"] == "{n}"') for n in ("x", "y")]
-    groups = (s.group("one", match=(own[0],)), s.group("two", match=(own[1],)), s.group("off", enabled=False))
+    groups = (
+        s.group("one", match=(own[0],)),
+        s.group("two", match=(own[1],)),
+        s.group("off", enabled=False),
+    )
     s.write(groups=groups)
     s.runner.reload()
     s.jobs(30, wants="x")
@@ -300,9 +320,18 @@ def test_groups_go_their_own_ways(tmp_path: Path) -> None:
 def test_its_own_logs_go_by_the_configured_retention(tmp_path: Path) -> None:
     s = Scene(tmp_path, log_dir=str(tmp_path / "log"), log_retention=Retention(2, 1, 100))
     (tmp_path / "log").mkdir()
-    ages = {"frontend.log.2026-01-01": 3, "frontend.log.2026-01-03": 1, "frontend.log": 9, "notes": 9}
+    ages = {
+        "frontend.log.2026-01-01": 3,
+        "frontend.log.2026-01-03": 1,
+        "frontend.log": 9,
+        "notes": 9,
+    }
     for name, days in ages.items():
         (tmp_path / "log" / name).write_text("x")
         os.utime(tmp_path / "log" / name, (s.world.clock() - days * DAY,) * 2)
     s.cycle()
-    assert sorted(p.name for p in (tmp_path / "log").iterdir()) == ["frontend.log", "frontend.log.2026-01-03", "notes"]
+    assert sorted(p.name for p in (tmp_path / "log").iterdir()) == [
+        "frontend.log",
+        "frontend.log.2026-01-03",
+        "notes",
+    ]

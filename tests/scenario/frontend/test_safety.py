@@ -10,17 +10,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glideinwms.frontend.policy import GroupLimits, Removal
-from glideinwms.lib import heartbeat, operator
+from glideinwms.frontend.policy import GroupLimits, RemovalPolicy
+from glideinwms.lib.daemon import heartbeat, operator_commands
 from tests.scenario.frontend.scene import USER, WMS, WMS2, Scene, at
 from tests.support.smalldisk import fill, small_disk
 
-EAGER = GroupLimits(removal=Removal("ALL", 0, True, 0))
+EAGER = GroupLimits(removal=RemovalPolicy("ALL", 0, True, 0))
 
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
-    """600 idle jobs at two schedds, three entries at two WMS pools, pilots at each; a group that removes eagerly."""
+    """600 idle jobs at two schedds, three entries at two WMS pools, pilots at each; a group that
+    removes eagerly.
+    """
     return made(tmp_path)
 
 
@@ -72,9 +74,13 @@ def test_a_schedd_that_stays_away_is_frozen_then_left_out(scene: Scene) -> None:
     scene.schedds["schedd2"].forget("true")
     scene.cycle(10)
     now = scene.requests()
-    assert all(now[e][:2] >= before[e][:2] and now[e][2] == "NO" for e in before), "no number drops while frozen"
+    assert all(now[e][:2] >= before[e][:2] and now[e][2] == "NO" for e in before), (
+        "no number drops while frozen"
+    )
     scene.cycle(20)
-    assert scene.requests()["A"][0] == 0, "an hour after it was last seen nobody waits for schedd1 any more"
+    assert scene.requests()["A"][0] == 0, (
+        "an hour after it was last seen nobody waits for schedd1 any more"
+    )
     assert scene.main()["frozen"] and not scene.main()["silent"]
 
 
@@ -104,8 +110,12 @@ def test_a_user_collector_that_starts_empty(scene: Scene) -> None:
     for share in (0, 10, 40):
         scene.slots = pilots[:share]
         scene.cycle()
-        assert {e: r[:2] for e, r in scene.requests().items()} == {e: r[:2] for e, r in before.items()}
-        assert "restarted" in str(scene.main()["held"]) and {r[2] for r in scene.requests().values()} == {"NO"}
+        assert {e: r[:2] for e, r in scene.requests().items()} == {
+            e: r[:2] for e, r in before.items()
+        }
+        assert "restarted" in str(scene.main()["held"]) and {
+            r[2] for r in scene.requests().values()
+        } == {"NO"}
     scene.slots = pilots
     scene.cycle()
     assert scene.requests() == before
@@ -118,7 +128,9 @@ def test_a_user_collector_that_starts_empty_and_stays_so(scene: Scene) -> None:
     scene.cycle(9)
     assert scene.main()["slots"]["total"] == 73
     scene.cycle(4)
-    assert scene.main()["slots"]["total"] == 0 and not scene.main()["held"], "after ten minutes it is the truth"
+    assert scene.main()["slots"]["total"] == 0 and not scene.main()["held"], (
+        "after ten minutes it is the truth"
+    )
 
 
 def test_a_wms_collector_that_starts_empty(scene: Scene) -> None:
@@ -180,16 +192,25 @@ def test_a_hung_part_costs_the_cycle_little_once_it_is_known(scene: Scene) -> No
     began = scene.world.clock()
     scene.cycle()
     known = scene.world.clock() - began - 60
-    assert first > 100 and known < 52, "of each of three 10 s to read, of two 10 s to send; here one after another"
+    assert first > 100 and known < 52, (
+        "of each of three 10 s to read, of two 10 s to send; here one after another"
+    )
     for part in (scene.schedds["schedd1"], scene.pools[WMS], scene.user):
         part.hung = False
     scene.cycle()
-    assert not scene.main()["held"], "the long question is asked again as soon as the short one is answered"
+    assert not scene.main()["held"], (
+        "the long question is asked again as soon as the short one is answered"
+    )
 
 
 NONSENSE: list[dict[str, Any]] = [
     {"State": 7, "Activity": [1], "Cpus": "many", "Memory": {"a": 1}, "TotalSlotCpus": "x"},
-    {"ChildState": "Claimed", "ChildActivity": [1, 2], "ChildCpus": ["a"], "PartitionableSlot": True},
+    {
+        "ChildState": "Claimed",
+        "ChildActivity": [1, 2],
+        "ChildCpus": ["a"],
+        "PartitionableSlot": True,
+    },
     {"GLIDEIN_Entry_Name": 5, "GLIDEIN_Name": "", "GLIDEIN_Factory": ["x"]},
     {"GLIDECLIENT_Name": 9, "GLIDECLIENT_ReqNode": 3, "GLIDEIN_CredentialIdentifier": 1.5},
 ]
@@ -203,15 +224,22 @@ def test_slots_of_nonsense_count_as_little_as_they_say(scene: Scene, more: dict[
     scene.extra = [{**odd, **more}]
     scene.cycle()
     now = scene.requests()
-    assert all(abs(now[e][0] - before[e][0]) <= 1 and abs(now[e][1] - before[e][1]) <= 2 for e in before)
+    assert all(
+        abs(now[e][0] - before[e][0]) <= 1 and abs(now[e][1] - before[e][1]) <= 2 for e in before
+    )
 
 
 @pytest.mark.parametrize(
     "more",
-    [{"Name": "no at sign"}, {"EntryName": "other"}, {"GLIDEIN_CPUS": [1, 2]}, {"GLIDEIN_Site": "../.."},
-     {"SupportedSignTypes": 5}],
+    [
+        {"Name": "no at sign"},
+        {"EntryName": "other"},
+        {"GLIDEIN_CPUS": [1, 2]},
+        {"GLIDEIN_Site": "../.."},
+        {"SupportedSignTypes": 5},
+    ],
     ids=["name", "entry", "list", "site", "signs"],
-)  # fmt: skip
+)
 def test_one_malformed_entry_stops_no_other(scene: Scene, more: dict[str, Any]) -> None:
     scene.entries[WMS]["D"] = more
     scene.cycle()
@@ -242,13 +270,22 @@ def test_a_group_that_cannot_be_decided_stops_no_other(tmp_path: Path) -> None:
 PARTS = ["schedd1", "schedd2", USER, WMS, WMS2]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.sampled_from(PARTS), st.sampled_from(["down", "hung", "up", "restart"])), max_size=12))
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(PARTS), st.sampled_from(["down", "hung", "up", "restart"])),
+        max_size=12,
+    )
+)
 def test_whatever_fails_in_whatever_order(
     tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, str]]
 ) -> None:
-    """Demand and pilots stay; parts come and go. No request ever drops, nothing is removed on a doubt; when all are
-    back, two cycles later everything is as before."""
+    """Demand and pilots stay; parts come and go. No request ever drops, nothing is removed on a
+    doubt; when all are
+    back, two cycles later everything is as before.
+    """
     s = made(tmp_path_factory.mktemp("any"))
     s.cycle(2)
     before = s.requests()
@@ -289,10 +326,17 @@ def test_requests_go_on_while_the_work_directory_is_full(tmp_path: Path) -> None
         assert s.requests() == before and before["A"][0] > 0
         assert s.status().cycle == told
         beat = heartbeat.read(s.daemon.state)
-        assert beat is not None and "requests go on, but operators' commands are refused" in beat.problems[0]
-        assert any("readings.json: cannot be written: No space left on device" in p for p in beat.problems)
+        assert (
+            beat is not None
+            and "requests go on, but operators' commands are refused" in beat.problems[0]
+        )
+        assert any(
+            "readings.json: cannot be written: No space left on device" in p for p in beat.problems
+        )
         filler.unlink()
         s.cycle()
         assert s.status().problems == ()
-        assert s.requests()["A"][2] == "NO", "a command that could not be recorded is not done later"
-        assert not operator.withdraw(s.daemon.state / "requests", word)
+        assert s.requests()["A"][2] == "NO", (
+            "a command that could not be recorded is not done later"
+        )
+        assert not operator_commands.withdraw(s.daemon.state / "requests", word)

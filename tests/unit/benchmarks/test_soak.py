@@ -23,9 +23,16 @@ def test_too_few_points_have_no_slope(points):
 def test_slopes_leave_out_the_first_quarter():
     samples = [Sample(m, {"factory_rss_mb": 100.0 if m < 10 else 200.0}) for m in range(0, 41, 5)]
     assert list(slopes(samples)) == [
-        {"name": "factory_rss_mb_per_hour", "value": 0.0, "unit": "MB/h", "first": 100.0, "settled": 200.0,
-         "last": 200.0, "samples": 7}
-    ]  # fmt: skip
+        {
+            "name": "factory_rss_mb_per_hour",
+            "value": 0.0,
+            "unit": "MB/h",
+            "first": 100.0,
+            "settled": 200.0,
+            "last": 200.0,
+            "samples": 7,
+        }
+    ]
 
 
 def test_slopes_of_nothing_are_none():
@@ -54,7 +61,11 @@ def test_size_of_a_tree(tmp_path):
 
 @pytest.mark.parametrize(
     "name, unit",
-    [("factory_readers_rss_mb", "MB"), ("factory_state_files", "files"), ("frontend_failed_cycles", "cycles")],
+    [
+        ("factory_readers_rss_mb", "MB"),
+        ("factory_state_files", "files"),
+        ("frontend_failed_cycles", "cycles"),
+    ],
 )
 def test_units(name, unit):
     assert unit_of(name) == unit

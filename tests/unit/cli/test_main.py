@@ -25,7 +25,9 @@ VERBS = [
 def test_every_verb_loads_and_has_help(words: str, verb: Verb) -> None:
     assert callable(cli.load(verb.target))
     result = subprocess.run(
-        [sys.executable, "-m", "glideinwms.cli", *words.split(), "--help"], capture_output=True, text=True
+        [sys.executable, "-m", "glideinwms.cli", *words.split(), "--help"],
+        capture_output=True,
+        text=True,
     )
     assert result.returncode == 0, result.stderr
     assert "Usage" in result.stdout
@@ -36,9 +38,12 @@ def test_every_name_that_is_installed_loads() -> None:
         scripts = tomllib.load(file)["project"]["scripts"]
     for name, target in scripts.items():
         assert callable(cli.load(target)), name
-    assert {"manageFactoryDowntimes.py", "manageFrontendDowntimes.py", "checkFactory.py", "stopFactory.py"} <= {
-        *scripts
-    }
+    assert {
+        "manageFactoryDowntimes.py",
+        "manageFrontendDowntimes.py",
+        "checkFactory.py",
+        "stopFactory.py",
+    } <= {*scripts}
 
 
 def test_help_loads_no_room_and_nothing_that_paints() -> None:
@@ -48,7 +53,9 @@ def test_help_loads_no_room_and_nothing_that_paints() -> None:
         "rooms = ('glideinwms.factory', 'glideinwms.creation', 'htcondor2', 'rich')\n"
         "print([m for m in sys.modules if m.startswith(rooms)])"
     )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert out.strip().endswith("[]")
 
 
@@ -66,7 +73,9 @@ def test_our_errors_are_one_line_and_exit_code_1(
     assert capsys.readouterr().err == "gwms: factory.xml:12: no such entry; did you mean Demo_A?\n"
 
 
-def test_what_may_not_be_read_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_may_not_be_read_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def shut() -> None:
         raise PermissionError(13, "Permission denied", "/var/lib/gwms-factory/work-dir/state")
 
@@ -80,8 +89,12 @@ def test_what_may_not_be_read_is_one_line(monkeypatch: pytest.MonkeyPatch, capsy
 
 
 def completions(*words: str) -> list[str]:
-    env = {**os.environ, "_GWMS_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(["gwms", *words]),
-           "COMP_CWORD": str(len(words))}  # fmt: skip
+    env = {
+        **os.environ,
+        "_GWMS_COMPLETE": "complete_bash",
+        "COMP_WORDS": " ".join(["gwms", *words]),
+        "COMP_CWORD": str(len(words)),
+    }
     run = [sys.executable, "-m", "glideinwms.cli"]
     return subprocess.run(run, env=env, capture_output=True, text=True, check=True).stdout.split()
 
@@ -110,13 +123,21 @@ cli.main(["act"])
         ("print('x')", 1, ""),
         ("print('x' * 1_000_000)", 1, ""),
         ("raise KeyboardInterrupt", 130, ""),
-        ("raise IsADirectoryError(21, 'Is a directory', '/tmp')", 1, "gwms: /tmp: Is a directory\n"),
+        (
+            "raise IsADirectoryError(21, 'Is a directory', '/tmp')",
+            1,
+            "gwms: /tmp: Is a directory\n",
+        ),
         ("raise OSError(28, 'No space left on device')", 1, "gwms: No space left on device\n"),
     ],
 )
-def test_a_reader_that_went_away_or_a_file_that_fails_gives_no_traceback(act: str, code: int, said: str) -> None:
+def test_a_reader_that_went_away_or_a_file_that_fails_gives_no_traceback(
+    act: str, code: int, said: str
+) -> None:
     command = [sys.executable, "-c", CODE.format(act)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
         assert run.stdout is not None and run.stderr is not None
         run.stdout.close()
         assert (run.stderr.read(), run.wait(60)) == (said, code)
@@ -124,6 +145,9 @@ def test_a_reader_that_went_away_or_a_file_that_fails_gives_no_traceback(act: st
 
 def test_a_letter_that_the_terminal_lacks_is_shown_by_its_code() -> None:
     command = [sys.executable, "-c", CODE.format("print('Gr\\xf6\\xdfe \\udcff')")]
-    for encoding, shown in (("ascii", b"Gr\\xf6\\xdfe \\udcff\n"), ("utf-8", b"Gr\xc3\xb6\xc3\x9fe \\udcff\n")):
+    for encoding, shown in (
+        ("ascii", b"Gr\\xf6\\xdfe \\udcff\n"),
+        ("utf-8", b"Gr\xc3\xb6\xc3\x9fe \\udcff\n"),
+    ):
         env = {**os.environ, "PYTHONIOENCODING": encoding}
         assert subprocess.run(command, env=env, capture_output=True, check=True).stdout == shown

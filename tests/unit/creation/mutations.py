@@ -15,29 +15,34 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from glideinwms.creation.built import named
-from glideinwms.creation.problems import InvalidConfig, Problem, Problems
-from glideinwms.creation.reconfig import build
+from glideinwms.creation.build.resolved import named
+from glideinwms.creation.reconfig.run import build
+from glideinwms.creation.xml.problems import InvalidConfig, Problem, Problems
 from tests.support.configs import DATA, place
 
 SIDES = ("factory", "frontend")
 ATTRIBUTE = re.compile(r"""([\w]+)=("[^"]*"|'[^']*')""")
 TAG = re.compile(r"</?(\w+)")
 PLAIN = re.compile(r"[A-Za-z_]\w*")
-# attributes whose value is free text that no program can judge: names of sites, paths, hosts are tried elsewhere
-FREE = frozenset("""
+# attributes whose value is free text that no program can judge: names of sites, paths, hosts are
+# tried elsewhere
+FREE = frozenset(
+    """
     DN absfname keyabsfname base_dir base_log_dir base_client_log_dir base_client_proxies_dir web_base_url username
     dir absdir_outattr comment factory_name glidein_name frontend_name name remote_username extension group rsl
     bosco_dir security_name identity node fullname my_identity factory_identity proxy_url max_days max_mbytes
     gatekeeper version cond_attr classad_proxy proxy_DN
-""".split())  # fmt: skip
+""".split()
+)
 EXPRESSIONS = ("match_expr", "start_expr", "query_expr")
 WRONG_UNITS = ("h", "GB", " MB", "s", "k")
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """The changed text, its line (or lines), what was done, and a word that the message should have."""
+    """The changed text, its line (or lines), what was done, and a word that the message should
+    have.
+    """
 
     text: str
     lines: frozenset[int]
@@ -71,7 +76,9 @@ def made(text: str, start: int, end: int, new: str, kind: str, *words: str) -> M
     if old == new:
         return None
     lines = frozenset(range(line_of(text, start), line_of(text, end) + 1))
-    return Mistake(text[:start] + new + text[end:], lines, kind, f"{old!r} -> {new!r}", (*words, old, new))
+    return Mistake(
+        text[:start] + new + text[end:], lines, kind, f"{old!r} -> {new!r}", (*words, old, new)
+    )
 
 
 def pick(rng: random.Random, found: Iterable[re.Match[str]]) -> re.Match[str] | None:
@@ -85,17 +92,23 @@ def attributes(text: str, wanted: Callable[[str, str], bool]) -> list[re.Match[s
 
 def attribute_name(text: str, rng: random.Random) -> Mistake | None:
     found = pick(rng, attributes(text, lambda name, value: len(name) > 2))
-    return found and made(text, found.start(1), found.end(1), slipped(found[1], rng), "attribute name", found[1])
+    return found and made(
+        text, found.start(1), found.end(1), slipped(found[1], rng), "attribute name", found[1]
+    )
 
 
 def attribute_case(text: str, rng: random.Random) -> Mistake | None:
     found = pick(rng, attributes(text, lambda name, value: True))
-    return found and made(text, found.start(1), found.end(1), found[1].capitalize(), "case", found[1])
+    return found and made(
+        text, found.start(1), found.end(1), found[1].capitalize(), "case", found[1]
+    )
 
 
 def tag_name(text: str, rng: random.Random) -> Mistake | None:
     found = pick(rng, TAG.finditer(text))
-    return found and made(text, found.start(1), found.end(1), slipped(found[1], rng), "tag name", found[1])
+    return found and made(
+        text, found.start(1), found.end(1), slipped(found[1], rng), "tag name", found[1]
+    )
 
 
 def both_tags(text: str, rng: random.Random) -> Mistake | None:
@@ -116,7 +129,9 @@ def missing_tag(text: str, rng: random.Random) -> Mistake | None:
     tag = found[0].strip(" \n</>")
     # the open tag, wherever it is, is as good a place
     where = {line_of(text, m.start()) for m in re.finditer(rf"</?{tag}\b", text)}
-    return mistake and Mistake(mistake.text, mistake.lines | where, mistake.kind, mistake.what, (tag,))
+    return mistake and Mistake(
+        mistake.text, mistake.lines | where, mistake.kind, mistake.what, (tag,)
+    )
 
 
 def missing_container(text: str, rng: random.Random) -> Mistake | None:
@@ -127,7 +142,11 @@ def missing_container(text: str, rng: random.Random) -> Mistake | None:
     new = "\n" + found[2]
     mistake = made(text, found.start(), found.end(), new, "missing container", found[1])
     return mistake and Mistake(
-        mistake.text, mistake.lines, mistake.kind, f"without <{found[1]}>", (found[1], *TAG.findall(found[2]))
+        mistake.text,
+        mistake.lines,
+        mistake.kind,
+        f"without <{found[1]}>",
+        (found[1], *TAG.findall(found[2])),
     )
 
 
@@ -144,13 +163,23 @@ def number(text: str, rng: random.Random) -> Mistake | None:
     if found is None:
         return None
     value = found[2][1:-1]
-    new = rng.choice((value + rng.choice(WRONG_UNITS), "-" + value, value.replace("0", "O", 1), "many", f"{value},5"))
+    new = rng.choice(
+        (
+            value + rng.choice(WRONG_UNITS),
+            "-" + value,
+            value.replace("0", "O", 1),
+            "many",
+            f"{value},5",
+        )
+    )
     return made(text, found.start(2) + 1, found.end(2) - 1, new, "number", found[1])
 
 
 def value(text: str, rng: random.Random) -> Mistake | None:
     """A slip in a value of which something is known."""
-    known = attributes(text, lambda n, v: n not in FREE and n not in EXPRESSIONS and bool(PLAIN.fullmatch(v)))
+    known = attributes(
+        text, lambda n, v: n not in FREE and n not in EXPRESSIONS and bool(PLAIN.fullmatch(v))
+    )
     inside = {m.start(): m for m in known}
     # of values of attrs, only those that are no names of the operator's own
     for start, match in list(inside.items()):
@@ -160,12 +189,16 @@ def value(text: str, rng: random.Random) -> Mistake | None:
         ):
             del inside[start]
     found = pick(rng, inside.values())
-    return found and made(text, found.start(2) + 1, found.end(2) - 1, slipped(found[2][1:-1], rng), "value", found[1])
+    return found and made(
+        text, found.start(2) + 1, found.end(2) - 1, slipped(found[2][1:-1], rng), "value", found[1]
+    )
 
 
 def name_of_attr(text: str, rng: random.Random) -> Mistake | None:
     found = pick(rng, re.finditer(r'<(?:attr|match_attr|submit_attr) name="(\w{5,})"', text))
-    return found and made(text, found.start(1), found.end(1), slipped(found[1], rng), "name of an attr", found[1])
+    return found and made(
+        text, found.start(1), found.end(1), slipped(found[1], rng), "name of an attr", found[1]
+    )
 
 
 def reference(text: str, rng: random.Random) -> Mistake | None:
@@ -180,23 +213,43 @@ def reference(text: str, rng: random.Random) -> Mistake | None:
 
 def host(text: str, rng: random.Random) -> Mistake | None:
     """An address with a stray character, a wrong separator or a wrong port."""
-    wanted = ("gatekeeper", "node", "fullname", "factory_collector", "schedd_name", "my_identity", "identity",
-              "factory_identity", "proxy_url", "web_base_url")  # fmt: skip
+    wanted = (
+        "gatekeeper",
+        "node",
+        "fullname",
+        "factory_collector",
+        "schedd_name",
+        "my_identity",
+        "identity",
+        "factory_identity",
+        "proxy_url",
+        "web_base_url",
+    )
     found = pick(rng, attributes(text, lambda name, value: name in wanted))
     if found is None:
         return None
     old = found[2][1:-1]
-    changes = [old.replace(".", ",", 1), old.replace(".", "..", 1), "https://" + old, old + ";",
-               old.replace(":", ";", 1),
-               re.sub(r":(\d)", r":\1x", old, count=1), old.replace("@", " ", 1), old.replace(":9618", ":96181"),
-               old.replace("http://", "http:/"), old.replace("@", "", 1),
-               old.replace("example", "exmaple", 1)]  # fmt: skip
+    changes = [
+        old.replace(".", ",", 1),
+        old.replace(".", "..", 1),
+        "https://" + old,
+        old + ";",
+        old.replace(":", ";", 1),
+        re.sub(r":(\d)", r":\1x", old, count=1),
+        old.replace("@", " ", 1),
+        old.replace(":9618", ":96181"),
+        old.replace("http://", "http:/"),
+        old.replace("@", "", 1),
+        old.replace("example", "exmaple", 1),
+    ]
     new = rng.choice([c for c in changes if c != old])
     return made(text, found.start(2) + 1, found.end(2) - 1, new, "address", found[1])
 
 
 def separator(text: str, rng: random.Random) -> Mistake | None:
-    lists = attributes(text, lambda name, value: name not in EXPRESSIONS and bool(re.search(r"\w,\w", value)))
+    lists = attributes(
+        text, lambda name, value: name not in EXPRESSIONS and bool(re.search(r"\w,\w", value))
+    )
     found = pick(rng, lists)
     if found is None:
         return None
@@ -205,18 +258,32 @@ def separator(text: str, rng: random.Random) -> Mistake | None:
 
 
 def expression(text: str, rng: random.Random) -> Mistake | None:
-    """An expression without a bracket or operator, with an unknown function, or with quotes of another kind."""
+    """An expression without a bracket or operator, with an unknown function, or with quotes of
+    another kind.
+    """
     found = pick(rng, attributes(text, lambda name, value: name in EXPRESSIONS))
     if found is None:
         return None
     old = found[2][1:-1]
-    changes = [old.replace(")", "", 1), old.replace("(", "", 1), old.replace("==", "=", 1), old.replace('"', "", 1),
-               old.replace(" &amp;&amp; ", " ", 1), old.replace(" and ", " && ".replace("&", "&amp;"), 1),
-               re.sub(r"\b([a-z]\w{5,})\(", lambda m: slipped(m[1], rng) + "(", old, count=1), old + ")",
-               re.sub(r'"(\w+)"', "&apos;\\1&apos;", old, count=1) if found[1] != "match_expr" else old,
-               old.replace(' ["', '["').replace('["attrs"]', "", 1), re.sub(r"int\(", "inet(", old)]  # fmt: skip
+    changes = [
+        old.replace(")", "", 1),
+        old.replace("(", "", 1),
+        old.replace("==", "=", 1),
+        old.replace('"', "", 1),
+        old.replace(" &amp;&amp; ", " ", 1),
+        old.replace(" and ", " && ".replace("&", "&amp;"), 1),
+        re.sub(r"\b([a-z]\w{5,})\(", lambda m: slipped(m[1], rng) + "(", old, count=1),
+        old + ")",
+        re.sub(r'"(\w+)"', "&apos;\\1&apos;", old, count=1) if found[1] != "match_expr" else old,
+        old.replace(' ["', '["').replace('["attrs"]', "", 1),
+        re.sub(r"int\(", "inet(", old),
+    ]
     rows = [c for c in changes if c != old]
-    return made(text, found.start(2) + 1, found.end(2) - 1, rng.choice(rows), "expression", found[1]) if rows else None
+    return (
+        made(text, found.start(2) + 1, found.end(2) - 1, rng.choice(rows), "expression", found[1])
+        if rows
+        else None
+    )
 
 
 def quote(text: str, rng: random.Random) -> Mistake | None:
@@ -227,7 +294,9 @@ def quote(text: str, rng: random.Random) -> Mistake | None:
     at = rng.choice((found.start(2), found.end(2) - 1))
     new = rng.choice(("", text[at] * 2))
     mistake = made(text, at, at + 1, new, "quote")
-    return mistake and Mistake(mistake.text, mistake.lines, "quote", f"{found[0]}: {mistake.what}", ())
+    return mistake and Mistake(
+        mistake.text, mistake.lines, "quote", f"{found[0]}: {mistake.what}", ()
+    )
 
 
 def stray(text: str, rng: random.Random) -> Mistake | None:
@@ -241,9 +310,7 @@ def stray(text: str, rng: random.Random) -> Mistake | None:
 
 def duplicate(text: str, rng: random.Random) -> Mistake | None:
     """An element that is there twice."""
-    pattern = (
-        r"[ \t]*<(attr|match_attr|file|entry|group|frontend|submit_attr|per_frontend|security_class|condor_tarball)\s"
-    )
+    pattern = r"[ \t]*<(attr|match_attr|file|entry|group|frontend|submit_attr|per_frontend|security_class|condor_tarball)\s"  # noqa: E501
     found = pick(rng, re.finditer(pattern, text))
     if found is None:
         return None
@@ -251,10 +318,17 @@ def duplicate(text: str, rng: random.Random) -> Mistake | None:
     end = re.compile(rf"<{tag}\s[^>]*/>\n|</{tag}>\n").search(text, found.start())
     if end is None:
         return None
-    lines = range(line_of(text, found.start()), line_of(text, end.end()) * 2 - line_of(text, found.start()) + 1)
+    lines = range(
+        line_of(text, found.start()),
+        line_of(text, end.end()) * 2 - line_of(text, found.start()) + 1,
+    )
     piece = text[found.start() : end.end()]
     return Mistake(
-        text[: end.end()] + piece + text[end.end() :], frozenset(lines), "duplicate", f"<{tag}> twice", (tag,)
+        text[: end.end()] + piece + text[end.end() :],
+        frozenset(lines),
+        "duplicate",
+        f"<{tag}> twice",
+        (tag,),
     )
 
 
@@ -265,15 +339,19 @@ def exchanged(text: str, rng: random.Random) -> Mistake | None:
     found = pick(rng, re.finditer(pattern, text))
     if found is None:
         return None
-    new = text[found.start() : found.start(2)] + found[4] + text[found.end(2) : found.start(4)] + found[2] + '"'
+    new = (
+        text[found.start() : found.start(2)]
+        + found[4]
+        + text[found.end(2) : found.start(4)]
+        + found[2]
+        + '"'
+    )
     return made(text, found.start(), found.end(), new, "exchanged values", found[1], found[3])
 
 
 def required(text: str, rng: random.Random) -> Mistake | None:
     """An attribute is missing that has no default."""
-    pattern = (
-        r' (name|gatekeeper|absfname|value|username|identity|node|fullname|factory_name|tar_file|my_identity)="[^"]*"'
-    )
+    pattern = r' (name|gatekeeper|absfname|value|username|identity|node|fullname|factory_name|tar_file|my_identity)="[^"]*"'  # noqa: E501
     found = pick(rng, re.finditer(pattern, text))
     return found and made(text, found.start(), found.end(), "", "left out", found[1])
 
@@ -286,14 +364,34 @@ def comment(text: str, rng: random.Random) -> Mistake | None:
 
 
 MAKERS: tuple[Maker, ...] = (
-    attribute_name, attribute_case, tag_name, both_tags, missing_tag, missing_container, boolean, number, value,
-    name_of_attr, reference, host, separator, expression, quote, stray, duplicate, exchanged, required, comment,
-)  # fmt: skip
+    attribute_name,
+    attribute_case,
+    tag_name,
+    both_tags,
+    missing_tag,
+    missing_container,
+    boolean,
+    number,
+    value,
+    name_of_attr,
+    reference,
+    host,
+    separator,
+    expression,
+    quote,
+    stray,
+    duplicate,
+    exchanged,
+    required,
+    comment,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Named, elsewhere (another line), vague, silent, or harmless (the configuration means the same)."""
+    """Named, elsewhere (another line), vague, silent, or harmless (the configuration means the
+    same).
+    """
 
     mistake: Mistake
     side: str

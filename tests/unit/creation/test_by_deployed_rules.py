@@ -11,19 +11,25 @@ from pathlib import Path
 
 import pytest
 
-from glideinwms.creation.problems import Problems
-from glideinwms.creation.reconfig import build, reconfig
+from glideinwms.creation.reconfig.run import build, reconfig
+from glideinwms.creation.xml.problems import Problems
 from tests.support.configs import place
 
 GOLDEN = Path(__file__).resolve().parents[2] / "data" / "golden-wire" / "golden-wire.tgz"
 BOTH = ("signature", "file_list")
 IDS = {
-    # condor_config and its kin are of the deployed startup script alone, which never meets our main tree
+    # condor_config and its kin are of the deployed startup script alone, which never meets our main
+    # tree
     "main": (*BOTH, "precvmfs_file_list", "at_file_list", "after_file_list", "last_script"),
     "entry": BOTH,
-    "client": (*BOTH, "preentry_file_list", "aftergroup_preentry_file_list", "aftergroup_file_list"),
+    "client": (
+        *BOTH,
+        "preentry_file_list",
+        "aftergroup_preentry_file_list",
+        "aftergroup_file_list",
+    ),
     "client_group": (*BOTH, "preentry_file_list"),
-}  # fmt: skip
+}
 KINDS = {"regular", "nocache", "exec", "exec:s", "wrapper", "untar", "config:c"}
 TABLES = ["constants.cfg", "condor_vars.lst", "untar.cfg"]
 
@@ -76,9 +82,13 @@ def rows(folder: Path, name: str) -> list[Row]:
     return found
 
 
-def read(folder: Path, kind: str, descript: str, sign: str, *, whole: bool = True) -> dict[str, list[Row]]:
-    """What a pilot does with one tree: each id, each signature, each list, each file, each table. Not `whole`: scripts
-    may be missing."""
+def read(
+    folder: Path, kind: str, descript: str, sign: str, *, whole: bool = True
+) -> dict[str, list[Row]]:
+    """What a pilot does with one tree: each id, each signature, each list, each file, each table.
+    Not `whole`: scripts
+    may be missing.
+    """
     signed = field(folder / descript, "signature")
     assert hashlib.sha1((folder / signed).read_bytes()).hexdigest() == sign
     known = sums(folder, signed)
@@ -91,18 +101,27 @@ def read(folder: Path, kind: str, descript: str, sign: str, *, whole: bool = Tru
         if name.endswith("file_list"):
             assert value in known, f"{name} is not signed"
             out[name] = rows(folder, value)
-    assert field(folder / descript, "last_script") == "condor_startup.sh" if kind == "main" else True
+    assert (
+        field(folder / descript, "last_script") == "condor_startup.sh" if kind == "main" else True
+    )
     for row in (r for found in out.values() for r in found):
         assert not whole or (folder / row.infile).is_file(), row
         assert (row.infile in known) == (row.kind != "nocache"), row
-    tables = {r.outfile: r for r in out["preentry_file_list" if kind.startswith("client") else "file_list"]}
-    for name, key in zip(TABLES, ("CONSTS_FILE", "CONDOR_VARS_FILE", "UNTAR_CFG_FILE"), strict=True):
+    tables = {
+        r.outfile: r
+        for r in out["preentry_file_list" if kind.startswith("client") else "file_list"]
+    }
+    for name, key in zip(
+        TABLES, ("CONSTS_FILE", "CONDOR_VARS_FILE", "UNTAR_CFG_FILE"), strict=True
+    ):
         assert (tables[name].kind, tables[name].config_out) == ("regular", key)
     assert all(re.match(r"\S+ \t", line) for line in lines(folder / tables["constants.cfg"].infile))
     for line in lines(folder / tables["condor_vars.lst"].infile):
         words = line.split()
         assert len(words) == 7 and words[1] in "ISC" and words[4] in "YN" and words[5] in "YN", line
-    unpacked = {line.split()[0]: line.split()[1] for line in lines(folder / tables["untar.cfg"].infile)}
+    unpacked = {
+        line.split()[0]: line.split()[1] for line in lines(folder / tables["untar.cfg"].infile)
+    }
     order = [r for found in out.values() for r in found]
     for row in (r for r in order if r.kind == "untar"):
         assert row.outfile in unpacked, row
@@ -113,7 +132,9 @@ def read(folder: Path, kind: str, descript: str, sign: str, *, whole: bool = Tru
 
 
 def trees(policy: object, stage: Path, side: str) -> Iterator[tuple[Path, str, str, str]]:
-    main, named, key = ("main", "entry", "entries") if side == "factory" else ("client", "client_group", "groups")
+    main, named, key = (
+        ("main", "entry", "entries") if side == "factory" else ("client", "client_group", "groups")
+    )
     top = policy.stage  # type: ignore[attr-defined]
     yield stage, main, top.descript, top.sign
     for one in getattr(policy, key):
@@ -132,11 +153,16 @@ def test_ours_is_read(side: str, size: str, tmp_path: Path) -> None:
     path = place(tmp_path, f"{side}.{size}.xml")
     reconfig(path, side)
     policy = build(path, side, Problems()).policy
-    found = {folder.name: read(folder, *rest) for folder, *rest in trees(policy, Path(policy.stage_dir), side)}
+    found = {
+        folder.name: read(folder, *rest)
+        for folder, *rest in trees(policy, Path(policy.stage_dir), side)
+    }
     assert len(found) >= 2 and all(any(rows for rows in lists.values()) for lists in found.values())
     if size == "maximal":
         kinds = {r.kind for lists in found.values() for rows in lists.values() for r in rows}
-        assert {"regular", "nocache", "exec", "wrapper"} <= kinds and ("untar" in kinds) == (side == "factory")
+        assert {"regular", "nocache", "exec", "wrapper"} <= kinds and ("untar" in kinds) == (
+            side == "factory"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -149,13 +175,15 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_reader_takes_the_deployed_stage(golden: Path) -> None:
     seen = 0
-    for work, stage, side in (("factory-workdir", "factory", "factory"),
-                              ("frontend-workdir", "frontend_vofe-1", "frontend")):  # fmt: skip
+    for work, stage, side in (
+        ("factory-workdir", "factory", "factory"),
+        ("frontend-workdir", "frontend_vofe-1", "frontend"),
+    ):
         for line in lines(golden / work / "signatures.sha1"):
             sign, descript, key = line.split()
-            kind, folder = {"main": ("main" if side == "factory" else "client", golden / stage)}.get(
-                key, ("entry" if side == "factory" else "client_group", golden / stage / key)
-            )
+            kind, folder = {
+                "main": ("main" if side == "factory" else "client", golden / stage)
+            }.get(key, ("entry" if side == "factory" else "client_group", golden / stage / key))
             # the golden data have some of the entries
             if not folder.is_dir() or not (folder / descript).exists():
                 continue

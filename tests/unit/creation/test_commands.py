@@ -13,21 +13,28 @@ from typing import Any
 
 import pytest
 
-from glideinwms.cli import config_oldnames as old
+from glideinwms.cli.legacy import config as old
+from glideinwms.cli.legacy.common import manage_factory_downtimes
+from glideinwms.cli.legacy.frontend import manage_frontend_downtimes
 from glideinwms.cli.main import main as gwms
-from glideinwms.cli.oldfrontend import manage_frontend_downtimes
-from glideinwms.cli.oldnames import manage_factory_downtimes
-from glideinwms.creation import fingerprint, online
-from glideinwms.creation.problems import Problems
-from glideinwms.creation.reconfig import build
-from glideinwms.factory.plan import Plan as FactoryPlan
-from glideinwms.factory.snapshot import PilotGroup, Queue, Rail, ScheddState, Snapshot
-from glideinwms.lib import operator, status
-from glideinwms.lib.fakes import World
-from glideinwms.lib.owner import name_of
-from glideinwms.lib.reading import Reading
-from glideinwms.lib.records import Ring
-from glideinwms.lib.status import Status
+from glideinwms.creation.checks import online
+from glideinwms.creation.reconfig import fingerprint
+from glideinwms.creation.reconfig.run import build
+from glideinwms.creation.xml.problems import Problems
+from glideinwms.factory.plan import FactoryPlan as FactoryPlan
+from glideinwms.factory.snapshot import (
+    FactorySnapshot,
+    PilotGroup,
+    PilotQueue,
+    RunningRemovals,
+    ScheddState,
+)
+from glideinwms.lib.daemon import operator_commands, status
+from glideinwms.lib.daemon.reading import Reading
+from glideinwms.lib.daemon.records import Ring
+from glideinwms.lib.daemon.status import Status
+from glideinwms.lib.run_as_owner import name_of
+from glideinwms.testing import World
 from tests.support.configs import place
 
 Out = pytest.CaptureFixture[str]
@@ -45,14 +52,19 @@ def run(*words: Any) -> int:
 def test_validate_has_exit_codes_and_json(tmp_path: Path, capsys: Out) -> None:
     good = place(tmp_path, "factory.minimal.xml")
     assert run("factory", "validate", good) == 0
-    bad = place(tmp_path / "bad", "factory.minimal.xml", ('name="Alpha"', 'name="Alpha" enabled="x" glexec="1"'))
+    bad = place(
+        tmp_path / "bad",
+        "factory.minimal.xml",
+        ('name="Alpha"', 'name="Alpha" enabled="x" glexec="1"'),
+    )
     assert run("factory", "validate", bad) == 1
     assert f"{bad}: 1 errors, 1 warnings" in capsys.readouterr().out
     assert run("factory", "validate", "--xml", bad, "--json") == 1
     found = json.loads(capsys.readouterr().out)
     assert [(p["level"], p["line"], p["subject"]) for p in found] == [
-        ("error", 17, "entry[Alpha]@enabled"), ("warning", 17, "entry[Alpha]@glexec"),
-    ]  # fmt: skip
+        ("error", 17, "entry[Alpha]@enabled"),
+        ("warning", 17, "entry[Alpha]@glexec"),
+    ]
 
 
 @pytest.mark.parametrize("side", ["factory", "frontend"])
@@ -91,7 +103,11 @@ def test_what_changes_a_configuration_is_in_the_audit_trail(
     lines = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
     assert [line["act"] for line in lines] == ["reconfig", "reconfig", "rollback"]
     first, second, back = lines
-    assert (first["before"], second["before"], back["before"]) == ("", first["generation"], second["generation"])
+    assert (first["before"], second["before"], back["before"]) == (
+        "",
+        first["generation"],
+        second["generation"],
+    )
     assert back["generation"] == first["generation"] and first["file"] == str(path)
     assert run(side, "rollback", path, "--to-deployed") == 0
     [aside] = work.glob("gwms-state*/audit.jsonl")
@@ -114,20 +130,26 @@ def test_rollback_takes_the_work_directory(
     assert run(side, "rollback") == 0
     assert f"generation {first} is in force" in capsys.readouterr().out
     monkeypatch.setenv(f"GWMS_{side.upper()}_DIR", str(tmp_path))
-    assert run(side, "rollback", path, "--list", "--json") == 0, "the file that is named comes first"
+    assert run(side, "rollback", path, "--list", "--json") == 0, (
+        "the file that is named comes first"
+    )
     assert len(json.loads(capsys.readouterr().out)) == 2
 
 
 def test_who_became_root_by_sudo_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operator.os, "getuid", lambda: 0)
+    monkeypatch.setattr(operator_commands.os, "getuid", lambda: 0)
     monkeypatch.setenv("SUDO_USER", "alice")
-    assert operator.caller() == "root (sudo by alice)"
-    monkeypatch.setattr(operator.os, "getuid", lambda: 12345678)
-    assert operator.caller() == "uid 12345678", "whoever is not root may write anything there"
+    assert operator_commands.caller() == "root (sudo by alice)"
+    monkeypatch.setattr(operator_commands.os, "getuid", lambda: 12345678)
+    assert operator_commands.caller() == "uid 12345678", (
+        "whoever is not root may write anything there"
+    )
 
 
 @pytest.mark.parametrize("side", ["factory", "frontend"])
-def test_json_of_what_changes_a_configuration_has_one_shape(side: str, tmp_path: Path, capsys: Out) -> None:
+def test_json_of_what_changes_a_configuration_has_one_shape(
+    side: str, tmp_path: Path, capsys: Out
+) -> None:
     def told(*words: Any) -> dict[str, Any]:
         capsys.readouterr()
         assert run(side, *words, "--json") == 0
@@ -136,7 +158,10 @@ def test_json_of_what_changes_a_configuration_has_one_shape(side: str, tmp_path:
 
     path = place(tmp_path, f"{side}.maximal.xml")
     first, same = told("reconfig", path), told("reconfig", path)
-    assert first.keys() == same.keys() and first["generation"] == same["generation"] == first["plan"]["generation"]
+    assert (
+        first.keys() == same.keys()
+        and first["generation"] == same["generation"] == first["plan"]["generation"]
+    )
     path.write_text(path.read_text().replace('loop_delay="30"', 'loop_delay="31"'))
     assert told("reconfig", path)["generation"] != first["generation"]
     assert told("rollback", path) == {"generation": first["generation"], "reloaded": ""}
@@ -151,7 +176,19 @@ def test_a_daemon_that_refuses_is_exit_code_4(side: str, tmp_path: Path, capsys:
     assert run(side, "reconfig", path) == 0
     path.write_text(path.read_text().replace('loop_delay="30"', 'loop_delay="31"'))
     with subprocess.Popen(["sleep", "60"]) as daemon:
-        said = Status(1, side, daemon.pid, "old", 1, 0, time.time() + 60, 0, 0, 1, policy_error="no such schedd")
+        said = Status(
+            1,
+            side,
+            daemon.pid,
+            "old",
+            1,
+            0,
+            time.time() + 60,
+            0,
+            0,
+            1,
+            policy_error="no such schedd",
+        )
         status.write(tmp_path / "work/state/status.json", said)
         for verb in ("reconfig", "rollback"):
             capsys.readouterr()
@@ -172,12 +209,24 @@ def test_plan_without_a_file_is_of_a_cycle(tmp_path: Path, capsys: Out) -> None:
 
 def record(work: Path, *groups: tuple[str, int, int]) -> None:
     """A cycle with a queue of (entry, status, number) and a schedd that did not answer."""
-    rows = tuple(PilotGroup(e, "fe.main", "fe:frontend", "frontend", "C", "", s, None, n) for e, s, n in groups)
-    known: Reading[Queue] = Reading("one", 0.0, Queue(rows, ()), 5.0)
-    silent: Reading[Queue] = Reading("two", 0.0)
+    rows = tuple(
+        PilotGroup(e, "fe.main", "fe:frontend", "frontend", "C", "", s, None, n)
+        for e, s, n in groups
+    )
+    known: Reading[PilotQueue] = Reading("one", 0.0, PilotQueue(rows, ()), 5.0)
+    silent: Reading[PilotQueue] = Reading("two", 0.0)
     schedds = (ScheddState("one", known), ScheddState("two", silent, "no answer"))
-    snapshot = Snapshot(5.0, Reading("requests", 0.0), schedds, (), Rail(), (), ())
-    data = {"cycle": 7, "began": 5.0, "seed": 1, "generation": "g", "snapshot": snapshot, "plan": FactoryPlan(())}
+    snapshot = FactorySnapshot(
+        5.0, Reading("requests", 0.0), schedds, (), RunningRemovals(), (), ()
+    )
+    data = {
+        "cycle": 7,
+        "began": 5.0,
+        "seed": 1,
+        "generation": "g",
+        "snapshot": snapshot,
+        "plan": FactoryPlan(()),
+    }
     Ring(work / "state/cycles").append(7, data)
 
 
@@ -198,14 +247,20 @@ def test_plan_counts_the_pilots_of_changed_entries(tmp_path: Path, capsys: Out) 
     assert (found["pilots"]["cycle"], found["pilots"]["unknown"]) == (7, ["two"])
     assert run("factory", "plan", path) == 0
     out = capsys.readouterr().out
-    assert "their pilots in cycle 7" in out and "Alpha     6        3     0" in out and "not known then: two" in out
+    assert (
+        "their pilots in cycle 7" in out
+        and "Alpha     6        3     0" in out
+        and "not known then: two" in out
+    )
 
 
 def test_show_names_the_origin_of_each_value(tmp_path: Path, capsys: Out) -> None:
     path = place(tmp_path, "factory.maximal.xml")
     assert run("factory", "show", path, "--name", "Alpha", "--json") == 0
     shown = {s["path"]: (s["value"], s["origin"]) for s in json.loads(capsys.readouterr().out)}
-    line = 1 + path.read_text().splitlines().index('        <stale_age idle="1000" running="2000" unclaimed="300"/>')
+    line = 1 + path.read_text().splitlines().index(
+        '        <stale_age idle="1000" running="2000" unclaimed="300"/>'
+    )
     assert shown["config/stale_age@idle"] == (1000, f"{path}:{line}")
     assert shown["@bosco_dir"] == ("bosco", "default")
     assert shown["(global) attrs/Secret@value"][0] == "s"
@@ -239,16 +294,24 @@ def test_a_plan_of_expressions_shows_their_text(tmp_path: Path, capsys: Out) -> 
     capsys.readouterr()
     assert run("frontend", "plan", path) == 0
     assert "  groups[main].match: only moved within the file\n" in capsys.readouterr().out
-    path.write_text(text.replace("not job[&quot;Slow&quot;]", "True").replace('<group name="off"', '<group name="new"'))
+    path.write_text(
+        text.replace("not job[&quot;Slow&quot;]", "True").replace(
+            '<group name="off"', '<group name="new"'
+        )
+    )
     assert run("frontend", "plan", path) == 0
     out = capsys.readouterr().out
-    assert 'not job["Slow"] -> ' in out and "1 groups added: new" in out and "groups[new]:" not in out
+    assert (
+        'not job["Slow"] -> ' in out and "1 groups added: new" in out and "groups[new]:" not in out
+    )
 
 
 def test_old_names(tmp_path: Path, capsys: Out) -> None:
     path = place(tmp_path, "factory.minimal.xml")
     with pytest.raises(SystemExit) as end:
-        old.reconfig_glidein(["-xml", str(path), "-update_scripts", "yes", "-fix_rrd", "-writeback", "no"])
+        old.reconfig_glidein(
+            ["-xml", str(path), "-update_scripts", "yes", "-fix_rrd", "-writeback", "no"]
+        )
     assert not end.value.code
     with pytest.raises(SystemExit) as end:
         old.gwms_factory(["reconfig", str(path), "-fix_rrd"])
@@ -283,13 +346,19 @@ def test_only_online_asks_the_network(side: str, tmp_path: Path) -> None:
 
 
 def test_a_stage_that_answers_whatever_it_says_is_there(tmp_path: Path) -> None:
-    """A web server that lists no directory says 403 or 404; this one, which knows no HEAD at all, 501."""
+    """A web server that lists no directory says 403 or 404; this one, which knows no HEAD at all,
+    501.
+    """
     with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/f"
         path, problems = place(tmp_path, "factory.maximal.xml", ("http://f", url)), Problems()
         online.check(
-            build(path, "factory", problems), path, problems, World().pool("nobody@nowhere"), lambda host: host
+            build(path, "factory", problems),
+            path,
+            problems,
+            World().pool("nobody@nowhere"),
+            lambda host: host,
         )
     assert not [p for p in problems.found if p.subject == "stage@web_base_url"]
 
@@ -337,16 +406,24 @@ def test_plan_counts_the_warnings_that_stand(tmp_path: Path, capsys: Out) -> Non
 
 
 @pytest.mark.parametrize("command", ["plan", "reconfig"])
-def test_all_that_is_wrong_is_told_where_one_thing_stops_it(command: str, tmp_path: Path, capsys: Out) -> None:
-    path = place(tmp_path, "factory.minimal.xml", ('name="Alpha"', 'name="Alpha" glexec="1" enabled="x"'))
+def test_all_that_is_wrong_is_told_where_one_thing_stops_it(
+    command: str, tmp_path: Path, capsys: Out
+) -> None:
+    path = place(
+        tmp_path, "factory.minimal.xml", ('name="Alpha"', 'name="Alpha" glexec="1" enabled="x"')
+    )
     assert run("factory", command, path) == 1
     told = capsys.readouterr().err
     assert "entry[Alpha]@glexec" in told and "entry[Alpha]@enabled" in told
 
 
-@pytest.mark.parametrize(("side", "program", "name"), [
-    ("factory", old.reconfig_glidein, "gfactory_instance"), ("frontend", old.reconfig_frontend, "vo_frontend"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("side", "program", "name"),
+    [
+        ("factory", old.reconfig_glidein, "gfactory_instance"),
+        ("frontend", old.reconfig_frontend, "vo_frontend"),
+    ],
+)
 def test_force_name_refuses_the_file_of_another_instance(
     side: str, program: Any, name: str, tmp_path: Path, capsys: Out
 ) -> None:
@@ -383,10 +460,14 @@ def test_rollback_says_that_the_file_is_the_new_one(tmp_path: Path, capsys: Out)
     assert run("factory", "reconfig", path) == 0
     capsys.readouterr()
     assert run("factory", "rollback", path) == 0
-    assert f"{path} is as it was: the next reconfig puts it in force again" in capsys.readouterr().out
+    assert (
+        f"{path} is as it was: the next reconfig puts it in force again" in capsys.readouterr().out
+    )
 
 
-def test_a_piece_of_config_d_is_checked_as_part_of_the_main_file(tmp_path: Path, capsys: Out) -> None:
+def test_a_piece_of_config_d_is_checked_as_part_of_the_main_file(
+    tmp_path: Path, capsys: Out
+) -> None:
     main = place(tmp_path, "factory.minimal.xml", ('name="Alpha"', 'name="Alpha" glexec="1"'))
     piece = tmp_path / "config.d" / "10.xml"
     piece.parent.mkdir()

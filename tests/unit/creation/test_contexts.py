@@ -10,11 +10,16 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glideinwms.creation.frontend_credentials import parsed
+from glideinwms.creation.build.frontend_credentials import parsed
 
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="ascii", categories=["L", "N", "P"])),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", min_size=1), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(st.characters(codec="ascii", categories=["L", "N", "P"])),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", min_size=1), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -36,7 +41,16 @@ def test_any_text_is_a_dict_that_can_be_kept_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[1]", "{1: 2}", "{'a': {1, 2}}", "{'a': b'x'}", "__import__('os').getcwd()", "{", "!!python/name:os.x ''"]
+    "text",
+    [
+        "[1]",
+        "{1: 2}",
+        "{'a': {1, 2}}",
+        "{'a': b'x'}",
+        "__import__('os').getcwd()",
+        "{",
+        "!!python/name:os.x ''",
+    ],
 )
 def test_what_is_no_dict_of_plain_values(text: str) -> None:
     with pytest.raises(ValueError, match=r"no dict|JSON serializable|expected|could not determine"):

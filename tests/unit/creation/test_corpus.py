@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from glideinwms.creation.problems import InvalidConfig, Problems
-from glideinwms.creation.reconfig import build
+from glideinwms.creation.reconfig.run import build
+from glideinwms.creation.xml.problems import InvalidConfig, Problems
 from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.frontend.policy import FrontendPolicy
 from glideinwms.lib.stage.formats import read_pairs
@@ -43,12 +43,16 @@ def changed(directory: Path, side: str, case: dict[str, Any]) -> Path:
 
 def told(found: Any, directory: Path) -> list[str]:
     """Problems as `line: text`, the directory as @DIR@."""
-    return [str(p).replace(f"{p.where.file}:", "", 1).replace(str(directory), "@DIR@") for p in found]
+    return [
+        str(p).replace(f"{p.where.file}:", "", 1).replace(str(directory), "@DIR@") for p in found
+    ]
 
 
 def compare(got: list[str], says: list[str]) -> None:
     """Equal; words that end in ... need only begin so (the rest is another part's)."""
-    cut = [g[: len(s) - 3] + "..." if s.endswith("...") else g for g, s in zip(got, says, strict=False)]
+    cut = [
+        g[: len(s) - 3] + "..." if s.endswith("...") else g for g, s in zip(got, says, strict=False)
+    ]
     assert cut + got[len(cut) :] == says
 
 
@@ -72,7 +76,13 @@ def certificate(end: float) -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pilot")])
     until = datetime.fromtimestamp(end, UTC)
-    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+    )
     made = made.not_valid_before(until - timedelta(days=1)).not_valid_after(until)
     return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
@@ -87,19 +97,29 @@ def token(end: float) -> bytes:
         ("scitoken", token, "the token is expired, or is none; renew it"),
         ("scitoken", lambda end: b"", "the token is expired, or is none; renew it"),
         ("grid_proxy", certificate, "the certificate ended 2024-05-13 16:53:20 UTC; renew it"),
-        ("grid_proxy", lambda end: b"-----BEGIN CERTIFICATE-----\nAAAA", "is no certificate; renew it"),
+        (
+            "grid_proxy",
+            lambda end: b"-----BEGIN CERTIFICATE-----\nAAAA",
+            "is no certificate; renew it",
+        ),
     ],
 )
-def test_a_credential_that_is_over(kind: str, content: Callable[[float], bytes], says: str, tmp_path: Path) -> None:
+def test_a_credential_that_is_over(
+    kind: str, content: Callable[[float], bytes], says: str, tmp_path: Path
+) -> None:
     path = place(tmp_path, "frontend.minimal.xml", ('type="scitoken"', f'type="{kind}"'))
     for end, expected in ((time.time() + 3600, []), (1715619200, [says])):
         (tmp_path / "ce.scitoken").write_bytes(content(end))
         problems = Problems()
         build(path, "frontend", problems)
         if expected or content in (token, certificate):
-            compare(told(problems.warnings, tmp_path), [
-                f"warning: 18: security/credential[@DIR@/ce.scitoken]@absfname: {s}" for s in expected
-            ])  # fmt: skip
+            compare(
+                told(problems.warnings, tmp_path),
+                [
+                    f"warning: 18: security/credential[@DIR@/ce.scitoken]@absfname: {s}"
+                    for s in expected
+                ],
+            )
 
 
 @pytest.mark.parametrize("size", ["minimal", "maximal"])
@@ -119,7 +139,9 @@ LEGACY = {
         "notice: 29: entry[Condor]@schedd_name: is ignored: entries are spread over the Factory's schedd_name",
         "notice: 19: entries: 3 warnings of disabled entries not shown, from here on; validate --disabled shows them",
     ],
-    "frontend": ["warning: 25: attr[GLIDECLIENT_Start]: is added to match@start_expr; write it there"],
+    "frontend": [
+        "warning: 25: attr[GLIDECLIENT_Start]: is added to match@start_expr; write it there"
+    ],
 }
 
 
@@ -129,25 +151,40 @@ def test_a_legacy_file_loads_and_says_what_to_do(side: str, tmp_path: Path) -> N
     policy = build(place(tmp_path, f"{side}.legacy.xml"), side, problems).policy
     assert told(problems.warnings, tmp_path) == LEGACY[side]
     if isinstance(policy, FactoryPolicy):
-        assert {e.name: e.enabled for e in policy.entries} == {"Cream": False, "Gt5": False, "Condor": True}
+        assert {e.name: e.enabled for e in policy.entries} == {
+            "Cream": False,
+            "Gt5": False,
+            "Condor": True,
+        }
         assert policy.collector == ""
     else:
         assert policy.groups[0].start_expr == "TARGET.Old =!= True"
 
 
 @pytest.mark.parametrize("expression", ["True", "MINE.New"])
-def test_start_expressions_of_attrs_are_anded_to_the_others(expression: str, tmp_path: Path) -> None:
-    path = place(tmp_path, "frontend.legacy.xml", ('start_expr="True"', f'start_expr="{expression}"'))
+def test_start_expressions_of_attrs_are_anded_to_the_others(
+    expression: str, tmp_path: Path
+) -> None:
+    path = place(
+        tmp_path, "frontend.legacy.xml", ('start_expr="True"', f'start_expr="{expression}"')
+    )
     mine = '<group name="main"><attrs><attr name="GLIDECLIENT_Group_Start" value="G" type="expr"/></attrs></group>'
-    path.write_text(path.read_text().replace('<group name="main" enabled="True" comment="all"/>', mine))
+    path.write_text(
+        path.read_text().replace('<group name="main" enabled="True" comment="all"/>', mine)
+    )
     found = build(path, "frontend", Problems())
     old = "TARGET.Old =!= True"
     whole = old if expression == "True" else f"({expression}) && ({old})"
     assert isinstance(found.policy, FrontendPolicy)
-    assert found.policy.groups[0].start_expr == f"({whole}) && (G)" and not found.policy.groups[0].params.keys() & {
-        "GLIDECLIENT_Start", "GLIDECLIENT_Group_Start",
-    }  # fmt: skip
+    assert found.policy.groups[0].start_expr == f"({whole}) && (G)" and not found.policy.groups[
+        0
+    ].params.keys() & {
+        "GLIDECLIENT_Start",
+        "GLIDECLIENT_Group_Start",
+    }
     wanted = {"GLIDECLIENT_Start": whole, "GLIDECLIENT_Group_Start": "G"}
     for tree, (name, value) in zip(found.trees, wanted.items(), strict=True):
-        constants = next(b.read().decode() for n, b in tree.files.items() if n.startswith("constants."))
+        constants = next(
+            b.read().decode() for n, b in tree.files.items() if n.startswith("constants.")
+        )
         assert read_pairs(constants)[name] == value

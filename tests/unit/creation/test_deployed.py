@@ -8,17 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from glideinwms.creation.built import Built
-from glideinwms.creation.problems import Problems
-from glideinwms.creation.reconfig import build
+from glideinwms.creation.build.resolved import Built
+from glideinwms.creation.reconfig.run import build
+from glideinwms.creation.xml.problems import Problems
 from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.frontend.policy import FrontendPolicy
 from glideinwms.lib.stage.formats import read_list, read_pairs, read_vars
 from glideinwms.lib.stage.tree import Tree
 
 GOLDEN = Path(__file__).resolve().parents[2] / "data" / "golden-wire" / "golden-wire.tgz"
-FILES = ("files/wrapper.sh", "files/f1.sh", "files/f2.sh", "files/gf.sh", "cred/pilot_proxy.pem",
-         "condor/sbin/condor_master", "condor/sbin/condor_startd", "condor/sbin/condor_starter")  # fmt: skip
+FILES = (
+    "files/wrapper.sh",
+    "files/f1.sh",
+    "files/f2.sh",
+    "files/gf.sh",
+    "cred/pilot_proxy.pem",
+    "condor/sbin/condor_master",
+    "condor/sbin/condor_startd",
+    "condor/sbin/condor_starter",
+)
 ENTRIES = ("CMS_T2_XX_Alpha_ce01", "OSG-Beta.ce-02", "AWS_Gamma", "GCE_Delta")
 
 
@@ -77,7 +85,9 @@ def test_constants_and_variables_of_an_entry(golden: Path, tmp_path: Path, name:
     tree = next(t for t in found.trees if t.subdir == f"entry_{name}")
     folder = golden / "factory" / f"entry_{name}"
     assert read_pairs(text_of(tree, "constants")) == read_pairs(theirs(folder, "constants"))
-    assert set(read_vars(text_of(tree, "condor_vars"))) == set(read_vars(theirs(folder, "condor_vars")))
+    assert set(read_vars(text_of(tree, "condor_vars"))) == set(
+        read_vars(theirs(folder, "condor_vars"))
+    )
 
 
 @pytest.mark.parametrize("group", ["", "group_main"])
@@ -86,14 +96,24 @@ def test_tables_and_lists_of_a_frontend(golden: Path, tmp_path: Path, group: str
     tree = next(t for t in found.trees if t.subdir == group)
     folder = golden / "frontend_vofe-1" / group
     assert read_pairs(text_of(tree, "constants")) == read_pairs(theirs(folder, "constants"))
-    assert set(read_vars(text_of(tree, "condor_vars"))) == set(read_vars(theirs(folder, "condor_vars")))
+    assert set(read_vars(text_of(tree, "condor_vars"))) == set(
+        read_vars(theirs(folder, "condor_vars"))
+    )
     lists = sorted(p.name.partition(".")[0] for p in folder.glob("*file_list.*"))
     assert sorted(n.partition(".")[0] for n in tree.files if "file_list." in n) == lists
     operators = {f.rpartition("/")[2] for f in FILES[:4]}
     for name in lists:
-        mine = [(r.outfile, r.kind, r.period, r.prefix, r.condition) for r in read_list(text_of(tree, name))]
-        real = [(r.outfile, r.kind, r.period, r.prefix, r.condition) for r in read_list(theirs(folder, name))]
-        assert [r for r in mine if r[0] in operators] == [r for r in real if r[0] in operators], name
+        mine = [
+            (r.outfile, r.kind, r.period, r.prefix, r.condition)
+            for r in read_list(text_of(tree, name))
+        ]
+        real = [
+            (r.outfile, r.kind, r.period, r.prefix, r.condition)
+            for r in read_list(theirs(folder, name))
+        ]
+        assert [r for r in mine if r[0] in operators] == [r for r in real if r[0] in operators], (
+            name
+        )
 
 
 def test_groups_of_a_frontend(golden: Path, tmp_path: Path) -> None:
@@ -110,8 +130,9 @@ def test_groups_of_a_frontend(golden: Path, tmp_path: Path) -> None:
         limits = group.limits
         assert int(descript["MaxRunningPerEntry"]) == limits.max_running
         assert (int(descript["MaxIdlePerEntry"]), int(descript["ReserveIdlePerEntry"])) == (
-            limits.max_idle, limits.reserve_idle,
-        )  # fmt: skip
+            limits.max_idle,
+            limits.reserve_idle,
+        )
         assert int(descript["IdleLifetime"]) == limits.idle_lifetime
         assert dict(group.params).keys() >= literal_names(folder / "params.cfg")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from glideinwms.creation.problems import InvalidConfig, Problems
-from glideinwms.creation.reconfig import build
+from glideinwms.creation.reconfig.run import build
+from glideinwms.creation.xml.problems import InvalidConfig, Problems
 from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.frontend.policy import FrontendPolicy
 from glideinwms.lib.stage.formats import read_pairs
@@ -25,7 +25,9 @@ def piece(directory: Path, *entries: str, name: str = "10-sites.xml") -> Path:
 
 
 @pytest.mark.parametrize("const", [True, False])
-def test_an_entry_of_config_d_overrides_a_global_attr_of_another_const(const: bool, tmp_path: Path) -> None:
+def test_an_entry_of_config_d_overrides_a_global_attr_of_another_const(
+    const: bool, tmp_path: Path
+) -> None:
     everywhere = f'<attrs><attr name="USE_CCB" const="{not const}" value="True"/>'
     path = place(tmp_path, "factory.minimal.xml", ("<attrs>", everywhere))
     own = f'<attrs><attr name="USE_CCB" const="{const}" value="False"/></attrs>'
@@ -35,7 +37,9 @@ def test_an_entry_of_config_d_overrides_a_global_attr_of_another_const(const: bo
     assert isinstance(built.policy, FactoryPolicy)
     entries = {e.name: e for e in built.policy.entries}
     for name, value in (("Alpha", "True"), ("Beta", "False"), ("Gamma", "False")):
-        given = [t["USE_CCB"] for t in (entries[name].attrs, entries[name].params) if "USE_CCB" in t]
+        given = [
+            t["USE_CCB"] for t in (entries[name].attrs, entries[name].params) if "USE_CCB" in t
+        ]
         assert set(given) == {value}
     tree = next(t for t in built.trees if t.subdir == "entry_Beta")
     constants = next(b.read().decode() for n, b in tree.files.items() if n.startswith("constants."))
@@ -58,7 +62,9 @@ def test_an_entry_twice_in_one_piece_is_an_error_with_both_lines(tmp_path: Path)
 def test_an_attr_twice_in_one_piece_is_a_warning(tmp_path: Path) -> None:
     path = place(tmp_path, "factory.minimal.xml")
     extra = piece(tmp_path)
-    extra.write_text('<glidein><attrs>\n<attr name="A" value="1"/>\n<attr name="A" value="2"/></attrs></glidein>')
+    extra.write_text(
+        '<glidein><attrs>\n<attr name="A" value="1"/>\n<attr name="A" value="2"/></attrs></glidein>'
+    )
     problems = Problems()
     build(path, "factory", problems)
     assert [str(p) for p in problems.warnings] == [
@@ -74,10 +80,17 @@ def test_files_that_are_not_well_formed_are_told_together(tmp_path: Path) -> Non
     assert {p.where.file for p in caught.value.problems} == {str(path), str(extra)}
 
 
-@pytest.mark.parametrize(("const", "enabled", "loads"), [
-    (False, True, True), (True, False, True), (True, True, False),
-])  # fmt: skip
-def test_cvmfsexec_without_a_distribution(const: bool, enabled: bool, loads: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("const", "enabled", "loads"),
+    [
+        (False, True, True),
+        (True, False, True),
+        (True, True, False),
+    ],
+)
+def test_cvmfsexec_without_a_distribution(
+    const: bool, enabled: bool, loads: bool, tmp_path: Path
+) -> None:
     path = place(tmp_path, "factory.minimal.xml")
     own = f'<attrs><attr name="GLIDEIN_USE_CVMFSEXEC" value="1" const="{const}"/></attrs>'
     piece(tmp_path, ENTRY.format("Beta", own).replace("<entry", f'<entry enabled="{enabled}"'))
@@ -91,15 +104,27 @@ def test_cvmfsexec_without_a_distribution(const: bool, enabled: bool, loads: boo
     assert said.what == "there is no cvmfsexec distribution to use"
 
 
-@pytest.mark.parametrize(("name", "field"), [
-    ("vm_id", "vm_id"), ("VM_TYPE", "vm_type"), ("project_id", "project_id"), ("vmid", "vm_id"),
-    ("PROJECTID", "project_id"), ("glideinproxy", "pilotabsfname"), ("remoteusername", "remote_username"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("vm_id", "vm_id"),
+        ("VM_TYPE", "vm_type"),
+        ("project_id", "project_id"),
+        ("vmid", "vm_id"),
+        ("PROJECTID", "project_id"),
+        ("glideinproxy", "pilotabsfname"),
+        ("remoteusername", "remote_username"),
+    ],
+)
 @pytest.mark.parametrize("kind", ["str", "Expr", "string", "expression"])
-def test_names_and_types_of_parameters_of_3_11(name: str, field: str, kind: str, tmp_path: Path) -> None:
+def test_names_and_types_of_parameters_of_3_11(
+    name: str, field: str, kind: str, tmp_path: Path
+) -> None:
     given = f'</credentials><parameters><parameter name="{name}" value="/abc" type="{kind}"/></parameters>'
     problems = Problems()
-    policy = build(place(tmp_path, "frontend.minimal.xml", ("</credentials>", given)), "frontend", problems).policy
+    policy = build(
+        place(tmp_path, "frontend.minimal.xml", ("</credentials>", given)), "frontend", problems
+    ).policy
     assert isinstance(policy, FrontendPolicy)
     assert getattr(policy.groups[0].credentials[0], field) == "/abc"
     assert problems.found == []
@@ -114,10 +139,17 @@ def test_types_of_credentials_in_any_case(written: str, tmp_path: Path) -> None:
     assert policy.groups[0].credentials[0].type == expected
 
 
-@pytest.mark.parametrize(("generator", "context", "kind"), [
-    ("SciTokenGenerator", "{'key_file': '/k', 'key_id': 'k', 'issuer': 'https://i', 'scope': 'c'}", "scitoken"),
-    ("IdTokenGenerator", "{'password': '/p'}", "idtoken"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("generator", "context", "kind"),
+    [
+        (
+            "SciTokenGenerator",
+            "{'key_file': '/k', 'key_id': 'k', 'issuer': 'https://i', 'scope': 'c'}",
+            "scitoken",
+        ),
+        ("IdTokenGenerator", "{'password': '/p'}", "idtoken"),
+    ],
+)
 @pytest.mark.parametrize("written", ["generator", "Dynamic"])
 def test_generators_whose_context_has_no_type(
     generator: str, context: str, kind: str, written: str, tmp_path: Path
@@ -130,7 +162,11 @@ def test_generators_whose_context_has_no_type(
 
 
 def test_a_plugin_that_is_gone_is_replaced(tmp_path: Path) -> None:
-    path = place(tmp_path, "frontend.minimal.xml", ("<security>", '<security proxy_selection_plugin="ProxyUserRR">'))
+    path = place(
+        tmp_path,
+        "frontend.minimal.xml",
+        ("<security>", '<security proxy_selection_plugin="ProxyUserRR">'),
+    )
     policy = build(path, "frontend", Problems()).policy
     assert isinstance(policy, FrontendPolicy)
     assert policy.groups[0].selection_plugin == "ProxyAll"
@@ -147,7 +183,9 @@ def test_an_entry_of_a_grid_type_that_is_gone_is_not_run(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("attribute", ["match_expr", "start_expr"])
 def test_an_expression_of_several_lines(attribute: str, tmp_path: Path) -> None:
-    text = {"match_expr": "True&#10;and not False", "start_expr": "isUndefined(X)&#10;|| X"}[attribute]
+    text = {"match_expr": "True&#10;and not False", "start_expr": "isUndefined(X)&#10;|| X"}[
+        attribute
+    ]
     path = place(tmp_path, "frontend.minimal.xml", ("<match>", f'<match {attribute}="{text}">'))
     problems = Problems()
     built = build(path, "frontend", problems)
@@ -162,7 +200,9 @@ def test_attrs_that_are_expressions_of_several_lines(tmp_path: Path) -> None:
     given = '<attrs><attr name="GLIDECLIENT_Rank" type="expr" value="1&#10;+ 2" parameter="False"/></attrs><groups>'
     path = place(tmp_path, "frontend.minimal.xml", ("<groups>", given))
     built = build(path, "frontend", Problems())
-    constants = next(b.read().decode() for n, b in built.trees[0].files.items() if n.startswith("constants."))
+    constants = next(
+        b.read().decode() for n, b in built.trees[0].files.items() if n.startswith("constants.")
+    )
     assert read_pairs(constants)["GLIDECLIENT_Rank"] == "1 + 2"
 
 

@@ -19,7 +19,9 @@ def test_few_mistakes_pass_silently_and_none_is_vague(seed: int) -> None:
     verdicts = Counter(v.verdict for v in found)
     assert len(found) == NUMBER
     assert verdicts["vague"] == 0
-    silent = [f"{v.side}: {v.mistake.kind}: {v.mistake.what}" for v in found if v.verdict == "silent"]
+    silent = [
+        f"{v.side}: {v.mistake.kind}: {v.mistake.what}" for v in found if v.verdict == "silent"
+    ]
     assert len(silent) <= SILENT, silent
     elsewhere = [f"{v.side}: {v.mistake.what}: {v.said}" for v in found if v.verdict == "elsewhere"]
     assert len(elsewhere) <= SILENT, elsewhere

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from glideinwms.creation.common_model import File
-from glideinwms.creation.problems import Problems
-from glideinwms.creation.reconfig import build
-from glideinwms.creation.stagefiles import Tables, user_items
+from glideinwms.creation.build.stage_files import Tables, user_items
+from glideinwms.creation.reconfig.run import build
+from glideinwms.creation.xml.common_model import File
+from glideinwms.creation.xml.problems import Problems
 from glideinwms.lib.stage.blobs import Blob
 from glideinwms.lib.stage.formats import read_pairs
 from tests.support.configs import place
@@ -26,7 +26,9 @@ from tests.support.configs import place
     ],
 )
 def test_what_an_entry_publishes(words: str, name: str, value: str | None, tmp_path: Path) -> None:
-    path = place(tmp_path, "factory.minimal.xml", ('<entry name="Alpha"', f'<entry name="Alpha" {words}'))
+    path = place(
+        tmp_path, "factory.minimal.xml", ('<entry name="Alpha"', f'<entry name="Alpha" {words}')
+    )
     (entry,) = dataclasses.asdict(build(path, "factory", Problems()).policy)["entries"]
     assert entry["attrs"].get(name) == value
 
@@ -35,7 +37,10 @@ def test_the_prefix_of_a_file_is_the_one_that_is_written(tmp_path: Path) -> None
     script = tmp_path / "wrapper.sh"
     script.write_text("# nothing\n")
     blobs: dict[str, Blob] = {}
-    files = [File.model_validate({"absfname": str(script), "wrapper": True, "prefix": prefix}) for prefix in ("P_", "")]
+    files = [
+        File.model_validate({"absfname": str(script), "wrapper": True, "prefix": prefix})
+        for prefix in ("P_", "")
+    ]
     rows = [user_items([file], Tables({}, []), blobs, Problems())[0] for file in files]
     assert [row.prefix for row in rows] == ["P_", "NOPREFIX"]
 

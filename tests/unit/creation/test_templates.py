@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from glideinwms.creation import convert
-from glideinwms.creation.problems import Problems
-from glideinwms.creation.reconfig import build
+from glideinwms.creation.reconfig.run import build
+from glideinwms.creation.views import convert
+from glideinwms.creation.xml.problems import Problems
 from tests.support.configs import FILES
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "etc" / "templates"
@@ -37,15 +37,27 @@ def test_a_filled_template_gives_no_word(side: str, tmp_path: Path) -> None:
 def test_what_is_not_filled_in_is_named(side: str) -> None:
     path, problems = TEMPLATES / f"{side}.xml", Problems()
     convert.READERS[side][1](path, problems)
-    words = {n: re.findall(r"[A-Z]+_(?:HOST|NAME)\b", line) for n, line in enumerate(path.read_text().splitlines(), 1)}
-    named = [(p.where.line, p.what.split()[0]) for p in problems.warnings if "as in the template" in p.what]
+    words = {
+        n: re.findall(r"[A-Z]+_(?:HOST|NAME)\b", line)
+        for n, line in enumerate(path.read_text().splitlines(), 1)
+    }
+    named = [
+        (p.where.line, p.what.split()[0])
+        for p in problems.warnings
+        if "as in the template" in p.what
+    ]
     assert {n for n, _ in named} == {n for n, found in words.items() if found} and len(named) > 5
     assert all(word in words[n] for n, word in named)
 
 
 def test_the_templates_of_both_sides_know_each_other() -> None:
-    factory, frontend = (ElementTree.parse(TEMPLATES / f"{side}.xml").getroot() for side in ("factory", "frontend"))
-    [trusted], [collector] = factory.findall(".//frontend"), frontend.findall("match/factory/collectors/collector")
+    factory, frontend = (
+        ElementTree.parse(TEMPLATES / f"{side}.xml").getroot() for side in ("factory", "frontend")
+    )
+    [trusted], [collector] = (
+        factory.findall(".//frontend"),
+        frontend.findall("match/factory/collectors/collector"),
+    )
     assert trusted.get("identity") == collector.get("my_identity")
     assert trusted.get("name") == frontend.find("security").get("security_name")  # type: ignore[union-attr]
     [entry], [credential] = factory.findall("entries/entry"), frontend.findall(".//credential")

@@ -23,7 +23,9 @@ time.sleep(60)
 
 def test_a_supervised_process_ends_with_its_starter_where_quit_is_ignored(tmp_path: Path) -> None:
     """As in the background of a script."""
-    starter = subprocess.Popen([sys.executable, "-c", STARTER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    starter = subprocess.Popen(
+        [sys.executable, "-c", STARTER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
     assert starter.stdout is not None
     pid = int(starter.stdout.readline())
     assert process.alive(pid)

@@ -20,7 +20,10 @@ FILES = [
     for path in sorted((ROOT / top).rglob("*"))
     if path.suffix in SUFFIXES and path.name != "options.md"
 ]
-PAGES = [*sorted((ROOT / "docs/reference").rglob("*.md")), *sorted((ROOT / "docs/adr").glob("*.md"))]
+PAGES = [
+    *sorted((ROOT / "docs/reference").rglob("*.md")),
+    *sorted((ROOT / "docs/adr").glob("*.md")),
+]
 ALIASES = {"features": "feature", "decisions": "decision", "pilot.md": "contract"}
 NUMBER = r"[0-9]+(?:\.[0-9]+)?(?:/[0-9]+)?"
 FEATURE = r"[A-O][0-9]*"
@@ -31,13 +34,17 @@ def listed(number: str) -> str:
 
 
 CITATIONS = [
-    re.compile(rf"\b(protocol|config|contract|pilot\.md|credentials-3\.11|decisions?) {listed(NUMBER)}"),
+    re.compile(
+        rf"\b(protocol|config|contract|pilot\.md|credentials-3\.11|decisions?) {listed(NUMBER)}"
+    ),
     re.compile(rf"\b(features?) {listed(FEATURE)}"),
 ]
 
 
 def anchors() -> Counter[str]:
-    return Counter(anchor for page in PAGES for anchor in re.findall(r'<a id="([^"]+)"></a>', page.read_text()))
+    return Counter(
+        anchor for page in PAGES for anchor in re.findall(r'<a id="([^"]+)"></a>', page.read_text())
+    )
 
 
 def citations(text: str) -> list[str]:
@@ -61,7 +68,9 @@ def test_there_is_something_to_cite() -> None:
 
 @pytest.mark.parametrize("document", ["protocol", "config", "contract", "feature", "decision"])
 def test_every_document_is_cited(document: str) -> None:
-    assert any(cited.startswith(f"{document}-") for path in FILES for cited in citations(path.read_text()))
+    assert any(
+        cited.startswith(f"{document}-") for path in FILES for cited in citations(path.read_text())
+    )
 
 
 def test_every_citation_leads_to_an_anchor() -> None:

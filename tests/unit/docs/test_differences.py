@@ -26,14 +26,18 @@ def rows() -> list[tuple[str, list[str]]]:
 
 @pytest.mark.parametrize(("where", "cells"), rows(), ids=[w for w, _ in rows()])
 def test_every_row_names_a_test_that_exists(where: str, cells: list[str]) -> None:
-    assert len(cells) == COLUMNS, f"{where}: {len(cells)} columns, expected what|deployed|ours|why|spec|test"
+    assert len(cells) == COLUMNS, (
+        f"{where}: {len(cells)} columns, expected what|deployed|ours|why|spec|test"
+    )
     names = re.findall(r"[\w/.-]+\.(?:py|bats)(?:::\w+)?", cells[-1])
     assert names, f"{where}: names no test"
     for name in names:
         file, _, function = name.partition("::")
         path = ROOT / file if (ROOT / file).exists() else ROOT / "tests" / file
         assert path.exists(), f"{where}: {file} does not exist"
-        assert not function or re.search(rf"\b{re.escape(function)}\b", path.read_text()), f"{where}: no {name}"
+        assert not function or re.search(rf"\b{re.escape(function)}\b", path.read_text()), (
+            f"{where}: no {name}"
+        )
 
 
 def test_no_row_stands_twice() -> None:

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import typer.main
 
-from glideinwms.cli import factory, frontend
 from glideinwms.cli import main as cli
+from glideinwms.cli.commands import factory, frontend
 from glideinwms.cli.tree import DEFAULT
-from glideinwms.creation.stagefiles import load_pilot
+from glideinwms.creation.build.stage_files import load_pilot
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -35,7 +35,12 @@ def commands(page: Path) -> Iterator[tuple[str, list[str], list[str], str]]:
     for code in [*fenced, *re.findall(r"(?<!`)`(gwms [^`\n]+)`", text)]:
         for nouns, verbs, rest in COMMAND.findall(code):
             for noun in re.split(r"\\?\||, ", nouns):
-                yield noun, [v for v in re.split(r"\\?\||, ", verbs) if v], re.findall(r"--[a-z][\w-]*", rest), code
+                yield (
+                    noun,
+                    [v for v in re.split(r"\\?\||, ", verbs) if v],
+                    re.findall(r"--[a-z][\w-]*", rest),
+                    code,
+                )
 
 
 @functools.cache
@@ -60,7 +65,9 @@ def test_every_command_exists_with_its_options(page: Path) -> None:
         chosen = [found]
         if hasattr(found, "commands"):
             names = verbs or ([DEFAULT[noun]] if noun in DEFAULT else [])
-            assert set(names) <= set(found.commands), f"{page.name}: no `gwms {noun} {verbs}`: {text}"
+            assert set(names) <= set(found.commands), (
+                f"{page.name}: no `gwms {noun} {verbs}`: {text}"
+            )
             chosen = [found.commands[n] for n in names]
         known = {o for one in chosen for p in one.params for o in p.opts} | {"--help"}
         assert set(options) <= known, f"{page.name}: {sorted(set(options) - known)} of: {text}"
@@ -68,12 +75,18 @@ def test_every_command_exists_with_its_options(page: Path) -> None:
 
 @EACH
 def test_every_module_and_path_that_is_named_exists(page: Path) -> None:
-    files = {str(p.relative_to(ROOT)) for top in ("glideinwms", "tests", "benchmarks") for p in (ROOT / top).rglob("*")}
+    files = {
+        str(p.relative_to(ROOT))
+        for top in ("glideinwms", "tests", "benchmarks")
+        for p in (ROOT / top).rglob("*")
+    }
     # what is put together when it is staged
     files |= {f"main/{f.item.outfile}" for f in load_pilot().files if f.item is not None}
     named = re.findall(r"`([\w./-]+\.(?:py|bats|source|sh))`", page.read_text())
     assert not [n for n in named if not any(f"/{f}".endswith(f"/{n}") for f in files)], page.name
-    paths = re.findall(r"`((?:tests|etc|scripts|benchmarks|glideinwms)/[\w./-]*)`", page.read_text())
+    paths = re.findall(
+        r"`((?:tests|etc|scripts|benchmarks|glideinwms)/[\w./-]*)`", page.read_text()
+    )
     assert not [n for n in paths if not (ROOT / n).exists()], page.name
 
 
@@ -86,7 +99,9 @@ def test_the_index_and_the_pages_are_the_same() -> None:
     assert index == {p.name for p in (ROOT / "docs").glob("*.md")} - {"README.md"}
 
 
-@pytest.mark.parametrize(("side", "place"), [("factory", factory.DEFAULT), ("frontend", frontend.DEFAULT)])
+@pytest.mark.parametrize(
+    ("side", "place"), [("factory", factory.DEFAULT), ("frontend", frontend.DEFAULT)]
+)
 def test_units_run_the_daemons_where_the_commands_look(side: str, place: Path) -> None:
     unit = configparser.ConfigParser(strict=True, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment, method-assign]

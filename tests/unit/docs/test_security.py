@@ -16,11 +16,15 @@ NAMES = sorted(set(re.findall(r"`(tests/[\w/.-]+\.(?:py|bats)(?:::\w+)?)`", TEXT
 def test_a_test_that_is_named_exists(name: str) -> None:
     file, _, function = name.partition("::")
     assert (ROOT / file).is_file()
-    assert not function or re.search(rf"^\s*def {re.escape(function)}\(", (ROOT / file).read_text(), re.MULTILINE)
+    assert not function or re.search(
+        rf"^\s*def {re.escape(function)}\(", (ROOT / file).read_text(), re.MULTILINE
+    )
 
 
 def test_every_attack_has_a_test() -> None:
-    rows = [line for line in TEXT.splitlines() if line.startswith("|") and not set(line) <= set("|- ")]
+    rows = [
+        line for line in TEXT.splitlines() if line.startswith("|") and not set(line) <= set("|- ")
+    ]
     heads = ("| attack |", "| secret |")
     tables = {"attack": False}
     without = []

@@ -9,7 +9,7 @@ import pytest
 
 from glideinwms.demo.pki import Authority
 from glideinwms.factory.submit.check import check, over
-from glideinwms.factory.submit.description import Order, sub_entries
+from glideinwms.factory.submit.description import SubmitSpec, sub_entries
 from glideinwms.lib.credentials.tokens import Signer
 from glideinwms.lib.files import write_atomic
 from glideinwms.lib.reasons import Reason
@@ -26,9 +26,12 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         for name, days in (("proxy", timedelta()), ("old proxy", timedelta(days=400)))
     }
     data = {
-        "token": signer.sign("vo", 100, NOW).encode(), "old token": signer.sign("vo", 100, NOW - 1000).encode(),
-        "no token": b"a.b.c", "no proxy": b"x", **proxies,
-    }  # fmt: skip
+        "token": signer.sign("vo", 100, NOW).encode(),
+        "old token": signer.sign("vo", 100, NOW - 1000).encode(),
+        "no token": b"a.b.c",
+        "no proxy": b"x",
+        **proxies,
+    }
     for name, text in data.items():
         write_atomic(folder / name, text, 0o600)
     return {name: str(folder / name) for name in data}
@@ -49,16 +52,22 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         ({"scitoken": "gone"}, Reason.CREDENTIAL_MISSING),
     ],
 )
-def test_files(files: dict[str, str], reason: Reason | None, secrets: dict[str, str], tmp_path: Path) -> None:
+def test_files(
+    files: dict[str, str], reason: Reason | None, secrets: dict[str, str], tmp_path: Path
+) -> None:
     """A token of days past does not stop pilots that have a proxy."""
     (tmp_path / "work").mkdir()
     (tmp_path / "work/glidein_startup.0.sh").write_text("")
     e = entry()
     row = request(files={role: secrets.get(name, "/none") for role, name in files.items()})
-    found = check(Order(policy(tmp_path, e), e, sub_entries(e)[0], row, "uuid", "20261124"), NOW)
+    found = check(
+        SubmitSpec(policy(tmp_path, e), e, sub_entries(e)[0], row, "uuid", "20261124"), NOW
+    )
     assert (found.reason if found else None) is reason
 
 
 def test_the_end_is_told(secrets: dict[str, str]) -> None:
     assert over("scitoken", Path(secrets["token"]), NOW + 99) == ""
-    assert over("idtoken", Path(secrets["token"]), NOW + 130) == "ended 30 s ago; a new one must come"
+    assert (
+        over("idtoken", Path(secrets["token"]), NOW + 130) == "ended 30 s ago; a new one must come"
+    )

@@ -6,15 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from glideinwms.factory.policy import EntryPolicy, SubEntry, SubmitAttr
+from glideinwms.factory.policy import EntryPolicy, SubEntry, SubmitAttribute
 from glideinwms.factory.snapshot import Value
-from glideinwms.factory.submit.description import Description, Order, describe, idle_lifetime, sub_entries
+from glideinwms.factory.submit.description import (
+    Description,
+    SubmitSpec,
+    describe,
+    idle_lifetime,
+    sub_entries,
+)
 from glideinwms.lib.errors import ConfigError
 from tests.unit.factory.makes import entry, policy, request
 
 
 def description(e: EntryPolicy, files: dict[str, str], sub: int = 0) -> Description:
-    return describe(Order(policy(Path("/x"), e), e, sub_entries(e)[sub], request(files=files), "uuid", "20261124"))
+    return describe(
+        SubmitSpec(
+            policy(Path("/x"), e), e, sub_entries(e)[sub], request(files=files), "uuid", "20261124"
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -34,7 +44,11 @@ def description(e: EntryPolicy, files: dict[str, str], sub: int = 0) -> Descript
 def test_which_pilots_have_a_scitoken(gridtype: str, auth_method: str, given: bool) -> None:
     """4.10: a CE of type arc that wants a proxy gets no token, as neither attribute nor command."""
     made = description(entry(gridtype=gridtype, auth_method=auth_method), {"scitoken": "/t"})
-    named = {k.lower().removeprefix("my.").replace("_", "") for k, v in made.items() if v.strip('"') == "/t"}
+    named = {
+        k.lower().removeprefix("my.").replace("_", "")
+        for k, v in made.items()
+        if v.strip('"') == "/t"
+    }
     assert named == ({"scitokensfile"} if given else set())
 
 
@@ -59,7 +73,14 @@ def test_idle_lifetimes(text: str, seconds: int) -> None:
 def test_each_ce_of_a_set_has_its_own_work_directory_and_web_cache() -> None:
     subs = (
         SubEntry("a", "a a:9619", "condor", "job.a.condor", work_dir="OSG"),
-        SubEntry("b", "b b:9619", "condor", "job.b.condor", work_dir="TMPDIR", proxy_url="http://squid:3128"),
+        SubEntry(
+            "b",
+            "b b:9619",
+            "condor",
+            "job.b.condor",
+            work_dir="TMPDIR",
+            proxy_url="http://squid:3128",
+        ),
     )
     e = entry(sub_entries=subs, work_dir="OSG")
     for number, (where, proxy) in enumerate((("OSG", "None"), ("TMPDIR", "http://squid:3128"))):
@@ -70,9 +91,11 @@ def test_each_ce_of_a_set_has_its_own_work_directory_and_web_cache() -> None:
 
 def line(text: str, params: dict[str, Value] | None = None) -> str:
     """What a submit_attr becomes."""
-    e = entry(submit_attrs=(SubmitAttr("+x", text),), attrs={"GLIDEIN_Max_Walltime": 3600})
+    e = entry(submit_attrs=(SubmitAttribute("+x", text),), attrs={"GLIDEIN_Max_Walltime": 3600})
     row = request(params=params or {}, files={"idtoken": "/id"})
-    return describe(Order(policy(Path("/x"), e), e, sub_entries(e)[0], row, "uuid", "20261124"))["My.x"]
+    return describe(
+        SubmitSpec(policy(Path("/x"), e), e, sub_entries(e)[0], row, "uuid", "20261124")
+    )["My.x"]
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from glideinwms.factory import learn, pilotlog
-from glideinwms.factory.eventlog import CHUNK, Clock, Position, parse, read_new
-from glideinwms.factory.learn import OUTPUT_WAIT, SHOW, Learner
-from glideinwms.factory.pilotlog import facts, sections, xml_result
+from glideinwms.factory.pilot_history import follow, pilot_log
+from glideinwms.factory.pilot_history.event_log import (
+    CHUNK,
+    EventClock,
+    LogPosition,
+    parse,
+    read_new,
+)
+from glideinwms.factory.pilot_history.follow import OUTPUT_WAIT, SHOW, PilotFollower
+from glideinwms.factory.pilot_history.pilot_log import facts, sections, xml_result
 from glideinwms.lib.bounded import CONTROL
 from glideinwms.lib.reasons import Reason
 from tests.support import hostile
 from tests.support.hostile import params
 from tests.unit.factory.makes import policy
-from tests.unit.factory.test_learn import GOOD, NOW, Site, learner
+from tests.unit.factory.pilot_history.test_follow import GOOD, NOW, Site, learner
 
 
 @pytest.fixture
@@ -26,7 +32,7 @@ def base(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def ids(mine: Learner) -> set[str]:
+def ids(mine: PilotFollower) -> set[str]:
     """Pilots of entry A that were described."""
     return {pilot.id for pilot in mine.db.finished("A", 0)}
 
@@ -54,18 +60,20 @@ def test_every_reader_of_outputs_is_linear_and_bounded(text: str) -> None:
     xml_result(text)
     found = sections(text)
     assert time.process_time() - began < 5
-    assert sum(map(len, found.values())) <= pilotlog.MOST and len(found) <= pilotlog.MAX_SECTIONS
+    assert sum(map(len, found.values())) <= pilot_log.MOST and len(found) <= pilot_log.MAX_SECTIONS
 
 
-def test_what_nobody_foresaw_costs_that_pilot_only(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_nobody_foresaw_costs_that_pilot_only(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     site, p, mine = Site(base), policy(base), learner(base)
 
-    def broken(text: str) -> pilotlog.Facts:
+    def broken(text: str) -> pilot_log.PilotFacts:
         if "odd" in text:
             raise RuntimeError("nobody foresaw this\x1b[2J")
         return facts(text)
 
-    monkeypatch.setattr(learn, "facts", broken)
+    monkeypatch.setattr(follow, "facts", broken)
     site.pilot(7, NOW, "odd")
     site.pilot(8, NOW - 1)
     mine.update(p, NOW + 1)
@@ -117,20 +125,22 @@ def test_events_with_impossible_dates_are_counted(base: Path) -> None:
     assert refusal.text == "3 events have an impossible date" and refusal.where == str(site.log)
 
 
-def test_a_log_that_breaks_the_reader_is_passed_over(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_breaks_the_reader_is_passed_over(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     site, p, mine = Site(base), policy(base), learner(base)
     other = Site(base, client="other.main")
     site.pilot(1, NOW - 5)
     other.pilot(2, NOW - 4)
-    fold = Learner._fold
+    fold = PilotFollower._fold
 
-    def broken(self: Learner, number: int, path: Path, *rest: object) -> None:
+    def broken(self: PilotFollower, number: int, path: Path, *rest: object) -> None:
         if path == site.log:
             raise KeyError("odd")
         fold(self, number, path, *rest)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(Learner, "_fold", broken)
+        patch.setattr(PilotFollower, "_fold", broken)
         mine.update(p, NOW)
     assert ids(mine) == {"2.0"} and len(mine.refusals(NOW)) == 1
     site.pilot(3, NOW - 1)
@@ -163,26 +173,34 @@ def test_an_entry_whose_log_cannot_be_written_stops_no_other(base: Path) -> None
     assert len(next((base / "log/entry_A").iterdir()).read_text().splitlines()) == 1
 
 
-def test_broken_statistics_do_not_stop_the_factory(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_statistics_do_not_stop_the_factory(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mine, p = learner(base), policy(base)
     monkeypatch.setattr(mine, "_judge", lambda *_: 1 / 0)
     assert mine.update(p, NOW) == ()
     assert "ZeroDivisionError" in mine.refusals(NOW)[0].text
 
 
-def test_an_event_without_an_end_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glideinwms.factory.eventlog.MAX_EVENT_BYTES", 4 * CHUNK)
+def test_an_event_without_an_end_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glideinwms.factory.pilot_history.event_log.MAX_EVENT_BYTES", 4 * CHUNK)
     path = tmp_path / "a.log"
-    path.write_bytes(b"x" * (20 * CHUNK) + b"\n...\n005 (007.000.000) 2026-11-30 10:00:00 end\n...\n")
-    position, now = Position(path), time.mktime((2026, 11, 30, 12, 0, 0, 0, 0, -1))
-    events = [event for part in read_new(position, Clock(now), 1 << 30) for event in part]
+    path.write_bytes(
+        b"x" * (20 * CHUNK) + b"\n...\n005 (007.000.000) 2026-11-30 10:00:00 end\n...\n"
+    )
+    position, now = LogPosition(path), time.mktime((2026, 11, 30, 12, 0, 0, 0, 0, -1))
+    events = [event for part in read_new(position, EventClock(now), 1 << 30) for event in part]
     assert [event[:3] for event in events] == [(5, 7, 0)] and position.offset == path.stat().st_size
 
 
 def test_dates_are_read_in_time_whatever_they_are() -> None:
-    data = b"\n...\n".join(b"005 (7.0.0) 20%02d-%02d-40 10:00:00Z x" % (n % 100, n % 100) for n in range(20_000))
+    data = b"\n...\n".join(
+        b"005 (7.0.0) 20%02d-%02d-40 10:00:00Z x" % (n % 100, n % 100) for n in range(20_000)
+    )
     began = time.process_time()
-    parse(data + b"\n...\n", Clock(time.time()))
+    parse(data + b"\n...\n", EventClock(time.time()))
     assert time.process_time() - began < 3
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from glideinwms.factory.collect import queue_of
-from glideinwms.factory.dispatch import Use
-from glideinwms.factory.listing import pilot_row
+from glideinwms.factory.collect.entry_credentials import SubmitCredentials
+from glideinwms.factory.collect.reader import queue_of
+from glideinwms.factory.collect.request_validation import RequestRefused, harmless
+from glideinwms.factory.inspect.listing import pilot_row
 from glideinwms.factory.submit.check import over
-from glideinwms.factory.trust import Refused, harmless
 from glideinwms.lib.bounded import Expr
 from glideinwms.lib.jsondata import dumps
 from glideinwms.lib.reasons import Reason
@@ -25,34 +25,52 @@ from tests.unit.factory.makes import NOW, request_ad, trust
 def test_a_number_that_does_not_fit(tmp_path: Path, field: str, value: Any) -> None:
     row = trust(tmp_path).request({**request_ad(), field: value})
     assert row.refusal is not None
-    assert row.refusal.reason in (Reason.BAD_NUMBER, Reason.MALFORMED_AD) and field not in row.refusal.where
+    assert (
+        row.refusal.reason in (Reason.BAD_NUMBER, Reason.MALFORMED_AD)
+        and field not in row.refusal.where
+    )
     assert len(dumps(row)) < 3000 and (row.idle, row.max_glideins) in ((0, 0), (3, 10))
 
 
-@pytest.mark.parametrize("field", ["Name", "ClientName", "ReqName", "GroupName", "WebURL", "GlideinParamX"])
-@pytest.mark.parametrize("value", params(hostile.TEXTS, ["long", "1MB", "newlines", "escapes", "nul", "list", "ad"]))
+@pytest.mark.parametrize(
+    "field", ["Name", "ClientName", "ReqName", "GroupName", "WebURL", "GlideinParamX"]
+)
+@pytest.mark.parametrize(
+    "value", params(hostile.TEXTS, ["long", "1MB", "newlines", "escapes", "nul", "list", "ad"])
+)
 def test_a_text_that_does_not_fit(tmp_path: Path, field: str, value: Any) -> None:
     row = trust(tmp_path).request({**request_ad(), field: value})
-    assert row.refusal is not None and len(row.refusal.text) <= 200 and row.refusal.text.isprintable()
+    assert (
+        row.refusal is not None and len(row.refusal.text) <= 200 and row.refusal.text.isprintable()
+    )
     assert len(row.name) < 256 and len(row.client) < 256 and len(row.entry) < 256
     assert len(dumps(row)) < 250_000
 
 
-@pytest.mark.parametrize("user", ["-oProxyCommand=id", "a/b", "a:b", "a=b", "a@b", "a,b", "$(A)", "u" * 65])
+@pytest.mark.parametrize(
+    "user", ["-oProxyCommand=id", "a/b", "a:b", "a=b", "a@b", "a,b", "$(A)", "u" * 65]
+)
 def test_a_remote_user_name_is_plain(user: str) -> None:
-    with pytest.raises(Refused, match="RemoteUsername has characters"):
-        harmless(Use(extra={"RemoteUsername": user}))
-    harmless(Use("TOKENIDX", extra={"RemoteUsername": "cms-pilot_01.x", "VMId": "projects/p/images:1"}))
+    with pytest.raises(RequestRefused, match="RemoteUsername has characters"):
+        harmless(SubmitCredentials(extra={"RemoteUsername": user}))
+    harmless(
+        SubmitCredentials(
+            "TOKENIDX", extra={"RemoteUsername": "cms-pilot_01.x", "VMId": "projects/p/images:1"}
+        )
+    )
 
 
 @pytest.mark.parametrize("extra", ["ProjectId", "VMId", "VMType"])
 def test_no_text_of_a_submission_is_an_option(extra: str) -> None:
-    with pytest.raises(Refused, match=f"{extra} has characters"):
-        harmless(Use(extra={extra: "-rf"}))
+    with pytest.raises(RequestRefused, match=f"{extra} has characters"):
+        harmless(SubmitCredentials(extra={extra: "-rf"}))
 
 
 def test_numbers_for_monitoring_that_do_not_fit_are_left_out(tmp_path: Path) -> None:
-    ad = {**request_ad(), **{f"GlideinMonitor{name}": value for name, value in hostile.NUMBERS.items()}}
+    ad = {
+        **request_ad(),
+        **{f"GlideinMonitor{name}": value for name, value in hostile.NUMBERS.items()},
+    }
     row = trust(tmp_path).request(ad)
     assert row.refusal is None and row.monitor == {"Idle": 5}
 
@@ -77,9 +95,17 @@ def test_a_token_whose_end_is_no_time_is_not_submitted_with(tmp_path: Path, name
 
 
 @pytest.mark.parametrize("value", params(hostile.TIMES))
-@pytest.mark.parametrize("field", ["EnteredCurrentStatus", "ServerTime", "HoldReasonCode", "JobStatus", "ClusterId"])
+@pytest.mark.parametrize(
+    "field", ["EnteredCurrentStatus", "ServerTime", "HoldReasonCode", "JobStatus", "ClusterId"]
+)
 def test_a_row_of_the_queue_that_cannot_be_read_is_counted(field: str, value: Any) -> None:
-    good = {"ClusterId": 1, "ProcId": 0, "JobStatus": 5, "ServerTime": int(NOW), "EnteredCurrentStatus": int(NOW) - 9}
+    good = {
+        "ClusterId": 1,
+        "ProcId": 0,
+        "JobStatus": 5,
+        "ServerTime": int(NOW),
+        "EnteredCurrentStatus": int(NOW) - 9,
+    }
     groups = [{"JobStatus": 1, "JobCount": 3, "GlideinEntryName": "A"}]
     queue, wrong = queue_of({"groups": groups, "exceptions": [good, {**good, field: value}]})
     assert len(queue.exceptions) + wrong == 2 and queue.exceptions[0].age == 9
@@ -88,8 +114,14 @@ def test_a_row_of_the_queue_that_cannot_be_read_is_counted(field: str, value: An
 
 
 def test_a_group_is_counted_whatever_its_texts_are() -> None:
-    rows = [{"JobStatus": 1, "JobCount": 7, "GlideinClient": value} for value in hostile.NAMES.values()]
+    rows = [
+        {"JobStatus": 1, "JobCount": 7, "GlideinClient": value} for value in hostile.NAMES.values()
+    ]
     queue, _ = queue_of({"groups": rows, "exceptions": []})
     assert sum(group.count for group in queue.groups) == 7 * len(rows)
     assert all(len(group.client) < 1001 for group in queue.groups)
-    assert queue_of({"groups": [{"GridJobStatus": Expr("A + B")}], "exceptions": []})[0].groups[0].grid_status
+    assert (
+        queue_of({"groups": [{"GridJobStatus": Expr("A + B")}], "exceptions": []})[0]
+        .groups[0]
+        .grid_status
+    )

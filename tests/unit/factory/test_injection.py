@@ -10,15 +10,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glideinwms.factory.submit.description import Order, describe, sub_entries
-from glideinwms.factory.vault import Owner
-from glideinwms.lib import htc
+from glideinwms.factory.collect.credential_store import Owner
+from glideinwms.factory.submit.description import SubmitSpec, describe, sub_entries
+from glideinwms.lib.condor import htc
+from glideinwms.lib.condor.htc import ScheddAddress
 from glideinwms.lib.errors import CondorError
-from glideinwms.lib.htc import ScheddAddress
 from glideinwms.lib.reasons import Reason
 from tests.unit.factory.makes import SECRETS, entry, policy, request, request_ad, trust
 
-EVIL = ("x\nexecutable = /bin/evil", "$ENV(HOME)", "$(Cluster)", "a b", 'x"', "x\x00y", "x\r", "`id`", "x;y")
+EVIL = (
+    "x\nexecutable = /bin/evil",
+    "$ENV(HOME)",
+    "$(Cluster)",
+    "a b",
+    'x"',
+    "x\x00y",
+    "x\r",
+    "`id`",
+    "x;y",
+)
 KEY_PAIR = {
     "SecurityName": "fe",
     "SecurityClass": "frontend",
@@ -42,14 +52,17 @@ def test_sealed_texts_are_held_to_harmless_characters(tmp_path: Path, evil: str)
 def test_texts_of_batch_and_cloud_entries(tmp_path: Path, name: str, evil: str) -> None:
     cloud = name != "RemoteUsername"
     place = entry(
-        auth_method="key_pair+vm_id+vm_type" if cloud else "key_pair", gridtype="ec2" if cloud else "batch slurm"
+        auth_method="key_pair+vm_id+vm_type" if cloud else "key_pair",
+        gridtype="ec2" if cloud else "batch slurm",
     )
     judge = trust(tmp_path, place)
     for cred_id in ("PUB", "PRV", "PRX"):
         judge.vault.store_credential(Owner("feuser", "fe"), "fe.main", cred_id, b"text")
     texts = {"VMId": "ami-1", "VMType": "m5.large"} if cloud else {}
     good = judge.request(
-        request_ad({**KEY_PAIR, **texts, "RemoteUsername": "me"} if not cloud else {**KEY_PAIR, **texts})
+        request_ad(
+            {**KEY_PAIR, **texts, "RemoteUsername": "me"} if not cloud else {**KEY_PAIR, **texts}
+        )
     )
     assert good.refusal is None, good.refusal
     row = judge.request(request_ad({**KEY_PAIR, **texts, name: evil}))
@@ -71,7 +84,9 @@ def test_values_of_parameters(tmp_path: Path, value: Any) -> None:
         assert trust(tmp_path).request({**ad, "GlideinParamP": odd}).refusal is not None
 
 
-@pytest.mark.parametrize("field", ["web_sign256", "web_group_sign256", "web_sign", "web_url", "group_name"])
+@pytest.mark.parametrize(
+    "field", ["web_sign256", "web_group_sign256", "web_sign", "web_url", "group_name"]
+)
 @pytest.mark.parametrize("evil", ["x\nexecutable=/bin/evil", "$ENV(HOME)", "a b"])
 def test_stage_parameters(tmp_path: Path, field: str, evil: str) -> None:
     ad = request_ad(**{field: evil})
@@ -89,21 +104,26 @@ def test_stage_parameters(tmp_path: Path, field: str, evil: str) -> None:
 def test_whatever_a_good_request_says_stays_inside_its_own_value(
     tmp_path: Path, params: dict[str, str], scitoken_id: str, sign256: str
 ) -> None:
-    """Of any request that is taken, the description has one line a command, and no macro but our own numbers."""
+    """Of any request that is taken, the description has one line a command, and no macro but our
+    own numbers.
+    """
     ad = request_ad({**SECRETS, "ScitokenId": scitoken_id})
     ad |= {f"GlideinParam{k}": v for k, v in params.items()} | {"WebDescriptSign256": sign256}
     row = trust(tmp_path).request(ad)
     if row.refusal is not None:
         return
     place = policy(tmp_path)
-    made = describe(Order(place, place.entries[0], sub_entries(place.entries[0])[0], row, "id", "20260101"))
+    made = describe(
+        SubmitSpec(place, place.entries[0], sub_entries(place.entries[0])[0], row, "id", "20260101")
+    )
     for name, text in made.items():
         assert not any(ord(c) < 32 for c in name + text)
         assert "$" not in text.replace("$(Cluster)", "").replace("$(Process)", ""), name
 
 
 @pytest.mark.parametrize(
-    "evil", [{"My.A": '"x"\nexecutable = /bin/evil'}, {"My.A\nexecutable": "1"}, {"arguments": "a\x00b"}]
+    "evil",
+    [{"My.A": '"x"\nexecutable = /bin/evil'}, {"My.A\nexecutable": "1"}, {"arguments": "a\x00b"}],
 )
 def test_nothing_with_a_new_line_is_ever_submitted(evil: dict[str, str]) -> None:
     """The last line of defence, whoever built the description: the schedd is not even asked."""

@@ -13,43 +13,72 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glideinwms.factory.decide import decide
-from glideinwms.factory.decide.entrysets import FileCount, deal
-from glideinwms.factory.plan import Plan, RequestPlan
+from glideinwms.factory.decide.entry_sets import FileCount, deal
+from glideinwms.factory.plan import FactoryPlan, RequestPlan
 from glideinwms.factory.policy import EntryPolicy, Limits, SubEntry
-from glideinwms.factory.snapshot import Health, Pilot, PilotGroup, Queue, Request, ScheddState, Snapshot
+from glideinwms.factory.snapshot import (
+    FactorySnapshot,
+    Health,
+    PilotGroup,
+    PilotQueue,
+    QueuedPilot,
+    Request,
+    ScheddState,
+)
+from glideinwms.lib.daemon.reading import Reading
 from glideinwms.lib.jsondata import to_json
-from glideinwms.lib.reading import Reading
 from glideinwms.lib.reasons import Reason
 from tests.unit.factory.makes import NOW, entry, policy, request
 
 FE = ("fe.main", "fe:frontend", "frontend", "TOKENIDX")
 
 
-def group(status: int, n: int, grid: str | None = None, who: tuple[str, str, str, str] = FE, **more: Any) -> PilotGroup:
+def group(
+    status: int, n: int, grid: str | None = None, who: tuple[str, str, str, str] = FE, **more: Any
+) -> PilotGroup:
     client, frontend, cls, credential = who
-    return replace(PilotGroup("A", client, frontend, cls, credential, "job.condor", status, grid, n), **more)
+    return replace(
+        PilotGroup("A", client, frontend, cls, credential, "job.condor", status, grid, n), **more
+    )
 
 
-def held(number: int, code: int | None, holds: int | None, age: int = 10_000, status: int = 5) -> Pilot:
+def held(
+    number: int, code: int | None, holds: int | None, age: int = 10_000, status: int = 5
+) -> QueuedPilot:
     client, frontend, cls, credential = FE
-    return Pilot(
-        f"{number}.0", "A", client, frontend, cls, credential, "job.condor", status, None, age, code, None, holds
+    return QueuedPilot(
+        f"{number}.0",
+        "A",
+        client,
+        frontend,
+        cls,
+        credential,
+        "job.condor",
+        status,
+        None,
+        age,
+        code,
+        None,
+        holds,
     )
 
 
 def snapshot(
-    requests: list[Request], groups: list[PilotGroup], pilots: list[Pilot] | None = None, **more: Any
-) -> Snapshot:
+    requests: list[Request],
+    groups: list[PilotGroup],
+    pilots: list[QueuedPilot] | None = None,
+    **more: Any,
+) -> FactorySnapshot:
     asked: Reading[tuple[Request, ...]] = Reading("requests", 0.0, tuple(requests), NOW)
-    queue = Reading("schedd@factory", 0.0, Queue(tuple(groups), tuple(pilots or ())), NOW)
-    return Snapshot(NOW, asked, (ScheddState("schedd@factory", queue),), **more)
+    queue = Reading("schedd@factory", 0.0, PilotQueue(tuple(groups), tuple(pilots or ())), NOW)
+    return FactorySnapshot(NOW, asked, (ScheddState("schedd@factory", queue),), **more)
 
 
-def plan_of(given: Snapshot, *entries: EntryPolicy, seed: int = 1) -> Plan:
+def plan_of(given: FactorySnapshot, *entries: EntryPolicy, seed: int = 1) -> FactoryPlan:
     return decide(given, policy(Path("/x"), *entries), NOW, random.Random(seed))
 
 
-def rows(given: Snapshot, *entries: EntryPolicy) -> dict[str, RequestPlan]:
+def rows(given: FactorySnapshot, *entries: EntryPolicy) -> dict[str, RequestPlan]:
     return {r.client: r for e in plan_of(given, *entries).entries for r in e.requests}
 
 
@@ -81,8 +110,9 @@ def test_a_held_pilot_without_a_count_of_holds_stops_nothing() -> None:
     """A6: counted as held 0 times."""
     [e] = plan_of(snapshot([], [], [held(1, 3, None), held(2, 3, 30)])).entries
     assert {(r.group, r.ids) for r in e.removals} == {
-        ("held_unrecoverable", ("1.0",)), ("held_unrecoverable_forcex", ("2.0",))
-    }  # fmt: skip
+        ("held_unrecoverable", ("1.0",)),
+        ("held_unrecoverable_forcex", ("2.0",)),
+    }
 
 
 def test_exactly_the_configured_number_is_released() -> None:
@@ -98,9 +128,10 @@ def test_limits_reached_are_told_by_one_rule_and_forgotten_when_over() -> None:
     e = entry(limits=Limits(10, 10, 10), class_default=Limits(10, 10, 2))
     full = plan_of(snapshot([], [group(1, 6), group(2, 4, "RUNNING"), group(5, 2)]), e).entries[0]
     assert full.limits == {
-        "TotalGlideinsPerEntry": "count=10, limit=10", "TotalPerClass_fe:frontend": "count=10, limit=10",
+        "TotalGlideinsPerEntry": "count=10, limit=10",
+        "TotalPerClass_fe:frontend": "count=10, limit=10",
         "HeldPerClass_fe:frontend": "count=2, limit=2",
-    }  # fmt: skip
+    }
     assert plan_of(snapshot([], [group(1, 5)]), e).entries[0].limits == {}
 
 
@@ -114,7 +145,9 @@ def test_an_unknown_class_refuses_one_request_only() -> None:
 
 def test_what_is_placed_counts_not_what_was_planned() -> None:
     """A2: with entry sets fewer may be placed; only those count for the next request."""
-    full = deal(9, ["a", "b"], ["a", "b"], "Default", {"a": FileCount(4, 0), "b": FileCount(1, 0)}, 10, 100)
+    full = deal(
+        9, ["a", "b"], ["a", "b"], "Default", {"a": FileCount(4, 0), "b": FileCount(1, 0)}, 10, 100
+    )
     assert sum(p.n for p in full) == 5
 
 
@@ -124,7 +157,9 @@ def test_a_ce_of_a_set_keeps_its_share_whoever_asks(asks: list[int], idle: int, 
     """Each CE may have limit // number of CEs, counting what others were given this cycle."""
     subs = tuple(SubEntry(n, f"{n} {n}:9619", "condor", f"job.{n}.condor") for n in "xyz")
     e = entry(limits=Limits(100, idle, 100), sub_entries=subs, selection_algorithm="Default")
-    requests = [request(name=str(k), client=f"fe.{k}", idle=n, max_glideins=n) for k, n in enumerate(asks)]
+    requests = [
+        request(name=str(k), client=f"fe.{k}", idle=n, max_glideins=n) for k, n in enumerate(asks)
+    ]
     [plan] = plan_of(snapshot(requests, []), e, seed=seed).entries
     dealt: Counter[str] = Counter()
     for row in plan.requests:
@@ -143,11 +178,17 @@ def test_a_refused_frontend_does_not_stop_those_after_it() -> None:
 
 
 def test_no_frontend_always_comes_first() -> None:
-    """Requests are served in an order drawn anew each cycle: whoever is first takes what is left of a limit."""
+    """Requests are served in an order drawn anew each cycle: whoever is first takes what is left of
+    a limit.
+    """
     two = [request(name="1", client="a"), request(name="2", client="b")]
     e = entry(limits=Limits(3, 3, 3))
     winners = {
-        next(r.client for r in plan_of(snapshot(two, []), e, seed=s).entries[0].requests if r.submitted)
+        next(
+            r.client
+            for r in plan_of(snapshot(two, []), e, seed=s).entries[0].requests
+            if r.submitted
+        )
         for s in range(20)
     }
     assert winners == {"a", "b"}
@@ -157,12 +198,20 @@ def test_a_failing_entry_is_throttled_with_a_reason() -> None:
     health = (Health("A", 20, 20, 1, "20 of 20 pilots failed validation"),)
     row = rows(snapshot([request(idle=50, max_glideins=100)], [], health=health))["fe.main"]
     assert row.submitted == 1
-    assert row.clips[-1].reason is Reason.ENTRY_THROTTLED and "failed validation" in row.clips[-1].detail
+    assert (
+        row.clips[-1].reason is Reason.ENTRY_THROTTLED
+        and "failed validation" in row.clips[-1].detail
+    )
 
 
 def test_a_failing_frontend_is_throttled_alone() -> None:
-    """The other gets what it asks, also under the same ClientName; both requests of one together get the one pilot."""
-    health = (Health("A", 25, 20), Health("A", 20, 20, 1, "20 of the last 20 pilots of fe failed", "fe"))
+    """The other gets what it asks, also under the same ClientName; both requests of one together
+    get the one pilot.
+    """
+    health = (
+        Health("A", 25, 20),
+        Health("A", 20, 20, 1, "20 of the last 20 pilots of fe failed", "fe"),
+    )
     asks = [
         request(idle=50, max_glideins=100),
         request(name="2", idle=50, max_glideins=100, credential="ANOTHER"),
@@ -175,27 +224,40 @@ def test_a_failing_frontend_is_throttled_alone() -> None:
 
 
 NUMBER = st.integers(0, 40)
-ASKS = st.lists(st.tuples(st.sampled_from("abc"), NUMBER, NUMBER, st.sampled_from(["NO", "WAIT", "IDLE", "ALL"])),
-                max_size=5, unique_by=lambda t: t[0])  # fmt: skip
+ASKS = st.lists(
+    st.tuples(
+        st.sampled_from("abc"), NUMBER, NUMBER, st.sampled_from(["NO", "WAIT", "IDLE", "ALL"])
+    ),
+    max_size=5,
+    unique_by=lambda t: t[0],
+)
 GRID = st.sampled_from([None, "PENDING", "RUNNING", "odd"])
-GROUPS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([1, 2, 5]), GRID, st.integers(1, 30)), max_size=8)
+GROUPS = st.lists(
+    st.tuples(st.sampled_from("abc"), st.sampled_from([1, 2, 5]), GRID, st.integers(1, 30)),
+    max_size=8,
+)
 
 
 def made(asks: list[Any], groups: list[Any]) -> tuple[list[Request], list[PilotGroup]]:
     requests = [
-        request(name=f"r{c}", client=c, idle=i, max_glideins=m, remove_level=level) for c, i, m, level in asks
-    ]  # fmt: skip
+        request(name=f"r{c}", client=c, idle=i, max_glideins=m, remove_level=level)
+        for c, i, m, level in asks
+    ]
     return requests, [group(s, n, g, (c, *FE[1:])) for c, s, g, n in groups]
 
 
 @given(ASKS, GROUPS, NUMBER, NUMBER, NUMBER, st.integers(1, 7))
 @settings(deadline=None, max_examples=300)
-def test_no_plan_exceeds_a_limit(asks: Any, groups: Any, total: int, idle: int, held_: int, rate: int) -> None:
+def test_no_plan_exceeds_a_limit(
+    asks: Any, groups: Any, total: int, idle: int, held_: int, rate: int
+) -> None:
     requests, found = made(asks, groups)
     e = entry(
-        limits=Limits(total, idle, held_), class_default=Limits(total // 2, idle // 2, held_),
-        remove_max_per_cycle=rate, submit_max_per_cycle=11,
-    )  # fmt: skip
+        limits=Limits(total, idle, held_),
+        class_default=Limits(total // 2, idle // 2, held_),
+        remove_max_per_cycle=rate,
+        submit_max_per_cycle=11,
+    )
     [plan] = plan_of(snapshot(requests, found), e).entries
     new = sum(r.submitted for r in plan.requests)
     if new:
@@ -204,7 +266,9 @@ def test_no_plan_exceeds_a_limit(asks: Any, groups: Any, total: int, idle: int, 
         assert plan.counts.held < held_
     for row in plan.requests:
         assert row.submitted <= 11
-        assert row.submitted == 0 or row.own.idle + row.own.running + row.submitted <= row.max_glideins
+        assert (
+            row.submitted == 0 or row.own.idle + row.own.running + row.submitted <= row.max_glideins
+        )
         assert row.submitted == 0 or row.own.idle + row.submitted <= row.idle
         assert not (row.submitted and row.removals)
         assert all(r.cap <= rate for r in row.removals)
@@ -241,10 +305,15 @@ def test_what_is_not_known_freezes(asks: Any, groups: Any, requests_known: bool)
 
 @pytest.mark.parametrize("algorithm", ["", "Default"])
 @given(
-    n=st.integers(0, 60), have=st.lists(st.tuples(NUMBER, NUMBER), min_size=1, max_size=4), idle=NUMBER, total=NUMBER
+    n=st.integers(0, 60),
+    have=st.lists(st.tuples(NUMBER, NUMBER), min_size=1, max_size=4),
+    idle=NUMBER,
+    total=NUMBER,
 )
 @settings(deadline=None)
-def test_dealing_keeps_each_files_share(algorithm: str, n: int, have: Any, idle: int, total: int) -> None:
+def test_dealing_keeps_each_files_share(
+    algorithm: str, n: int, have: Any, idle: int, total: int
+) -> None:
     files = [f"f{i}" for i in range(len(have))]
     counts = {f: FileCount(*c) for f, c in zip(files, have, strict=True)}
     placed = {p.file: p.n for p in deal(n, files, files, algorithm, counts, idle, total)}

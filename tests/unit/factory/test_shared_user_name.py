@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from glideinwms.factory.cleanup import credential_files
+from glideinwms.factory.collect.request_validation import RequestValidator
+from glideinwms.factory.housekeeping.cleanup import credential_files
 from glideinwms.factory.policy import FrontendTrust
-from glideinwms.factory.trust import Trust
 from glideinwms.lib.reasons import Reason
 from tests.unit.factory.makes import IDENTITY, SECRETS, entry, global_ad, request_ad, seal, trust
 
 EVIL = "evil@fe2.example.org"
-# as many Factories are configured; validate refuses it, but a policy made before that may be in force
+# as many Factories are configured; validate refuses it, but a policy made before that may be in
+# force
 SHARED = (
     FrontendTrust("fe", IDENTITY, {"frontend": "frontend"}),
     FrontendTrust("evil", EVIL, {"frontend": "frontend"}),
@@ -28,7 +29,7 @@ def evil_ad(secrets: Mapping[str, str | bytes], **changes: Any) -> dict[str, Any
     return request_ad(secrets, seal(EVIL), seen_as=EVIL, **changes)
 
 
-def shared(tmp_path: Path, method: str = "scitoken") -> Trust:
+def shared(tmp_path: Path, method: str = "scitoken") -> RequestValidator:
     return trust(tmp_path, entry(auth_method=method), frontends=SHARED)
 
 

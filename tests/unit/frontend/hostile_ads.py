@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from glideinwms.lib import htc
+from glideinwms.lib.condor import htc
 from tests.support.hostile import NAMES, NUMBERS
 
 

@@ -11,30 +11,45 @@ from typing import Any
 import jwt
 import pytest
 
-from glideinwms.frontend import fold_factory, inputs, memory, renewal, request_ads, snapshot, wallet
+from glideinwms.frontend.apply import request_ads
+from glideinwms.frontend.collect import build_snapshot, inputs
+from glideinwms.frontend.collect.queries import factory_ads
+from glideinwms.frontend.credentials import loaded, renewal
+from glideinwms.frontend.credentials.generated import GeneratedCredentials
+from glideinwms.frontend.credentials.pilot_tokens import TokenMaker, walltime
+from glideinwms.frontend.credentials.renewal import Renewals
 from glideinwms.frontend.decide import decide
 from glideinwms.frontend.decide import group as group_module
-from glideinwms.frontend.decide.tables import Entry, GroupInput, JobClassRow, JobTable, Snapshot
-from glideinwms.frontend.memory import Memory
-from glideinwms.frontend.minted import Minted
-from glideinwms.frontend.pilot_tokens import TokenMaker, walltime
 from glideinwms.frontend.policy import CredentialPolicy
-from glideinwms.frontend.renewal import Renewals
+from glideinwms.frontend.snapshot import (
+    EntryState,
+    FrontendSnapshot,
+    GroupInput,
+    JobClassRow,
+    JobTable,
+)
+from glideinwms.frontend.state import memory
+from glideinwms.frontend.state.memory import Memory
 from glideinwms.lib.bounded import Expr
+from glideinwms.lib.condor.workers import Call, CallResult, Workers
 from glideinwms.lib.credentials.tokens import claims_of, remaining
 from glideinwms.lib.errors import CredentialError
-from glideinwms.lib.fakes import World
-from glideinwms.lib.readers import Answer, Call, Pool
+from glideinwms.testing import World
 from tests.support.hostile import JSON, NAMES, NUMBERS, TOKENS, params
+from tests.unit.frontend.apply.test_applier import A, B, ads, one_pool, row
 from tests.unit.frontend.build_frontend import NOW, group, known, policy
 from tests.unit.frontend.hostile_ads import VALUES
-from tests.unit.frontend.test_apply import A, B, ads, one_pool, row
 
-PLAIN = {kind: v if isinstance(v, str | int | float | bool) else str(v) for kind, v in {**VALUES, **NUMBERS}.items()}
+PLAIN = {
+    kind: v if isinstance(v, str | int | float | bool) else str(v)
+    for kind, v in {**VALUES, **NUMBERS}.items()
+}
 
 
 @pytest.mark.parametrize("function", ["client_ad", "resource_ad"])
-def test_one_entry_whose_ad_cannot_be_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str) -> None:
+def test_one_entry_whose_ad_cannot_be_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
     made = getattr(request_ads, function)
 
     def broken(*args: Any) -> Any:
@@ -55,31 +70,41 @@ def test_one_entry_whose_ad_cannot_be_built(tmp_path: Path, monkeypatch: pytest.
 def test_one_entry_whose_request_cannot_be_decided(monkeypatch: pytest.MonkeyPatch) -> None:
     made = group_module.decide_entry
 
-    def broken(entry: Entry, *args: Any, **more: Any) -> Any:
+    def broken(entry: EntryState, *args: Any, **more: Any) -> Any:
         if entry.name == A:
             raise ZeroDivisionError("x")
         return made(entry, *args, **more)
 
     monkeypatch.setattr(group_module, "decide_entry", broken)
-    given = GroupInput("main", entries=(Entry(A, "p", {}), Entry(B, "p", {})))
-    [plan] = decide(Snapshot(NOW, (given,)), policy(), NOW, random.Random(1)).groups
+    given = GroupInput("main", entries=(EntryState(A, "p", {}), EntryState(B, "p", {})))
+    [plan] = decide(FrontendSnapshot(NOW, (given,)), policy(), NOW, random.Random(1)).groups
     assert [e.entry for e in plan.entries] == [B]
     assert plan.problems[0].startswith(f"no request to {A}: unexpected ZeroDivisionError at ")
 
 
 @pytest.mark.parametrize(
     "name",
-    ["GLIDEIN_CPUS", "GLIDEIN_ESTIMATED_CPUS", "GLIDEIN_NODES", "GLIDEIN_In_Downtime", "GLIDEIN_TrustDomain",
-     "GLIDEIN_SupportedAuthenticationMethod"],
-)  # fmt: skip
+    [
+        "GLIDEIN_CPUS",
+        "GLIDEIN_ESTIMATED_CPUS",
+        "GLIDEIN_NODES",
+        "GLIDEIN_In_Downtime",
+        "GLIDEIN_TrustDomain",
+        "GLIDEIN_SupportedAuthenticationMethod",
+    ],
+)
 def test_what_an_entry_says_changes_no_other_request(name: str) -> None:
-    good = Entry(B, "p", {"GLIDEIN_CPUS": "1"})
+    good = EntryState(B, "p", {"GLIDEIN_CPUS": "1"})
     jobs = (JobTable("s", ("RequestCpus",), (JobClassRow((1,), 10),)),)
-    [alone] = decide(Snapshot(NOW, (GroupInput("main", jobs, (good, Entry(A, "p", {}))),)), policy(), NOW,
-                     random.Random(1)).groups  # fmt: skip
+    [alone] = decide(
+        FrontendSnapshot(NOW, (GroupInput("main", jobs, (good, EntryState(A, "p", {}))),)),
+        policy(),
+        NOW,
+        random.Random(1),
+    ).groups
     for kind, value in PLAIN.items():
-        given = GroupInput("main", jobs, (good, Entry(A, "p", {name: value})))
-        [plan] = decide(Snapshot(NOW, (given,)), policy(), NOW, random.Random(1)).groups
+        given = GroupInput("main", jobs, (good, EntryState(A, "p", {name: value})))
+        [plan] = decide(FrontendSnapshot(NOW, (given,)), policy(), NOW, random.Random(1)).groups
         assert plan.entries[1] == alone.entries[1] and not plan.problems, kind
 
 
@@ -87,19 +112,31 @@ def test_one_group_whose_readings_cannot_be_used() -> None:
     given = known()
     broken = group("broken", schedds=("schedd1",), credentials=())
     memory = Memory(groups={"broken": None})  # type: ignore[dict-item]
-    found = {g.name: g for g in snapshot.build(given, policy(broken, group()), {}, memory, {}, False, NOW).groups}
+    found = {
+        g.name: g
+        for g in build_snapshot.build(
+            given, policy(broken, group()), {}, memory, {}, False, NOW
+        ).groups
+    }
     assert found["broken"].unknown[0].startswith("readings: unexpected AttributeError")
     assert found["main"].entries and not found["main"].unknown
 
 
 def test_projects_are_bounded() -> None:
     counts = {f"p{n}": [n, 0] for n in range(1000)}
-    found = snapshot.projects_of({**counts, "x" * 300: [10**6, 0], None: [5, 1], 7: [5000, 0]})
-    assert len(found) == snapshot.MAX_PROJECTS and found["7"] == 5000 and "p999" in found and "p1" not in found
+    found = build_snapshot.projects_of(
+        {**counts, "x" * 300: [10**6, 0], None: [5, 1], 7: [5000, 0]}
+    )
+    assert (
+        len(found) == build_snapshot.MAX_PROJECTS
+        and found["7"] == 5000
+        and "p999" in found
+        and "p1" not in found
+    )
 
 
-def entry(**attrs: Any) -> Entry:
-    return Entry(A, "p", {"GLIDEIN_Site": "S", **attrs}, {"CONDOR_VERSION": "default"})
+def entry(**attrs: Any) -> EntryState:
+    return EntryState(A, "p", {"GLIDEIN_Site": "S", **attrs}, {"CONDOR_VERSION": "default"})
 
 
 @pytest.fixture
@@ -117,7 +154,9 @@ def test_a_walltime_of_any_kind_gives_a_token(maker: TokenMaker, kind: str) -> N
     assert 0 < claims["exp"] - claims["iat"] <= 86400
 
 
-@pytest.mark.parametrize("site", [*params(NAMES, [n for n in NAMES if n not in ("empty", "none")]), "condor@pool"])
+@pytest.mark.parametrize(
+    "site", [*params(NAMES, [n for n in NAMES if n not in ("empty", "none")]), "condor@pool"]
+)
 def test_a_site_that_is_no_file_name_costs_its_token_only(maker: TokenMaker, site: Any) -> None:
     site = site if isinstance(site, str) and not isinstance(site, Expr) else str(site)
     try:
@@ -127,10 +166,14 @@ def test_a_site_that_is_no_file_name_costs_its_token_only(maker: TokenMaker, sit
         assert len(str(error)) < 400 and "\n" not in str(error)
 
 
-def test_the_tokens_that_are_kept_are_bounded(maker: TokenMaker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glideinwms.frontend.pilot_tokens.MAX_HELD", 10)
+def test_the_tokens_that_are_kept_are_bounded(
+    maker: TokenMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glideinwms.frontend.credentials.pilot_tokens.MAX_HELD", 10)
     for number in range(30):
-        maker.token(group(), Entry(f"E{number}@i@F", "p", entry().attrs, entry().params), time.time())
+        maker.token(
+            group(), EntryState(f"E{number}@i@F", "p", entry().attrs, entry().params), time.time()
+        )
     assert len(maker._held) <= 11
 
 
@@ -139,17 +182,27 @@ def test_one_hostile_credential_file(tmp_path: Path, text: str) -> None:
     good, bad = tmp_path / "good", tmp_path / "bad"
     good.write_text(jwt.encode({"exp": NOW + 1000}, "k" * 32))
     bad.write_bytes(text.encode(errors="replace"))
-    credentials = tuple(CredentialPolicy(str(p), "scitoken", "demo", "fe", absfname=str(p)) for p in (bad, good))
-    found = wallet.load(group(credentials=credentials), NOW)
+    credentials = tuple(
+        CredentialPolicy(str(p), "scitoken", "demo", "fe", absfname=str(p)) for p in (bad, good)
+    )
+    found = loaded.load(group(credentials=credentials), NOW)
     assert str(good) in found.usable
     assert found.scitokens["demo"] == good.read_text() or str(bad) in found.usable
     assert remaining(text, NOW) >= 0.0
     assert text not in found.unusable.get(str(bad), "x") or not text
 
 
-@pytest.mark.parametrize("kind", ["grid_proxy", "scitoken", "username_password", "auth_file", "cert_pair"])
 @pytest.mark.parametrize(
-    "content", [b"", b"\0" * 100, b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", b"x" * 2_000_000]
+    "kind", ["grid_proxy", "scitoken", "username_password", "auth_file", "cert_pair"]
+)
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 100,
+        b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        b"x" * 2_000_000,
+    ],
 )
 def test_one_hostile_file_of_any_type(tmp_path: Path, kind: str, content: bytes) -> None:
     good, bad = tmp_path / "good", tmp_path / "bad"
@@ -159,7 +212,7 @@ def test_one_hostile_file_of_any_type(tmp_path: Path, kind: str, content: bytes)
         CredentialPolicy(str(bad), kind, "demo", "fe", absfname=str(bad), keyabsfname=str(bad)),
         CredentialPolicy(str(good), "scitoken", "demo", "fe", absfname=str(good)),
     )
-    found = wallet.load(group(credentials=credentials), NOW)
+    found = loaded.load(group(credentials=credentials), NOW)
     assert str(good) in found.usable
     if len(content) in (0, 2_000_000):
         assert str(bad) in found.unusable
@@ -171,30 +224,49 @@ def test_one_credential_whose_reading_fails_in_a_way_nobody_foresaw(
     def odd(*_: Any) -> float:
         raise LookupError("version 66")
 
-    for module in (wallet, renewal):
+    for module in (loaded, renewal):
         monkeypatch.setattr(module, "lifetime", odd)
     path = tmp_path / "proxy"
     path.write_bytes(b"x")
-    one = CredentialPolicy(str(path), "auth_file", "d", "c", absfname=str(path), creation_script="/bin/true")
-    found = wallet.load(group(credentials=(one,)), NOW)
-    assert "unexpected LookupError" in found.unusable[str(path)] and "66" not in found.unusable[str(path)]
+    one = CredentialPolicy(
+        str(path), "auth_file", "d", "c", absfname=str(path), creation_script="/bin/true"
+    )
+    found = loaded.load(group(credentials=(one,)), NOW)
+    assert (
+        "unexpected LookupError" in found.unusable[str(path)]
+        and "66" not in found.unusable[str(path)]
+    )
     [(name, why)] = Renewals().run(World().pool(), [one], NOW)
     assert name == str(path) and "unexpected LookupError" in why
 
 
-class Strange(Pool):
+class Strange(Workers):
     """Readers whose generators answer something nobody expects."""
 
-    def run(self, calls: Sequence[Call]) -> list[Answer]:
-        return [Answer(c, {"texts": {A: ["x", "y"]}, "wrong": {}, "said": []} if c.args["name"] == "odd" else
-                       {"texts": {A: ["text", 100.0]}, "wrong": {}, "said": []}, None, NOW, NOW)
-                for c in calls]  # fmt: skip
+    def run(self, calls: Sequence[Call]) -> list[CallResult]:
+        return [
+            CallResult(
+                c,
+                {"texts": {A: ["x", "y"]}, "wrong": {}, "said": []}
+                if c.args["name"] == "odd"
+                else {"texts": {A: ["text", 100.0]}, "wrong": {}, "said": []},
+                None,
+                NOW,
+                NOW,
+            )
+            for c in calls
+        ]
 
 
 def test_one_generator_that_answers_nonsense() -> None:
     kinds = [CredentialPolicy(n, "auth_file", "demo", "fe", generator=n) for n in ("odd", "fine")]
-    mine, minted = group(credentials=tuple(kinds)), Minted()
-    minted.refresh(Strange(), policy(mine), [(mine, [Entry(A, "p", {"GLIDEIN_TrustDomain": "demo"})])], NOW)
+    mine, minted = group(credentials=tuple(kinds)), GeneratedCredentials()
+    minted.refresh(
+        Strange(),
+        policy(mine),
+        [(mine, [EntryState(A, "p", {"GLIDEIN_TrustDomain": "demo"})])],
+        NOW,
+    )
     assert minted.text("main", kinds[1], A, NOW) == "text"
     assert "unexpected TypeError" in minted.why_not("main", kinds[0], NOW)
 
@@ -203,14 +275,16 @@ def test_a_factory_cannot_speak_in_our_place(tmp_path: Path) -> None:
     """Attributes of an entry are forwarded to the user pool; none of them replaces one of our own."""
     built = ads(tmp_path, one_pool(A), row(A))
     plain = built.resources(1)[0].to_ad()
-    for name in {n for n in plain if n.startswith("Glide")} - fold_factory.STRIPPED:
+    for name in {n for n in plain if n.startswith("Glide")} - factory_ads.STRIPPED:
         built.given.entries[0].attrs[name] = "forged"
     assert built.resources(1)[0].to_ad() == plain
 
 
 @pytest.mark.parametrize("content", params(JSON))
 @pytest.mark.parametrize("module", [inputs, memory])
-def test_a_state_file_of_any_content_is_left_aside(tmp_path: Path, module: Any, content: bytes) -> None:
+def test_a_state_file_of_any_content_is_left_aside(
+    tmp_path: Path, module: Any, content: bytes
+) -> None:
     path, told = tmp_path / "x.json", []
     path.write_bytes(content)
     assert module.load(path, told.append) == module.load(tmp_path / "none", told.append)

@@ -24,7 +24,15 @@ class Colour(enum.StrEnum):
 
 HUGE = [10**400, -(10**5000), "9" * 5000, "1" * 20, float("inf"), float("nan"), 1e308, "١٢", "1_0"]
 ODD = [None, True, [], {}, b"1", (1,), object(), Expr("time() - 9"), *Missing, *HUGE]
-SCALAR = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.builds(Expr, st.text())
+SCALAR = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.binary()
+    | st.builds(Expr, st.text())
+)
 ANYTHING = (
     st.recursive(SCALAR, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
     | st.sampled_from(ODD)
@@ -32,13 +40,19 @@ ANYTHING = (
     | st.sampled_from(list(Missing))
 )
 READERS: list[Callable[[Any], Any]] = [
-    bounded.count, bounded.number, bounded.moment, bounded.text, bounded.file_name,
+    bounded.count,
+    bounded.number,
+    bounded.moment,
+    bounded.text,
+    bounded.file_name,
     lambda value: bounded.choice(value, Colour),
-]  # fmt: skip
+]
 
 
 @given(ANYTHING, st.sampled_from(READERS))
-def test_a_value_is_read_or_refused_with_a_short_text(value: Any, read: Callable[[Any], Any]) -> None:
+def test_a_value_is_read_or_refused_with_a_short_text(
+    value: Any, read: Callable[[Any], Any]
+) -> None:
     try:
         read(value)
     except BadValue as error:
@@ -84,7 +98,9 @@ def test_a_reason_is_one_short_line(value: Any) -> None:
 
 @given(st.text())
 def test_no_control_character_reaches_a_terminal(text: str) -> None:
-    assert not set(bounded.printable(text + "\x1b]0;x\x07")) & {chr(c) for c in range(32) if chr(c) not in "\n\t"}
+    assert not set(bounded.printable(text + "\x1b]0;x\x07")) & {
+        chr(c) for c in range(32) if chr(c) not in "\n\t"
+    }
 
 
 @pytest.mark.parametrize(
@@ -116,12 +132,16 @@ def test_numbers_come_in_several_types(value: object) -> None:
 
 @pytest.mark.parametrize("value", [2**31, -1, "2147483648", 1e300, "9" * 32])
 def test_a_count_beyond_its_range_is_out_of_range(value: object) -> None:
-    with pytest.raises(BadValue, match=r"^ad x: N: .* is not a whole number from 0 to 2147483647$") as error:
+    with pytest.raises(
+        BadValue, match=r"^ad x: N: .* is not a whole number from 0 to 2147483647$"
+    ) as error:
         bounded.count(value, "ad x: N")
     assert error.value.fault is Fault.OUT_OF_RANGE
 
 
-@pytest.mark.parametrize("value", ["a" * 201, "é" * 101, "", ".", "..", "-rf", "a/b", "a\nb", "a\x1bb", "\udce9"])
+@pytest.mark.parametrize(
+    "value", ["a" * 201, "é" * 101, "", ".", "..", "-rf", "a/b", "a\nb", "a\x1bb", "\udce9"]
+)
 def test_these_are_no_file_names(value: str) -> None:
     with pytest.raises(BadValue):
         bounded.file_name(value, "entry")

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glideinwms.lib.credentials import certificates, ids, methods, selection, tokens
-from glideinwms.lib.credentials.selection import Candidate, Demand, select, serves, split
+from glideinwms.lib.credentials.selection import Candidate, CredentialDemand, select, serves, split
 from glideinwms.lib.errors import ConfigError, CredentialError
 from tests.support import golden, hostile
 from tests.support.hostile import params
@@ -33,7 +33,10 @@ def content(path: str) -> bytes:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("/etc/gwms-frontend/proxy", "PITXHEYH"), ("/etc/gwms-frontend/proxy/DC=org/CN=pilot", "NC6XJYME")],
+    [
+        ("/etc/gwms-frontend/proxy", "PITXHEYH"),
+        ("/etc/gwms-frontend/proxy/DC=org/CN=pilot", "NC6XJYME"),
+    ],
 )
 def test_vectors_of_ids(text: str, expected: str) -> None:
     assert ids.credential_id(text) == expected
@@ -67,16 +70,27 @@ def test_odd_characters_of_a_subject_stand_as_openssl_writes_them() -> None:
     """What `openssl x509 -subject -nameopt compat` prints for this certificate."""
     key = rsa.generate_private_key(65537, 2048)
     parts = [
-        (NameOID.DOMAIN_COMPONENT, "org"), (NameOID.COMMON_NAME, "a/b+c=d \u00e9,\\x"), (NameOID.EMAIL_ADDRESS, "a@b"),
-        (NameOID.USER_ID, "u"), (NameOID.SERIAL_NUMBER, "5"), (NameOID.GIVEN_NAME, "6"), (NameOID.SURNAME, "7"),
+        (NameOID.DOMAIN_COMPONENT, "org"),
+        (NameOID.COMMON_NAME, "a/b+c=d \u00e9,\\x"),
+        (NameOID.EMAIL_ADDRESS, "a@b"),
+        (NameOID.USER_ID, "u"),
+        (NameOID.SERIAL_NUMBER, "5"),
+        (NameOID.GIVEN_NAME, "6"),
+        (NameOID.SURNAME, "7"),
         (x509.ObjectIdentifier("1.2.3.4.5"), "z"),
-    ]  # fmt: skip
+    ]
     name = x509.Name([x509.NameAttribute(oid, value) for oid, value in parts])
     begin = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
     certificate = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-        .not_valid_before(begin).not_valid_after(begin + datetime.timedelta(days=1)).sign(key, hashes.SHA256())
-    )  # fmt: skip
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(begin)
+        .not_valid_after(begin + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
     assert ids.subject(certificate.public_bytes(serialization.Encoding.PEM), "x") == (
         "/DC=org/CN=a\\/b\\+c=d \\xC3\\xA9,\\x/emailAddress=a@b/UID=u/serialNumber=5/GN=6/SN=7/1.2.3.4.5=z"
     )
@@ -102,7 +116,10 @@ def test_deployed_tokens_verify_with_our_key_and_ours_say_the_same(tmp_path: Pat
     for deployed in TOKENS["tokens"].values():
         claims = deployed["claims"]
         checks = {"verify_exp": False, "verify_aud": False}
-        assert jwt.decode(deployed["token"], signer.key, algorithms=["HS256"], options=checks) == claims
+        assert (
+            jwt.decode(deployed["token"], signer.key, algorithms=["HS256"], options=checks)
+            == claims
+        )
         assert jwt.get_unverified_header(deployed["token"]) == deployed["header"]
         assert tokens.claims_of(deployed["token"]) == claims
         ours = signer.sign(claims["sub"], claims["exp"] - claims["iat"], claims["iat"])
@@ -149,7 +166,11 @@ def test_the_life_that_is_left() -> None:
 
 @pytest.mark.parametrize(
     ("idle", "wall", "cap", "expected"),
-    [(0, 3600, 1e9, 86400 + 3600 + 7200), (600, 3600, 1e9, 600 + 3600 + 7200), (600, 3600, 5000, 5000)],
+    [
+        (0, 3600, 1e9, 86400 + 3600 + 7200),
+        (600, 3600, 1e9, 600 + 3600 + 7200),
+        (600, 3600, 5000, 5000),
+    ],
 )
 def test_the_life_of_a_pilots_token(idle: float, wall: float, cap: float, expected: float) -> None:
     assert tokens.pilot_lifetime(idle, wall, cap) == expected
@@ -212,7 +233,9 @@ def test_what_serves_an_entry(types: str, domain: str, method: str, expected: bo
         ("scitoken", (), "scitoken+project_id", False),
     ],
 )
-def test_methods_of_3_11(types: str, parameters: tuple[str, ...], method: str, expected: bool) -> None:
+def test_methods_of_3_11(
+    types: str, parameters: tuple[str, ...], method: str, expected: bool
+) -> None:
     assert serves(Candidate("x", types, "OSG", frozenset(parameters)), "OSG", method) is expected
 
 
@@ -220,7 +243,9 @@ WORDS = st.sampled_from(["scitoken", "grid_proxy", "key_pair", "project_id", "vm
 
 
 @given(st.lists(st.lists(WORDS, min_size=1, max_size=3), min_size=1, max_size=3), st.sets(WORDS))
-def test_a_method_is_settled_by_one_word_of_each_group(groups: list[list[str]], supplied: set[str]) -> None:
+def test_a_method_is_settled_by_one_word_of_each_group(
+    groups: list[list[str]], supplied: set[str]
+) -> None:
     found = methods.settled(";".join(",".join(group) for group in groups) + ";", supplied)
     assert bool(found) == all(supplied.intersection(group) for group in groups)
     for word, group in zip(found.split("+") if found else [], groups, strict=bool(found)):
@@ -228,13 +253,17 @@ def test_a_method_is_settled_by_one_word_of_each_group(groups: list[list[str]], 
 
 
 CANDIDATES = st.lists(
-    st.builds(Candidate, st.uuids().map(str), st.just("key_pair"), st.just("OSG")), max_size=7, unique_by=lambda c: c.id
+    st.builds(Candidate, st.uuids().map(str), st.just("key_pair"), st.just("OSG")),
+    max_size=7,
+    unique_by=lambda c: c.id,
 )
 COUNTS = st.integers(0, 10_000)
 
 
 @given(CANDIDATES, COUNTS, COUNTS, st.randoms(use_true_random=False))
-def test_a_fair_split_gives_away_what_there_is(fit: list[Candidate], idle: int, most: int, rng: Any) -> None:
+def test_a_fair_split_gives_away_what_there_is(
+    fit: list[Candidate], idle: int, most: int, rng: Any
+) -> None:
     shares = split(fit, idle, most, lambda x: rng.sample(x, len(x)))
     assert [s.credential for s in shares] == fit
     if fit:
@@ -257,22 +286,31 @@ def test_plugins() -> None:
     fit = [Candidate(str(n), "scitoken", "OSG") for n in range(3)]
 
     def chosen(plugin: str, **demand: Any) -> list[tuple[str, int, int, str]]:
-        shares = select(plugin, fit, "OSG", "scitoken", 10, 20, Demand(**demand), lambda x: x)
+        shares = select(
+            plugin, fit, "OSG", "scitoken", 10, 20, CredentialDemand(**demand), lambda x: x
+        )
         return [(s.credential.id, s.idle, s.max_glideins, s.project) for s in shares]
 
-    assert [c[0] for c in chosen("ProxyAll")] == ["0", "1", "2"] == [c[0] for c in chosen("CredentialsBasic")]
+    assert (
+        [c[0] for c in chosen("ProxyAll")]
+        == ["0", "1", "2"]
+        == [c[0] for c in chosen("CredentialsBasic")]
+    )
     assert chosen("ProxyFirst") == [("0", 10, 20, "")]
     assert [c[0] for c in chosen("ProxyUserCardinality", users=2)] == ["0", "1"]
     projects = {"a": 1, "b": 3}
-    assert chosen("ProxyProjectName", idle_jobs=4, projects=projects) == [("0", 5, 3, "a"), ("0", 15, 8, "b")]
-    assert select("ProxyAll", fit, "grid", "scitoken", 1, 1, Demand(), lambda x: x) == []
+    assert chosen("ProxyProjectName", idle_jobs=4, projects=projects) == [
+        ("0", 5, 3, "a"),
+        ("0", 15, 8, "b"),
+    ]
+    assert select("ProxyAll", fit, "grid", "scitoken", 1, 1, CredentialDemand(), lambda x: x) == []
     with pytest.raises(ConfigError, match="NoSuch is not supported"):
         chosen("NoSuch")
 
 
 def test_projects_without_idle_jobs_divide_by_nothing() -> None:
     fit = [Candidate("0", "scitoken", "OSG")]
-    demand = Demand(idle_jobs=0, projects={"a": 0})
+    demand = CredentialDemand(idle_jobs=0, projects={"a": 0})
     shares = selection.select("ProxyProjectName", fit, "OSG", "scitoken", 0, 0, demand, lambda x: x)
     assert [(s.idle, s.max_glideins) for s in shares] == [(0, 0)]
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from glideinwms.lib.ads import (
+from glideinwms.lib.reasons import Reason
+from glideinwms.lib.wire import (
     EnvelopeRefused,
     GlideClient,
     GlideClientGlobal,
@@ -21,8 +22,7 @@ from glideinwms.lib.ads import (
     open_envelope,
     parse_long_form,
 )
-from glideinwms.lib.crypto import FactoryKey, SymmetricKey
-from glideinwms.lib.reasons import Reason
+from glideinwms.lib.wire.crypto import FactoryKey, SymmetricKey
 from tests.support import golden
 
 FRONTEND = "vofrontend@fe.example.org"
@@ -44,16 +44,28 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FactoryKey]:
 def request_of(seal: Seal | None, **values: str) -> GlideClient:
     sealed = seal.params(values) if seal else {}
     more: dict[str, Any] = (
-        {"key_id": seal.key_id, "key_code": seal.key_code, "enc_identity": seal.enc_identity} if seal else {}
+        {"key_id": seal.key_id, "key_code": seal.key_code, "enc_identity": seal.enc_identity}
+        if seal
+        else {}
     )
     return GlideClient(
-        name="H_e@i@f@fe.g", client_name="fe.g", req_name="e@i@f", req_glidein="e@i@f", idle=1, max_glideins=1,
-        enc_params=sealed, **more,
-    )  # fmt: skip
+        name="H_e@i@f@fe.g",
+        client_name="fe.g",
+        req_name="e@i@f",
+        req_glidein="e@i@f",
+        idle=1,
+        max_glideins=1,
+        enc_params=sealed,
+        **more,
+    )
 
 
-@pytest.mark.parametrize(("file", "number", "expected"), SEALED, ids=lambda v: v if isinstance(v, str) else "")
-def test_deployed_requests_open(keys: dict[str, FactoryKey], file: str, number: int, expected: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("file", "number", "expected"), SEALED, ids=lambda v: v if isinstance(v, str) else ""
+)
+def test_deployed_requests_open(
+    keys: dict[str, FactoryKey], file: str, number: int, expected: dict[str, Any]
+) -> None:
     raw = parse_long_form(golden.text(f"ads/{file}"))[number]
     ad = KINDS[expected["MyType"]].from_ad(raw)
     assert keys[ad.key_id].unwrap(ad.key_code).code() == expected["sym_key_code"]
@@ -75,21 +87,44 @@ def test_what_the_factory_found_in_the_requests(keys: dict[str, FactoryKey]) -> 
         for name, theirs in requests.items():
             ad = ads[str(name)]
             assert as_text(open_envelope(ad, keys, FRONTEND), name) == theirs["params_decrypted"]
-            assert {k: str(v) for k, v in ad.params.items()} == {k: str(v) for k, v in theirs["params"].items()}
+            assert {k: str(v) for k, v in ad.params.items()} == {
+                k: str(v) for k, v in theirs["params"].items()
+            }
             assert ad.monitor == theirs["monitor"]
             numbers = theirs["requests"]
-            assert (ad.idle, ad.max_glideins, ad.idle_lifetime, ad.remove_excess, ad.remove_margin) == (
-                numbers["IdleGlideins"], numbers["MaxGlideins"], numbers["IdleLifetime"], numbers["RemoveExcess"],
+            assert (
+                ad.idle,
+                ad.max_glideins,
+                ad.idle_lifetime,
+                ad.remove_excess,
+                ad.remove_margin,
+            ) == (
+                numbers["IdleGlideins"],
+                numbers["MaxGlideins"],
+                numbers["IdleLifetime"],
+                numbers["RemoveExcess"],
                 numbers["RemoveExcessMargin"],
-            )  # fmt: skip
+            )
             web = theirs["web"]
-            assert (ad.web_url, ad.web_descript, ad.web_sign, ad.web_group_url, ad.web_group_descript) == (
-                web["URL"], web["DescriptFile"], web["DescriptSign"], web["GroupURL"], web["GroupDescriptFile"]
-            )  # fmt: skip
+            assert (
+                ad.web_url,
+                ad.web_descript,
+                ad.web_sign,
+                ad.web_group_url,
+                ad.web_group_descript,
+            ) == (
+                web["URL"],
+                web["DescriptFile"],
+                web["DescriptSign"],
+                web["GroupURL"],
+                web["GroupDescriptFile"],
+            )
 
 
 def test_what_the_factory_stored_of_the_credentials(keys: dict[str, FactoryKey]) -> None:
-    """factory-reader.json: each stored file is one sealed parameter of the global ads, its twin the gzip of it."""
+    """factory-reader.json: each stored file is one sealed parameter of the global ads, its twin the
+    gzip of it.
+    """
     reader = golden.data("ads/factory-reader.json")
     contents: dict[str, bytes] = {}
     for file in ("03-fe-main-cycle1-requests.ad", "05-fe-special-cycle1-requests.ad"):
@@ -97,7 +132,10 @@ def test_what_the_factory_stored_of_the_credentials(keys: dict[str, FactoryKey])
             if raw["MyType"] == "glideclientglobal":
                 ad = GlideClientGlobal.from_ad(raw)
                 opened = open_envelope(ad, keys, FRONTEND)
-                assert opened["SecurityName"].decode() == reader["process_global"][ad.name]["security_name"]
+                assert (
+                    opened["SecurityName"].decode()
+                    == reader["process_global"][ad.name]["security_name"]
+                )
                 contents |= {f"credential_{ad.client_name}_{k}": v for k, v in opened.items()}
     checked = 0
     for path, stored in reader["credential_files"].items():
@@ -107,7 +145,10 @@ def test_what_the_factory_stored_of_the_credentials(keys: dict[str, FactoryKey])
             checked += 1
         elif name.endswith("_compressed"):
             packed = stored["content"].rsplit("glidein_credentials=", 1)[1]
-            assert gzip.decompress(base64.b64decode(packed)) == contents[name.removesuffix("_compressed")]
+            assert (
+                gzip.decompress(base64.b64decode(packed))
+                == contents[name.removesuffix("_compressed")]
+            )
             checked += 1
     assert checked >= 10
 
@@ -116,7 +157,9 @@ def test_what_is_sealed_can_be_opened_by_its_factory_only(keys: dict[str, Factor
     ours, other = FactoryKey.generate(), next(iter(keys.values()))
     seal = Seal.make(ours.public, FRONTEND)
     ad = request_of(seal, SecurityName="fe", Token="a.b.c", Nothing="")
-    assert set(ad.enc_params) == {"SecurityName", "Token"}, "an empty value kills a deployed Factory"
+    assert set(ad.enc_params) == {"SecurityName", "Token"}, (
+        "an empty value kills a deployed Factory"
+    )
     assert as_text(open_envelope(ad, {ours.public.key_id: ours}, FRONTEND), "x") == {
         "SecurityName": "fe",
         "Token": "a.b.c",
@@ -132,7 +175,9 @@ def test_what_is_sealed_can_be_opened_by_its_factory_only(keys: dict[str, Factor
 @pytest.mark.parametrize("field", ["key_id", "key_code", "enc_identity"])
 def test_half_an_envelope_is_refused(field: str) -> None:
     key = FactoryKey.generate()
-    ad = dataclasses.replace(request_of(Seal.make(key.public, FRONTEND), SecurityName="fe"), **{field: ""})
+    ad = dataclasses.replace(
+        request_of(Seal.make(key.public, FRONTEND), SecurityName="fe"), **{field: ""}
+    )
     with pytest.raises(EnvelopeRefused) as refused:
         open_envelope(ad, {key.public.key_id: key}, FRONTEND)
     assert refused.value.reason is Reason.BAD_ENVELOPE

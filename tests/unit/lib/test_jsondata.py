@@ -61,11 +61,18 @@ PLAIN: st.SearchStrategy[Any] = st.recursive(
     max_leaves=5,
 )
 TREES = st.builds(
-    Tree, st.lists(LEAVES, max_size=3).map(tuple), st.one_of(st.none(), LEAVES), st.tuples(st.integers(), TEXT),
-    st.dictionaries(TEXT, LEAVES, max_size=3), st.dictionaries(st.integers(), st.integers(), max_size=3),
-    st.frozensets(TEXT, max_size=3), st.one_of(st.none(), LEAVES, FORKS),
-    st.one_of(TEXT, st.integers(), NUMBER, st.booleans()), PLAIN, st.lists(st.booleans(), max_size=3),
-)  # fmt: skip
+    Tree,
+    st.lists(LEAVES, max_size=3).map(tuple),
+    st.one_of(st.none(), LEAVES),
+    st.tuples(st.integers(), TEXT),
+    st.dictionaries(TEXT, LEAVES, max_size=3),
+    st.dictionaries(st.integers(), st.integers(), max_size=3),
+    st.frozensets(TEXT, max_size=3),
+    st.one_of(st.none(), LEAVES, FORKS),
+    st.one_of(TEXT, st.integers(), NUMBER, st.booleans()),
+    PLAIN,
+    st.lists(st.booleans(), max_size=3),
+)
 
 
 @given(TREES)
@@ -80,7 +87,8 @@ def test_a_tree_comes_back_from_its_json_text(tree: Tree) -> None:
 def test_the_fast_text_is_the_same(tree: Tree) -> None:
     assert json.loads(dumps(tree)) == json.loads(json.dumps(to_json(tree)))
     assert (
-        dumps({Colour.RED: (Colour.BLUE, MappingProxyType({1: frozenset("ba")}))}) == '{"red":["blue",{"1":["a","b"]}]}'
+        dumps({Colour.RED: (Colour.BLUE, MappingProxyType({1: frozenset("ba")}))})
+        == '{"red":["blue",{"1":["a","b"]}]}'
     )
 
 
@@ -105,10 +113,19 @@ GOOD: dict[str, Any] = {
     ("change", "message"),
     [
         ({"leaves": [{"name": 5}]}, r"Tree\.leaves\[0\]\.name: expected str, found 5"),
-        ({"leaves": [{"name": "a", "weight": "heavy"}]}, r"Tree\.leaves\[0\]\.weight: expected float, found 'heavy'"),
-        ({"leaves": [{"name": "a", "weight": True}]}, r"Tree\.leaves\[0\]\.weight: expected float, found True"),
+        (
+            {"leaves": [{"name": "a", "weight": "heavy"}]},
+            r"Tree\.leaves\[0\]\.weight: expected float, found 'heavy'",
+        ),
+        (
+            {"leaves": [{"name": "a", "weight": True}]},
+            r"Tree\.leaves\[0\]\.weight: expected float, found True",
+        ),
         ({"leaves": [{}]}, r"Tree\.leaves\[0\]: missing field name"),
-        ({"leaves": [{"name": "a", "colour": "green"}]}, r"leaves\[0\]\.colour: 'green' is none of \['red', 'blue'\]"),
+        (
+            {"leaves": [{"name": "a", "colour": "green"}]},
+            r"leaves\[0\]\.colour: 'green' is none of \['red', 'blue'\]",
+        ),
         ({"leaves": {"name": "a"}}, r"Tree\.leaves: expected a list, found dict"),
         ({"leaves": "text"}, r"Tree\.leaves: expected a list, found str"),
         ({"leaves": [3]}, r"Tree\.leaves\[0\]: expected an object, found int"),
@@ -118,7 +135,10 @@ GOOD: dict[str, Any] = {
         ({"pair": ["x", "x"]}, r"Tree\.pair\[0\]: expected int, found 'x'"),
         ({"by_name": {"k": {"name": None}}}, r"Tree\.by_name\.k\.name: expected str, found None"),
         ({"by_name": []}, r"Tree\.by_name: expected an object, found list"),
-        ({"by_number": {"one": 1}}, r"Tree\.by_number: expected a whole number as key, found 'one'"),
+        (
+            {"by_number": {"one": 1}},
+            r"Tree\.by_number: expected a whole number as key, found 'one'",
+        ),
         ({"either": {"name": 5}}, r"Tree\.either: .* fits none of Leaf, Fork, NoneType"),
         ({"value": None}, r"Tree\.value: None fits none of str, int, float, bool"),
         ({"pair": None}, r"Tree\.pair: expected a list, found NoneType"),
@@ -143,7 +163,9 @@ def test_a_missing_optional_has_its_default_and_whole_numbers_are_floats() -> No
     assert leaf == Leaf("a", 3.0) and type(leaf.weight) is float
 
 
-@pytest.mark.parametrize("text", params(hostile.JSON, ["nested", "nested-objects", "5000-digits", "not-utf8", "half"]))
+@pytest.mark.parametrize(
+    "text", params(hostile.JSON, ["nested", "nested-objects", "5000-digits", "not-utf8", "half"])
+)
 def test_a_text_that_is_not_json_is_one_error(text: bytes) -> None:
     with pytest.raises(StateError, match=r"^file: is not JSON") as error:
         jsondata.parse(text, "file")
@@ -158,5 +180,14 @@ def test_a_text_may_have_a_largest_size() -> None:
 
 def test_a_value_in_a_message_is_short() -> None:
     with pytest.raises(StateError) as error:
-        from_json(Tree, {"leaves": [], "main": None, "pair": [1, "x"], "value": "x" * 10, "listed": ["y" * 10_000_000]})
+        from_json(
+            Tree,
+            {
+                "leaves": [],
+                "main": None,
+                "pair": [1, "x"],
+                "value": "x" * 10,
+                "listed": ["y" * 10_000_000],
+            },
+        )
     assert len(str(error.value)) < 300

@@ -25,9 +25,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glideinwms.lib import audit, errors, files, names, operator, owner, records, status
+from glideinwms.lib import errors, files, run_as_owner
+from glideinwms.lib.daemon import audit, operator_commands, records, status
+from glideinwms.lib.daemon.reading import Reading
 from glideinwms.lib.errors import GwmsError, StateError, WireError
-from glideinwms.lib.reading import Reading
+from glideinwms.lib.wire import names
 
 KINDS = [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, GwmsError)]
 TEXT = st.text(max_size=40)
@@ -63,7 +65,9 @@ def test_a_written_file_has_its_content_and_mode(data: bytes, mode: int) -> None
         assert os.listdir(folder) == ["file"]
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "file"
     path.write_text("old")
 
@@ -71,7 +75,10 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, monkeyp
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(files.os, "fchmod", full)
-    with pytest.raises(StateError, match=r"file: cannot be written: No space left on device; the file system is full"):
+    with pytest.raises(
+        StateError,
+        match=r"file: cannot be written: No space left on device; the file system is full",
+    ):
         files.write_atomic(path, "new")
     assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["file"]
 
@@ -130,7 +137,10 @@ def test_a_lock_names_its_holder_and_ends_with_it(tmp_path: Path) -> None:
     child.start()
     try:
         assert ready.wait(60)
-        with pytest.raises(StateError, match=f"is held by the other one, pid {child.pid}"), files.locked(path, "me"):
+        with (
+            pytest.raises(StateError, match=f"is held by the other one, pid {child.pid}"),
+            files.locked(path, "me"),
+        ):
             pass
     finally:
         child.kill()
@@ -143,7 +153,9 @@ def test_a_reading_holds_its_last_good_value() -> None:
     new = Reading[int]("s", 60.0)
     assert not new.known(0) and new.age(0) == float("inf") and not new.held()
     good = new.fresh(5, 100.0)
-    assert good.known(10_000) and good.age(130) == 30 and not good.held(), "this cycle's answer has no maximum age"
+    assert good.known(10_000) and good.age(130) == 30 and not good.held(), (
+        "this cycle's answer has no maximum age"
+    )
     failed = good.failed("down")
     assert failed.value == 5 and failed.taken_at == 100 and failed.held()
     assert failed.known(160) and not failed.known(160.1)
@@ -151,7 +163,9 @@ def test_a_reading_holds_its_last_good_value() -> None:
 
 
 @given(st.lists(st.one_of(st.none(), st.integers()), max_size=20), st.floats(0, 100))
-def test_a_reading_is_its_last_good_answer_whatever_came_between(answers: list[int | None], max_age: float) -> None:
+def test_a_reading_is_its_last_good_answer_whatever_came_between(
+    answers: list[int | None], max_age: float
+) -> None:
     reading = Reading[int]("s", max_age)
     for when, answer in enumerate(answers):
         reading = reading.failed("no") if answer is None else reading.fresh(answer, float(when))
@@ -168,7 +182,9 @@ def test_names_that_are_safe(name: str) -> None:
     assert names.is_safe(name)
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a b", "a\n", "\n", "a\0", "é", "$(x)", "a;b", "a'b", "a\r"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "a/b", "a b", "a\n", "\n", "a\0", "é", "$(x)", "a;b", "a'b", "a\r"]
+)
 def test_names_that_are_not(name: str) -> None:
     assert not names.is_safe(name)
 
@@ -176,14 +192,23 @@ def test_names_that_are_not(name: str) -> None:
 @given(st.text(min_size=1))
 def test_a_safe_name_is_one_file_of_its_directory(name: str) -> None:
     if names.is_safe(name):
-        assert (Path("/base") / name).parent == Path("/base") and name.isprintable() and name.isascii()
-    assert names.is_safe(names.file_safe(name)) or names.file_safe(name) in (".", "..") or name[0] == "-"
+        assert (
+            (Path("/base") / name).parent == Path("/base") and name.isprintable() and name.isascii()
+        )
+    assert (
+        names.is_safe(names.file_safe(name))
+        or names.file_safe(name) in (".", "..")
+        or name[0] == "-"
+    )
 
 
 @given(st.text("abc.-_1", min_size=1), st.text("abc", min_size=1), st.text("abc", min_size=1))
 def test_request_names(entry: str, glidein: str, factory: str) -> None:
     name = names.RequestName.parse(f"{entry}@{glidein}@{factory}")
-    assert name == names.RequestName(entry, glidein, factory) and str(name) == f"{entry}@{glidein}@{factory}"
+    assert (
+        name == names.RequestName(entry, glidein, factory)
+        and str(name) == f"{entry}@{glidein}@{factory}"
+    )
     assert name.global_id == f"{glidein}@{factory}"
 
 
@@ -206,7 +231,11 @@ def test_the_ring_keeps_the_newest(tmp_path: Path) -> None:
         ring.append(number, {"cycle": number, "thing": Thing(number, "x"), "set": {3, 1}})
     assert [p.name for p in ring.paths()] == [f"{n:08d}.json.gz" for n in (3, 4, 5)]
     assert records.Ring(tmp_path / "cycles").next_number() == 6
-    assert records.newest(tmp_path / "cycles") == {"cycle": 5, "thing": {"n": 5, "text": "x"}, "set": [1, 3]}
+    assert records.newest(tmp_path / "cycles") == {
+        "cycle": 5,
+        "thing": {"n": 5, "text": "x"},
+        "set": [1, 3],
+    }
     assert stat.S_IMODE(ring.paths()[0].stat().st_mode) == 0o640
 
 
@@ -232,11 +261,19 @@ def test_a_broken_record_is_named(tmp_path: Path) -> None:
 
 def a_status(**more: Any) -> status.Status:
     usual: dict[str, Any] = dict(
-        schema=1, daemon="factory", pid=os.getpid(), generation="g", cycle=3, started=1.0, cycle_began=2.0,
-        cycle_ended=3.0, cpu_s=0.1, loop_delay=60.0,
+        schema=1,
+        daemon="factory",
+        pid=os.getpid(),
+        generation="g",
+        cycle=3,
+        started=1.0,
+        cycle_began=2.0,
+        cycle_ended=3.0,
+        cpu_s=0.1,
+        loop_delay=60.0,
         readings=(status.ReadingStatus("s", 1.5), status.ReadingStatus("t", None, "x")),
         summary={"n": 1},
-    )  # fmt: skip
+    )
     return status.Status(**{**usual, **more})
 
 
@@ -248,14 +285,23 @@ def test_a_status_is_read_back_and_a_newer_ones_fields_are_passed_over(tmp_path:
         status.write(path, a_status(pid=2**30))
         assert status.running(path) and status.pid(path) == os.getpid(), "the file is another's"
         status.write(path, a_status())
-    assert status.pid(path) == 0 and not status.running(path) and not status.running(tmp_path / "none" / "status.json")
+    assert (
+        status.pid(path) == 0
+        and not status.running(path)
+        and not status.running(tmp_path / "none" / "status.json")
+    )
     path.write_text(json.dumps({**json.loads(path.read_text()), "news": 1}))
     assert status.read(path) == a_status()
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "no status yet"), ("{", "is not JSON"), ("{}", "missing field"), ("3", "expected an object")],
+    [
+        (None, "no status yet"),
+        ("{", "is not JSON"),
+        ("{}", "missing field"),
+        ("3", "expected an object"),
+    ],
 )
 def test_a_status_that_is_none(tmp_path: Path, content: str | None, words: str) -> None:
     path = tmp_path / "status.json"
@@ -266,68 +312,77 @@ def test_a_status_that_is_none(tmp_path: Path, content: str | None, words: str) 
 
 
 def test_words_are_heard_in_order_and_answered(tmp_path: Path) -> None:
-    ids = [operator.put(tmp_path, "approve", {"id": str(n)}) for n in range(3)]
+    ids = [operator_commands.put(tmp_path, "approve", {"id": str(n)}) for n in range(3)]
     for age, word_id in zip((3, 2, 1), ids, strict=True):
         when = 1_000_000 - age
         os.utime(tmp_path / f"{word_id}.json", (when, when))
     heard: list[str] = []
 
-    def handle(word: operator.Word) -> str:
+    def handle(word: operator_commands.OperatorCommand) -> str:
         heard.append(word.args["id"])
         if word.args["id"] == "1":
-            operator.unhandled(word)
+            operator_commands.unhandled(word)
         return f"done {word.args['id']}"
 
-    done = operator.consume(tmp_path, handle)
+    done = operator_commands.consume(tmp_path, handle)
     assert heard == ["0", "1", "2"] and [a.ok for _, a in done] == [True, False, True]
-    assert operator.consume(tmp_path, handle) == []
-    answers = [operator.wait_answer(tmp_path, i, 5) for i in ids]
+    assert operator_commands.consume(tmp_path, handle) == []
+    answers = [operator_commands.wait_answer(tmp_path, i, 5) for i in ids]
     assert [a.text for a in answers] == ["done 0", "unknown verb 'approve'", "done 2"]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_who_spoke_is_the_owner_of_the_file(tmp_path: Path) -> None:
-    word_id = operator.put(tmp_path, "approve", {})
+    word_id = operator_commands.put(tmp_path, "approve", {})
     path = tmp_path / f"{word_id}.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "who": "the boss"}))
-    me = owner.name_of(os.getuid())
-    assert [w.who for w, _ in operator.consume(tmp_path, lambda w: "")] == [f"{me} (for the boss)"]
+    me = run_as_owner.name_of(os.getuid())
+    assert [w.who for w, _ in operator_commands.consume(tmp_path, lambda w: "")] == [
+        f"{me} (for the boss)"
+    ]
     secret = tmp_path / "secret"
     secret.write_text('{"id": "s3cret", "verb": "v", "args": {}, "who": "w", "time": 1}')
     (tmp_path / "link.json").symlink_to(secret)
-    assert operator.consume(tmp_path, lambda w: "") == [] and secret.exists()
-    assert not operator.wait_answer(tmp_path, "link", 5).ok
-    assert owner.name_of(2**31 - 7) == f"uid {2**31 - 7}"
+    assert operator_commands.consume(tmp_path, lambda w: "") == [] and secret.exists()
+    assert not operator_commands.wait_answer(tmp_path, "link", 5).ok
+    assert run_as_owner.name_of(2**31 - 7) == f"uid {2**31 - 7}"
 
 
 def test_there_must_be_a_box_for_words(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="has the daemon run here"):
-        operator.put(tmp_path / "none", "v", {})
+        operator_commands.put(tmp_path / "none", "v", {})
     old = os.umask(0o077)
     try:
-        operator.open_box(tmp_path / "state" / "requests")
+        operator_commands.open_box(tmp_path / "state" / "requests")
     finally:
         os.umask(old)
     assert stat.S_IMODE((tmp_path / "state" / "requests").stat().st_mode) == 0o770
     (tmp_path / "file").touch()
     with pytest.raises(StateError, match="cannot be used"):
-        operator.open_box(tmp_path / "file" / "requests")
+        operator_commands.open_box(tmp_path / "file" / "requests")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can leave a word for a daemon of another user")
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root can leave a word for a daemon of another user"
+)
 def test_roots_word_is_heard_by_an_ordinary_daemon() -> None:
     box = Path(tempfile.mkdtemp(prefix="gwms-box"))
     try:
-        operator.open_box(box)
+        operator_commands.open_box(box)
         os.chown(box, 65534, 65534)
-        word_id = operator.put(box, "v", {"a": "b"})
+        word_id = operator_commands.put(box, "v", {"a": "b"})
         program = (
-            "import os, sys; from pathlib import Path; from glideinwms.lib import operator; os.setuid(65534);"
+            "import os, sys; from pathlib import Path; from glideinwms.lib.daemon import operator_commands as operator;"
+            "os.setuid(65534);"
             "print([w.who for w, _ in operator.consume(Path(sys.argv[1]), lambda w: w.args['a'])])"
         )
-        done = subprocess.run([sys.executable, "-c", program, str(box)], text=True, capture_output=True)
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(box)], text=True, capture_output=True
+        )
         assert done.stdout.strip() == "['root']", done.stderr
-        assert operator.wait_answer(box, word_id, 5) == operator.WordAnswer(True, "b") and not list(box.iterdir())
+        assert operator_commands.wait_answer(box, word_id, 5) == operator_commands.CommandAnswer(
+            True, "b"
+        ) and not list(box.iterdir())
     finally:
         shutil.rmtree(box)
 
@@ -353,32 +408,39 @@ def test_a_look_at_a_lock_keeps_nobody_out(tmp_path: Path) -> None:
 
 
 def test_a_word_that_makes_the_daemon_fail_is_heard_once(tmp_path: Path) -> None:
-    word_id = operator.put(tmp_path, "approve", {})
+    word_id = operator_commands.put(tmp_path, "approve", {})
 
-    def broken(_: operator.Word) -> str:
+    def broken(_: operator_commands.OperatorCommand) -> str:
         raise RuntimeError("a bug")
 
-    assert [answer.ok for _, answer in operator.consume(tmp_path, broken)] == [False]
-    assert operator.consume(tmp_path, broken) == []
-    answer = operator.wait_answer(tmp_path, word_id, 5)
+    assert [answer.ok for _, answer in operator_commands.consume(tmp_path, broken)] == [False]
+    assert operator_commands.consume(tmp_path, broken) == []
+    answer = operator_commands.wait_answer(tmp_path, word_id, 5)
     assert not answer.ok and "see its log" in answer.text
 
 
 @pytest.mark.parametrize(
-    "content", ["{", "[]", '{"id": 1}', '{"id": "x", "verb": "v", "args": {"a": 1}, "who": "w", "time": 1}', "\xff"]
+    "content",
+    [
+        "{",
+        "[]",
+        '{"id": 1}',
+        '{"id": "x", "verb": "v", "args": {"a": 1}, "who": "w", "time": 1}',
+        "\xff",
+    ],
 )
 def test_an_unreadable_word_is_answered_and_dropped(tmp_path: Path, content: str) -> None:
     (tmp_path / "bad.json").write_bytes(content.encode("latin-1"))
-    good = operator.put(tmp_path, "v", {})
-    assert [w.id for w, _ in operator.consume(tmp_path, lambda w: "ok")] == [good]
-    answer = operator.wait_answer(tmp_path, "bad", 5)
+    good = operator_commands.put(tmp_path, "v", {})
+    assert [w.id for w, _ in operator_commands.consume(tmp_path, lambda w: "ok")] == [good]
+    answer = operator_commands.wait_answer(tmp_path, "bad", 5)
     assert not answer.ok and "unreadable request" in answer.text
 
 
 def test_no_answer_is_said(tmp_path: Path) -> None:
     with pytest.raises(StateError, match=r"no answer within 0\.2 s.*is the daemon running\?"):
-        operator.wait_answer(tmp_path, "x", 0.2)
-    assert operator.consume(tmp_path / "none", lambda w: "") == []
+        operator_commands.wait_answer(tmp_path, "x", 0.2)
+    assert operator_commands.consume(tmp_path / "none", lambda w: "") == []
 
 
 def test_the_audit_trail(tmp_path: Path) -> None:
@@ -391,7 +453,10 @@ def test_the_audit_trail(tmp_path: Path) -> None:
     assert len(path.read_text().splitlines()) == 3
     assert [r["time"] for r in audit.read(path)] == [100.0, 101.0, 102.0]
     assert [r["entry"] for r in audit.read(path, act="submit")] == ["a", "b"]
-    assert next(audit.read(path, act="submit", entry="a"))["thing"] == {"n": 1, "text": "line\nbreak"}
+    assert next(audit.read(path, act="submit", entry="a"))["thing"] == {
+        "n": 1,
+        "text": "line\nbreak",
+    }
     assert list(audit.read(tmp_path / "none")) == []
 
 
@@ -404,7 +469,9 @@ def test_a_broken_line_of_the_trail_hides_no_other(tmp_path: Path) -> None:
     found = list(audit.read(path, entry="a"))
     assert [r["n"] for r in found if r["act"] == "submit"] == [0, 1, 2, 3, 4]
     wrong = [r for r in found if r["act"] == "unreadable"]
-    assert [(r["time"], r["where"]) for r in wrong] == [(100.0, f"{path}:{n}") for n in (2, 4, 6, 8)]
+    assert [(r["time"], r["where"]) for r in wrong] == [
+        (100.0, f"{path}:{n}") for n in (2, 4, 6, 8)
+    ]
 
 
 def test_a_line_without_room_is_taken_back_whole(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from glideinwms.lib.ads import EnvelopeRefused, GlideClient, Opener, Seal
-from glideinwms.lib.ads.opening import MAX_FAILED_KEYS, MAX_NEW_KEYS_PER_CYCLE, NOT_OPENED
-from glideinwms.lib.crypto import FactoryKey, SymmetricKey
 from glideinwms.lib.reasons import Reason
+from glideinwms.lib.wire import EnvelopeRefused, GlideClient, Opener, Seal
+from glideinwms.lib.wire.crypto import FactoryKey, SymmetricKey
+from glideinwms.lib.wire.opening import MAX_FAILED_KEYS, MAX_NEW_KEYS_PER_CYCLE, NOT_OPENED
 
 VICTIM, EVIL, STRANGER = "frontend@wms.demo", "evil@wms.demo", "stranger@wms.demo"
 SECRET = "eyJhbGciOiJIUzI1NiIs.the-token-of-the-victim.signature"
@@ -46,10 +46,17 @@ def opener(key: CountedKey) -> Opener:
 
 def ad_of(seal: Seal, **changes: object) -> GlideClient:
     made = GlideClient(
-        name="H_e@i@f@fe.g", client_name="fe.g", req_name="e@i@f", req_glidein="e@i@f", idle=1, max_glideins=1,
-        key_id=seal.key_id, key_code=seal.key_code, enc_identity=seal.enc_identity,
+        name="H_e@i@f@fe.g",
+        client_name="fe.g",
+        req_name="e@i@f",
+        req_glidein="e@i@f",
+        idle=1,
+        max_glideins=1,
+        key_id=seal.key_id,
+        key_code=seal.key_code,
+        enc_identity=seal.enc_identity,
         enc_params=seal.params({"SecurityName": "fe", "frontend_scitoken": SECRET}),
-    )  # fmt: skip
+    )
     return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
 
 
@@ -59,8 +66,12 @@ def answer(opener: Opener, ad: GlideClient, sender: str) -> tuple[Reason, str]:
     return refused.value.reason, refused.value.message
 
 
-def test_a_copied_ciphertext_in_place_of_the_identity_tells_nothing(opener: Opener, key: CountedKey) -> None:
-    """The victim's token, sent as ReqEncIdentity by somebody else, whether its key was used before or not."""
+def test_a_copied_ciphertext_in_place_of_the_identity_tells_nothing(
+    opener: Opener, key: CountedKey
+) -> None:
+    """The victim's token, sent as ReqEncIdentity by somebody else, whether its key was used before
+    or not.
+    """
     seal = Seal.make(key.public, VICTIM)
     token = ad_of(seal).enc_params["frontend_scitoken"]
     attack = ad_of(seal, enc_identity=token)
@@ -79,11 +90,21 @@ def flipped(text: str) -> Iterator[str]:
 
 
 def test_changed_bytes_have_one_answer(opener: Opener, key: CountedKey) -> None:
-    """No padding oracle: of 256 last bytes 255 give a bad padding and one another identity; all look the same."""
+    """No padding oracle: of 256 last bytes 255 give a bad padding and one another identity; all
+    look the same.
+    """
     seal = Seal.make(key.public, VICTIM)
     token = ad_of(seal).enc_params["frontend_scitoken"]
     last_blocks = [f"{token[-64:-34]}{byte:02x}{token[-32:]}" for byte in range(256)]
-    sealed = [*last_blocks, *flipped(seal.enc_identity), token[:-2], "zz", "00" * 16, "00" * 5000, "é"]
+    sealed = [
+        *last_blocks,
+        *flipped(seal.enc_identity),
+        token[:-2],
+        "zz",
+        "00" * 16,
+        "00" * 5000,
+        "é",
+    ]
     answers = {answer(opener, ad_of(seal, enc_identity=text), EVIL) for text in sealed}
     codes = [*list(flipped(seal.key_code))[:40], "00" * 256, "zz", "0", "00" * 9000]
     answers |= {answer(opener, ad_of(seal, key_code=text), EVIL) for text in codes}
@@ -110,7 +131,9 @@ def test_a_key_of_another_identity_is_refused_before_a_decryption(
 
 
 def test_a_copy_that_comes_first_does_not_take_the_key(opener: Opener, key: CountedKey) -> None:
-    """A key belongs to who proved it, not to who sent it first: else a copy would lock its owner out."""
+    """A key belongs to who proved it, not to who sent it first: else a copy would lock its owner
+    out.
+    """
     seal = Seal.make(key.public, VICTIM)
     assert answer(opener, ad_of(seal), EVIL) == UNIFORM
     assert opener.open(ad_of(seal), VICTIM)["frontend_scitoken"] == SECRET.encode()
@@ -124,11 +147,17 @@ def test_a_key_is_unwrapped_once(opener: Opener, key: CountedKey) -> None:
     assert key.decryptions == 1
 
 
-def test_garbage_is_cheap_the_second_time_and_bounded_the_first(opener: Opener, key: CountedKey) -> None:
-    """10,000 ads with garbage key codes cost at most MAX_NEW_KEYS_PER_CYCLE decryptions a cycle, and none again; a
-    Frontend of another identity is served all the while."""
+def test_garbage_is_cheap_the_second_time_and_bounded_the_first(
+    opener: Opener, key: CountedKey
+) -> None:
+    """10,000 ads with garbage key codes cost at most MAX_NEW_KEYS_PER_CYCLE decryptions a cycle,
+    and none again; a
+    Frontend of another identity is served all the while.
+    """
     codes = [f"{n:08x}" * 64 for n in range(MAX_NEW_KEYS_PER_CYCLE + 100)]
-    garbage = [ad_of(Seal(SymmetricKey.generate(), key.public.key_id, code, "00" * 16)) for code in codes]
+    garbage = [
+        ad_of(Seal(SymmetricKey.generate(), key.public.key_id, code, "00" * 16)) for code in codes
+    ]
     spent = []
     for _ in range(3):
         opener.begin(opener.keys, (VICTIM, EVIL))
@@ -148,7 +177,9 @@ def test_memory_of_an_identity_that_is_gone_is_dropped(opener: Opener, key: Coun
     assert VICTIM not in opener._proved
 
 
-def test_an_old_key_opens_nothing_once_it_is_dropped(opener: Opener, key: CountedKey, made: FactoryKey) -> None:
+def test_an_old_key_opens_nothing_once_it_is_dropped(
+    opener: Opener, key: CountedKey, made: FactoryKey
+) -> None:
     """What is remembered does not outlive the Factory's key."""
     seal = Seal.make(key.public, VICTIM)
     opener.open(ad_of(seal), VICTIM)

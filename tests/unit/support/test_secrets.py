@@ -21,19 +21,23 @@ KNOWN = {"token": TOKEN, "password": "s3cret-pässword", "raw": b"\x00\x01\xfe\x
 @pytest.mark.parametrize(
     "data",
     [
-        TOKEN.encode(), b'{"a": "' + TOKEN.encode() + b'\\n"}', base64.b64encode(TOKEN.encode()),
-        TOKEN.encode().hex().encode(), repr(KNOWN["raw"]).encode(), b"x" + b"\x00\x01\xfe\xffbinary", PEM.encode(),
-        json.dumps(KNOWN["password"]).encode(), b"\x00\x01\xfe\xffbinary".hex().upper().encode(),
+        TOKEN.encode(),
+        b'{"a": "' + TOKEN.encode() + b'\\n"}',
+        base64.b64encode(TOKEN.encode()),
+        TOKEN.encode().hex().encode(),
+        repr(KNOWN["raw"]).encode(),
+        b"x" + b"\x00\x01\xfe\xffbinary",
+        PEM.encode(),
+        json.dumps(KNOWN["password"]).encode(),
+        b"\x00\x01\xfe\xffbinary".hex().upper().encode(),
     ],
-)  # fmt: skip
+)
 def test_every_form_is_found(data: bytes) -> None:
     assert secrets.in_bytes(b"before " + data + b" after", KNOWN)
 
 
 def test_what_is_none_is_not() -> None:
-    harmless = (
-        b"eyJ.eyJ.x -----BEGIN PUBLIC KEY----- s3cret-p token=eyJhbGciOiJIUzI1NiJ9.. d8ba4c2de60f3c41a255339b470207d9"
-    )
+    harmless = b"eyJ.eyJ.x -----BEGIN PUBLIC KEY----- s3cret-p token=eyJhbGciOiJIUzI1NiJ9.. d8ba4c2de60f3c41a255339b470207d9"  # noqa: E501
     assert secrets.in_bytes(harmless, KNOWN) == []
 
 
@@ -43,7 +47,9 @@ def test_one_line_of_a_key_is_enough() -> None:
 
 def test_files(tmp_path: Path) -> None:
     (tmp_path / "state/cycles").mkdir(parents=True)
-    (tmp_path / "state/cycles/1.json.gz").write_bytes(gzip.compress(b'{"x": "' + TOKEN.encode() + b'"}'))
+    (tmp_path / "state/cycles/1.json.gz").write_bytes(
+        gzip.compress(b'{"x": "' + TOKEN.encode() + b'"}')
+    )
     (tmp_path / "state/cycles/2.json.gz").write_bytes(b"broken")
     (tmp_path / "fine").write_text("nothing")
     (tmp_path / "allowed").write_text(TOKEN)
@@ -71,8 +77,9 @@ def test_data_and_processes() -> None:
     try:
         assert child.stdout is not None and child.stdout.readline()
         assert secrets.in_processes([child.pid, 2**22 + 1], KNOWN) == [
-            f"cmdline of process {child.pid}: token", f"cmdline of process {child.pid}: a JWT",
+            f"cmdline of process {child.pid}: token",
+            f"cmdline of process {child.pid}: a JWT",
             f"environ of process {child.pid}: password",
-        ]  # fmt: skip
+        ]
     finally:
         child.communicate()

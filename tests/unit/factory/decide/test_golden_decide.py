@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from glideinwms.factory.decide.cycle import EntryCycle, EntryInput
-from glideinwms.factory.decide.limits import Totals, parse_class_limits
+from glideinwms.factory.decide.entry import EntryDecision, EntryInput
+from glideinwms.factory.decide.limits import LimitTotals, parse_class_limits
+from glideinwms.factory.decide.pilot_states import removal_state, state_code
 from glideinwms.factory.decide.sanitise import recoverable_codes
-from glideinwms.factory.decide.states import removal_state, state_code
-from glideinwms.factory.orders import sizes
-from glideinwms.factory.plan import Release, Removal, RequestPlan
+from glideinwms.factory.plan import PilotRelease, PilotRemoval, RequestPlan
 from glideinwms.factory.policy import EntryPolicy, Limits, SubEntry
-from glideinwms.factory.snapshot import Pilot, PilotGroup, Queue, Request
+from glideinwms.factory.snapshot import PilotGroup, PilotQueue, QueuedPilot, Request
+from glideinwms.factory.submit.batches import sizes
 from tests.unit.factory.makes import entry
 
 CASES = Path(__file__).parents[3] / "data" / "golden-factory" / "cases.jsonl"
@@ -30,8 +30,14 @@ Case = dict[str, Any]
 
 
 def of(*kinds: str, aborted: bool = False) -> Any:
-    """The cases of some kinds, as parameters: those that the deployed program has an answer to, or has none to."""
-    found = [c for c in ALL if c["kind"] in kinds and (c["output"].get("exception") is not None) is aborted]
+    """The cases of some kinds, as parameters: those that the deployed program has an answer to, or
+    has none to.
+    """
+    found = [
+        c
+        for c in ALL
+        if c["kind"] in kinds and (c["output"].get("exception") is not None) is aborted
+    ]
     return pytest.mark.parametrize("case", found, ids=[c["id"] for c in found])
 
 
@@ -52,7 +58,9 @@ def classes(given: Case) -> list[str]:
 
 
 def aliases(given: Case) -> dict[str, str]:
-    """Class of a request -> the class that the deployed program looks at: the first Frontend of the identity."""
+    """Class of a request -> the class that the deployed program looks at: the first Frontend of the
+    identity.
+    """
     first: dict[str, str] = {}
     out = {}
     for name, f in given["frontends"].items():
@@ -70,40 +78,59 @@ def entry_of(given: Case) -> EntryPolicy:
         limits=Limits(*(n[f"entry_max_{k}"] for k in ("glideins", "idle", "held"))),
         class_default=default,
         class_limits=parse_class_limits(
-            default, n["class_max_idle"], n["class_max_held"], n["class_max_glideins"], classes(given)
+            default,
+            n["class_max_idle"],
+            n["class_max_held"],
+            n["class_max_glideins"],
+            classes(given),
         ),
-        stale_idle=f["stale_age_idle"], stale_running=f["stale_age_running"],
-        submit_cluster_size=f["submit_cluster_size"], submit_max_per_cycle=f["max_submit_per_cycle"],
-        remove_max_per_cycle=f["max_removes_per_call"], release_max_per_cycle=f["max_releases_per_call"],
-        sub_entries=subs, selection_algorithm=f.get("entry_selection_algorithm") or "",
-    )  # fmt: skip
+        stale_idle=f["stale_age_idle"],
+        stale_running=f["stale_age_running"],
+        submit_cluster_size=f["submit_cluster_size"],
+        submit_max_per_cycle=f["max_submit_per_cycle"],
+        remove_max_per_cycle=f["max_removes_per_call"],
+        release_max_per_cycle=f["max_releases_per_call"],
+        sub_entries=subs,
+        selection_algorithm=f.get("entry_selection_algorithm") or "",
+    )
 
 
 def names(job: Mapping[str, Any]) -> tuple[str, str, str, str, str, str]:
     get = job.get
     return (
-        "A", get("GlideinClient", ""), get("GlideinFrontendName", ""), get("GlideinSecurityClass", ""),
-        get("GlideinCredentialIdentifier", ""), get("GlideinEntrySubmitFile", ""),
-    )  # fmt: skip
+        "A",
+        get("GlideinClient", ""),
+        get("GlideinFrontendName", ""),
+        get("GlideinSecurityClass", ""),
+        get("GlideinCredentialIdentifier", ""),
+        get("GlideinEntrySubmitFile", ""),
+    )
 
 
-def queue_of(given: Case) -> Queue:
-    groups = Counter((*names(j), j.get("JobStatus", 0), j.get("GridJobStatus")) for j in given["queue"])
-    return Queue(
+def queue_of(given: Case) -> PilotQueue:
+    groups = Counter(
+        (*names(j), j.get("JobStatus", 0), j.get("GridJobStatus")) for j in given["queue"]
+    )
+    return PilotQueue(
         tuple(PilotGroup(*key, n) for key, n in groups.items()),
         tuple(pilot(j, given["server_time"]) for j in given["queue"]),
     )
 
 
-def pilot(job: Mapping[str, Any], now: int) -> Pilot:
+def pilot(job: Mapping[str, Any], now: int) -> QueuedPilot:
     since = job.get("EnteredCurrentStatus")
     code, sub = job.get("HoldReasonCode"), job.get("HoldReasonSubCode")
-    return Pilot(
-        job["id"], *names(job), job.get("JobStatus", 0), job.get("GridJobStatus"),
+    return QueuedPilot(
+        job["id"],
+        *names(job),
+        job.get("JobStatus", 0),
+        job.get("GridJobStatus"),
         None if since is None else job.get("ServerTime", now) - since,
-        int(code) if str(code).isdigit() else None, sub if isinstance(sub, int) else None, job.get("NumSystemHolds"),
+        int(code) if str(code).isdigit() else None,
+        sub if isinstance(sub, int) else None,
+        job.get("NumSystemHolds"),
         "ServerTime" in job,
-    )  # fmt: skip
+    )
 
 
 def request_of(row: Mapping[str, Any], number: int, given: Case) -> Request:
@@ -111,55 +138,80 @@ def request_of(row: Mapping[str, Any], number: int, given: Case) -> Request:
         return int(value) if value is not None else 0
 
     return Request(
-        f"R{number}", "A", row["client_name"], security_name=row["security_name"],
-        security_class=row["security_class"], credential=row["credential_id"], idle=whole(row["ReqIdleGlideins"]),
-        max_glideins=whole(row["ReqMaxGlideins"]), remove_level=row["ReqRemoveExcess"] or "NO",
+        f"R{number}",
+        "A",
+        row["client_name"],
+        security_name=row["security_name"],
+        security_class=row["security_class"],
+        credential=row["credential_id"],
+        idle=whole(row["ReqIdleGlideins"]),
+        max_glideins=whole(row["ReqMaxGlideins"]),
+        remove_level=row["ReqRemoveExcess"] or "NO",
         remove_margin=whole(row["ReqRemoveExcessMargin"]),
         whitelisted=row["security_name"] not in given.get("security_names_not_allowed", ()),
-    )  # fmt: skip
+    )
 
 
-def cycle_of(given: Case, requests: Sequence[Request], *, strict: bool = True) -> EntryCycle:
+def cycle_of(given: Case, requests: Sequence[Request], *, strict: bool = True) -> EntryDecision:
     order = given["factory"].get("submit_files_after_shuffle") or []
-    return EntryCycle(
+    return EntryDecision(
         EntryInput(
-            entry_of(given), queue_of(given), requests, classes(given), "down" if given.get("in_downtime") else None,
+            entry_of(given),
+            queue_of(given),
+            requests,
+            classes(given),
+            "down" if given.get("in_downtime") else None,
             frozenset(given.get("classes_in_downtime", ())),
-            recoverable_codes(given["factory"]["recoverable_exitcodes"]), aliases=aliases(given) if strict else {},
+            recoverable_codes(given["factory"]["recoverable_exitcodes"]),
+            aliases=aliases(given) if strict else {},
         ),
-        given["server_time"], Fixed(order), strict=strict,
-    )  # fmt: skip
+        given["server_time"],
+        Fixed(order),
+        strict=strict,
+    )
 
 
-def candidates(removal: Removal, mine: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
+def candidates(
+    removal: PilotRemoval, mine: Sequence[Mapping[str, Any]]
+) -> tuple[list[str], list[str]]:
     """Of one removal: the ids that may be taken, and those that are, as far as its cap goes."""
     live = [
-        j["id"] for j in mine
+        j["id"]
+        for j in mine
         if set(removal.states) & set(removal_state(j.get("JobStatus", 0), j.get("GridJobStatus")))
-    ]  # fmt: skip
+    ]
     return [*live, *removal.ids], [*live[: removal.n], *removal.ids]
 
 
 def commands(ids: Sequence[str], cap: int, failing: Sequence[str]) -> int:
     """How many are tried until `cap` have not failed."""
-    return next((k for k in range(len(ids)) if sum(i not in failing for i in ids[:k]) >= cap), len(ids))
+    return next(
+        (k for k in range(len(ids)) if sum(i not in failing for i in ids[:k]) >= cap), len(ids)
+    )
 
 
-def removed(removals: Sequence[Removal], mine: Sequence[Mapping[str, Any]], given: Case) -> list[tuple[str, int]]:
+def removed(
+    removals: Sequence[PilotRemoval], mine: Sequence[Mapping[str, Any]], given: Case
+) -> list[tuple[str, int]]:
     """(group, pilots tried) of each removal."""
     failing = given.get("remove_failures", ())
     return [(r.group, commands(candidates(r, mine)[1], r.cap, failing)) for r in removals]
 
 
-def released(releases: Sequence[Release], given: Case) -> int:
+def released(releases: Sequence[PilotRelease], given: Case) -> int:
     """Pilots tried in all."""
     return sum(commands(r.ids, r.cap, given.get("release_failures", ())) for r in releases)
 
 
 def told(output: Case) -> list[tuple[str, int]]:
-    """The same of the recording: a forced removal is one pilot, not two commands; a call without pilots is none."""
+    """The same of the recording: a forced removal is one pilot, not two commands; a call without
+    pilots is none.
+    """
     given = iter(output["remove"])
-    plain = [(g, sum(not c["forcex"] for c in itertools.islice(given, g["commands"]))) for g in output["remove_groups"]]
+    plain = [
+        (g, sum(not c["forcex"] for c in itertools.islice(given, g["commands"])))
+        for g in output["remove_groups"]
+    ]
     return [(g["group"], n) for g, n in plain if g["candidates"]]
 
 
@@ -171,14 +223,22 @@ def offered(output: Case) -> list[Case]:
 def of_request(given: Case, request: Request) -> list[Mapping[str, Any]]:
     key = (request.client, request.security_class, request.credential)
     return [
-        j for j in given["queue"]
-        if (j.get("GlideinClient"), j.get("GlideinSecurityClass"), j.get("GlideinCredentialIdentifier")) == key
-    ]  # fmt: skip
+        j
+        for j in given["queue"]
+        if (
+            j.get("GlideinClient"),
+            j.get("GlideinSecurityClass"),
+            j.get("GlideinCredentialIdentifier"),
+        )
+        == key
+    ]
 
 
 def clusters_of(row: RequestPlan, given: Case) -> list[tuple[str, int]]:
-    """(file, pilots) of each submit command that `apply` gives: after one that fails, none. A cluster is taken whole
-    or not at all, so that a short one of the recording (A2) has no counterpart."""
+    """(file, pilots) of each submit command that `apply` gives: after one that fails, none. A
+    cluster is taken whole
+    or not at all, so that a short one of the recording (A2) has no counterpart.
+    """
     size = given["factory"]["submit_cluster_size"]
     found = [(p.file, n) for p in row.placements for n in sizes(p.n, size)]
     failure = given.get("submit_failure") or {}
@@ -189,7 +249,9 @@ def same_submission(row: RequestPlan, clusters: Sequence[Case], planned: int, gi
     if (given.get("submit_failure") or {}).get("type") == "short":
         assert row.submitted == sum(c["accepted"] for c in clusters)
     else:
-        assert Counter(clusters_of(row, given)) == Counter((c["file"], c["asked"]) for c in clusters)
+        assert Counter(clusters_of(row, given)) == Counter(
+            (c["file"], c["asked"]) for c in clusters
+        )
     assert row.planned == planned
 
 
@@ -198,7 +260,9 @@ def work_of(row: RequestPlan, clusters: Sequence[Case]) -> int:
     return 0 if any(c["accepted"] == 0 for c in clusters) else row.work
 
 
-def same_removals(removals: Sequence[Removal], out: Case, mine: Sequence[Mapping[str, Any]], given: Case) -> None:
+def same_removals(
+    removals: Sequence[PilotRemoval], out: Case, mine: Sequence[Mapping[str, Any]], given: Case
+) -> None:
     """The removal calls of one request or of a sanitising pass."""
     assert removed(removals, mine, given) == told(out)
     for removal, group in zip(removals, offered(out), strict=True):
@@ -219,23 +283,29 @@ def test_state_class(case: Case) -> None:
 @of("limits")
 def test_limits(case: Case) -> None:
     given, out = case["input"], case["output"]
-    totals = Totals(entry_of(given), queue_of(given).groups, classes(given))
+    totals = LimitTotals(entry_of(given), queue_of(given).groups, classes(given))
     assert (not totals.blocked()) == out["can_submit"]
     t = totals.entry
     assert {"idle": t.idle, "running": t.running, "held": t.held} == out["entry_totals"]
     for key, theirs in out["class_totals"].items():
         c = totals.classes[key]
         mine = {
-            "max_glideins": c.limits.glideins, "max_held": c.limits.held, "max_idle": c.limits.idle,
-            "running": c.running, "held": c.held, "idle": c.idle,
-        }  # fmt: skip
+            "max_glideins": c.limits.glideins,
+            "max_held": c.limits.held,
+            "max_idle": c.limits.idle,
+            "running": c.running,
+            "held": c.held,
+            "idle": c.idle,
+        }
         assert mine == theirs, key
         assert totals.held_reached(key) == out["class_held_limit_reached"][key]
     for row in out["allowed_additional"]:
         assert totals.clamp(row["class"], row["wanted"])[0] == row["allowed"]
     # what was once recorded stays with its last numbers (A9)
     before = {**given, "queue": given.get("earlier_queue", given["queue"])}
-    seen = Totals(entry_of(given), queue_of(before).groups, classes(given)).triggered(strict=True)
+    seen = LimitTotals(entry_of(given), queue_of(before).groups, classes(given)).triggered(
+        strict=True
+    )
     assert {**seen, **totals.triggered(strict=True)} == out["limits_triggered"]
 
 
@@ -301,7 +371,9 @@ def test_cycle(case: Case) -> None:
     served = plan.unless_submitted and any(r["keep_idle_return"] for r in out["per_request"])
     last = [] if served else plan.removals
     calls += removed(last, [], given)
-    assert sum(k for _, k in removed(last, [], given)) == sum(1 for c in end["remove"] if not c["forcex"])
+    assert sum(k for _, k in removed(last, [], given)) == sum(
+        1 for c in end["remove"] if not c["forcex"]
+    )
     assert calls == told(out)
     assert (0 if served else released(plan.releases, given)) == len(end["release"])
     assert plan.limits == out["limits_triggered"]
@@ -317,13 +389,17 @@ def mended(case: Case) -> Case:
         for key in ("ReqIdleGlideins", "ReqMaxGlideins", "ReqRemoveExcessMargin"):
             row[key] = None if row[key] is None else int(row[key])
     codes = given["factory"]["recoverable_exitcodes"]
-    given["factory"]["recoverable_exitcodes"] = ",".join(" ".join(c.split()) for c in codes.split(","))
+    given["factory"]["recoverable_exitcodes"] = ",".join(
+        " ".join(c.split()) for c in codes.split(",")
+    )
     return given
 
 
 @of("limits", "keep_idle", "excess", "sanitize", "cycle", aborted=True)
 def test_where_the_deployed_factory_aborts(case: Case) -> None:
-    """Every request is answered, as in the same case mended, and what was done before the abort is done."""
+    """Every request is answered, as in the same case mended, and what was done before the abort is
+    done.
+    """
     given, out = case["input"], case["output"]
     rows = given.get("requests") or ([given["request"]] if "request" in given else [])
     requests = [request_of(r, i, given) for i, r in enumerate(rows)]
@@ -331,23 +407,33 @@ def test_where_the_deployed_factory_aborts(case: Case) -> None:
     assert plan == cycle_of(mended(case), requests).plan()
     assert len(plan.requests) == len(rows)
     tried = Counter(dict(r for row in plan.requests for r in clusters_of(row, given)))
-    assert tried >= Counter({c["file"]: c["asked"] for c in out.get("submit", {}).get("clusters", ())})
-    known = {i for r in [*plan.removals, *(r for p in plan.requests for r in p.removals)] for i in r.ids}
+    assert tried >= Counter(
+        {c["file"]: c["asked"] for c in out.get("submit", {}).get("clusters", ())}
+    )
+    known = {
+        i for r in [*plan.removals, *(r for p in plan.requests for r in p.removals)] for i in r.ids
+    }
     known |= {j["id"] for j in given["queue"] if j.get("JobStatus") != 5}
     assert {c["id"] for c in out.get("remove", ())} <= known
 
 
 @of("keep_idle", "excess", "sanitize", "cycle")
 def test_mended_does_never_more(case: Case) -> None:
-    """Without `strict` (docs/differences.md): no removal, release or submission beyond the deployed one's, but where a
-    downtime leaks into other requests (37) or a full CE loses its turn (A3)."""
+    """Without `strict` (docs/differences.md): no removal, release or submission beyond the deployed
+    one's, but where a
+    downtime leaks into other requests (37) or a full CE loses its turn (A3).
+    """
     given = case["input"]
     rows = given.get("requests") or ([given["request"]] if "request" in given else [])
     requests = [request_of(r, i, given) for i, r in enumerate(rows)]
     ours, theirs = cycle_of(given, requests, strict=False).plan(), cycle_of(given, requests).plan()
-    more = "security_names_not_allowed" in given or given["factory"].get("entry_selection_algorithm")
+    more = "security_names_not_allowed" in given or given["factory"].get(
+        "entry_selection_algorithm"
+    )
     named = {r.name: r for r in requests}
-    for row, same in zip(ours.requests, sorted(theirs.requests, key=lambda r: r.request), strict=True):
+    for row, same in zip(
+        ours.requests, sorted(theirs.requests, key=lambda r: r.request), strict=True
+    ):
         assert more or row.submitted <= same.submitted
         mine = of_request(given, named[row.request])
         most = sum(n for _, n in removed(same.removals, mine, {}))

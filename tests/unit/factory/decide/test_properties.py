@@ -12,11 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glideinwms.factory.decide import decide
-from glideinwms.factory.plan import QUEUED, RUNNING, WAIT, EntryPlan
+from glideinwms.factory.plan import QUEUED, RUNNING, WAIT, FactoryEntryPlan
 from glideinwms.factory.policy import EntryPolicy, Limits
-from glideinwms.factory.snapshot import PilotGroup, Queue, Rail, Request, ScheddState, Snapshot, Taken
+from glideinwms.factory.snapshot import (
+    FactorySnapshot,
+    PilotGroup,
+    PilotQueue,
+    Request,
+    RunningRemovals,
+    ScheddState,
+    TakenRemoval,
+)
+from glideinwms.lib.daemon.reading import Reading
 from glideinwms.lib.jsondata import to_json
-from glideinwms.lib.reading import Reading
 from glideinwms.lib.reasons import Reason, Refusal
 from tests.unit.factory.makes import NOW, entry, policy, request
 
@@ -25,10 +33,16 @@ CLIENTS = ("fe.a", "fe.b", "fe.c")
 STATES = {WAIT: (1, None), QUEUED: (1, "PENDING"), RUNNING: (2, "RUNNING")}
 NUMBER = st.integers(0, 30)
 STEP = st.tuples(
-    st.lists(st.tuples(st.sampled_from(CLIENTS), NUMBER, NUMBER, st.sampled_from(["NO", "WAIT", "IDLE", "ALL"])),
-             max_size=3, unique_by=lambda t: t[0]),
-    st.integers(0, 8), st.integers(0, 4),
-)  # fmt: skip
+    st.lists(
+        st.tuples(
+            st.sampled_from(CLIENTS), NUMBER, NUMBER, st.sampled_from(["NO", "WAIT", "IDLE", "ALL"])
+        ),
+        max_size=3,
+        unique_by=lambda t: t[0],
+    ),
+    st.integers(0, 8),
+    st.integers(0, 4),
+)
 
 
 class Played:
@@ -37,22 +51,33 @@ class Played:
     def __init__(self, made: EntryPolicy) -> None:
         self.entry, self.now = made, NOW
         self.pilots: Counter[tuple[str, str]] = Counter()
-        self.taken: list[Taken] = []
+        self.taken: list[TakenRemoval] = []
 
-    def snapshot(self, asks: list[Any]) -> Snapshot:
+    def snapshot(self, asks: list[Any]) -> FactorySnapshot:
         """As the Factory would see it."""
         groups = tuple(
             PilotGroup("A", c, "fe:frontend", "frontend", "TOKENIDX", "job.condor", *STATES[s], n)
-            for (c, s), n in sorted(self.pilots.items()) if n
-        )  # fmt: skip
-        rows = tuple(request(name=f"r{c}", client=c, idle=i, max_glideins=m, remove_level=x) for c, i, m, x in asks)
-        queue = Reading("schedd@factory", 0.0, Queue(groups), self.now)
+            for (c, s), n in sorted(self.pilots.items())
+            if n
+        )
+        rows = tuple(
+            request(name=f"r{c}", client=c, idle=i, max_glideins=m, remove_level=x)
+            for c, i, m, x in asks
+        )
+        queue = Reading("schedd@factory", 0.0, PilotQueue(groups), self.now)
         asked: Reading[tuple[Request, ...]] = Reading("requests", 0.0, rows, self.now)
-        return Snapshot(self.now, asked, (ScheddState("schedd@factory", queue),), rail=Rail(tuple(self.taken)))
+        return FactorySnapshot(
+            self.now,
+            asked,
+            (ScheddState("schedd@factory", queue),),
+            rail=RunningRemovals(tuple(self.taken)),
+        )
 
-    def cycle(self, asks: list[Any], seed: int) -> EntryPlan:
+    def cycle(self, asks: list[Any], seed: int) -> FactoryEntryPlan:
         """Decide and carry out; time goes on."""
-        [plan] = decide(self.snapshot(asks), policy(Path("/x"), self.entry), self.now, random.Random(seed)).entries
+        [plan] = decide(
+            self.snapshot(asks), policy(Path("/x"), self.entry), self.now, random.Random(seed)
+        ).entries
         for row in plan.requests:
             self.pilots[row.client, WAIT] += row.submitted
             for removal in row.removals:
@@ -62,7 +87,7 @@ class Played:
                     self.pilots[row.client, state] -= gone
                     left -= gone
                     if state == RUNNING and gone:
-                        self.taken.append(Taken(self.now, "A", row.request, gone))
+                        self.taken.append(TakenRemoval(self.now, "A", row.request, gone))
         self.now += CYCLE
         return plan
 
@@ -79,10 +104,22 @@ class Played:
         return sum(n for (_, s), n in self.pilots.items() if s in states)
 
 
-@given(st.lists(STEP, max_size=12), st.integers(1, 40), st.integers(1, 20), st.integers(1, 20), st.integers(1, 9))
+@given(
+    st.lists(STEP, max_size=12),
+    st.integers(1, 40),
+    st.integers(1, 20),
+    st.integers(1, 20),
+    st.integers(1, 9),
+)
 @settings(deadline=None, max_examples=150)
-def test_no_limit_is_exceeded_over_many_cycles(steps: Any, total: int, idle: int, each: int, rate: int) -> None:
-    made = entry(limits=Limits(total, idle, 9), class_default=Limits(each, each, 9), submit_max_per_cycle=rate)
+def test_no_limit_is_exceeded_over_many_cycles(
+    steps: Any, total: int, idle: int, each: int, rate: int
+) -> None:
+    made = entry(
+        limits=Limits(total, idle, 9),
+        class_default=Limits(each, each, 9),
+        submit_max_per_cycle=rate,
+    )
     world = Played(made)
     for seed, (asks, moved, done) in enumerate(steps):
         plan = world.cycle(asks, seed)
@@ -95,7 +132,9 @@ def test_no_limit_is_exceeded_over_many_cycles(steps: Any, total: int, idle: int
 
 @given(st.integers(0, 300), st.integers(1, 50), st.lists(NUMBER, min_size=90, max_size=90))
 @settings(deadline=None, max_examples=40)
-def test_running_pilots_go_slowly_whatever_is_asked(running: int, cap: int, wanted: list[int]) -> None:
+def test_running_pilots_go_slowly_whatever_is_asked(
+    running: int, cap: int, wanted: list[int]
+) -> None:
     world = Played(entry(remove_max_per_cycle=cap))
     world.pilots["fe.a", RUNNING] = running
     for seed, most in enumerate(wanted):
@@ -105,7 +144,12 @@ def test_running_pilots_go_slowly_whatever_is_asked(running: int, cap: int, want
         assert hour <= max(5, running // 10)
 
 
-@given(st.lists(st.tuples(st.sampled_from(CLIENTS), NUMBER, NUMBER), max_size=3, unique_by=lambda t: t[0]), NUMBER)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(CLIENTS), NUMBER, NUMBER), max_size=3, unique_by=lambda t: t[0]
+    ),
+    NUMBER,
+)
 @settings(deadline=None, max_examples=60)
 def test_one_refused_request_changes_nothing_else(asks: Any, n: int) -> None:
     world = Played(entry())

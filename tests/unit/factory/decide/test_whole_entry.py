@@ -11,12 +11,20 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glideinwms.factory.decide.cycle import EntryCycle
-from glideinwms.factory.plan import Release, Removal, RequestPlan
+from glideinwms.factory.decide.entry import EntryDecision
+from glideinwms.factory.plan import PilotRelease, PilotRemoval, RequestPlan
 from glideinwms.factory.policy import Limits
-from glideinwms.factory.snapshot import Rail, Taken
+from glideinwms.factory.snapshot import RunningRemovals, TakenRemoval
 from tests.unit.factory.decide.test_golden_decide import cycle_of, request_of
-from tests.unit.factory.decide.test_second_calculation import NOW, WHO, Job, cases, code, lost, totals
+from tests.unit.factory.decide.test_second_calculation import (
+    NOW,
+    WHO,
+    Job,
+    cases,
+    code,
+    lost,
+    totals,
+)
 
 SPECIAL = Limits(6, 2, 3)
 
@@ -51,8 +59,11 @@ class ByTheBook:
     def request(self, ask: Job) -> Any:
         """What is submitted, removed or released for one request."""
         key = f"{ask['security_name']}:{ask['security_class']}"
-        mine = {"GlideinClient": ask["client_name"], "GlideinSecurityClass": ask["security_class"],
-                "GlideinCredentialIdentifier": ask["credential_id"]}  # fmt: skip
+        mine = {
+            "GlideinClient": ask["client_name"],
+            "GlideinSecurityClass": ask["security_class"],
+            "GlideinCredentialIdentifier": ask["credential_id"],
+        }
         own = [j for j in self.jobs if all(j[k] == v for k, v in mine.items())]
         most, most_idle, most_held = self.limits("")
         c_most, c_idle, c_held = self.limits(key)
@@ -65,9 +76,14 @@ class ByTheBook:
             return "sanitise", *self.sanitised(own)
         o_idle, o_running, _ = totals(own)
         room = (
-            wanted - o_idle, ask["ReqMaxGlideins"] - o_idle - o_running, most_idle - idle, most - idle - running,
-            c_idle - of_class[0], c_most - of_class[0] - of_class[1], self.f["max_submit_per_cycle"],
-        )  # fmt: skip
+            wanted - o_idle,
+            ask["ReqMaxGlideins"] - o_idle - o_running,
+            most_idle - idle,
+            most - idle - running,
+            c_idle - of_class[0],
+            c_most - of_class[0] - of_class[1],
+            self.f["max_submit_per_cycle"],
+        )
         if min(room) > 0:
             self.new += [{"JobStatus": 1, "GlideinFrontendName": key}] * min(room)
             return "submit", min(room)
@@ -75,7 +91,11 @@ class ByTheBook:
 
     def excess(self, own: Sequence[Job], ask: Job) -> tuple[int, int]:
         """4.6 over the request's own pilots: how many live ones go, how many held ones."""
-        level, margin, top = ask["ReqRemoveExcess"], ask["ReqRemoveExcessMargin"], ask["ReqMaxGlideins"]
+        level, margin, top = (
+            ask["ReqRemoveExcess"],
+            ask["ReqRemoveExcessMargin"],
+            ask["ReqMaxGlideins"],
+        )
         cap = self.f["max_removes_per_call"]
         idle, running, held = totals(own)
         idle_over, over = idle - ask["ReqIdleGlideins"] - margin, idle + running - top - margin
@@ -94,21 +114,28 @@ class ByTheBook:
         return live, min(held, cap - live)
 
     def sanitised(self, jobs: Sequence[Job]) -> tuple[list[int], int, bool]:
-        """4.7: how many of each step are removed, how many held ones released, whether there was anything."""
+        """4.7: how many of each step are removed, how many held ones released, whether there was
+        anything.
+        """
         age = {j["id"]: NOW - j["EnteredCurrentStatus"] for j in jobs}
         held = [j for j in jobs if j["JobStatus"] == 5]
         gone = [j for j in held if lost(j)]
         steps = (
             [j for j in jobs if j["JobStatus"] == 1 and age[j["id"]] > self.f["stale_age_idle"]],
             [j for j in jobs if j["JobStatus"] == 2 and age[j["id"]] > self.f["stale_age_running"]],
-            [j for j in gone if j["NumSystemHolds"] > 20], [j for j in gone if j["NumSystemHolds"] <= 20],
-        )  # fmt: skip
+            [j for j in gone if j["NumSystemHolds"] > 20],
+            [j for j in gone if j["NumSystemHolds"] <= 20],
+        )
         left, removed = self.f["max_removes_per_call"], []
         for step in steps:
             removed.append(min(left, len(step)))
             left -= removed[-1]
         ready = [j for j in held if not lost(j) and age[j["id"]] >= 300 * j["NumSystemHolds"]]
-        return removed, min(len(ready), self.f["max_releases_per_call"]), any(steps) or len(held) > len(gone)
+        return (
+            removed,
+            min(len(ready), self.f["max_releases_per_call"]),
+            any(steps) or len(held) > len(gone),
+        )
 
     def end(self, done: Sequence[Any]) -> tuple[list[int], int]:
         """Sanitising of the whole entry, where no request did anything but submit."""
@@ -119,7 +146,9 @@ class ByTheBook:
 STEPS = ("stale_idle", "stale_running", "held_unrecoverable_forcex", "held_unrecoverable")
 
 
-def numbers(removals: Sequence[Removal], releases: Sequence[Release]) -> tuple[list[int], int]:
+def numbers(
+    removals: Sequence[PilotRemoval], releases: Sequence[PilotRelease]
+) -> tuple[list[int], int]:
     """What a planned sanitising comes to, as `ByTheBook` says it."""
     found = {r.group: min(r.cap, len(r.ids)) for r in removals}
     return [found.get(s, 0) for s in STEPS], sum(min(r.cap, len(r.ids)) for r in releases)
@@ -137,16 +166,24 @@ def done_by(row: RequestPlan) -> Any:
 
 def asks(who: tuple[str, str, str, str]) -> st.SearchStrategy[Job]:
     name, cls, client, credential = who
-    return st.fixed_dictionaries({
-        "client_name": st.just(client), "security_name": st.just(name), "security_class": st.just(cls),
-        "credential_id": st.just(credential), "refused": st.sampled_from((False, False, False, True)),
-        "ReqIdleGlideins": st.sampled_from((50, 50, 5, 2, 0)), "ReqMaxGlideins": st.sampled_from((100, 100, 30, 5, 0)),
-        "ReqRemoveExcess": st.sampled_from(("NO", "WAIT", "IDLE", "ALL", "ALL", "UNREG")),
-        "ReqRemoveExcessMargin": st.sampled_from((0, 1, 3)),
-    })  # fmt: skip
+    return st.fixed_dictionaries(
+        {
+            "client_name": st.just(client),
+            "security_name": st.just(name),
+            "security_class": st.just(cls),
+            "credential_id": st.just(credential),
+            "refused": st.sampled_from((False, False, False, True)),
+            "ReqIdleGlideins": st.sampled_from((50, 50, 5, 2, 0)),
+            "ReqMaxGlideins": st.sampled_from((100, 100, 30, 5, 0)),
+            "ReqRemoveExcess": st.sampled_from(("NO", "WAIT", "IDLE", "ALL", "ALL", "UNREG")),
+            "ReqRemoveExcessMargin": st.sampled_from((0, 1, 3)),
+        }
+    )
 
 
-LIMITS = [f"{who}_max_{k}" for who in ("entry", "class_default") for k in ("glideins", "idle", "held")]
+LIMITS = [
+    f"{who}_max_{k}" for who in ("entry", "class_default") for k in ("glideins", "idle", "held")
+]
 FEW = st.dictionaries(st.sampled_from(LIMITS), st.integers(0, 30), min_size=1, max_size=2)
 
 
@@ -158,14 +195,25 @@ FEW = st.dictionaries(st.sampled_from(LIMITS), st.integers(0, 30), min_size=1, m
     st.integers(0, 7),
 )
 @settings(deadline=None, max_examples=400)
-def test_all_requests_of_a_cycle(case: Job, few: dict[str, int], all_asks: Any, chosen: set[int], taken: int) -> None:
+def test_all_requests_of_a_cycle(
+    case: Job, few: dict[str, int], all_asks: Any, chosen: set[int], taken: int
+) -> None:
     case["limits"].update({**dict.fromkeys(LIMITS, 1000), **few})
     wanted = [all_asks[k] for k in sorted(chosen)]
-    rows = [replace(request_of(ask, k, case), whitelisted=not ask["refused"]) for k, ask in enumerate(wanted)]
+    rows = [
+        replace(request_of(ask, k, case), whitelisted=not ask["refused"])
+        for k, ask in enumerate(wanted)
+    ]
     made = cycle_of(case, rows, strict=False).given
     policy = replace(made.policy, class_limits={**made.policy.class_limits, "vo1:B": SPECIAL})
-    rail = Rail((Taken(NOW - 10, "A", "R9", taken), Taken(NOW - 3600, "A", "R9", 99), Taken(NOW - 10, "B", "R9", 99)))
-    plan = EntryCycle(replace(made, policy=policy, rail=rail), NOW, InOrder()).plan()
+    rail = RunningRemovals(
+        (
+            TakenRemoval(NOW - 10, "A", "R9", taken),
+            TakenRemoval(NOW - 3600, "A", "R9", 99),
+            TakenRemoval(NOW - 10, "B", "R9", 99),
+        )
+    )
+    plan = EntryDecision(replace(made, policy=policy, rail=rail), NOW, InOrder()).plan()
     book = ByTheBook(case, taken)
     done = [book.request(ask) for ask in wanted]
     assert [done_by(row) for row in plan.requests] == done

@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from glideinwms.frontend.decide.plan import JobCounts
-from glideinwms.frontend.decide.tables import Counters, Entry, EntrySlots, GroupInput, SlotCounts
+from glideinwms.frontend.plan import JobCounts
 from glideinwms.frontend.policy import (
     CredentialPolicy,
     Expression,
@@ -18,7 +17,14 @@ from glideinwms.frontend.policy import (
     GroupLimits,
     GroupPolicy,
     MaxCurb,
-    Removal,
+    RemovalPolicy,
+)
+from glideinwms.frontend.snapshot import (
+    Counters,
+    EntrySlotCounts,
+    EntryState,
+    GroupInput,
+    SlotCounts,
 )
 from tests.unit.frontend.build_frontend import group, policy
 
@@ -50,36 +56,46 @@ def limits(c: dict[str, Any]) -> GroupLimits:
     """group_config."""
     per, idle, gone = "running_glideins_per_entry", "idle_glideins_per_entry", "glideins_removal"
     return GroupLimits(
-        max_running=c[f"{per}.max"], min_running=c[f"{per}.min"],
+        max_running=c[f"{per}.max"],
+        min_running=c[f"{per}.min"],
         relative_to_queue=float(c[f"{per}.relative_to_queue"]),
-        max_idle=c[f"{idle}.max"], reserve_idle=c[f"{idle}.reserve"],
-        idle_lifetime=c["idle_glideins_lifetime.max_seconds"], idle_vms_per_entry=max_curb(c, "idle_vms_per_entry"),
-        running_total=max_curb(c, "running_glideins_total"), idle_vms_total=max_curb(c, "idle_vms_total"),
+        max_idle=c[f"{idle}.max"],
+        reserve_idle=c[f"{idle}.reserve"],
+        idle_lifetime=c["idle_glideins_lifetime.max_seconds"],
+        idle_vms_per_entry=max_curb(c, "idle_vms_per_entry"),
+        running_total=max_curb(c, "running_glideins_total"),
+        idle_vms_total=max_curb(c, "idle_vms_total"),
         ramp_up_attenuation=float(c["ramp_up_attenuation"]),
-        removal=Removal(c[f"{gone}.type"], c[f"{gone}.wait_cycles"], c[f"{gone}.requests_tracking"] != "",
-                        c[f"{gone}.margin"]),
-    )  # fmt: skip
+        removal=RemovalPolicy(
+            c[f"{gone}.type"],
+            c[f"{gone}.wait_cycles"],
+            c[f"{gone}.requests_tracking"] != "",
+            c[f"{gone}.margin"],
+        ),
+    )
 
 
 def frontend(c: dict[str, Any], own: GroupPolicy, strict: bool = True) -> FrontendPolicy:
     """frontend_config."""
     return policy(
-        own, strict_deployed_numbers=strict,
-        running_total=max_curb(c, "running_glideins_total"), idle_vms_total=max_curb(c, "idle_vms_total"),
+        own,
+        strict_deployed_numbers=strict,
+        running_total=max_curb(c, "running_glideins_total"),
+        idle_vms_total=max_curb(c, "idle_vms_total"),
         running_total_global=max_curb(c, "running_glideins_total_global"),
         idle_vms_total_global=max_curb(c, "idle_vms_total_global"),
-    )  # fmt: skip
+    )
 
 
 def slot_counts(found: dict[str, int]) -> SlotCounts:
     return SlotCounts(*(found[n] for n in SLOTS))
 
 
-def slots(entry: dict[str, Any]) -> EntrySlots:
+def slots(entry: dict[str, Any]) -> EntrySlotCounts:
     """An entry's slots."""
     by = {n: slot_counts(s) for n, s in entry.get("slots_per_credential", {}).items()}
     running, here = entry["glideins_running_matching_jobs"], entry["jobs_running_here"]
-    return EntrySlots(slot_counts(entry["slots"]), by, running, here)
+    return EntrySlotCounts(slot_counts(entry["slots"]), by, running, here)
 
 
 def job_counts(entry: dict[str, Any]) -> dict[str, JobCounts]:
@@ -87,25 +103,39 @@ def job_counts(entry: dict[str, Any]) -> dict[str, JobCounts]:
 
 
 def counters(found: dict[str, int]) -> Counters:
-    return Counters(found["cycles_without_idle_jobs"], found["cycles_all_slots_idle"], found["cycles_without_slots"])
+    return Counters(
+        found["cycles_without_idle_jobs"],
+        found["cycles_all_slots_idle"],
+        found["cycles_without_slots"],
+    )
 
 
 def own_group(given: dict[str, Any]) -> GroupPolicy:
     """The group of a request case."""
     config = given.get("credentials_in_config_order")
-    found = config or [{"id": n, "type": "grid_proxy", "trust_domain": "Grid"}
-                       for n in given.get("credential_ids", ["only"])]  # fmt: skip
-    credentials = tuple(CredentialPolicy(c["id"], c["type"], c["trust_domain"], "frontend") for c in found)
+    found = config or [
+        {"id": n, "type": "grid_proxy", "trust_domain": "Grid"}
+        for n in given.get("credential_ids", ["only"])
+    ]
+    credentials = tuple(
+        CredentialPolicy(c["id"], c["type"], c["trust_domain"], "frontend") for c in found
+    )
     plugin = given.get("selection_plugin", "ProxyAll")
-    return group(limits=limits(given["group_config"]), credentials=credentials, selection_plugin=plugin)
+    return group(
+        limits=limits(given["group_config"]), credentials=credentials, selection_plugin=plugin
+    )
 
 
-def entry_of(found: dict[str, Any], key: bool) -> Entry:
-    attrs = {"GLIDEIN_TrustDomain": found.get("trust_domain", "Grid"),
-             "GLIDEIN_SupportedAuthenticationMethod": found.get("auth_method", "grid_proxy")}  # fmt: skip
+def entry_of(found: dict[str, Any], key: bool) -> EntryState:
+    attrs = {
+        "GLIDEIN_TrustDomain": found.get("trust_domain", "Grid"),
+        "GLIDEIN_SupportedAuthenticationMethod": found.get("auth_method", "grid_proxy"),
+    }
     if "GLIDEIN_In_Downtime" in found:
         attrs["GLIDEIN_In_Downtime"] = found["GLIDEIN_In_Downtime"]
-    return Entry(f"{found['name']}@gfactory_instance@gfactory_service", "wms", attrs, has_key=key)
+    return EntryState(
+        f"{found['name']}@gfactory_instance@gfactory_service", "wms", attrs, has_key=key
+    )
 
 
 def projects_of(jobs: list[dict[str, Any]]) -> dict[str, int]:
@@ -119,16 +149,29 @@ def projects_of(jobs: list[dict[str, Any]]) -> dict[str, int]:
 
 def inputs_of(given: dict[str, Any], entry: dict[str, Any], name: str) -> GroupInput:
     """The group's slots and counters at one entry."""
-    bad = {c["id"]: "unusable" for c in given.get("credentials_in_config_order", ())
-           if not c["usable"] or c["token_expired"]}  # fmt: skip
-    before = {name: counters(entry["removal_counters_before"])} if "removal_counters_before" in entry else {}
+    bad = {
+        c["id"]: "unusable"
+        for c in given.get("credentials_in_config_order", ())
+        if not c["usable"] or c["token_expired"]
+    }
+    before = (
+        {name: counters(entry["removal_counters_before"])}
+        if "removal_counters_before" in entry
+        else {}
+    )
     totals = given["slot_totals"]
     action = "" if given["action"] == "run" else given["action"]
     return GroupInput(
-        "main", slots={name: slots(entry)}, total=totals["group_total"], idle=totals["group_idle"], counters=before,
-        action=action, users=len({j["user"] for j in given.get("jobs", ())}),
-        projects=projects_of(given.get("jobs", [])), unusable_credentials=bad,
-    )  # fmt: skip
+        "main",
+        slots={name: slots(entry)},
+        total=totals["group_total"],
+        idle=totals["group_idle"],
+        counters=before,
+        action=action,
+        users=len({j["user"] for j in given.get("jobs", ())}),
+        projects=projects_of(given.get("jobs", [])),
+        unusable_credentials=bad,
+    )
 
 
 class Fixed(random.Random):
@@ -143,7 +186,9 @@ class Fixed(random.Random):
 
 
 def order_of(given: dict[str, Any]) -> list[int] | None:
-    found: list[int] | None = given.get("shuffle", {}).get("permutation_new_position_takes_old_position")
+    found: list[int] | None = given.get("shuffle", {}).get(
+        "permutation_new_position_takes_old_position"
+    )
     return found
 
 

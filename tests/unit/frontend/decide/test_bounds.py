@@ -11,18 +11,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glideinwms.frontend.decide import decide, matching
-from glideinwms.frontend.decide.hoist import fast
-from glideinwms.frontend.decide.matching import MatchCache, law, matcher
-from glideinwms.frontend.decide.pyexpr import conjuncts
-from glideinwms.frontend.decide.safe import CALLS, cpus_of_glidein
-from glideinwms.frontend.decide.tables import Entry, GroupInput, JobClassRow, JobTable, Snapshot
+from glideinwms.frontend.decide import decide
+from glideinwms.frontend.decide.match import matcher as matcher_module
+from glideinwms.frontend.decide.match.builtins import CALLS, cpus_of_glidein
+from glideinwms.frontend.decide.match.expression import conjuncts
+from glideinwms.frontend.decide.match.matcher import MatchCache, law, matcher
+from glideinwms.frontend.decide.match.vectorize import fast
+from glideinwms.frontend.snapshot import (
+    EntryState,
+    FrontendSnapshot,
+    GroupInput,
+    JobClassRow,
+    JobTable,
+)
 from glideinwms.lib.errors import ConfigError
 from tests.unit.frontend.build_frontend import group, policy
 from tests.unit.frontend.decide.golden import expression
 
 LONG = "a" * 16_000
-JOB = {"X": LONG, "C": ",".join("a" * 8000), "N": 2**62, "F": 1e300, "P": "(.{0,100}a){5}b", "L": ["x" * 1000] * 200}
+JOB = {
+    "X": LONG,
+    "C": ",".join("a" * 8000),
+    "N": 2**62,
+    "F": 1e300,
+    "P": "(.{0,100}a){5}b",
+    "L": ["x" * 1000] * 200,
+}
 ATTRS = {"X": "b" * 64_000, "C": ",".join("b" * 30_000), "N": 2**62}
 ENTRY = {"attrs": ATTRS, "params": {}, "monitor": {}}
 THEIRS = 'glidein["attrs"]["C"].split(",")'
@@ -80,7 +94,9 @@ FINE = [
 
 
 def cost(text: str) -> tuple[float, int, str]:
-    """CPU seconds, peak of memory, and the error of an expression over the hostile values, in both of its forms."""
+    """CPU seconds, peak of memory, and the error of an expression over the hostile values, in both
+    of its forms.
+    """
     tracemalloc.start()
     began = time.process_time()
     error = ""
@@ -89,7 +105,7 @@ def cost(text: str) -> tuple[float, int, str]:
         one.test(JOB, ENTRY, {})
     except Exception as failure:  # noqa: BLE001 - any error will do, but a cost
         error = type(failure).__name__
-    entries = [Entry("E", "p", ATTRS)]
+    entries = [EntryState("E", "p", ATTRS)]
     try:
         own = group(match=expression(text))
         matcher(own, entries, 0, MatchCache(), law(own)).entries(tuple(JOB), tuple(JOB.values()))
@@ -115,14 +131,14 @@ def test_a_pattern_that_would_backtrack_is_matched_in_linear_time(text: str) -> 
 def test_the_budget_is_of_one_job_and_one_entry() -> None:
     text = 'any(a == glidein["attrs"]["T"] for a in job["S"].split(",")) and len([c for c in job["S"]]) > 1'
     own = group(match=expression(text))
-    entries = [Entry(f"E{n}", "p", {"T": "a" if n % 2 else "b"}) for n in range(300)]
+    entries = [EntryState(f"E{n}", "p", {"T": "a" if n % 2 else "b"}) for n in range(300)]
     found = matcher(own, entries, 0, MatchCache(), law(own)).entries(("S",), ("a," + "x," * 200,))
     assert found == sum(1 << n for n in range(1, 300, 2))
 
 
 def test_a_generator_is_gone_through_anew_for_each_entry() -> None:
     own = group(match=expression('glidein["attrs"]["T"] in (s for s in job["S"].split(","))'))
-    entries = [Entry(f"E{n}", "p", {"T": "b"}) for n in range(5)]
+    entries = [EntryState(f"E{n}", "p", {"T": "b"}) for n in range(5)]
     assert matcher(own, entries, 0, MatchCache(), law(own)).entries(("S",), ("a,b,c",)) == 0b11111
 
 
@@ -138,16 +154,28 @@ def test_a_generator_is_gone_through_anew_for_each_entry() -> None:
 )
 def test_a_slice_over_both_sides(text: str) -> None:
     own, job = group(match=expression(text)), {"W": "a", "N": 0, "M": 1}
-    entries = [Entry("E0", "p", {"S": "a"}), Entry("E1", "p", {"S": "bb"}), Entry("E2", "p", {})]
+    entries = [
+        EntryState("E0", "p", {"S": "a"}),
+        EntryState("E1", "p", {"S": "bb"}),
+        EntryState("E2", "p", {}),
+    ]
     wanted = [i for i, e in enumerate(entries) if e.attrs and truth(text, job, e.attrs)]
-    found = matcher(own, entries, 0, MatchCache(), law(own)).entries(tuple(job), tuple(job.values()))
+    found = matcher(own, entries, 0, MatchCache(), law(own)).entries(
+        tuple(job), tuple(job.values())
+    )
     assert found == sum(1 << i for i in wanted)
 
 
 def truth(text: str, job: dict[str, Any], attrs: dict[str, Any]) -> bool:
     """What Python itself says; False where it fails."""
     glidein = {"attrs": attrs, "params": {}, "monitor": {}}
-    names = {**CALLS, "getGlideinCpusNum": cpus_of_glidein, "job": job, "glidein": glidein, "attr_dict": {}}
+    names = {
+        **CALLS,
+        "getGlideinCpusNum": cpus_of_glidein,
+        "job": job,
+        "glidein": glidein,
+        "attr_dict": {},
+    }
     try:
         return bool(eval(text, {"__builtins__": {}, **names}) == True)  # noqa: E712, S307 - generated below
     except Exception:  # noqa: BLE001
@@ -155,32 +183,107 @@ def truth(text: str, job: dict[str, Any], attrs: dict[str, Any]) -> bool:
 
 
 ATOMS = st.sampled_from(
-    ['job["S"]', 'job.get("N", 1)', 'glidein["attrs"]["T"]', 'glidein["attrs"].get("M", 2)', "1", '"a"', "None", "True",
-     '"a,b"', "getGlideinCpusNum(glidein)", '"S" in job', "[]", "0.5"]
-)  # fmt: skip
-UNARY = ["not {0}", "-{0}", "len({0})", "str({0})", "int({0})", "bool({0})", "{0}.split(',')", "{0}.lower()", "{0}[:1]",
-         "sorted({0})", "any({0})", "[{0}]", "({0},)", "{{{0}}}", "{{{0}: 1}}", "list({0})", "set({0})", "sum([{0}])",
-         "max({0})", "{0}[0]", "{0}[::-1]", "isinstance({0}, str)", "{0}.strip()", "abs({0})", "round({0}, 1)",
-         "dict([({0}, 1)])", "tuple({0})", "range({0})", "{0}.isdigit()"]  # fmt: skip
-BINARY = ["{0} and {1}", "{0} or {1}", "{0} == {1}", "{0} != {1}", "{0} < {1}", "{0} in {1}", "{0} not in {1}",
-          "{0} + {1}", "{0} - {1}", "{0} * {1}", "{0} / {1}", "{0} % {1}", "{0} // {1}", "{0}[:{1}]", "{0}[{1}:]",
-          "{0}[{1}]", "{0}.startswith({1})", "{0} if {1} else 0", "[x for x in {0} if x == {1}]",
-          "any(x in {1} for x in {0})", "{0} in (x for x in {1})", "{0}.join({1})", "{0}.replace({1}, 'b')",
-          "{{x: {1} for x in {0}}}", "[{0}, {1}]", "{0} is {1}", "max({0}, {1})", "{0}.find({1})",
-          "[y for x in {0} for y in x if y != {1}]", "all([x > {1} for x in {0}])", "{0} <= {1}"]  # fmt: skip
+    [
+        'job["S"]',
+        'job.get("N", 1)',
+        'glidein["attrs"]["T"]',
+        'glidein["attrs"].get("M", 2)',
+        "1",
+        '"a"',
+        "None",
+        "True",
+        '"a,b"',
+        "getGlideinCpusNum(glidein)",
+        '"S" in job',
+        "[]",
+        "0.5",
+    ]
+)
+UNARY = [
+    "not {0}",
+    "-{0}",
+    "len({0})",
+    "str({0})",
+    "int({0})",
+    "bool({0})",
+    "{0}.split(',')",
+    "{0}.lower()",
+    "{0}[:1]",
+    "sorted({0})",
+    "any({0})",
+    "[{0}]",
+    "({0},)",
+    "{{{0}}}",
+    "{{{0}: 1}}",
+    "list({0})",
+    "set({0})",
+    "sum([{0}])",
+    "max({0})",
+    "{0}[0]",
+    "{0}[::-1]",
+    "isinstance({0}, str)",
+    "{0}.strip()",
+    "abs({0})",
+    "round({0}, 1)",
+    "dict([({0}, 1)])",
+    "tuple({0})",
+    "range({0})",
+    "{0}.isdigit()",
+]
+BINARY = [
+    "{0} and {1}",
+    "{0} or {1}",
+    "{0} == {1}",
+    "{0} != {1}",
+    "{0} < {1}",
+    "{0} in {1}",
+    "{0} not in {1}",
+    "{0} + {1}",
+    "{0} - {1}",
+    "{0} * {1}",
+    "{0} / {1}",
+    "{0} % {1}",
+    "{0} // {1}",
+    "{0}[:{1}]",
+    "{0}[{1}:]",
+    "{0}[{1}]",
+    "{0}.startswith({1})",
+    "{0} if {1} else 0",
+    "[x for x in {0} if x == {1}]",
+    "any(x in {1} for x in {0})",
+    "{0} in (x for x in {1})",
+    "{0}.join({1})",
+    "{0}.replace({1}, 'b')",
+    "{{x: {1} for x in {0}}}",
+    "[{0}, {1}]",
+    "{0} is {1}",
+    "max({0}, {1})",
+    "{0}.find({1})",
+    "[y for x in {0} for y in x if y != {1}]",
+    "all([x > {1} for x in {0}])",
+    "{0} <= {1}",
+]
 EXPRESSIONS = st.recursive(
     ATOMS,
     lambda inner: (
         st.builds(lambda form, a: form.format(f"({a})"), st.sampled_from(UNARY), inner)
-        | st.builds(lambda form, a, b: form.format(f"({a})", f"({b})"), st.sampled_from(BINARY), inner, inner)
+        | st.builds(
+            lambda form, a, b: form.format(f"({a})", f"({b})"),
+            st.sampled_from(BINARY),
+            inner,
+            inner,
+        )
     ),
     max_leaves=8,
 )
 VALUES = st.sampled_from([1, 0, 2.5, True, "", "a", "a,b", "b", "abc", -1])
 
 
-@given(EXPRESSIONS, st.dictionaries(st.sampled_from("SN"), VALUES),
-       st.lists(st.dictionaries(st.sampled_from("TM"), VALUES), max_size=4))  # fmt: skip
+@given(
+    EXPRESSIONS,
+    st.dictionaries(st.sampled_from("SN"), VALUES),
+    st.lists(st.dictionaries(st.sampled_from("TM"), VALUES), max_size=4),
+)
 @settings(max_examples=400, deadline=None)
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")
 def test_what_is_accepted_compiles_and_says_what_python_says(
@@ -194,9 +297,10 @@ def test_what_is_accepted_compiles_and_says_what_python_says(
         for last in (False, True):
             fast(part.safe_text, last)
     own = group(match=expression(text))
-    entries = [Entry(f"E{i}", "p", a) for i, a in enumerate(attrs)]
+    entries = [EntryState(f"E{i}", "p", a) for i, a in enumerate(attrs)]
     got = matcher(own, entries, 0, MatchCache(), law(own)).entries(tuple(job), tuple(job.values()))
-    # bounded operations may refuse what Python does, and then match nothing; never the other way round
+    # bounded operations may refuse what Python does, and then match nothing; never the other way
+    # round
     wanted = sum(truth(text, job, e.attrs) << i for i, e in enumerate(entries))
     refused = wanted & ~got
     assert not got & ~wanted
@@ -210,10 +314,18 @@ def test_what_is_accepted_compiles_and_says_what_python_says(
 
 @pytest.mark.parametrize(
     "text",
-    ["not " * 40 + "1", "-" * 40 + "1", "[" * 40 + "1" + "]" * 40, "(1 + " * 40 + "1" + ")" * 40,
-     "str(" * 40 + "1" + ")" * 40, "1 if (" * 20 + "1" + ") else 0" * 20, "job['a']" + "[0]" * 40,
-     "job['a']" + "[1:]" * 40, "(1 * " * 45 + "job['N']" + ")" * 45],
-)  # fmt: skip
+    [
+        "not " * 40 + "1",
+        "-" * 40 + "1",
+        "[" * 40 + "1" + "]" * 40,
+        "(1 + " * 40 + "1" + ")" * 40,
+        "str(" * 40 + "1" + ")" * 40,
+        "1 if (" * 20 + "1" + ") else 0" * 20,
+        "job['a']" + "[0]" * 40,
+        "job['a']" + "[1:]" * 40,
+        "(1 * " * 45 + "job['N']" + ")" * 45,
+    ],
+)
 def test_deep_expressions_that_are_accepted_compile(text: str) -> None:
     for part in conjuncts(text, "x:1"):
         fast(part.safe_text, True)
@@ -222,26 +334,30 @@ def test_deep_expressions_that_are_accepted_compile(text: str) -> None:
 def test_a_pair_for_which_an_expression_fails_is_shown_and_costs_no_other() -> None:
     text = 'int(job["A"]) <= int(glidein["attrs"]["M"]) and glidein["attrs"]["M"] != "z"'
     own, cache = group(match=expression(text)), MatchCache()
-    entries = tuple(Entry(f"E{n}", "p", {"M": m}) for n, m in enumerate(["5", "x", "7"]))
-    jobs = JobTable("s", ("A",), (JobClassRow((1,), 3), JobClassRow(("many",), 4), JobClassRow((6,), 5)))
+    entries = tuple(EntryState(f"E{n}", "p", {"M": m}) for n, m in enumerate(["5", "x", "7"]))
+    jobs = JobTable(
+        "s", ("A",), (JobClassRow((1,), 3), JobClassRow(("many",), 4), JobClassRow((6,), 5))
+    )
     for _ in range(2):  # the second time from the cache
-        snapshot = Snapshot(0.0, (GroupInput("main", (jobs,), entries),))
+        snapshot = FrontendSnapshot(0.0, (GroupInput("main", (jobs,), entries),))
         [plan] = decide(snapshot, policy(own), 0.0, random.Random(1), cache).groups
         assert [e.jobs["Idle"].count for e in plan.entries] == [3, 0, 8]
         [failing] = plan.failing
         assert failing.classes == 3 and failing.text.startswith("int(job['A'])")
         assert failing.error == "ValueError: invalid literal for int() with base 10: 'x'"
-    mended = (entries[0], Entry("E1", "p", {"M": "9"}), entries[2])
-    snapshot = Snapshot(0.0, (GroupInput("main", (jobs,), mended),))
+    mended = (entries[0], EntryState("E1", "p", {"M": "9"}), entries[2])
+    snapshot = FrontendSnapshot(0.0, (GroupInput("main", (jobs,), mended),))
     [plan] = decide(snapshot, policy(own), 0.0, random.Random(1), cache).groups
     assert [f.classes for f in plan.failing] == [1] and "'many'" in plan.failing[0].error
 
 
-def test_an_expression_without_a_fast_form_is_evaluated_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expression_without_a_fast_form_is_evaluated_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def broken(*_: Any) -> Any:
         raise SyntaxError("invalid syntax")
 
-    monkeypatch.setattr(matching, "fast", broken)
+    monkeypatch.setattr(matcher_module, "fast", broken)
     own = group(match=expression('job["A"] == glidein["attrs"]["M"]'))
-    entries = [Entry(f"E{n}", "p", {"M": n}) for n in range(3)]
+    entries = [EntryState(f"E{n}", "p", {"M": n}) for n in range(3)]
     assert matcher(own, entries, 0, MatchCache(), law(own)).entries(("A",), (2,)) == 0b100

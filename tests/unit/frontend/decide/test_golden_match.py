@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from glideinwms.frontend.decide import decide
-from glideinwms.frontend.decide.perjob import group_input, read_queue
-from glideinwms.frontend.decide.plan import GroupPlan
-from glideinwms.frontend.decide.tables import Entry, GroupInput, Snapshot
-from glideinwms.frontend.policy import MatchAttr
+from glideinwms.frontend.plan import GroupPlan
+from glideinwms.frontend.policy import MatchAttribute
+from glideinwms.frontend.snapshot import EntryState, FrontendSnapshot, GroupInput
+from tests.support.single_jobs import group_input, read_queue
 from tests.unit.frontend.build_frontend import group, policy
 from tests.unit.frontend.decide import golden
 
@@ -26,20 +26,32 @@ CASES = sorted(p.name for p in (golden.DATA / "golden-match").iterdir() if p.is_
 def decided(name: str) -> tuple[dict[str, Any], GroupInput, GroupPlan]:
     folder = golden.DATA / "golden-match" / name
     match = json.loads((folder / "match.json").read_text())
-    entries = [Entry(e["name"], e["pool"], e["attrs"]["attrs"] if "attrs" in e["attrs"] else e["attrs"])
-               for e in json.loads((folder / "entries.json").read_text())]  # fmt: skip
-    own = group(match["group"], match=golden.expression(match["match_expr"]),
-                job_attrs=tuple(MatchAttr(n) for n, _ in match["job_match_attrs"]),
-                ignore_down_entries=match["ignore_down_entries"])  # fmt: skip
+    entries = [
+        EntryState(
+            e["name"], e["pool"], e["attrs"]["attrs"] if "attrs" in e["attrs"] else e["attrs"]
+        )
+        for e in json.loads((folder / "entries.json").read_text())
+    ]
+    own = group(
+        match["group"],
+        match=golden.expression(match["match_expr"]),
+        job_attrs=tuple(MatchAttribute(n) for n, _ in match["job_match_attrs"]),
+        ignore_down_entries=match["ignore_down_entries"],
+    )
     own = replace(own, limits=replace(own.limits, min_memory=match["min_memory"]))
     names = [n for n, _ in match["job_match_attrs"]]
     by_schedd: dict[str, list[dict[str, Any]]] = {}
     for job in golden.lines(folder / "jobs.jsonl.gz"):
         by_schedd.setdefault(job["schedd"], []).append(job)
     bad = match["blacklist_schedds"]
-    queues = [read_queue(s, jobs, names, match["server_time"], s not in bad) for s, jobs in by_schedd.items()]
-    inputs = group_input(own, match["frontend"], queues, entries, golden.lines(folder / "slots.jsonl.gz"))
-    [plan] = decide(Snapshot(0.0, (inputs,)), policy(own), 0.0, golden.Fixed(None)).groups
+    queues = [
+        read_queue(s, jobs, names, match["server_time"], s not in bad)
+        for s, jobs in by_schedd.items()
+    ]
+    inputs = group_input(
+        own, match["frontend"], queues, entries, golden.lines(folder / "slots.jsonl.gz")
+    )
+    [plan] = decide(FrontendSnapshot(0.0, (inputs,)), policy(own), 0.0, golden.Fixed(None)).groups
     return json.loads((folder / "golden.json").read_text()), inputs, plan
 
 
@@ -54,7 +66,10 @@ def pairs(case: str) -> Iterator[tuple[str, str, dict[str, Any], Any]]:
 def test_counts(case: str) -> None:
     for kind, entry, wanted, found in pairs(case):
         where = f"{kind} at {entry}"
-        assert (found.count, found.hereonly) == (wanted["count"][entry], wanted["hereonly"][entry]), where
+        assert (found.count, found.hereonly) == (
+            wanted["count"][entry],
+            wanted["hereonly"][entry],
+        ), where
         assert abs(found.prop - wanted["prop"][entry]) <= 1, where
         assert abs(found.prop_mc - wanted["prop_mc"][entry]) <= 1, where
 
@@ -79,9 +94,13 @@ def test_slots_and_what_runs_here(case: str) -> None:
     none = {n: 0 for n in golden.SLOTS}
     for entry, counts in wanted["status"].items():
         slots = inputs.slots.get(entry)
-        assert (slots.counts if slots else golden.slot_counts(none)) == golden.slot_counts(counts), entry
+        assert (slots.counts if slots else golden.slot_counts(none)) == golden.slot_counts(
+            counts
+        ), entry
         assert (slots.running_here if slots else 0) == wanted["real_jobs"].get(entry, 0), entry
-        assert (slots.running_glideins if slots else 0) == wanted["real_glideins"].get(entry, 0), entry
+        assert (slots.running_glideins if slots else 0) == wanted["real_glideins"].get(entry, 0), (
+            entry
+        )
     assert (inputs.total, inputs.idle) == (wanted["abs"]["Total"], wanted["abs"]["Idle"])
 
 
@@ -92,7 +111,9 @@ def test_slots_by_credential(case: str) -> None:
         for credential, counts in by.items():
             slots = inputs.slots.get(entry)
             found = slots.by_credential.get(credential) if slots else None
-            assert (found or golden.slot_counts({n: 0 for n in golden.SLOTS})) == golden.slot_counts(counts)
+            assert (
+                found or golden.slot_counts({n: 0 for n in golden.SLOTS})
+            ) == golden.slot_counts(counts)
 
 
 def test_there_are_cases() -> None:

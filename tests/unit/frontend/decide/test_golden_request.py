@@ -9,17 +9,20 @@ import pytest
 
 from glideinwms.frontend.decide import decide
 from glideinwms.frontend.decide.group import decide_entry, share_running
-from glideinwms.frontend.decide.plan import EntryPlan
-from glideinwms.frontend.decide.request import Shared, Totals
-from glideinwms.frontend.decide.tables import JobClassRow, JobTable, Snapshot
+from glideinwms.frontend.decide.request import RequestTotals, SharedLimits
+from glideinwms.frontend.plan import FrontendEntryPlan
 from glideinwms.frontend.policy import CredentialPolicy
-from glideinwms.lib.credentials.selection import Candidate, Demand, select
+from glideinwms.frontend.snapshot import FrontendSnapshot, JobClassRow, JobTable
+from glideinwms.lib.credentials.selection import Candidate, CredentialDemand, select
 from tests.unit.frontend.build_frontend import group, policy
 from tests.unit.frontend.decide import golden
 
 # a configuration that ends the deployed program's cycle is refused by our reconfig
-ONE = [c for c in golden.cases("request", "request_edge", "limit_strings")
-       if "cycle_aborted_by_exception" not in c["output"]]  # fmt: skip
+ONE = [
+    c
+    for c in golden.cases("request", "request_edge", "limit_strings")
+    if "cycle_aborted_by_exception" not in c["output"]
+]
 CYCLES = golden.cases("request_cycle")
 SEQUENCES = golden.cases("removal_sequence")
 SPLITS = golden.cases("credential_split")
@@ -27,27 +30,49 @@ ADS = golden.cases("request_ads")
 COUNTS = golden.cases("proportional_counts")
 
 
-def plan_of(given: dict[str, Any], entry: dict[str, Any], strict: bool = True, **changes: Any) -> EntryPlan:
+def plan_of(
+    given: dict[str, Any], entry: dict[str, Any], strict: bool = True, **changes: Any
+) -> FrontendEntryPlan:
     own = golden.own_group(given)
     found = golden.entry_of(entry, given["factory_key_available"])
     inputs = replace(golden.inputs_of(given, entry, found.name), **changes)
     t = given["slot_totals"]
-    totals = Totals(t["group_total"], t["group_idle"], t["frontend_total"], t["frontend_idle"], t["pool_total"],
-                    t["pool_idle"])  # fmt: skip
+    totals = RequestTotals(
+        t["group_total"],
+        t["group_idle"],
+        t["frontend_total"],
+        t["frontend_idle"],
+        t["pool_total"],
+        t["pool_idle"],
+    )
     front = golden.frontend(given["frontend_config"], own, strict)
     return decide_entry(
-        found, golden.job_counts(entry), {}, inputs, Shared.of(totals, own.limits, front), front, own,
-        golden.Fixed(golden.order_of(given)), down=given["frontend_in_downtime"],
-    )  # fmt: skip
+        found,
+        golden.job_counts(entry),
+        {},
+        inputs,
+        SharedLimits.of(totals, own.limits, front),
+        front,
+        own,
+        golden.Fixed(golden.order_of(given)),
+        down=given["frontend_in_downtime"],
+    )
 
 
-def check(plan: EntryPlan, wanted: dict[str, Any]) -> None:
+def check(plan: FrontendEntryPlan, wanted: dict[str, Any]) -> None:
     advertised = wanted.get("request_advertised", True)
     assert plan.advertise == advertised
-    names = ("ReqIdleGlideins", "ReqMaxGlideins") if advertised else ("computed_idle_not_sent", "computed_max_not_sent")
+    names = (
+        ("ReqIdleGlideins", "ReqMaxGlideins")
+        if advertised
+        else ("computed_idle_not_sent", "computed_max_not_sent")
+    )
     assert (plan.idle, plan.max_glideins) == tuple(wanted[n] for n in names)
     if advertised:
-        assert (plan.removal, plan.margin) == (wanted["ReqRemoveExcess"], wanted["ReqRemoveExcessMargin"])
+        assert (plan.removal, plan.margin) == (
+            wanted["ReqRemoveExcess"],
+            wanted["ReqRemoveExcessMargin"],
+        )
     assert plan.counters == golden.counters(wanted["removal_counters_after"])
     if "statistics_vector_17" in wanted:
         assert list(plan.vector) == wanted["statistics_vector_17"]
@@ -62,7 +87,10 @@ def test_one_request(case: dict[str, Any]) -> None:
     if "running_jobs_share_per_credential" in wanted:
         running = given["entry"]["jobs"]["Running"]["count"]
         slots = golden.slots(given["entry"]).by_credential
-        assert share_running(running, given["credential_ids"], slots) == wanted["running_jobs_share_per_credential"]
+        assert (
+            share_running(running, given["credential_ids"], slots)
+            == wanted["running_jobs_share_per_credential"]
+        )
 
 
 @pytest.mark.parametrize("case", ONE, ids=golden.ids(ONE))
@@ -74,7 +102,9 @@ def test_mended_numbers_differ_only_where_a_limit_is_in_the_way(case: dict[str, 
     )
     assert ours.idle <= strict.idle
     if ours.idle != strict.idle:
-        bounded = [c for c in ours.clips if c.reason.startswith(("Total", "Idle")) and c.limit is not None]
+        bounded = [
+            c for c in ours.clips if c.reason.startswith(("Total", "Idle")) and c.limit is not None
+        ]
         assert bounded or golden.limits(given["group_config"]).max_idle == 0
 
 
@@ -82,7 +112,9 @@ def test_mended_numbers_differ_only_where_a_limit_is_in_the_way(case: dict[str, 
 def test_three_entries_of_one_cycle(case: dict[str, Any]) -> None:
     given = case["input"]
     wanted = case["output"].get("entries") or case["output"].get("per_entry")
-    for entry, one in zip(given["entries"], list(wanted.values()) if isinstance(wanted, dict) else wanted, strict=True):
+    for entry, one in zip(
+        given["entries"], list(wanted.values()) if isinstance(wanted, dict) else wanted, strict=True
+    ):
         check(plan_of(given, entry), one)
 
 
@@ -101,8 +133,11 @@ def test_split_over_credentials(case: dict[str, Any]) -> None:
     given, wanted = case["input"], case["output"]
     jobs = given.get("jobs", [])
     projects = golden.projects_of(jobs)
-    demand = Demand(len({j["user"] for j in jobs}), sum(projects.values()), projects)
-    candidates = [Candidate(c["id"], c["type"], c["trust_domain"]) for c in given["credentials_in_config_order"]]
+    demand = CredentialDemand(len({j["user"] for j in jobs}), sum(projects.values()), projects)
+    candidates = [
+        Candidate(c["id"], c["type"], c["trust_domain"])
+        for c in given["credentials_in_config_order"]
+    ]
     order, seen = golden.order_of(given), []
 
     def shuffle(values: list[int]) -> list[int]:
@@ -110,9 +145,15 @@ def test_split_over_credentials(case: dict[str, Any]) -> None:
         return [values[i] for i in order] if order else values
 
     found = select(
-        given["selection_plugin"], candidates, given["entry_trust_domain"], given["entry_auth_method"],
-        given["request_idle_total"], given["request_max_total"], demand, shuffle,
-    )  # fmt: skip
+        given["selection_plugin"],
+        candidates,
+        given["entry_trust_domain"],
+        given["entry_auth_method"],
+        given["request_idle_total"],
+        given["request_max_total"],
+        demand,
+        shuffle,
+    )
     assert [s.credential.id for s in found] == [s["id"] for s in wanted["selected"]]
     assert [s.max_glideins for s in found] == [s["ReqMaxGlideins"] for s in wanted["selected"]]
     assert [s.idle for s in found] == [s["ReqIdleGlideins"] for s in wanted["selected"]]
@@ -126,14 +167,19 @@ def test_request_ads(case: dict[str, Any]) -> None:
     given, wanted = case["input"], case["output"]
     plan = plan_of(given, given["entry"])
     check(plan, {**wanted["before_split"]})
-    assert wanted["no_credential"] == (not plan.shares and not any(r.reason == "CredentialUnusable"
-                                                                   for r in plan.refusals))  # fmt: skip
+    assert wanted["no_credential"] == (
+        not plan.shares and not any(r.reason == "CredentialUnusable" for r in plan.refusals)
+    )
     ads = wanted["request_ads_in_order"]
     assert [(s.credential, s.idle, s.max_glideins) for s in plan.shares] == [
         (a["credential"], a["ReqIdleGlideins"], a["ReqMaxGlideins"]) for a in ads
     ]
     for share, ad in zip(plan.shares, ads, strict=True):
-        monitor = {k.removeprefix("GlideinMonitor"): v for k, v in ad.items() if k.startswith("GlideinMonitor")}
+        monitor = {
+            k.removeprefix("GlideinMonitor"): v
+            for k, v in ad.items()
+            if k.startswith("GlideinMonitor")
+        }
         assert share.monitor == monitor
 
 
@@ -141,7 +187,11 @@ def test_request_ads(case: dict[str, Any]) -> None:
 def test_proportional_counts(case: dict[str, Any]) -> None:
     given, wanted = case["input"], case["output"]
     entries = tuple(
-        replace(golden.entry_of(e, True), name=e["name"], attrs={k: v for k, v in e.items() if k != "name"})
+        replace(
+            golden.entry_of(e, True),
+            name=e["name"],
+            attrs={k: v for k, v in e.items() if k != "name"},
+        )
         for e in given["entries"]
     )
     entries = tuple(replace(e, params={"own": e.name}) for e in entries)
@@ -150,10 +200,12 @@ def test_proportional_counts(case: dict[str, Any]) -> None:
         values = (",".join(one["matches_entries"]), one.get("RequestCpus"))
         rows.setdefault(one["schedd"], []).append(JobClassRow(values, one["jobs"]))
     tables = tuple(JobTable(s, ("Fits", "RequestCpus"), tuple(r)) for s, r in rows.items())
-    own = group(match=golden.expression('glidein["params"]["own"] in job["Fits"].split(",")'),
-                ignore_down_entries=given["ignore_down_entries"],
-                credentials=(CredentialPolicy("c", "grid_proxy", "Grid", "frontend"),))  # fmt: skip
-    snapshot = Snapshot(0.0, (golden.GroupInput("main", tables, entries),))
+    own = group(
+        match=golden.expression('glidein["params"]["own"] in job["Fits"].split(",")'),
+        ignore_down_entries=given["ignore_down_entries"],
+        credentials=(CredentialPolicy("c", "grid_proxy", "Grid", "frontend"),),
+    )
+    snapshot = FrontendSnapshot(0.0, (golden.GroupInput("main", tables, entries),))
     [plan] = decide(snapshot, policy(own), 0.0, golden.Fixed(None)).groups
     found = {e.entry: e.jobs["Idle"] for e in plan.entries}
     for name, numbers in wanted["per_entry"].items():

@@ -13,7 +13,11 @@ def test_the_example_prints_what_the_page_says(tmp_path: Path) -> None:
     _, _, rest = PAGE.read_text().partition("<!-- example -->\n```python\n")
     code, _, after = rest.partition("```")
     wanted = after.split("```")[1].strip()
-    watched = code + "\nimport sys\nassert not {'htcondor2', 'pydantic', 'lxml'} & set(sys.modules)\n"
-    done = subprocess.run([sys.executable, "-c", watched], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    watched = (
+        code + "\nimport sys\nassert not {'htcondor2', 'pydantic', 'lxml'} & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", watched], capture_output=True, text=True, cwd=tmp_path, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == wanted

@@ -16,8 +16,8 @@ from glideinwms.lib.errors import StageError
 from glideinwms.lib.stage.blobs import content_name, of_bytes
 from glideinwms.lib.stage.formats import (
     KINDS,
-    Row,
-    Var,
+    FileListRow,
+    VariableRow,
     read_list,
     read_pairs,
     read_sums,
@@ -30,7 +30,11 @@ from glideinwms.lib.stage.formats import (
 from glideinwms.lib.stage.tree import Item, build
 
 GOLDEN = Path(__file__).resolve().parents[3] / "data" / "golden-wire" / "golden-wire.tgz"
-word = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#"), min_size=1, max_size=20)
+word = st.text(
+    st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#"),
+    min_size=1,
+    max_size=20,
+)
 text = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40).map(str.strip)
 
 
@@ -40,22 +44,36 @@ def stages() -> dict[str, bytes]:
     with tarfile.open(GOLDEN) as tar:
         found = {}
         for member in tar.getmembers():
-            file = tar.extractfile(member) if member.isfile() and member.name.startswith("stage/") else None
+            file = (
+                tar.extractfile(member)
+                if member.isfile() and member.name.startswith("stage/")
+                else None
+            )
             if file:
                 found[member.name] = file.read()
     assert len(found) > 20
     return found
 
 
-@given(st.lists(st.builds(Row, word, word, st.sampled_from(KINDS), st.integers(0, 9999), word, word, word)))
-def test_lists_read_back(rows: list[Row]) -> None:
+@given(
+    st.lists(
+        st.builds(
+            FileListRow, word, word, st.sampled_from(KINDS), st.integers(0, 9999), word, word, word
+        )
+    )
+)
+def test_lists_read_back(rows: list[FileListRow]) -> None:
     assert read_list(write_list(rows)) == rows
 
 
 @pytest.mark.parametrize("kind", ["exec", "exec:s"])
-@pytest.mark.parametrize("points", ["prejob", "postjob,cleanup", "setup,prejob", "cleanup,setup", "setup"])
-def test_a_program_that_is_not_for_set_up_is_a_regular_file_to_old_pilots(kind: str, points: str) -> None:
-    row = Row("a.sh", "a.1.sh", kind, points=points)
+@pytest.mark.parametrize(
+    "points", ["prejob", "postjob,cleanup", "setup,prejob", "cleanup,setup", "setup"]
+)
+def test_a_program_that_is_not_for_set_up_is_a_regular_file_to_old_pilots(
+    kind: str, points: str
+) -> None:
+    row = FileListRow("a.sh", "a.1.sh", kind, points=points)
     text = write_list([row])
     assert read_list(text) == [row]
     third_of_seven = text.splitlines()[-1].split()[2]
@@ -67,8 +85,21 @@ def test_pairs_read_back(pairs: dict[str, str]) -> None:
     assert read_pairs(write_pairs(pairs, "x")) == pairs
 
 
-@given(st.lists(st.builds(Var, word, st.sampled_from("ISC"), word, word, st.booleans(), st.booleans(), word)))
-def test_vars_read_back(rows: list[Var]) -> None:
+@given(
+    st.lists(
+        st.builds(
+            VariableRow,
+            word,
+            st.sampled_from("ISC"),
+            word,
+            word,
+            st.booleans(),
+            st.booleans(),
+            word,
+        )
+    )
+)
+def test_vars_read_back(rows: list[VariableRow]) -> None:
     assert read_vars(write_vars(rows)) == rows
 
 
@@ -79,7 +110,7 @@ def test_sums_read_back(sums: dict[str, str]) -> None:
 
 def test_what_a_format_cannot_carry_is_refused() -> None:
     with pytest.raises(StageError, match="one word"):
-        write_list([Row("a b", "c")])
+        write_list([FileListRow("a b", "c")])
     with pytest.raises(StageError, match="newline"):
         write_pairs({"A": "b\nc"}, "constants.cfg")
     with pytest.raises(StageError, match=r"file_list\.lst:3: not seven fields"):
@@ -91,7 +122,11 @@ def test_the_deployed_programs_files_read_and_write_back(stages: dict[str, bytes
     for name, raw in stages.items():
         base = name.rpartition("/")[2]
         content = raw.decode("latin-1")
-        lines = [line.rstrip() for line in content.splitlines() if line.strip() and not line.startswith("#")]
+        lines = [
+            line.rstrip()
+            for line in content.splitlines()
+            if line.strip() and not line.startswith("#")
+        ]
         if re.match(r"\w*file_list\.\w+\.lst", base):
             again = write_list(read_list(content, base))
         elif base.startswith("condor_vars."):
@@ -103,7 +138,11 @@ def test_the_deployed_programs_files_read_and_write_back(stages: dict[str, bytes
         else:
             continue
         seen.add(base.partition(".")[0])
-        mine = [line.rstrip() for line in again.splitlines() if line.strip() and not line.startswith("#")]
+        mine = [
+            line.rstrip()
+            for line in again.splitlines()
+            if line.strip() and not line.startswith("#")
+        ]
         assert [line.split() for line in mine] == [line.split() for line in lines], name
     assert {"file_list", "condor_vars", "description", "constants", "untar", "signature"} <= seen
 
@@ -116,13 +155,21 @@ def test_heads_of_our_lists_are_the_deployed_ones(stages: dict[str, bytes]) -> N
 
 
 def test_a_tree_signs_itself() -> None:
-    tree = build("entry_A", {"file_list": [Item("a.sh", of_bytes("x"), "exec"), Item("n", of_bytes("y"), "nocache")]})
+    tree = build(
+        "entry_A",
+        {"file_list": [Item("a.sh", of_bytes("x"), "exec"), Item("n", of_bytes("y"), "nocache")]},
+    )
     description = read_pairs(tree.files[tree.descript].read().decode())
-    for bits, key, root in (("1", "signature", tree.sign), ("256", "signature_sha256", tree.sign256)):
+    for bits, key, root in (
+        ("1", "signature", tree.sign),
+        ("256", "signature_sha256", tree.sign256),
+    ):
         raw = tree.files[description[key]].read()
         assert hashlib.new(f"sha{bits}", raw).hexdigest() == root
         sums = read_sums(raw.decode())
-        assert {f: hashlib.new(f"sha{bits}", tree.files[f].read()).hexdigest() for f in sums} == sums
+        assert {
+            f: hashlib.new(f"sha{bits}", tree.files[f].read()).hexdigest() for f in sums
+        } == sums
         assert tree.descript in sums and "n" not in sums
     assert list(tree.plain) == ["n"]
     for name, blob in tree.files.items():

@@ -62,7 +62,12 @@ def test_a_manifest_cannot_lead_out_of_the_stage(areas: tuple[Path, Path]) -> No
     stage, work = areas
     victim = stage.parent / "victim"
     victim.write_text("x")
-    os.utime(generations.save(work, Generation("evil", 0, {}, ("../victim", str(victim)), ("../victim",))), (0, 0))
+    os.utime(
+        generations.save(
+            work, Generation("evil", 0, {}, ("../victim", str(victim)), ("../victim",))
+        ),
+        (0, 0),
+    )
     prune(stage, work, current="three", named=(), now=NOW)
     assert victim.read_text() == "x"
 

@@ -15,7 +15,10 @@ from glideinwms.lib.stage.tree import Tree
 
 
 def trees() -> list[Tree]:
-    return [Tree(name, "", "", "", files={f"x.{name}": of_bytes("same")}) for name in ("one", "two", "three", "four")]
+    return [
+        Tree(name, "", "", "", files={f"x.{name}": of_bytes("same")})
+        for name in ("one", "two", "three", "four")
+    ]
 
 
 def inodes(root: Path) -> set[int]:
@@ -27,18 +30,26 @@ def test_equal_contents_share_an_inode(tmp_path: Path) -> None:
     assert len(inodes(tmp_path)) == 1
 
 
-@pytest.mark.parametrize("code", [errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EINVAL])
-def test_without_hard_links_files_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+@pytest.mark.parametrize(
+    "code", [errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EINVAL]
+)
+def test_without_hard_links_files_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
     def refuse(*args: object) -> None:
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(os, "link", refuse)
     assert publish.publish(tmp_path, trees()) == 4
-    assert [p.read_text() for p in tmp_path.glob("*/x.*")] == ["same"] * 4 and len(inodes(tmp_path)) == 4
+    assert [p.read_text() for p in tmp_path.glob("*/x.*")] == ["same"] * 4 and len(
+        inodes(tmp_path)
+    ) == 4
     assert publish.publish(tmp_path, trees()) == 0
 
 
-def test_a_new_directory_appears_with_all_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_directory_appears_with_all_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tree = Tree("one", "", "", "", files={"a": of_bytes("a"), "b": of_bytes("b")})
     seen = []
     real = os.write
@@ -50,7 +61,11 @@ def test_a_new_directory_appears_with_all_its_files(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(os, "write", look)
     publish.publish(tmp_path, [tree])
     assert seen == [False, False]
-    assert {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*")} == {"one", "one/a", "one/b"}
+    assert {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*")} == {
+        "one",
+        "one/a",
+        "one/b",
+    }
 
 
 def test_what_a_killed_run_left_goes_with_the_next(tmp_path: Path) -> None:

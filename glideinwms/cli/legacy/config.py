@@ -1,0 +1,135 @@
+"""Commands under the names that operators know for configuration: gwms-factory, gwms-frontend, reconfig_glidein,
+reconfig_frontend. The options are the deployed ones; the work is done by `gwms factory|frontend reconfig`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from glideinwms.cli import output
+from glideinwms.cli.commands.config import FACTORY_XML, FRONTEND_XML
+from glideinwms.cli.main import main as gwms
+from glideinwms.cli.main import one_line
+
+# exit codes of a start-up script (LSB)
+BAD_ARGUMENTS, UNIMPLEMENTED = 2, 3
+UNITS = {
+    "start": "start",
+    "stop": "stop",
+    "restart": "restart",
+    "force-reload": "restart",
+    "condrestart": "try-restart",
+    "try-restart": "try-restart",
+    "reload": "reload",
+    "status": "status",
+}
+VERBS = {
+    "factory": "start stop restart force-reload reload status reconfig upgrade down up statusdown info",
+    "frontend": "start stop restart force-reload reload status reconfig upgrade down up statusdown",
+}
+XML = {"factory": FACTORY_XML, "frontend": FRONTEND_XML}
+
+
+@one_line()
+def gwms_factory(argv: Sequence[str] | None = None) -> None:
+    """gwms-factory start|stop|restart|reload|status|reconfig|upgrade|down|up|statusdown|info [XML]
+    [OPTIONS].
+    """
+    _service("factory", sys.argv[1:] if argv is None else argv)
+
+
+@one_line()
+def gwms_frontend(argv: Sequence[str] | None = None) -> None:
+    """gwms-frontend start|stop|restart|reload|status|reconfig|upgrade|down|up|statusdown [XML]
+    [OPTIONS].
+    """
+    _service("frontend", sys.argv[1:] if argv is None else argv)
+
+
+def reconfig_glidein(argv: Sequence[str] | None = None) -> None:
+    """reconfig_glidein -xml FILE [OPTIONS]: gwms factory reconfig."""
+    _reconfig("reconfig_glidein", "factory", argv)
+
+
+def reconfig_frontend(argv: Sequence[str] | None = None) -> None:
+    """reconfig_frontend -xml FILE [OPTIONS]: gwms frontend reconfig."""
+    _reconfig("reconfig_frontend", "frontend", argv)
+
+
+def _reconfig(prog: str, side: str, argv: Sequence[str] | None) -> None:
+    parser = argparse.ArgumentParser(prog=prog, description=f"See gwms {side} reconfig.")
+    parser.add_argument("-xml", required=True, help="the configuration file")
+    for name in (
+        "-update_scripts",
+        "-writeback",
+        "-update_def_cfg",
+        "-comment",
+        "-xslt_plugin_dir",
+    ):
+        parser.add_argument(name, default="", help="accepted, without effect")
+    for name in ("-fix_rrd", "-sighupreload"):
+        parser.add_argument(name, action="store_true", help="accepted, without effect")
+    parser.add_argument(
+        "-force_name", default="", metavar="NAME", help="refuse the file of another instance"
+    )
+    parser.add_argument(
+        "-force_delete", action="store_true", help="let active entries or groups be removed"
+    )
+    a = parser.parse_args(argv)
+    _guard(Path(a.xml), side, a.force_name)
+    gwms([side, "reconfig", a.xml, *["--force-delete"] * a.force_delete])
+
+
+@one_line()
+def _guard(xml: Path, side: str, name: str) -> None:
+    """Refuse a file that is another instance's than `name`."""
+    if not name:
+        return
+    from glideinwms.creation.xml.factory_model import Factory
+    from glideinwms.creation.xml.source import parse
+
+    key, default = (
+        ("glidein_name", Factory.model_fields["glidein_name"].default)
+        if side == "factory"
+        else ("frontend_name", "")
+    )
+    found = parse(xml).attrs.get(key, default)
+    if found != name:
+        output.fail(
+            f"{xml}: this is not a {name!r} configuration ({key} is {found!r}); correct -xml or -force_name"
+        )
+
+
+def _service(side: str, words: Sequence[str]) -> None:
+    """One verb of the start-up script; systemd starts and stops."""
+    prog, verb, rest = f"gwms-{side}", words[0] if words else "", list(words[1:])
+    if verb in UNITS:
+        sys.exit(subprocess.run(["systemctl", UNITS[verb], prog]).returncode)
+    if verb in ("reconfig", "upgrade"):
+        force = (
+            ["--force-delete"]
+            if {"-force_delete", "--force_delete", "--force-delete"} & set(rest)
+            else []
+        )
+        xml = next((w for w in rest if w.endswith(".xml")), str(XML[side]))
+        gwms([side, "reconfig", xml, *force])
+    elif verb in ("down", "up", "statusdown"):
+        from glideinwms.cli.legacy.common import manage_factory_downtimes
+        from glideinwms.cli.legacy.frontend import manage_frontend_downtimes
+
+        manage = manage_factory_downtimes if side == "factory" else manage_frontend_downtimes
+        manage(["-cmd", "check" if verb == "statusdown" else verb, *rest])
+    elif verb == "info" and side == "factory":
+        gwms(["entry", "list"])
+    elif verb in ("-h", "-help", "--help", "help"):
+        print(f"{prog} VERB [OPTIONS]: {VERBS[side]}; see gwms {side} --help")
+    else:
+        print(
+            f"{prog}: {verb or 'nothing'} is none of {VERBS[side]}; see gwms {side} --help",
+            file=sys.stderr,
+        )
+        sys.exit(BAD_ARGUMENTS if not verb else UNIMPLEMENTED)

@@ -1,0 +1,95 @@
+"""Whether a daemon runs, and its end, under the names that operators know: checkFactory, stopFactory, checkFrontend,
+stopFrontend. A daemon that systemd keeps is better stopped by it (`systemctl stop`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from glideinwms.cli import output
+from glideinwms.cli.legacy import common, frontend
+from glideinwms.cli.main import main as gwms
+from glideinwms.cli.main import one_line
+from glideinwms.lib.daemon import status
+from glideinwms.lib.run_as_owner import work_as_owner
+
+# as long as the systemd unit waits
+PATIENCE = 300.0
+DIRS = {"factory": common.DIR, "frontend": frontend.DIR}
+
+
+def check_factory(argv: Sequence[str] | None = None) -> None:
+    """checkFactory [DIR]: exit code 0 if the Factory runs and is well, 1 if its last cycle failed,
+    3 if it is down.
+    """
+    _check("checkFactory", "factory", argv)
+
+
+def check_frontend(argv: Sequence[str] | None = None) -> None:
+    """checkFrontend [DIR]: the same of a Frontend."""
+    _check("checkFrontend", "frontend", argv)
+
+
+def stop_factory(argv: Sequence[str] | None = None) -> None:
+    """stopFactory [-f] [DIR]: let the Factory end its cycle and withdraw its ads; -f: kill it if it
+    does not.
+    """
+    _stop("stopFactory", "factory", argv)
+
+
+def stop_frontend(argv: Sequence[str] | None = None) -> None:
+    """stopFrontend [-f] [DIR]: the same of a Frontend."""
+    _stop("stopFrontend", "frontend", argv)
+
+
+def _parser(prog: str, side: str, about: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description=about)
+    parser.add_argument("dir", nargs="?", default=DIRS[side], help="the work directory")
+    return parser
+
+
+def _check(prog: str, side: str, argv: Sequence[str] | None) -> None:
+    a = _parser(prog, side, f"Whether it runs (see gwms {side} status).").parse_args(argv)
+    gwms([side, "status", "--work-dir", a.dir])
+
+
+@one_line()
+def _stop(prog: str, side: str, argv: Sequence[str] | None) -> None:
+    parser = _parser(prog, side, "End the daemon; what systemd keeps, systemctl stop ends.")
+    parser.add_argument(
+        "-f", "-force", dest="force", action="store_true", help=f"kill it after {PATIENCE:.0f} s"
+    )
+    a = parser.parse_args(argv)
+    path = Path(a.dir) / "state/status.json"
+    if not Path(a.dir).is_dir():
+        output.fail(f"{a.dir}: is not a directory")
+    # root signals only what the owner of the directory may signal: a lock file can name any process
+    work_as_owner(Path(a.dir))
+    for number in (signal.SIGTERM, signal.SIGKILL) if a.force else (signal.SIGTERM,):
+        if not (pid := status.pid(path)):
+            print(f"the {side} of {a.dir} does not run")
+            return
+        try:
+            os.kill(pid, number)
+        except PermissionError:
+            output.fail(
+                f"process {pid}, which {path.with_name(status.LOCK)} names, belongs to another user"
+            )
+        if _ended(path, PATIENCE):
+            print(f"the {side} of {a.dir} has ended (pid {pid})")
+            return
+    output.fail(
+        f"the {side} of {a.dir} still runs after {PATIENCE:.0f} s{'' if a.force else '; -f kills it'}"
+    )
+
+
+def _ended(path: Path, patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    while status.running(path) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return not status.running(path)
