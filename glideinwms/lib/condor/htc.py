@@ -236,7 +236,9 @@ def summary_jobs(schedd: ScheddAddress, constraint: str) -> Ad:
 
 
 def _cause(error: Exception) -> str:
-    """What the bindings really stumbled over: they hide it behind a SystemError."""
+    """Why an ad was refused. The bindings hide the real error behind a SystemError."""
+    if isinstance(error, CondorError):
+        return error.message
     cause = error.__cause__ if isinstance(error, SystemError) and error.__cause__ else error
     return f"{type(cause).__name__}: {cause}"
 
@@ -255,7 +257,7 @@ def advertise(
     for ad in ads:
         try:
             if not isinstance(ad.get("Name"), str) or isinstance(ad["Name"], Expr):
-                raise ValueError("has no Name")
+                raise CondorError("has no Name")
             good.append(to_classad({"MyAddress": MY_ADDRESS, **ad}))
         except Exception as error:  # noqa: BLE001 - the boundary of one ad; the bindings raise SystemError too
             wrong.append(

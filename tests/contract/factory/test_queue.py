@@ -98,7 +98,8 @@ def test_counts_and_exceptions(queue: Queue) -> None:
     queue.put(4, **{"My.GlideinCredentialIdentifier": "undefined"})
     found = queue.read()
     assert found["method"] == "grouped"
-    seen = queue_of(found)
+    seen, unreadable = queue_of(found)
+    assert unreadable == 0
     assert Counter({(g.entry, g.client, g.status): g.count for g in seen.groups}) == Counter(
         {("A", "fe.main", 5): 30, ("B", "fe.two", 5): 20}
     )
@@ -134,27 +135,27 @@ def test_counts_by_key(queue: Queue) -> None:
         queue.put(11, **{f"My.{k}": quoted(v) for k, v in text.items()})
     found = queue.read()
     assert found["method"] == "keyed"
-    seen = queue_of(found).groups
+    seen = queue_of(found)[0].groups
     assert {(g.entry, g.credential, g.count) for g in seen} == {("A", "CRED", 11), ("B", odd, 11)}
-    columns = queue_of(queue.read(keyed=False))
+    columns, _ = queue_of(queue.read(keyed=False))
     assert sorted(map(str, columns.groups)) == sorted(map(str, seen))
     queue.put(30)
     again = queue.read()
     assert again["method"] == "grouped", "pilots without a key are in the queue"
-    assert sum(g.count for g in queue_of(again).groups) == 52
+    assert sum(g.count for g in queue_of(again)[0].groups) == 52
 
 
 def test_slices_count_the_same(queue: Queue) -> None:
     queue.put(30)
     queue.put(12, entry="B")
-    grouped = queue_of(queue.read()).groups
+    grouped = queue_of(queue.read())[0].groups
     rows = queue.ask(
         "glideinwms.factory.collect.queries:by_slices",
         constraint='GlideinFactory =?= "f"',
         total=42,
         size=10,
     )
-    sliced = queue_of({"groups": rows, "exceptions": []}).groups
+    sliced = queue_of({"groups": rows, "exceptions": []})[0].groups
     assert sorted(map(str, sliced)) == sorted(map(str, grouped))
 
 

@@ -419,16 +419,15 @@ def test_pilots_are_counted_and_found(there: There, tag: str) -> None:
         == 5
     )
     held = f"GlideinFactory =?= {quoted(tag)} && JobStatus == 5"
-    assert (
-        ask(
-            pool,
-            "glideinwms.factory.collect.queries:read_ids",
-            schedd=there.schedd,
-            constraint=held,
-            limit=2,
-        )
-        == ids[1:3]
+    pilots = ask(
+        pool,
+        "glideinwms.factory.collect.queries:read_ids",
+        schedd=there.schedd,
+        constraint=held,
+        limit=2,
     )
+    assert list(pilots) == ids[1:3]
+    assert {ad["HoldReasonCode"] for ad in pilots.values()} == {15}
     ask(pool, "act", schedd=there.schedd, action="Remove", ids=ids, reason="done")
 
 

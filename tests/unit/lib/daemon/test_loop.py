@@ -162,11 +162,18 @@ def test_a_cycle_that_fails_does_not_end_the_daemon(
     assert running.once() and seen(tmp_path).error == "" and seen(tmp_path).cycle == 2
 
 
-def test_a_word_that_fails_costs_one_cycle(tmp_path: Path) -> None:
-    toy = Toy(fail={"handle": RuntimeError("a bug")})
+def test_a_command_that_fails_costs_that_command_only(tmp_path: Path) -> None:
+    """The cycle goes on; the operator gets an answer that names the type of the error only."""
+    toy = Toy(fail={"handle": RuntimeError("a bug near s3cret")})
     running = machine(toy, tmp_path)
-    operator_commands.put(tmp_path / "state" / "requests", "v", {})
-    assert not running.once() and running.once()
+    inbox = tmp_path / "state" / "requests"
+    command = operator_commands.put(inbox, "v", {})
+    assert running.once()
+    assert toy.done == ["handle", *STEPS]
+    answer = operator_commands.wait_answer(inbox, command, 0.5)
+    assert not answer.ok
+    assert "RuntimeError" in answer.text
+    assert "s3cret" not in answer.text
 
 
 def test_a_record_that_cannot_be_written_is_a_problem_and_no_failed_cycle(
