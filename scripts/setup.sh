@@ -60,10 +60,11 @@ install_project() {
         fi
         "$VENV/bin/pip" -qq install --upgrade pip hatchling || return 1
         if as_anybody test -r "$TOP/glideinwms/__init__.py"; then
-            "$VENV/bin/pip" -qq install -e "${TOP}[dev]" || return 1
+            # without the documentation's tools where they cannot be had
+            "$VENV/bin/pip" -qq install -e "${TOP}[dev,docs]" || "$VENV/bin/pip" -qq install -e "${TOP}[dev]" || return 1
             rm -f "$VENV/.copied"
         else
-            "$VENV/bin/pip" -qq install "${TOP}[dev]" || return 1
+            "$VENV/bin/pip" -qq install "${TOP}[dev,docs]" || "$VENV/bin/pip" -qq install "${TOP}[dev]" || return 1
             touch "$VENV/.copied"
         fi
         echo "$want" > "$VENV/.ready"

@@ -1,4 +1,6 @@
-"""HTCondor in memory, for tests: collectors, schedds, and a pool of readers that asks them (docs/kernel.md).
+"""HTCondor in memory, for tests: collectors, schedds, and workers that ask them.
+
+docs/explanation/kernel.md describes it.
 
     world = World()
     wms = world.collector("wms.demo:9618")

@@ -29,7 +29,7 @@ RNG = '<grammar xmlns="http://relaxng.org/ns/structure/1.0" datatypeLibrary="htt
 
 
 def options() -> str:
-    """docs/options.md: a table for each element, and one for gwms.toml."""
+    """docs/reference/options.md: a table for each element, and one for gwms.toml."""
     out = [HEAD]
     for side, (tag, model) in ROOTS.items():
         out.append(f"\n## The {side.capitalize()}'s file\n")

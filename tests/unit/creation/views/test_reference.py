@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[4]
 
 
 def test_the_reference_page_is_current() -> None:
-    made = "run `python -m glideinwms.creation.views.reference options > docs/options.md`"
-    assert (ROOT / "docs" / "options.md").read_text() == reference.options(), made
+    made = "run `python -m glideinwms.creation.views.reference options > docs/reference/options.md`"
+    assert (ROOT / "docs" / "reference" / "options.md").read_text() == reference.options(), made
 
 
 @pytest.mark.parametrize("side", ["factory", "frontend"])

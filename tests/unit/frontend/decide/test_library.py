@@ -1,4 +1,4 @@
-"""The example of docs/matching.md, run as it stands."""
+"""The example of docs/explanation/matching.md, run as it stands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PAGE = Path(__file__).parents[4] / "docs/matching.md"
+PAGE = Path(__file__).parents[4] / "docs/explanation/matching.md"
 
 
 def test_the_example_prints_what_the_page_says(tmp_path: Path) -> None:
