@@ -66,7 +66,7 @@ class Queued:
 def _takes(query: str, ad: Mapping[str, Any]) -> bool:
     import classad2
 
-    from glideinwms.frontend.collect.queries.jobs import rewrite
+    from glideinwms.frontend.collect.queries.job_groups import rewrite
     from glideinwms.lib.condor.htc import to_classad
 
     result: Any = classad2.ExprTree(rewrite(query)).eval(to_classad(ad))

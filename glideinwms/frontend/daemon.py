@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from glideinwms.frontend.apply import applier
-from glideinwms.frontend.apply.applier import AdBatch, AdSender, FrontendReport, GroupAds, Sealer
+from glideinwms.frontend.apply import sender
+from glideinwms.frontend.apply.group_ads import GroupAds, Sealer
+from glideinwms.frontend.apply.report import FrontendReport
+from glideinwms.frontend.apply.sender import AdBatch, AdSender
 from glideinwms.frontend.collect import build_snapshot, inputs, probe
 from glideinwms.frontend.collect.reader import collect, groups_of
 from glideinwms.frontend.credentials.generated import GeneratedCredentials
@@ -200,7 +202,7 @@ class FrontendDaemon:
             with _one_group(wrong, b.group.name, "glideresource ads are not sent"):
                 self._tell(courier, b.group.name, b.resources(self.memory.sequence), policy)
         courier.send(
-            [applier.monitor_batch(policy, plan, self.times, ha.mode(policy), self.memory.sequence)]
+            [sender.monitor_batch(policy, plan, self.times, ha.mode(policy), self.memory.sequence)]
         )
         courier.settle()
         self._tidy(policy, now)
@@ -347,7 +349,7 @@ class FrontendDaemon:
             self._withdraw(policy)
 
     def _withdraw(self, policy: FrontendPolicy) -> None:
-        for problem in applier.withdraw(self.pool, policy, ha.mode(policy)):
+        for problem in sender.withdraw(self.pool, policy, ha.mode(policy)):
             log.get("frontend").warning("ads could not be withdrawn", error=problem)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from glideinwms.frontend.apply.applier import FrontendReport
+from glideinwms.frontend.apply.report import FrontendReport
 from glideinwms.frontend.credentials.generated import GeneratedCredentials
 from glideinwms.frontend.credentials.loaded import GroupCredentials
 from glideinwms.frontend.credentials.renewal import Renewals

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from glideinwms.demo.grid import Grid
-from glideinwms.frontend.collect.queries import jobs
+from glideinwms.frontend.collect.queries import job_groups, jobs
+from glideinwms.frontend.collect.queries.job_groups import ClassCounts, Classes
 from glideinwms.frontend.collect.queries.job_values import Oddities
-from glideinwms.frontend.collect.queries.jobs import ClassCounts, Classes
 from glideinwms.lib.condor.htc import ScheddAddress
 from glideinwms.lib.condor.workers import Call, ProcessWorkers
 
@@ -80,14 +80,14 @@ class Rig:
             "ServerTime",
             "x509UserProxyFirstFQAN",
         ]
-        jobs = self.ask(
+        ads = self.ask(
             "glideinwms.lib.condor.htc:query_jobs",
             schedd=self.schedd,
             constraint=constraint,
             projection=projection,
         )
         classes: Classes = {}
-        for job in jobs:
+        for job in ads:
             jobs.fold_job(classes, job, names, Oddities())
         return classes
 
@@ -118,7 +118,7 @@ def rig(make_grid: Callable[..., Grid], client: Callable[[Grid, str], Path]) -> 
 def test_grouped_classes_equal_single_jobs_and_the_trap_is_real(rig: Rig) -> None:
     table = rig.read()
     assert table["method"] == "grouped" and table["jobs"] == 83 and table["all_queued"] == 92
-    truth = rig.truth(f"{jobs.QUEUED} && ({VANILLA})")
+    truth = rig.truth(f"{job_groups.QUEUED} && ({VANILLA})")
     assert classes_of(table) == truth and sum(c.voms for c in truth.values()) == 5
     assert {v[2] for v in truth if v[1] == 4} == {400}
     # what GroupBy does when its constraint names what it does not group on: nothing, and no error
@@ -177,7 +177,7 @@ def test_ages_by_subtraction_equal_single_jobs(rig: Rig, old: str, bounds: dict[
     age(rig, f"({old}) && JobStatus == 1", 5000)
     age(rig, f"({old}) && JobStatus == 1 && ProcId % 2 == 0", 1200)
     table = rig.read(**bounds)
-    truth = rig.truth(f"{jobs.QUEUED} && ({VANILLA})")
+    truth = rig.truth(f"{job_groups.QUEUED} && ({VANILLA})")
     assert sum(c.idle_600 for c in truth.values()) > sum(c.idle_3600 for c in truth.values()) > 0
     if not table["estimated"]:
         assert classes_of(table) == truth and bounds.get("slice_size") != 4
@@ -202,13 +202,13 @@ def test_ages_after_classes_equal_single_jobs(rig: Rig, old: str) -> None:
     age(rig, f"({old}) && JobStatus == 1", 5000)
     age(rig, f"({old}) && JobStatus == 1 && ProcId % 2 == 0", 1200)
     table = rig.read(method="grouped", slice_size=30)
-    assert classes_of(table) == rig.truth(f"{jobs.QUEUED} && ({VANILLA})")
+    assert classes_of(table) == rig.truth(f"{job_groups.QUEUED} && ({VANILLA})")
     assert table["method"] == ("grouped" if old == "ProcId < 3" else "timed")
 
 
 def test_times_that_nobody_shares_are_not_grouped(rig: Rig) -> None:
     def shared(wants: str) -> Any:
-        function = "glideinwms.frontend.collect.queries.jobs:times_are_shared"
+        function = "glideinwms.frontend.collect.queries.job_ages:times_are_shared"
         constraint = f'JobStatus == 1 && Wants == "{wants}"'
         return rig.ask(function, schedd=rig.schedd, constraint=constraint, jobs=60, most=10)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glideinwms.frontend.apply.applier import FrontendReport
+from glideinwms.frontend.apply.report import FrontendReport
 from glideinwms.frontend.collect import build_snapshot
 from glideinwms.frontend.collect.inputs import Inputs
 from glideinwms.frontend.credentials.loaded import GroupCredentials

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from glideinwms.frontend.collect.queries import jobs
+from glideinwms.frontend.collect.queries import job_groups, jobs
 from glideinwms.frontend.collect.queries.job_values import MAX_VALUE, Oddities, age_of, class_of
 from glideinwms.lib.condor.htc import Expr
 from glideinwms.testing import World
@@ -81,7 +81,7 @@ def test_the_clock_is_not_taken_from_a_job_that_brings_its_own() -> None:
     with world.installed():
         from glideinwms.lib.condor import htc
 
-        assert jobs._schedd_time(htc.ScheddAddress("s", schedd.address)) == int(world.clock())
+        assert job_groups.schedd_time(htc.ScheddAddress("s", schedd.address)) == int(world.clock())
 
 
 @pytest.mark.parametrize("kind", TIMES)

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from glideinwms.frontend.apply.applier import AdSender, GroupAds, Sealer
+from glideinwms.frontend.apply.group_ads import GroupAds, Sealer
 from glideinwms.frontend.apply.request_ads import PublishedAds
+from glideinwms.frontend.apply.sender import AdSender
 from glideinwms.frontend.collect import build_snapshot
 from glideinwms.frontend.collect.inputs import Inputs
 from glideinwms.frontend.credentials.generated import GeneratedCredentials
