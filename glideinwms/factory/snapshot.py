@@ -159,12 +159,13 @@ class RunningRemovals:
     parked: tuple[ParkedRemoval, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """What recent finished pilots of an entry, or of one Frontend there, say; `cap` pilots may be
-    submitted for it this
-    cycle (None: no throttle). `frontend`: its SecurityName, several with commas between if they
-    share a user name.
+    """How recent finished pilots of an entry, or of one client there, fared.
+
+    `cap` pilots may be submitted in this cycle; None means no limit. `frontend` is the Frontend's
+    SecurityName, or several separated by commas if they share a user name; "" stands for the whole
+    entry. `client` is a ClientName; "" stands for all clients of the Frontend that have no row.
     """
 
     entry: str
@@ -173,6 +174,7 @@ class Health:
     cap: int | None = None
     text: str = ""
     frontend: str = ""
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)

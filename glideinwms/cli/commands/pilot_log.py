@@ -148,6 +148,7 @@ def report(
     """What finished pilots did, by entry and Frontend: failures and their causes, jobs, where the
     time went.
     """
+    from glideinwms.factory.daemon import load_policy
     from glideinwms.factory.pilot_history import report as reports
     from glideinwms.lib.run_as_owner import work_as_owner
 
@@ -156,13 +157,20 @@ def report(
     if by not in reports.BY:
         output.fail(f"--by {by}: one of {', '.join(reports.BY)}")
     pilots = reports.read(work_dir / "state", time.time() - 3600 * hours, entry)
-    mine = [p for p in pilots if client in ("", p.client, p.client.partition(".")[0])]
-    rows = output.sorted_by(reports.table(mine, by), sort, reports.SORTABLE)
+    frontends = load_policy(work_dir).frontends_by_username()
+    mine = [
+        p
+        for p in pilots
+        if client in ("", p.client, p.client.partition(".")[0])
+        or client in reports.frontend_of(p, frontends).split(",")
+    ]
+    rows = output.sorted_by(reports.table(mine, by, frontends), sort, reports.SORTABLE)
     if as_json:
         output.print_json(rows)
         return
     headers = [
         "ENTRY",
+        "FRONTEND",
         "CLIENT",
         "PILOTS",
         "REMOVED",
@@ -178,6 +186,7 @@ def report(
         [
             [
                 r.entry,
+                r.frontend,
                 r.client,
                 r.pilots,
                 r.removed,

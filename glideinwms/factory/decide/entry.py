@@ -86,8 +86,13 @@ class EntryDecision:
         self.counts = count(given.queue.groups)
         self.limits = self.totals.triggered(strict=strict)
         self.rail = RunningRemovalLimit(self.entry.name, self.counts.running, given.rail, now)
-        self.throttled = {name: h for h in given.health for name in h.frontend.split(",")}
-        self.caps = {name: h.cap for name, h in self.throttled.items() if h.cap is not None}
+        self.health = {
+            (name, health.client): health
+            for health in given.health
+            for name in health.frontend.split(",")
+        }
+        # Frontends that share a user name share one limit.
+        self.caps = {health: health.cap for health in given.health if health.cap is not None}
         self.dealt: Counter[str] = Counter()
         self.leaked_down = False
 
@@ -215,14 +220,12 @@ class EntryDecision:
 
     def _submit(self, row: RequestPlan, request: Request, key: str, need: int) -> RequestPlan:
         clips = list(row.clips)
-        guards = [name for name in ("", request.security_name) if name in self.caps]
-        for name in guards:
-            cap, reason = (
-                self.caps[name],
-                Reason.CLIENT_THROTTLED if name else Reason.ENTRY_THROTTLED,
-            )
+        guards = self._guards(request)
+        for health in guards:
+            cap = self.caps[health]
             if need > cap:
-                clips.append(Adjustment(reason, need, cap, None, cap, self.throttled[name].text))
+                reason = Reason.CLIENT_THROTTLED if health.frontend else Reason.ENTRY_THROTTLED
+                clips.append(Adjustment(reason, need, cap, None, cap, health.text))
                 need = cap
         placements = self._deal(request, need)
         placed = sum(p.n for p in placements)
@@ -238,10 +241,20 @@ class EntryDecision:
         if not self.strict:
             self.totals.add(key, placed)
             self.dealt.update({p.file: p.n for p in placements})
-            for name in guards:
-                self.caps[name] -= placed
+            for health in guards:
+                self.caps[health] -= placed
         work = need if self.strict else placed
         return replace(row, planned=need, placements=placements, clips=tuple(clips), work=work)
+
+    def _guards(self, request: Request) -> list[Health]:
+        """Return the limits that failing pilots set to a request: the entry's and its client's."""
+        of_entry = self.health.get(("", ""))
+        of_client = self.health.get(
+            (request.security_name, request.client), self.health.get((request.security_name, ""))
+        )
+        return [
+            health for health in (of_entry, of_client) if health is not None and health in self.caps
+        ]
 
     def _deal(self, request: Request, need: int) -> tuple[Placement, ...]:
         files = [s.submit_file for s in self.entry.sub_entries] or ["job.condor"]

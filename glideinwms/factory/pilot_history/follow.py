@@ -25,7 +25,7 @@ from glideinwms.factory.pilot_history.event_log import (
     LogPosition,
     read_new,
 )
-from glideinwms.factory.pilot_history.health import judge
+from glideinwms.factory.pilot_history.health import Who, judge
 from glideinwms.factory.pilot_history.pilot import FinishedPilot, described
 from glideinwms.factory.pilot_history.pilot_log import facts, tail
 from glideinwms.factory.pilot_history.store import PilotStore
@@ -265,12 +265,18 @@ class PilotFollower:
                 entry.name, outcomes, entry.submit_max_per_cycle, now, guard
             )
             found = _throttled(self.known[entry.name])
-            for name in found.keys() - was.keys():
+            for frontend, client in sorted(found.keys() - was.keys()):
                 self.log.warning(
-                    "entry throttled", entry=entry.name, frontend=name, why=found[name]
+                    "entry throttled",
+                    entry=entry.name,
+                    frontend=frontend,
+                    client=client,
+                    why=found[frontend, client],
                 )
-            for name in was.keys() - found.keys():
-                self.log.warning("entry recovered", entry=entry.name, frontend=name)
+            for frontend, client in sorted(was.keys() - found.keys()):
+                self.log.warning(
+                    "entry recovered", entry=entry.name, frontend=frontend, client=client
+                )
 
     def _tidy(self, now: float) -> None:
         """Forget what is over: pilots of long ago, logs that are gone, quiet logs without pilots."""
@@ -318,9 +324,13 @@ def _append(file: Path, text: str) -> None:
         out.write(text)
 
 
-def _throttled(health: Iterable[Health]) -> dict[str, str]:
-    """Frontend ("": the whole entry) -> why it gets less."""
-    return {h.frontend: h.text for h in health if h.cap is not None}
+def _throttled(entry_health: Iterable[Health]) -> dict[Who, str]:
+    """Return why each (Frontend, ClientName) gets less; ("", "") is the whole entry."""
+    return {
+        (health.frontend, health.client): health.text
+        for health in entry_health
+        if health.cap is not None
+    }
 
 
 def _directories(base: Path, glidein: str) -> Iterator[os.DirEntry[str]]:

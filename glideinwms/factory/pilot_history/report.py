@@ -1,10 +1,10 @@
-"""What finished pilots of the last hours did, by entry and Frontend: rows for `gwms pilot report`."""
+"""Summarize finished pilots by entry and client: the rows of `gwms pilot report`."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,14 +13,17 @@ from glideinwms.factory.pilot_history.store import COLUMNS, pilot_of
 from glideinwms.lib.errors import StateError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRow:
-    """Pilots of one entry and client. Times are sums of seconds; `waste` in 1/1000 of the lifetime
-    by kind; `causes`:
-    why pilots failed, most frequent first.
+    """Finished pilots of one entry, Frontend and client.
+
+    `frontend` is the Frontend's name in the Factory's configuration: anybody may claim a
+    ClientName, so that one alone would mix pilots of several Frontends. Times are sums of seconds,
+    `waste` is in 1/1000 of the lifetime by kind, `causes` has the most frequent cause first.
     """
 
     entry: str
+    frontend: str
     client: str
     pilots: int = 0
     removed: int = 0
@@ -32,8 +35,8 @@ class ReportRow:
 
 
 def read(state: Path, since: float, entry: str = "") -> list[FinishedPilot]:
-    """Pilots that ended later than `since`, out of what the daemon has learned; the daemon may go
-    on meanwhile.
+    """Return the pilots that ended later than `since` (epoch seconds), from the daemon's database.
+    The daemon may be running.
     """
     path = state / "learned.db"
     if not path.exists():
@@ -56,7 +59,7 @@ def read(state: Path, since: float, entry: str = "") -> list[FinishedPilot]:
 
 
 def causes(state: Path) -> dict[tuple[str, str], str]:
-    """(entry, pilot id) -> why it failed, of the pilots that the Factory still remembers."""
+    """Return why each (entry, pilot id) failed, for the pilots that the Factory still remembers."""
     try:
         return {(p.entry, p.id): p.cause for p in read(state, 0.0) if p.cause}
     except StateError:
@@ -64,36 +67,54 @@ def causes(state: Path) -> dict[tuple[str, str], str]:
 
 
 BY = ("both", "entry", "client")
-SORTABLE = ("entry", "client", "pilots", "removed", "failed", "jobs", "lifetime")
+SORTABLE = ("entry", "frontend", "client", "pilots", "removed", "failed", "jobs", "lifetime")
 
 
-def table(pilots: Iterable[FinishedPilot], by: str = "both") -> list[ReportRow]:
-    """One row per entry and client, or per one of them (`by`); what is not told apart is ""."""
-    groups: dict[tuple[str, str], list[FinishedPilot]] = defaultdict(list)
+def table(
+    pilots: Iterable[FinishedPilot], by: str, frontends: Mapping[str, str]
+) -> list[ReportRow]:
+    """Return one row per entry, Frontend and client, or per entry, or per Frontend and client.
+
+    `frontends` names the Frontend of each user name. Columns that do not tell rows apart are "".
+    """
+    groups: dict[tuple[str, str, str], list[FinishedPilot]] = defaultdict(list)
     for pilot in pilots:
-        groups[pilot.entry if by != "client" else "", pilot.client if by != "entry" else ""].append(
-            pilot
-        )
-    return [_row(*key, found) for key, found in sorted(groups.items())]
+        entry = "" if by == "client" else pilot.entry
+        frontend = "" if by == "entry" else frontend_of(pilot, frontends)
+        client = "" if by == "entry" else pilot.client
+        groups[entry, frontend, client].append(pilot)
+    return [
+        _row(entry, frontend, client, members)
+        for (entry, frontend, client), members in sorted(groups.items())
+    ]
 
 
-def _row(entry: str, client: str, pilots: list[FinishedPilot]) -> ReportRow:
-    life = sum(p.lifetime for p in pilots)
+def frontend_of(pilot: FinishedPilot, frontends: Mapping[str, str]) -> str:
+    """Return the name of a pilot's Frontend, or its user name if that is no longer configured."""
+    return frontends.get(pilot.username, f"user {pilot.username}")
+
+
+def _row(entry: str, frontend: str, client: str, pilots: list[FinishedPilot]) -> ReportRow:
+    lifetime = sum(pilot.lifetime for pilot in pilots)
     spent = {
-        "validation": sum(p.validation for p in pilots),
-        "idle": sum(p.idle for p in pilots),
-        "nosuccess": sum(p.no_success for p in pilots),
-        "badput": sum(p.bad_put for p in pilots),
+        "validation": sum(pilot.validation for pilot in pilots),
+        "idle": sum(pilot.idle for pilot in pilots),
+        "nosuccess": sum(pilot.no_success for pilot in pilots),
+        "badput": sum(pilot.bad_put for pilot in pilots),
     }
-    causes = Counter(p.cause for p in pilots if p.cause)
+    causes = Counter(pilot.cause for pilot in pilots if pilot.cause)
     return ReportRow(
-        entry,
-        client,
-        len(pilots),
-        sum(p.removed for p in pilots),
-        causes.total(),
-        sum(p.jobs for p in pilots),
-        life,
-        {k: min(1000, 1000 * v // life) if life else 0 for k, v in spent.items()},
-        dict(causes.most_common()),
+        entry=entry,
+        frontend=frontend,
+        client=client,
+        pilots=len(pilots),
+        removed=sum(pilot.removed for pilot in pilots),
+        failed=causes.total(),
+        jobs=sum(pilot.jobs for pilot in pilots),
+        lifetime=lifetime,
+        waste={
+            kind: min(1000, 1000 * seconds // lifetime) if lifetime else 0
+            for kind, seconds in spent.items()
+        },
+        causes=dict(causes.most_common()),
     )

@@ -159,17 +159,20 @@ class PilotStore:
         return [pilot_of(row) for row in rows]
 
     def outcomes(self, entry: str, since: float, limit: int) -> list[PilotOutcome]:
-        """What the guard needs of pilots that left an output: the last `limit` of each user name,
-        which stands in the
-        place of the Frontend.
+        """Return the outcomes of pilots that left an output, for the guard: the last `limit` of
+        each client of each user name. The user name takes the place of the Frontend.
         """
         rows = self.db.execute(
-            "SELECT username, ended, cause FROM (SELECT username, ended, cause,"
-            " row_number() OVER (PARTITION BY username ORDER BY ended DESC) AS place FROM finished"
-            " WHERE entry = ? AND ended > ? AND output AND NOT removed) WHERE place <= ?",
+            "SELECT username, client, ended, cause FROM (SELECT username, client, ended, cause,"
+            " row_number() OVER (PARTITION BY username, client ORDER BY ended DESC) AS place"
+            " FROM finished WHERE entry = ? AND ended > ? AND output AND NOT removed)"
+            " WHERE place <= ?",
             (entry, since, limit),
         )
-        return [PilotOutcome(*row) for row in rows]
+        return [
+            PilotOutcome(frontend=username, client=client, ended=ended, cause=cause)
+            for username, client, ended, cause in rows
+        ]
 
     def entries(self, since: float) -> list[str]:
         """Entries with pilots that ended later."""

@@ -13,13 +13,20 @@ from tests.support import golden
 GOOD, BAD = golden.text("pilot-output/job.4711.0.out"), golden.text("pilot-output/job.4711.1.out")
 
 
-def end(scene: Scene, first: int, n: int, output: str, username: str = "feuser") -> None:
+def end(
+    scene: Scene,
+    first: int,
+    n: int,
+    output: str,
+    username: str = "feuser",
+    client: str = "fe.main",
+) -> None:
     """Pilots that ended now and left an output."""
     folder = scene.base / f"client/user_{username}/glidein_inst/entry_A"
     folder.mkdir(parents=True, exist_ok=True)
     now = scene.world.clock()
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
-    path = folder / "condor_activity_20270115_fe.main.log"
+    path = folder / f"condor_activity_20270115_{client}.log"
     with path.open("a") as out:
         for i in range(first, first + n):
             (folder / f"job.{i}.0.out").write_text(output)
@@ -74,3 +81,16 @@ def test_failures_under_a_claimed_client_name_count_for_who_had_them(tmp_path: P
     assert scene.schedd.count() == 40
     health = scene.daemon.snapshot.health if scene.daemon.snapshot else ()
     assert [(h.frontend, h.cap) for h in health] == [("", None), ("other", 1)]
+
+
+def test_a_failing_group_does_not_stop_the_other_groups_of_its_frontend(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, entry(submit_max_per_cycle=50))
+    end(scene, 900_000, 10, GOOD)
+    end(scene, 910_000, 10, BAD, client="fe.bad")
+    scene.ask(40)
+    scene.ask(40, client="fe.bad")
+    scene.cycle()
+    requests = {request.client: request for request in scene.row().requests}
+    assert requests["fe.main"].submitted == 40
+    assert requests["fe.bad"].submitted == 1
+    assert requests["fe.bad"].clips[-1].reason is Reason.CLIENT_THROTTLED

@@ -195,7 +195,9 @@ def test_no_frontend_always_comes_first() -> None:
 
 
 def test_a_failing_entry_is_throttled_with_a_reason() -> None:
-    health = (Health("A", 20, 20, 1, "20 of 20 pilots failed validation"),)
+    health = (
+        Health(entry="A", finished=20, failed=20, cap=1, text="20 of 20 pilots failed validation"),
+    )
     row = rows(snapshot([request(idle=50, max_glideins=100)], [], health=health))["fe.main"]
     assert row.submitted == 1
     assert (
@@ -209,8 +211,8 @@ def test_a_failing_frontend_is_throttled_alone() -> None:
     get the one pilot.
     """
     health = (
-        Health("A", 25, 20),
-        Health("A", 20, 20, 1, "20 of the last 20 pilots of fe failed", "fe"),
+        Health(entry="A", finished=25, failed=20),
+        Health(entry="A", finished=20, failed=20, cap=1, text="20 failed", frontend="fe"),
     )
     asks = [
         request(idle=50, max_glideins=100),
@@ -221,6 +223,29 @@ def test_a_failing_frontend_is_throttled_alone() -> None:
     assert sum(r.submitted for r in plan.requests if r.security_key == "fe:frontend") == 1
     assert [r.submitted for r in plan.requests if r.security_key == "other:frontend"] == [50]
     assert {c.reason for r in plan.requests for c in r.clips} == {Reason.CLIENT_THROTTLED}
+
+
+def test_a_failing_client_is_throttled_alone() -> None:
+    """The Frontend's other client, and another Frontend's of the same name, get what they ask."""
+    bad = Health(entry="A", finished=20, failed=20, cap=1, text="", frontend="fe", client="fe.bad")
+    asks = [
+        request(idle=50, max_glideins=100),
+        request(name="2", client="fe.bad", idle=50, max_glideins=100),
+        request(name="3", client="fe.bad", security_name="other", idle=50, max_glideins=100),
+    ]
+    [plan] = plan_of(snapshot(asks, [], health=(bad,))).entries
+    assert {r.request: r.submitted for r in plan.requests} == {asks[0].name: 50, "2": 1, "3": 50}
+
+
+def test_a_client_judged_on_its_own_is_not_throttled_with_the_small_ones() -> None:
+    pool = Health(entry="A", finished=20, failed=20, cap=1, text="", frontend="fe")
+    good = Health(entry="A", finished=20, failed=0, frontend="fe", client="fe.good")
+    asks = [
+        request(client="fe.good", idle=50, max_glideins=100),
+        request(name="2", client="fe.new", idle=50, max_glideins=100),
+    ]
+    [plan] = plan_of(snapshot(asks, [], health=(pool, good))).entries
+    assert {r.client: r.submitted for r in plan.requests} == {"fe.good": 50, "fe.new": 1}
 
 
 NUMBER = st.integers(0, 40)

@@ -123,6 +123,28 @@ def test_report(factory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == []
 
 
+def test_report_by_client_tells_frontends_with_the_same_client_name_apart(
+    factory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forged = factory / "client/user_otheruser/glidein_inst/entry_A"
+    forged.mkdir(parents=True)
+    (forged / "job.1.0.out").write_text(golden.text("pilot-output/job.4711.1.out"))
+    (forged / "condor_activity_20261122_fe.main.log").write_text(
+        "005 (1.000.000) 2026-11-22 09:34:33 Job terminated.\n...\n"
+    )
+    PilotFollower(factory / "work/state").update(policy(factory), 1_795_341_000.0)
+    words = ["pilot", "report", "--by", "client", "--hours", "1000000", "--json"]
+    work = ["--work-dir", str(factory / "work")]
+    assert run(lambda: gwms([*words, *work])) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["frontend"], row["client"], row["pilots"]) for row in rows] == [
+        ("fe", "fe.main", 2),
+        ("other", "fe.main", 1),
+    ]
+    assert run(lambda: gwms([*words, "--client", "other", *work])) == 0
+    assert [row["frontend"] for row in json.loads(capsys.readouterr().out)] == ["other"]
+
+
 @pytest.mark.parametrize(
     ("call", "words", "said"),
     [

@@ -160,9 +160,10 @@ def test_removed_pilots_and_lost_outputs_are_no_failures(base: Path) -> None:
 
 
 BAD_CLIENT = [
-    PilotOutcome("fe.bad", NOW - i, "validation failed in client/x.sh") for i in range(20)
+    PilotOutcome(frontend="fe.bad", ended=NOW - i, cause="validation failed in client/x.sh")
+    for i in range(20)
 ]
-GOOD_CLIENT = [PilotOutcome("fe.good", NOW - i) for i in range(GUARD.least)]
+GOOD_CLIENT = [PilotOutcome(frontend="fe.good", ended=NOW - i) for i in range(GUARD.least)]
 
 
 def caps(outcomes: list[PilotOutcome], guard: Guard = GUARD) -> dict[str, int | None]:
@@ -177,22 +178,58 @@ def test_one_frontends_broken_script_does_not_stop_the_others() -> None:
         in judge("A", BAD_CLIENT + GOOD_CLIENT, 100, NOW)[1].text
     )
     assert caps(BAD_CLIENT[: GUARD.least - 1]) == {"": None}, "too few to tell"
-    half = [PilotOutcome("fe.half", NOW - i, "x" if i % 2 else "") for i in range(20)]
+    half = [
+        PilotOutcome(frontend="fe.half", ended=NOW - i, cause="x" if i % 2 else "")
+        for i in range(20)
+    ]
     assert caps(BAD_CLIENT + half) == {"": 25, "fe.bad": 1}
+
+
+def of_client(client: str, n: int, cause: str = "", frontend: str = "fe") -> list[PilotOutcome]:
+    return [
+        PilotOutcome(frontend=frontend, client=client, ended=NOW - i, cause=cause) for i in range(n)
+    ]
+
+
+def clients(outcomes: list[PilotOutcome]) -> dict[tuple[str, str], int | None]:
+    return {(h.frontend, h.client): h.cap for h in judge("A", outcomes, 100, NOW, GUARD)}
+
+
+def test_one_groups_broken_script_does_not_stop_its_frontends_other_groups() -> None:
+    outcomes = of_client("fe.bad", 20, "x") + of_client("fe.good", 20)
+    assert clients(outcomes) == {("", ""): None, ("fe", "fe.bad"): 1}
+    text = judge("A", outcomes, 100, NOW, GUARD)[1].text
+    assert "of fe.bad (Frontend fe) failed" in text
+
+
+def test_a_forged_client_name_hurts_only_the_frontend_that_claims_it() -> None:
+    outcomes = of_client("fe.main", 20) + of_client("fe.main", 99, "x", frontend="other")
+    assert clients(outcomes) == {("", ""): None, ("other", "fe.main"): 1}
+
+
+def test_clients_with_few_pilots_each_are_judged_together() -> None:
+    """A Frontend cannot escape the guard by changing its ClientName."""
+    small = [o for n in range(20) for o in of_client(f"fe.{n}", 1, "x")]
+    outcomes = small + of_client("fe.good", 20) + of_client("ok", 20, frontend="other")
+    assert clients(outcomes) == {("", ""): None, ("fe", ""): 1, ("fe", "fe.good"): None}
 
 
 def test_the_guard_is_as_configured() -> None:
     assert caps(BAD_CLIENT, Guard(pilots=0)) == {"": None}
     assert caps(BAD_CLIENT[:4], Guard(least=4)) == {"": 1}
     assert caps([replace(o, ended=NOW - 50) for o in BAD_CLIENT], Guard(window=40)) == {"": None}
-    third = [PilotOutcome("c", NOW - i, "" if i % 3 else "x") for i in range(18)]
+    third = [
+        PilotOutcome(frontend="c", ended=NOW - i, cause="" if i % 3 else "x") for i in range(18)
+    ]
     assert caps(third) == {"": None} and caps(third, Guard(share=0.3)) == {"": 44}
 
 
 @pytest.mark.parametrize("share", range(0, 21))
 def test_the_more_fail_the_fewer_are_sent_but_always_one(share: int) -> None:
     def cap(n: int) -> float:
-        found = caps([PilotOutcome("c", NOW, "x" if i < n else "") for i in range(20)])[""]
+        found = caps(
+            [PilotOutcome(frontend="c", ended=NOW, cause="x" if i < n else "") for i in range(20)]
+        )[""]
         return float("inf") if found is None else found
 
     assert 1 <= cap(share) <= (cap(share - 1) if share else float("inf"))
