@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from glideinwms.demo.web import server
-from tests.support.pilotstage import Setup, tarball
+from tests.support.pilot_stage import Setup, tarball
 
 VO_FILES, TARBALLS, SIZE = 20, 5, 17_000_000
 LATENCIES = (0.0, 0.2)

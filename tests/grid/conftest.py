@@ -11,11 +11,11 @@ import pytest
 from glideinwms.demo.full_stack import Chain
 from glideinwms.demo.grid import Grid
 from glideinwms.demo.portable import Condor
-from tests.grid.factory.rig import Rig
-from tests.grid.frontend.frontend_rig import FrontendRig
+from tests.grid.factory.grid_factory import GridFactory
+from tests.grid.frontend.grid_frontend import GridFrontend
 
 Keep = Callable[[Callable[[Path], None]], None]
-R = TypeVar("R", Rig, FrontendRig)
+R = TypeVar("R", GridFactory, GridFrontend)
 
 
 class MakeChain(Protocol):
@@ -79,14 +79,14 @@ def _rigs(
 @pytest.fixture
 def make_rig(
     make_grid: Callable[..., Grid], run_dir: Path, keep_logs: Keep
-) -> Iterator[Callable[..., Rig]]:
+) -> Iterator[Callable[..., GridFactory]]:
     """`make_rig(("wms", "ce_a"))`: a Factory, and a Frontend's ads made by hand."""
-    yield from _rigs(Rig, ("wms", "ce_a"), make_grid, run_dir, keep_logs)
+    yield from _rigs(GridFactory, ("wms", "ce_a"), make_grid, run_dir, keep_logs)
 
 
 @pytest.fixture
 def make_frontend(
     make_grid: Callable[..., Grid], run_dir: Path, keep_logs: Keep
-) -> Iterator[Callable[..., FrontendRig]]:
+) -> Iterator[Callable[..., GridFrontend]]:
     """`make_frontend()`: a Frontend, and Factories' ads made by hand."""
-    yield from _rigs(FrontendRig, ("user", "wms"), make_grid, run_dir, keep_logs)
+    yield from _rigs(GridFrontend, ("user", "wms"), make_grid, run_dir, keep_logs)

@@ -16,7 +16,7 @@ from glideinwms.demo.pki import KID, write_private
 from glideinwms.demo.progress import Watch
 from tests.grid.conftest import MakeChain
 from tests.grid.waiting import until
-from tests.support import chain_secrets
+from tests.support import chain_secret_scan
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
 ALPHA = JobClass("only SiteA", 2, "analysis", 1, 400, "SiteA", ("Alpha",))
@@ -56,7 +56,7 @@ def test_credentials_that_are_made_on_the_way_open_the_ces(make_chain: MakeChain
         "made by generator ce_tokens, held for 1 of its entries" in shown
         and "creation_script ran" in shown
     )
-    assert not chain_secrets.look(chain)
+    assert not chain_secret_scan.look(chain)
 
 
 def _configured(chain: Chain, saved: Path) -> None:

@@ -18,7 +18,7 @@ from glideinwms.demo.progress import EntryLook, Look, Watch
 from glideinwms.lib.errors import DemoError
 from tests.grid.conftest import MakeChain
 from tests.grid.waiting import until
-from tests.support.smalldisk import small_disk
+from tests.support.small_disk import small_disk
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
 ALPHA = JobClass("only SiteA", 2, "analysis", 1, 400, "SiteA", ("Alpha",))

@@ -19,7 +19,7 @@ from glideinwms.demo import jobs, process, run
 from glideinwms.demo.full_stack import Chain
 from glideinwms.demo.grid import Grid
 from glideinwms.demo.portable import Condor
-from tests.support import chain_secrets
+from tests.support import chain_secret_scan
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid, pytest.mark.xdist_group("main_job")]
 
@@ -62,7 +62,7 @@ def leaks(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
     def and_look(demo: run.Demo, chain: Chain) -> bool:
         done = main_job(demo, chain)
-        found.append(chain_secrets.look(chain))
+        found.append(chain_secret_scan.look(chain))
         return done
 
     monkeypatch.setattr(run.Demo, "main_job", and_look)

@@ -12,7 +12,7 @@ import pytest
 from glideinwms.demo.grid import Grid
 from glideinwms.demo.portable import Condor, default_cache
 from tests.support import apptainer
-from tests.support.pilotrig import Rig
+from tests.support.pilot_harness import PilotHarness
 
 Keep = Callable[[Path], None]
 
@@ -20,11 +20,11 @@ Keep = Callable[[Path], None]
 @pytest.fixture
 def rig(
     make_grid: Callable[..., Grid], condor: Condor, keep_logs: Callable[[Keep], None]
-) -> Iterator[Rig]:
+) -> Iterator[PilotHarness]:
     """A user pool and a stage web server; every pilot is ended with the test."""
     grid = make_grid(("user",))
     (grid.base / "stage").mkdir()
-    made = Rig(grid, condor, grid.web({"/": grid.base / "stage"}))
+    made = PilotHarness(grid, condor, grid.web({"/": grid.base / "stage"}))
 
     def keep(into: Path) -> None:
         into.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def runtime() -> Path:
 
 
 @pytest.fixture
-def images(rig: Rig, runtime: Path) -> tuple[Path, Path]:
+def images(rig: PilotHarness, runtime: Path) -> tuple[Path, Path]:
     """Two directory images; their /etc/image says `one` and `two`, their /bin/sh is busybox's and
     dash.
     """

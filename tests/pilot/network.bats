@@ -50,7 +50,7 @@ through() {
     local port n
     port=$(python -c 'from glideinwms.demo.pool import free_port; print(free_port())')
     proxy_log=$BATS_TEST_TMPDIR/proxy
-    (cd "$REPO" && exec python -m tests.support.proxy --port "$port" --mode "$1" --delay "${2:-0}") > "$proxy_log" 3>&- &
+    (cd "$REPO" && exec python -m tests.support.faulty_proxy --port "$port" --mode "$1" --delay "${2:-0}") > "$proxy_log" 3>&- &
     proxy=$!
     for ((n = 0; n < 3000; n++)); do
         (: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null && break

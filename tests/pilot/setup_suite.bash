@@ -12,11 +12,11 @@ setup_suite() {
     local vo=$here/vo
     # the pilot's files as they are staged
     export PILOT_FILES=$STAGE/files
-    python -m tests.support.pilotfiles "$PILOT_FILES"
+    python -m tests.support.pilot_files "$PILOT_FILES"
     mkdir -p "$STAGE/tools/share"
     echo 4.2 > "$STAGE/tools/share/version"
     tar -czf "$STAGE/tools.tar.gz" -C "$STAGE/tools" share
-    python -m tests.support.pilotstage "$STAGE/good" "http://127.0.0.1:$PORT/good" \
+    python -m tests.support.pilot_stage "$STAGE/good" "http://127.0.0.1:$PORT/good" \
         --entry-attr GLIDEIN_Site=SiteA --entry-attr GLIDEIN_CPUS=2 --client-attr VO_Const="a b  'c' [d] \$(id)" \
         --param VO_Param='x:y; (z) "q" %&' \
         --factory-files "<file absfname='$STAGE/tools.tar.gz' relfname='module.tar.gz' untar='True'>

@@ -24,7 +24,7 @@ from pathlib import Path
 import pytest
 
 from glideinwms.demo.web import locate
-from tests.support.pilotstage import Setup, tarball
+from tests.support.pilot_stage import Setup, tarball
 
 PAGE = b"<html><body>Please log in to use this network.</body></html>\n"
 VO = Path(__file__).parent / "vo"

@@ -11,12 +11,12 @@ import pytest
 
 import glideinwms
 from glideinwms.demo import process
-from tests.support.pilotrig import Rig, until
+from tests.support.pilot_harness import PilotHarness, until
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
 
 
-def test_a_pilot_by_hand_runs_a_job_and_hears_signals(rig: Rig) -> None:
+def test_a_pilot_by_hand_runs_a_job_and_hears_signals(rig: PilotHarness) -> None:
     rig.stage()
     home = rig.grid.base / "by-hand"
     home.mkdir()

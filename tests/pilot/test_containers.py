@@ -12,13 +12,13 @@ import pytest
 from glideinwms.demo.portable import default_cache
 from glideinwms.lib.errors import DemoError
 from tests.support import sshd
-from tests.support.pilotrig import Rig, until
+from tests.support.pilot_harness import PilotHarness, until
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid, pytest.mark.apptainer]
 
 
 def start(
-    rig: Rig,
+    rig: PilotHarness,
     runtime: Path,
     image: Path,
     files: str = "",
@@ -46,7 +46,7 @@ def start(
     return rig.start(env)
 
 
-def submit(rig: Rig, script: str, extra: str = "") -> str:
+def submit(rig: PilotHarness, script: str, extra: str = "") -> str:
     """A job of alice's that brings a file and takes `out` home; its id."""
     folder = rig.grid.base / "alice"
     folder.mkdir(exist_ok=True)
@@ -70,7 +70,7 @@ SAYS = "{ cat /etc/image; pwd; cat data.txt; env | grep -i -e token= -e ^HOME; }
 
 @pytest.mark.parametrize("launch", ["native", "wrapper"])
 def test_jobs_run_in_their_image(
-    rig: Rig, runtime: Path, images: tuple[Path, Path], launch: str
+    rig: PilotHarness, runtime: Path, images: tuple[Path, Path], launch: str
 ) -> None:
     start(rig, runtime, images[0], GLIDEIN_Container_Launch=launch)
     until("the slot", lambda: rig.slots("HAS_SINGULARITY", "Name"))
@@ -88,7 +88,7 @@ def test_jobs_run_in_their_image(
 @pytest.mark.slow
 @pytest.mark.parametrize("launch", ["native", "wrapper"])
 def test_a_clean_environment_and_binds(
-    rig: Rig, runtime: Path, images: tuple[Path, Path], launch: str
+    rig: PilotHarness, runtime: Path, images: tuple[Path, Path], launch: str
 ) -> None:
     data = rig.grid.base / "data"
     data.mkdir()
@@ -115,7 +115,7 @@ def test_a_clean_environment_and_binds(
 @pytest.mark.slow
 @pytest.mark.parametrize("launch", ["native", "wrapper"])
 def test_ssh_to_a_job_is_inside_its_container(
-    rig: Rig, runtime: Path, images: tuple[Path, Path], launch: str
+    rig: PilotHarness, runtime: Path, images: tuple[Path, Path], launch: str
 ) -> None:
     if why := sshd.why_not():
         pytest.skip(why)

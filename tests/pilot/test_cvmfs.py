@@ -13,7 +13,7 @@ import pytest
 from glideinwms.demo.portable import default_cache
 from tests.pilot.test_containers import start, submit
 from tests.support import fuse
-from tests.support.pilotrig import Rig, until
+from tests.support.pilot_harness import PilotHarness, until
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid, pytest.mark.slow]
 MOCK = Path(__file__).parent / "mock" / "cvmfsexec"
@@ -27,7 +27,7 @@ def device(path: Path) -> Path:
 
 
 @pytest.fixture
-def env(rig: Rig) -> dict[str, str]:
+def env(rig: PilotHarness) -> dict[str, str]:
     """The environment of a pilot whose node has a distribution of cvmfsexec, in `dist`."""
     if why := fuse.why_not():
         pytest.skip(why)
@@ -45,7 +45,7 @@ def env(rig: Rig) -> dict[str, str]:
     return made
 
 
-def attrs(rig: Rig) -> dict[str, str]:
+def attrs(rig: PilotHarness) -> dict[str, str]:
     """What an entry says that wants mode 3."""
     dist = rig.grid.base / "dist"
     return {
@@ -56,7 +56,9 @@ def attrs(rig: Rig) -> dict[str, str]:
     }
 
 
-def test_jobs_see_cvmfs_and_the_pilot_leaves_nothing(rig: Rig, env: dict[str, str]) -> None:
+def test_jobs_see_cvmfs_and_the_pilot_leaves_nothing(
+    rig: PilotHarness, env: dict[str, str]
+) -> None:
     rig.stage(attrs(rig), params={"GLIDEIN_USE_CVMFSEXEC": "1"})
     home = rig.start(env)
     job = submit(rig, "cat /cvmfs/cms.cern.ch/name > out")
@@ -79,7 +81,7 @@ def test_jobs_see_cvmfs_and_the_pilot_leaves_nothing(rig: Rig, env: dict[str, st
 @pytest.mark.apptainer
 @pytest.mark.parametrize("launch", ["native", "wrapper"])
 def test_containers_see_cvmfs(
-    rig: Rig, env: dict[str, str], runtime: Path, images: tuple[Path, Path], launch: str
+    rig: PilotHarness, env: dict[str, str], runtime: Path, images: tuple[Path, Path], launch: str
 ) -> None:
     more = {"GLIDEIN_Container_Launch": launch, **attrs(rig)}
     start(rig, runtime, images[0], env=env, params={"GLIDEIN_USE_CVMFSEXEC": "1"}, **more)

@@ -13,7 +13,7 @@ import pytest
 
 from glideinwms.factory.pilot_history.pilot import cause_of
 from glideinwms.factory.pilot_history.pilot_log import facts
-from tests.support.pilotrig import Rig
+from tests.support.pilot_harness import PilotHarness
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
 SmallDisk = Callable[[Path, str], None]
@@ -61,7 +61,9 @@ def small_disk() -> Iterator[SmallDisk]:
         ),
     ],
 )
-def test_a_full_disk_is_named(rig: Rig, small_disk: SmallDisk, size: str, words: str) -> None:
+def test_a_full_disk_is_named(
+    rig: PilotHarness, small_disk: SmallDisk, size: str, words: str
+) -> None:
     rig.stage()
     home = rig.grid.base / "pilot0"
     small_disk(home, size)

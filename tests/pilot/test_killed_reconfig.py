@@ -20,7 +20,7 @@ from glideinwms.factory.daemon import load_policy
 from glideinwms.frontend.daemon import load_policy as load_frontend
 from glideinwms.lib.stage import generations
 from glideinwms.lib.stage.formats import read_pairs
-from tests.support.pilotstage import Setup, tarball
+from tests.support.pilot_stage import Setup, tarball
 
 ROOT = Path(__file__).resolve().parents[2]
 SIDES = ("factory", "frontend")
@@ -88,7 +88,7 @@ class Site:
         argv = [
             sys.executable,
             "-m",
-            "tests.support.killed",
+            "tests.support.killed_reconfig",
             str(step),
             f"{self.base}/{side}.xml",
             side,

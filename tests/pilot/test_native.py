@@ -9,7 +9,7 @@ import classad2
 import pytest
 
 from glideinwms.demo.portable import Condor
-from tests.support import pilotfiles
+from tests.support import pilot_files
 
 pytestmark = [pytest.mark.condor]
 DICT = "rhel9:/img/nine,rhel8:/cvmfs/repo/eight,default:docker://any/one"
@@ -35,7 +35,7 @@ class Native:
             "SINGULARITY_IMAGE_RESTRICTIONS": "any",
             **values,
         }
-        files = pilotfiles.write(base / "files")
+        files = pilot_files.write(base / "files")
         script = "".join(f"cfg[{name}]='{value}'\n" for name, value in given.items())
         done = subprocess.run(
             [

@@ -8,18 +8,18 @@ import pytest
 
 from glideinwms.factory.pilot_history.pilot import cause_of
 from glideinwms.factory.pilot_history.pilot_log import facts
-from tests.support.pilotrig import Rig
+from tests.support.pilot_harness import PilotHarness
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
 
 
 def test_a_pilot_whose_token_the_pool_refuses_is_a_failure(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
+    rig: PilotHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = rig.token()
     head, _, signature = token.rpartition(".")
     forged = f"{head}.{signature[::-1]}"
-    monkeypatch.setattr(Rig, "token", lambda self, lifetime=86400: forged)
+    monkeypatch.setattr(PilotHarness, "token", lambda self, lifetime=86400: forged)
     rig.stage({"GLIDEIN_Max_Idle": "10"})
     home = rig.start({"GLIDEIN_HOLD_DOWN": "0"})
     assert rig.wait_end() == 1
@@ -32,7 +32,7 @@ def test_a_pilot_whose_token_the_pool_refuses_is_a_failure(
     assert rig.left(home) == []
 
 
-def test_a_pilot_that_reaches_no_collector_is_a_failure(rig: Rig) -> None:
+def test_a_pilot_that_reaches_no_collector_is_a_failure(rig: PilotHarness) -> None:
     rig.stage({"GLIDEIN_Max_Idle": "10"})
     at = rig.words.index("-param_GLIDEIN_Collector") + 1
     nobody = re.sub(r"\d+$", "1", rig.words[at])
@@ -48,7 +48,7 @@ def test_a_pilot_that_reaches_no_collector_is_a_failure(rig: Rig) -> None:
     assert rig.left(home) == []
 
 
-def test_a_pilot_of_the_pool_that_only_had_no_jobs_is_no_failure(rig: Rig) -> None:
+def test_a_pilot_of_the_pool_that_only_had_no_jobs_is_no_failure(rig: PilotHarness) -> None:
     rig.stage({"GLIDEIN_Max_Idle": "10"})
     home = rig.start({"GLIDEIN_HOLD_DOWN": "0"})
     assert rig.wait_end() == 0

@@ -11,12 +11,12 @@ import pytest
 
 from glideinwms.factory.pilot_history.pilot import cause_of
 from glideinwms.factory.pilot_history.pilot_log import facts
-from tests.support.pilotrig import Rig, until
+from tests.support.pilot_harness import PilotHarness, until
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
 
 
-def script(rig: Rig, name: str, text: str, rest: str = "") -> str:
+def script(rig: PilotHarness, name: str, text: str, rest: str = "") -> str:
     """A `<file>` element for a script of ours."""
     path = rig.grid.base / name
     path.write_text(text)
@@ -24,14 +24,14 @@ def script(rig: Rig, name: str, text: str, rest: str = "") -> str:
     return f'<file absfname="{path}" executable="True" {rest}/>'
 
 
-def config(rig: Rig, text: str) -> str:
+def config(rig: PilotHarness, text: str) -> str:
     """A `<file>` element for a piece of HTCondor configuration, read after the generated one."""
     path = rig.grid.base / "more.conf"
     path.write_text(text)
     return f'<file absfname="{path}" type="config:condor"/>'
 
 
-def test_asked_for_gpus_a_node_without_them_offers_none(rig: Rig) -> None:
+def test_asked_for_gpus_a_node_without_them_offers_none(rig: PilotHarness) -> None:
     rig.stage({"GLIDEIN_Resource_Slots": "GPUs,type=main"})
     rig.start()
     slots = until("the slot", lambda: rig.slots("true", "Name", "Cpus", "TotalGPUs"))
@@ -41,7 +41,7 @@ def test_asked_for_gpus_a_node_without_them_offers_none(rig: Rig) -> None:
     assert rig.job_status(job) == "1"
 
 
-def test_fixed_slots_and_one_with_a_resource_that_only_its_jobs_get(rig: Rig) -> None:
+def test_fixed_slots_and_one_with_a_resource_that_only_its_jobs_get(rig: PilotHarness) -> None:
     more = {"GLIDEIN_Resource_Slots": "io,1,200,static", "GLIDEIN_MaxMemMBs": "1000"}
     rig.stage(more, layout="fixed")
     home = rig.start()
@@ -64,7 +64,7 @@ def test_fixed_slots_and_one_with_a_resource_that_only_its_jobs_get(rig: Rig) ->
     assert rig.left(home) == []
 
 
-def test_a_token_that_is_replaced_gives_the_time_back(rig: Rig) -> None:
+def test_a_token_that_is_replaced_gives_the_time_back(rig: PilotHarness) -> None:
     rig.stage(entry_files=config(rig, "STARTD_CRON_GLIDEIN_PS_1_PERIOD = 3s\n"))
     home = rig.start(lifetime=1500)
     end = int(until("the slot", lambda: rig.slots("true", "GLIDEIN_ToDie"))[0][0])
@@ -82,11 +82,11 @@ def test_a_token_that_is_replaced_gives_the_time_back(rig: Rig) -> None:
     until("the later end", later)
 
 
-def failed(rig: Rig, *attributes: str) -> list[list[str]]:
+def failed(rig: PilotHarness, *attributes: str) -> list[list[str]]:
     return rig.slots("GLIDEIN_Failed", *attributes)
 
 
-def masters(rig: Rig) -> str:
+def masters(rig: PilotHarness) -> str:
     return rig.grid.run(
         "alice@user.demo",
         "condor_status",
@@ -105,7 +105,9 @@ FAILING = (
 
 
 @pytest.mark.parametrize("level", ["ALIVEONLY", "ALWAYS"])
-def test_a_failure_is_told_under_one_name_while_the_node_is_held(rig: Rig, level: str) -> None:
+def test_a_failure_is_told_under_one_name_while_the_node_is_held(
+    rig: PilotHarness, level: str
+) -> None:
     rig.stage(
         {"GLIDEIN_Factory_Collector": rig.grid["user"].collector},
         entry_files=script(rig, "my.sh", FAILING),
@@ -135,7 +137,7 @@ def test_a_failure_is_told_under_one_name_while_the_node_is_held(rig: Rig, level
     assert rig.left(home) == []
 
 
-def test_without_anybody_to_tell_nothing_is_told(rig: Rig) -> None:
+def test_without_anybody_to_tell_nothing_is_told(rig: PilotHarness) -> None:
     rig.stage(entry_files=script(rig, "my.sh", FAILING))
     home = rig.start({"GLIDEIN_HOLD_DOWN": "4"})
     assert rig.wait_end() == 1
@@ -152,7 +154,7 @@ def test_without_anybody_to_tell_nothing_is_told(rig: Rig) -> None:
     assert found.lifetime is not None and found.lifetime >= 4
 
 
-def test_a_node_on_which_jobs_end_at_once_takes_no_more(rig: Rig) -> None:
+def test_a_node_on_which_jobs_end_at_once_takes_no_more(rig: PilotHarness) -> None:
     rig.stage(
         {"GLIDEIN_Max_Tail": "60"},
         params={"GLIDEIN_BLACKHOLE_RATE": "0.2", "GLIDEIN_BLACKHOLE_NUMJOBS": "2"},
@@ -170,7 +172,7 @@ def test_a_node_on_which_jobs_end_at_once_takes_no_more(rig: Rig) -> None:
     assert rig.job_status(late) == "1"
 
 
-def test_check_mode_ends_when_the_pool_has_the_startd(rig: Rig) -> None:
+def test_check_mode_ends_when_the_pool_has_the_startd(rig: PilotHarness) -> None:
     rig.stage()
     at = rig.words.index("-v") + 1
     home = rig.start(words=[*rig.words[:at], "check", *rig.words[at + 1 :]])
@@ -183,7 +185,7 @@ def test_check_mode_ends_when_the_pool_has_the_startd(rig: Rig) -> None:
     assert rig.left(home) == []
 
 
-def test_a_slot_for_jobs_that_look_at_the_node(rig: Rig) -> None:
+def test_a_slot_for_jobs_that_look_at_the_node(rig: PilotHarness) -> None:
     rig.stage({"GLIDEIN_Monitoring_Enabled": "True"})
     home = rig.start()
     until("both slots", lambda: len(rig.slots("true", "Name")) == 2)

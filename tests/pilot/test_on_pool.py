@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.support.pilotrig import Rig, until
+from tests.support.pilot_harness import PilotHarness, until
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
 IDENTITY = (
@@ -47,7 +47,7 @@ VALUES = [
 ]
 
 
-def test_a_job_runs_and_the_pilot_leaves_nothing(rig: Rig) -> None:
+def test_a_job_runs_and_the_pilot_leaves_nothing(rig: PilotHarness) -> None:
     rig.stage()
     home = rig.start()
     slots = until("the pilot's slot", lambda: rig.slots('GLIDEIN_Entry_Name=?="Alpha"', *IDENTITY))
@@ -90,7 +90,7 @@ def test_a_job_runs_and_the_pilot_leaves_nothing(rig: Rig) -> None:
     assert rig.left(home) == []
 
 
-def test_terminated_while_a_job_runs_it_gives_the_job_back(rig: Rig) -> None:
+def test_terminated_while_a_job_runs_it_gives_the_job_back(rig: PilotHarness) -> None:
     rig.stage()
     home = rig.start()
     job = rig.submit(300)
@@ -101,7 +101,7 @@ def test_terminated_while_a_job_runs_it_gives_the_job_back(rig: Rig) -> None:
     until("the job idle again", lambda: rig.job_status(job) == "1", 15)
 
 
-def test_the_main_shell_killed_its_reaper_cleans_up(rig: Rig) -> None:
+def test_the_main_shell_killed_its_reaper_cleans_up(rig: PilotHarness) -> None:
     rig.stage()
     home = rig.start()
     job = rig.submit(300)
@@ -113,7 +113,9 @@ def test_the_main_shell_killed_its_reaper_cleans_up(rig: Rig) -> None:
 
 
 @pytest.mark.slow
-def test_killed_with_everything_the_next_pilot_cleans_up_and_runs_the_job(rig: Rig) -> None:
+def test_killed_with_everything_the_next_pilot_cleans_up_and_runs_the_job(
+    rig: PilotHarness,
+) -> None:
     rig.stage()
     home = rig.start()
     job = rig.submit(300, "job_lease_duration = 20\n")
@@ -137,7 +139,7 @@ def test_killed_with_everything_the_next_pilot_cleans_up_and_runs_the_job(rig: R
 
 @pytest.mark.slow
 @pytest.mark.parametrize("after", [0.0, 0.3, 1.0])
-def test_terminated_while_htcondor_starts(rig: Rig, after: float) -> None:
+def test_terminated_while_htcondor_starts(rig: PilotHarness, after: float) -> None:
     rig.stage()
     home = rig.start()
     until(
@@ -151,7 +153,7 @@ def test_terminated_while_htcondor_starts(rig: Rig, after: float) -> None:
 
 
 @pytest.mark.slow
-def test_terminated_while_it_retires_it_gives_the_job_back(rig: Rig) -> None:
+def test_terminated_while_it_retires_it_gives_the_job_back(rig: PilotHarness) -> None:
     retire = int(time.time()) + 20
     config = rig.grid.base / "retire.conf"
     config.write_text(f"GLIDEIN_ToRetire = {retire}\n")
@@ -170,7 +172,7 @@ def test_terminated_while_it_retires_it_gives_the_job_back(rig: Rig) -> None:
     until("the job idle again", lambda: rig.job_status(job) == "1", 15)
 
 
-def test_retired_the_pilot_ends_with_its_startd(rig: Rig) -> None:
+def test_retired_the_pilot_ends_with_its_startd(rig: PilotHarness) -> None:
     # the master says its next word to collectors long after
     config = rig.grid.base / "retire.conf"
     config.write_text(f"GLIDEIN_ToRetire = {int(time.time()) + 10}\nMASTER_UPDATE_INTERVAL = 300\n")

@@ -7,12 +7,12 @@ import signal
 
 import pytest
 
-from tests.support.pilotrig import Rig, until
+from tests.support.pilot_harness import PilotHarness, until
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
 
 
-def file(rig: Rig, name: str, text: str, rest: str) -> str:
+def file(rig: PilotHarness, name: str, text: str, rest: str) -> str:
     """A `<file>` element for a file of ours."""
     path = rig.grid.base / name
     path.write_text(text)
@@ -20,7 +20,7 @@ def file(rig: Rig, name: str, text: str, rest: str) -> str:
     return f'<file absfname="{path}" {rest}/>'
 
 
-def test_scripts_before_and_after_a_job(rig: Rig) -> None:
+def test_scripts_before_and_after_a_job(rig: PilotHarness) -> None:
     seen = rig.grid.base / "seen"
     seen.mkdir()
     rig.grid.who.own(seen)
@@ -89,7 +89,7 @@ done
 """
 
 
-def test_jobs_speak_to_their_schedd(rig: Rig) -> None:
+def test_jobs_speak_to_their_schedd(rig: PilotHarness) -> None:
     rig.stage()
     rig.start()
     folder = rig.grid.base / "alice"

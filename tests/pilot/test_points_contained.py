@@ -8,7 +8,7 @@ import pytest
 
 from glideinwms.demo.portable import default_cache
 from tests.support import apptainer
-from tests.support.pilotrig import Rig, until
+from tests.support.pilot_harness import PilotHarness, until
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid, pytest.mark.apptainer]
 
@@ -21,7 +21,7 @@ def runtime() -> Path:
     return apptainer.build(default_cache())
 
 
-def file(rig: Rig, name: str, text: str, rest: str) -> str:
+def file(rig: PilotHarness, name: str, text: str, rest: str) -> str:
     """A `<file>` element for a script of ours."""
     path = rig.grid.base / name
     path.write_text("#!/bin/sh\nwhere=$(cat /etc/image 2> /dev/null || echo node)\n" + text)
@@ -35,7 +35,7 @@ PERIODIC = """echo "VO_Image = \\"$where\\""
 
 
 @pytest.mark.parametrize("launch", ["native", "wrapper"])
-def test_where_scripts_act(rig: Rig, runtime: Path, launch: str) -> None:
+def test_where_scripts_act(rig: PilotHarness, runtime: Path, launch: str) -> None:
     image = apptainer.busybox_image(runtime, rig.grid.base / "image", "one")
     seen = rig.grid.base / "seen"
     seen.mkdir()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from glideinwms.factory.policy import Limits
 from glideinwms.lib.daemon import audit, status
-from tests.scenario.pair import Pair
+from tests.scenario.coupled_daemons import CoupledDaemons
 
 TOTAL, IDLE = 12, 5
 FAULTS = (
@@ -33,13 +33,13 @@ STEP = st.one_of(
 )
 
 
-def heal(pair: Pair) -> None:
+def heal(pair: CoupledDaemons) -> None:
     for fault in FAULTS:
         name, _, kind = fault.partition(".")
         setattr(getattr(pair, name), kind, False)
 
 
-def act(pair: Pair, what: str, how: str | int) -> None:
+def act(pair: CoupledDaemons, what: str, how: str | int) -> None:
     if what == "fault":
         name, _, kind = str(how).partition(".")
         setattr(getattr(pair, name), kind, True)
@@ -59,7 +59,7 @@ def act(pair: Pair, what: str, how: str | int) -> None:
         )
 
 
-def within_limits(pair: Pair, history: list[object]) -> None:
+def within_limits(pair: CoupledDaemons, history: list[object]) -> None:
     idle, total = (
         pair.queue.count("JobStatus == 1"),
         pair.queue.count("JobStatus == 1 || JobStatus == 2"),
@@ -75,7 +75,7 @@ def within_limits(pair: Pair, history: list[object]) -> None:
 def test_limits_hold_and_nothing_is_doubled(steps: list[tuple[str, str | int]]) -> None:
     logging.getLogger().setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
-        pair = Pair(Path(folder), Limits(TOTAL, IDLE, 100))
+        pair = CoupledDaemons(Path(folder), Limits(TOTAL, IDLE, 100))
         pair.jobs.add(6, Wants="x")
         done: list[object] = []
         for what, how in steps:

@@ -11,11 +11,11 @@ from glideinwms.factory.daemon import FactoryDaemon
 from glideinwms.lib.daemon import loop, status
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import locked
-from tests.scenario.pair import Pair
+from tests.scenario.coupled_daemons import CoupledDaemons
 
 
 def test_it_does_not_renew_the_running_ones_key(tmp_path: Path) -> None:
-    pair = Pair(tmp_path)
+    pair = CoupledDaemons(tmp_path)
     pair.turn(2)
     work = tmp_path / "factory"
     key = work / "rsa.key"

@@ -20,7 +20,7 @@ from glideinwms.factory.policy import EntryPolicy, FactoryPolicy, SubmitAttribut
 from glideinwms.factory.snapshot import Request
 from glideinwms.factory.submit.description import SubmitSpec, describe, sub_entries
 from glideinwms.lib.errors import ConfigError
-from tests.unit.factory.makes import entry, policy, request
+from tests.unit.factory.builders import entry, policy, request
 
 pytestmark = pytest.mark.condor
 # what HTCondor puts into every job by itself, whatever it is

@@ -18,7 +18,7 @@ from glideinwms.factory.policy import SubmitAttribute
 from glideinwms.factory.submit.description import SubmitSpec, describe, sub_entries
 from glideinwms.lib.condor.htc import ScheddAddress, quoted
 from glideinwms.lib.condor.workers import Call, ProcessWorkers
-from tests.unit.factory.makes import entry, policy, request
+from tests.unit.factory.builders import entry, policy, request
 
 pytestmark = pytest.mark.condor
 OURS = {

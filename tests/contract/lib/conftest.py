@@ -12,9 +12,9 @@ import pytest
 
 from glideinwms.demo.grid import Grid
 from glideinwms.demo.portable import Condor, default_cache
-from tests.contract.lib.there import InMemory, Real, There
+from tests.contract.lib.condor_targets import CondorTarget, InMemoryCondor, RealCondor
 
-Special = Callable[..., There]
+Special = Callable[..., CondorTarget]
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +30,14 @@ def wms(condor: Condor) -> Iterator[Grid]:
 
 
 @pytest.fixture(params=[pytest.param("memory"), pytest.param("condor", marks=pytest.mark.condor)])
-def there(request: pytest.FixtureRequest) -> Iterator[There]:
+def target(request: pytest.FixtureRequest) -> Iterator[CondorTarget]:
     """A collector and a schedd as they come."""
     if request.param == "memory":
-        yield InMemory({}, {})
+        yield InMemoryCondor({}, {})
         return
     grid: Grid = request.getfixturevalue("wms")
     request.getfixturevalue("keep_logs")(grid.collect_logs)
-    real = Real(grid)
+    real = RealCondor(grid)
     yield real
     real.close()
 
@@ -47,17 +47,17 @@ def special(request: pytest.FixtureRequest) -> Iterator[Special]:
     """`special(fake_collector, fake_schedd, options)`: one of its own, for tests that change or
     break it.
     """
-    made: list[Real] = []
+    made: list[RealCondor] = []
 
     def make(
         collector: Mapping[str, Any] | None = None,
         schedd: Mapping[str, Any] | None = None,
         options: Mapping[str, str] | None = None,
-    ) -> There:
+    ) -> CondorTarget:
         if request.param == "memory":
-            return InMemory(collector or {}, schedd or {})
+            return InMemoryCondor(collector or {}, schedd or {})
         make_grid = request.getfixturevalue("make_grid")
-        made.append(Real(make_grid(("wms",), options={"wms": options or {}})))
+        made.append(RealCondor(make_grid(("wms",), options={"wms": options or {}})))
         return made[-1]
 
     yield make

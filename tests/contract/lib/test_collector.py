@@ -21,9 +21,18 @@ from glideinwms.lib.wire import (
     GlideResource,
     WireAd,
 )
-from tests.contract.lib.there import FACTORY, FRONTEND, InMemory, Real, There, answer, ask, wait_for
+from tests.contract.lib.condor_targets import (
+    FACTORY,
+    FRONTEND,
+    CondorTarget,
+    InMemoryCondor,
+    RealCondor,
+    answer,
+    ask,
+    wait_for,
+)
 
-Special = Callable[..., There]
+Special = Callable[..., CondorTarget]
 PEM = "-----BEGIN PUBLIC KEY-----\nMIIB\nAAAA\n-----END PUBLIC KEY-----\n"
 
 
@@ -105,24 +114,26 @@ def sample(kind: type[WireAd], tag: str) -> WireAd:
     return kind(**common[kind])
 
 
-def seen(there: There, constraint: str, **more: Any) -> list[dict[str, Any]]:
+def seen(target: CondorTarget, constraint: str, **more: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = ask(
-        there.pool(), "query_ads", collector=there.collector, constraint=constraint, **more
+        target.pool(), "query_ads", collector=target.collector, constraint=constraint, **more
     )
     return found
 
 
-def send(there: There, ads: list[dict[str, Any]], command: str, identity: str = FACTORY) -> None:
+def send(
+    target: CondorTarget, ads: list[dict[str, Any]], command: str, identity: str = FACTORY
+) -> None:
     assert ask(
-        there.pool(identity), "advertise", collector=there.collector, ads=ads, command=command
+        target.pool(identity), "advertise", collector=target.collector, ads=ads, command=command
     ) == len(ads)
 
 
-def arrives(there: There, constraint: str, n: int = 1) -> list[dict[str, Any]]:
+def arrives(target: CondorTarget, constraint: str, n: int = 1) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = wait_for(
-        there,
+        target,
         f"{n} ads with {constraint}",
-        lambda: seen(there, constraint),
+        lambda: seen(target, constraint),
         lambda ads: len(ads) == n,
     )
     return found
@@ -130,30 +141,30 @@ def arrives(there: There, constraint: str, n: int = 1) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda k: k.KIND.my_type)
 def test_each_kind_is_read_back_as_it_was_sent_and_can_be_withdrawn(
-    there: There, kind: type[WireAd]
+    target: CondorTarget, kind: type[WireAd]
 ) -> None:
     sent = sample(kind, unique())
     other = sample(kind, unique())
     who = FRONTEND if kind in (GlideClient, GlideClientGlobal) else FACTORY
-    send(there, [sent.to_ad(), other.to_ad()], kind.KIND.update, who)
+    send(target, [sent.to_ad(), other.to_ad()], kind.KIND.update, who)
     named = f"(GlideinMyType =?= {quoted(kind.KIND.my_type)}) && (Name =?= {quoted(sent.name)})"  # type: ignore[attr-defined]
-    read = arrives(there, named)[0]
+    read = arrives(target, named)[0]
     assert kind.from_ad(read) == kind.from_ad(sent.to_ad())
     assert {k: v for k, v in read.items() if k in sent.to_ad()} == sent.to_ad()
     assert read["AuthenticatedIdentity"] == who
     ask(
-        there.pool(who),
+        target.pool(who),
         "invalidate",
-        collector=there.collector,
+        collector=target.collector,
         target_type=kind.KIND.my_type,
         constraint=f"Name =?= {quoted(sent.name)}",
         command=kind.KIND.invalidate,  # type: ignore[attr-defined]
     )
-    arrives(there, named, 0)
-    arrives(there, f"Name =?= {quoted(other.name)}")  # type: ignore[attr-defined]
+    arrives(target, named, 0)
+    arrives(target, f"Name =?= {quoted(other.name)}")  # type: ignore[attr-defined]
 
 
-def test_a_malformed_ad_ends_the_batch(there: There) -> None:
+def test_a_malformed_ad_ends_the_batch(target: CondorTarget) -> None:
     """Why htc leaves out what cannot be filed: the collector hangs up at the first such ad. The
     sender is told only if
     it is still sending by then.
@@ -165,21 +176,23 @@ def test_a_malformed_ad_ends_the_batch(there: There) -> None:
         for n, m in (("a", {}), ("b", nowhere), ("c", {}))
     ]
     got = answer(
-        there.pool(), "advertise", collector=there.collector, ads=ads, command="UPDATE_LICENSE_AD"
+        target.pool(), "advertise", collector=target.collector, ads=ads, command="UPDATE_LICENSE_AD"
     )
     assert got.error is None or isinstance(got.error, Unreachable), got.error
-    arrives(there, f'Name =?= "a-{tag}"')
+    arrives(target, f'Name =?= "a-{tag}"')
     # another connection, begun after the first was being read
-    send(there, [{"MyType": "last", "Name": f"last-{tag}", "Tag": tag}], "UPDATE_LICENSE_AD")
-    arrives(there, f'Name =?= "last-{tag}"')
-    assert {ad["Name"] for ad in seen(there, f"Tag =?= {quoted(tag)}")} == {
+    send(target, [{"MyType": "last", "Name": f"last-{tag}", "Tag": tag}], "UPDATE_LICENSE_AD")
+    arrives(target, f'Name =?= "last-{tag}"')
+    assert {ad["Name"] for ad in seen(target, f"Tag =?= {quoted(tag)}")} == {
         f"a-{tag}",
         f"last-{tag}",
     }
 
 
 @pytest.mark.parametrize("command", ["UPDATE_AD_GENERIC", "UPDATE_MASTER_AD", "UPDATE_LICENSE_AD"])
-def test_what_cannot_be_sent_is_named_and_the_others_are_sent(there: There, command: str) -> None:
+def test_what_cannot_be_sent_is_named_and_the_others_are_sent(
+    target: CondorTarget, command: str
+) -> None:
     tag = unique()
     bad = [
         {"MyType": "nameless"},
@@ -187,26 +200,28 @@ def test_what_cannot_be_sent_is_named_and_the_others_are_sent(there: There, comm
         {"MyType": "odd", "Name": Expr("undefined")},
     ]
     ads = [{"MyType": tag, "Name": f"a{tag}"}, *bad, {"MyType": tag, "Name": f"z{tag}"}]
-    got = answer(there.pool(), "advertise", collector=there.collector, ads=ads, command=command)
+    got = answer(target.pool(), "advertise", collector=target.collector, ads=ads, command=command)
     assert type(
         got.error
     ) is CondorError and "3 ads cannot be sent: nameless ?: has no Name" in str(got.error)
-    arrives(there, f"MyType =?= {quoted(tag)}", 2)
+    arrives(target, f"MyType =?= {quoted(tag)}", 2)
 
 
-def test_equal_names_overwrite_each_other_as_the_table_says(there: There) -> None:
+def test_equal_names_overwrite_each_other_as_the_table_says(target: CondorTarget) -> None:
     tag = unique()
     mine = f"Name =?= {quoted(tag)}"
     for command in ("UPDATE_AD_GENERIC", "UPDATE_LICENSE_AD", "UPDATE_MASTER_AD"):
         # each when the one before is there: connections may overtake each other
         for my_type in ("a", "b"):
-            send(there, [{"MyType": my_type + command, "Name": tag}], command)
-            arrives(there, f"{mine} && MyType =?= {quoted(my_type + command)}")
-        send(there, [{"MyType": "b" + command, "Name": tag, "MyAddress": "<127.0.0.2:1>"}], command)
-        arrives(
-            there, f'{mine} && MyType =?= {quoted("b" + command)} && MyAddress =?= "<127.0.0.2:1>"'
+            send(target, [{"MyType": my_type + command, "Name": tag}], command)
+            arrives(target, f"{mine} && MyType =?= {quoted(my_type + command)}")
+        send(
+            target, [{"MyType": "b" + command, "Name": tag, "MyAddress": "<127.0.0.2:1>"}], command
         )
-    found = sorted((ad["MyType"], ad["MyAddress"]) for ad in arrives(there, mine, 4))
+        arrives(
+            target, f'{mine} && MyType =?= {quoted("b" + command)} && MyAddress =?= "<127.0.0.2:1>"'
+        )
+    found = sorted((ad["MyType"], ad["MyAddress"]) for ad in arrives(target, mine, 4))
     assert found == [
         ("aUPDATE_AD_GENERIC", "<127.0.0.1:0>"),
         ("bUPDATE_AD_GENERIC", "<127.0.0.2:1>"),
@@ -215,51 +230,51 @@ def test_equal_names_overwrite_each_other_as_the_table_says(there: There) -> Non
     ]
 
 
-def test_generic_ads_are_withdrawn_only_by_their_own_type(there: There) -> None:
+def test_generic_ads_are_withdrawn_only_by_their_own_type(target: CondorTarget) -> None:
     tag = unique()
     send(
-        there,
+        target,
         [{"MyType": f"x{tag}", "Name": tag}, {"MyType": f"y{tag}", "Name": tag}],
         "UPDATE_AD_GENERIC",
     )
-    arrives(there, f"Name =?= {quoted(tag)}", 2)
-    for target in ("Generic", f"x{tag}"):
+    arrives(target, f"Name =?= {quoted(tag)}", 2)
+    for ad_type in ("Generic", f"x{tag}"):
         ask(
-            there.pool(),
+            target.pool(),
             "invalidate",
-            collector=there.collector,
-            target_type=target,
+            collector=target.collector,
+            target_type=ad_type,
             constraint=f"Name =?= {quoted(tag)}",
             command="INVALIDATE_ADS_GENERIC",
         )
-    assert [ad["MyType"] for ad in arrives(there, f"Name =?= {quoted(tag)}")] == [f"y{tag}"]
+    assert [ad["MyType"] for ad in arrives(target, f"Name =?= {quoted(tag)}")] == [f"y{tag}"]
 
 
-def test_thousands_of_ads_all_arrive(there: There) -> None:
+def test_thousands_of_ads_all_arrive(target: CondorTarget) -> None:
     tag = unique()
     send(
-        there, [{"MyType": tag, "Name": f"n{i}", "N": i} for i in range(5000)], "UPDATE_AD_GENERIC"
+        target, [{"MyType": tag, "Name": f"n{i}", "N": i} for i in range(5000)], "UPDATE_AD_GENERIC"
     )
     found = wait_for(
-        there,
+        target,
         "5000 ads",
-        lambda: seen(there, f"MyType =?= {quoted(tag)}", projection=["N"]),
+        lambda: seen(target, f"MyType =?= {quoted(tag)}", projection=["N"]),
         lambda ads: len(ads) == 5000,
     )
     assert sorted(ad["N"] for ad in found) == list(range(5000))
 
 
-def test_our_kinds_are_found_under_any_only(there: There) -> None:
+def test_our_kinds_are_found_under_any_only(target: CondorTarget) -> None:
     tag = unique()
-    send(there, [{"MyType": "glidefactory", "Name": tag}], "UPDATE_AD_GENERIC")
-    arrives(there, f"Name =?= {quoted(tag)}")
-    assert seen(there, f"Name =?= {quoted(tag)}", ad_type="Generic") == []
+    send(target, [{"MyType": "glidefactory", "Name": tag}], "UPDATE_AD_GENERIC")
+    arrives(target, f"Name =?= {quoted(tag)}")
+    assert seen(target, f"Name =?= {quoted(tag)}", ad_type="Generic") == []
 
 
-def test_expressions_undefined_values_and_projection(there: There) -> None:
+def test_expressions_undefined_values_and_projection(target: CondorTarget) -> None:
     tag = unique()
     send(
-        there,
+        target,
         [
             {
                 "MyType": tag,
@@ -274,7 +289,7 @@ def test_expressions_undefined_values_and_projection(there: There) -> None:
         ],
         "UPDATE_AD_GENERIC",
     )
-    ad = arrives(there, f"MyType =?= {quoted(tag)} && V == 5")[0]
+    ad = arrives(target, f"MyType =?= {quoted(tag)} && V == 5")[0]
     assert (
         ad["V"] == "1 + W"
         and isinstance(ad["V"], Expr)
@@ -282,49 +297,53 @@ def test_expressions_undefined_values_and_projection(there: There) -> None:
         and ad["A.b-c:d"] == 1
     )
     assert "U" not in ad and "u" not in ad
-    projected = seen(there, f"MyType =?= {quoted(tag)}", projection=["V", "U", "Nothing"])
+    projected = seen(target, f"MyType =?= {quoted(tag)}", projection=["V", "U", "Nothing"])
     assert projected == [{"V": "1 + W", "W": "Z * 2", "Z": 2}]
 
 
 @pytest.mark.parametrize("constraint", ["W", "undefined", '"text"', "error", "Nothing > 1"])
-def test_what_is_not_true_takes_nothing(there: There, constraint: str) -> None:
+def test_what_is_not_true_takes_nothing(target: CondorTarget, constraint: str) -> None:
     tag = unique()
-    send(there, [{"MyType": tag, "Name": tag, "W": 0}], "UPDATE_AD_GENERIC")
-    arrives(there, f"MyType =?= {quoted(tag)}")
-    assert seen(there, f"MyType =?= {quoted(tag)} && ({constraint})") == []
+    send(target, [{"MyType": tag, "Name": tag, "W": 0}], "UPDATE_AD_GENERIC")
+    arrives(target, f"MyType =?= {quoted(tag)}")
+    assert seen(target, f"MyType =?= {quoted(tag)} && ({constraint})") == []
 
 
-def test_a_broken_constraint_is_an_error_of_ours_not_an_endpoint_that_is_down(there: There) -> None:
-    got = answer(there.pool(), "query_ads", collector=there.collector, constraint="a b (")
-    assert type(got.error) is CondorError and there.collector in str(got.error)
+def test_a_broken_constraint_is_an_error_of_ours_not_an_endpoint_that_is_down(
+    target: CondorTarget,
+) -> None:
+    got = answer(target.pool(), "query_ads", collector=target.collector, constraint="a b (")
+    assert type(got.error) is CondorError and target.collector in str(got.error)
 
 
-def test_an_unknown_command_is_refused_by_name(there: There) -> None:
+def test_an_unknown_command_is_refused_by_name(target: CondorTarget) -> None:
     got = answer(
-        there.pool(),
+        target.pool(),
         "advertise",
-        collector=there.collector,
+        collector=target.collector,
         ads=[{"Name": "x"}],
         command="UPDATE_NOTHING",
     )
     assert type(got.error) is CondorError and "UPDATE_NOTHING" in str(got.error)
 
 
-def test_an_identity_sends_only_what_its_token_allows(there: There) -> None:
+def test_an_identity_sends_only_what_its_token_allows(target: CondorTarget) -> None:
     tag = unique()
-    pool = there.pool(
-        "frontend@wms.demo" if there.real else "limited@wms.demo", ("READ", "ADVERTISE_MASTER")
+    pool = target.pool(
+        "frontend@wms.demo" if target.real else "limited@wms.demo", ("READ", "ADVERTISE_MASTER")
     )
     ads = [{"MyType": tag, "Name": tag}]
-    done = answer(pool, "advertise", collector=there.collector, ads=ads, command="UPDATE_MASTER_AD")
+    done = answer(
+        pool, "advertise", collector=target.collector, ads=ads, command="UPDATE_MASTER_AD"
+    )
     assert done.error is None
     for command in ("UPDATE_AD_GENERIC", "UPDATE_LICENSE_AD"):
-        got = answer(pool, "advertise", collector=there.collector, ads=ads, command=command)
+        got = answer(pool, "advertise", collector=target.collector, ads=ads, command=command)
         assert isinstance(got.error, Unreachable) and "do our tokens open it?" in str(got.error)
-    assert len(arrives(there, f"Name =?= {quoted(tag)}")) == 1
+    assert len(arrives(target, f"Name =?= {quoted(tag)}")) == 1
 
 
-def test_a_collector_that_is_not_there(there: There) -> None:
+def test_a_collector_that_is_not_there(target: CondorTarget) -> None:
     nowhere = "127.0.0.1:1"
     for function, args in (
         ("query_ads", {}),
@@ -334,7 +353,7 @@ def test_a_collector_that_is_not_there(there: There) -> None:
             {"target_type": "x", "constraint": "true", "command": "INVALIDATE_ADS_GENERIC"},
         ),
     ):
-        got = answer(there.pool(), function, collector=nowhere, **args)
+        got = answer(target.pool(), function, collector=nowhere, **args)
         assert isinstance(got.error, Unreachable) and nowhere in str(got.error), (
             function,
             got.error,
@@ -342,41 +361,43 @@ def test_a_collector_that_is_not_there(there: There) -> None:
 
 
 def test_ads_end_with_their_lifetime(special: Special) -> None:
-    there = special({"lifetime": 3.0}, {}, {"CLASSAD_LIFETIME": "3"})
+    target = special({"lifetime": 3.0}, {}, {"CLASSAD_LIFETIME": "3"})
     tag = unique()
     ads = [
         {"MyType": tag, "Name": "short", "ClassAdLifetime": 1},
         {"MyType": tag, "Name": "as the collector likes"},
     ]
     send(
-        there, [*ads, {"MyType": tag, "Name": "long", "ClassAdLifetime": 3600}], "UPDATE_AD_GENERIC"
+        target,
+        [*ads, {"MyType": tag, "Name": "long", "ClassAdLifetime": 3600}],
+        "UPDATE_AD_GENERIC",
     )
-    arrives(there, f"MyType =?= {quoted(tag)}", 3)
+    arrives(target, f"MyType =?= {quoted(tag)}", 3)
     left = wait_for(
-        there,
+        target,
         "only the long one is left",
-        lambda: seen(there, f"MyType =?= {quoted(tag)}"),
+        lambda: seen(target, f"MyType =?= {quoted(tag)}"),
         lambda a: len(a) == 1,
     )
     assert left[0]["Name"] == "long"
 
 
 def test_a_hung_collector_costs_its_deadline_and_no_more(special: Special) -> None:
-    there = special()
-    pool = there.pool()
-    ask(pool, "query_ads", collector=there.collector)
-    there.hang("COLLECTOR")
+    target = special()
+    pool = target.pool()
+    ask(pool, "query_ads", collector=target.collector)
+    target.hang("COLLECTOR")
     try:
-        got = answer(pool, "query_ads", deadline=3.0, collector=there.collector)
+        got = answer(pool, "query_ads", deadline=3.0, collector=target.collector)
     finally:
-        there.resume("COLLECTOR")
+        target.resume("COLLECTOR")
     assert isinstance(got.error, TimedOut) and 3.0 <= got.ended - got.began < 10.0
-    assert ask(pool, "query_ads", collector=there.collector, ad_type="Collector")
+    assert ask(pool, "query_ads", collector=target.collector, ad_type="Collector")
 
 
-def test_the_collectors_own_ad_tells_its_time(there: There) -> None:
+def test_the_collectors_own_ad_tells_its_time(target: CondorTarget) -> None:
     own = seen(
-        there,
+        target,
         "true",
         ad_type="Collector",
         projection=["MyType", "Name", "MyCurrentTime", "HostsTotal"],
@@ -385,20 +406,20 @@ def test_the_collectors_own_ad_tells_its_time(there: There) -> None:
     assert isinstance(own[0]["HostsTotal"], int) and isinstance(own[0]["MyCurrentTime"], int)
 
 
-def test_a_schedds_ad_is_what_load_rules_need(there: There) -> None:
+def test_a_schedds_ad_is_what_load_rules_need(target: CondorTarget) -> None:
     ads = ask(
-        there.pool(),
+        target.pool(),
         "locate_schedds",
-        collector=there.collector,
-        names=[there.schedd.name, "nobody"],
+        collector=target.collector,
+        names=[target.schedd.name, "nobody"],
     )
     assert [(ad["Name"], ad["MyAddress"]) for ad in ads] == [
-        (there.schedd.name, there.schedd.address)
+        (target.schedd.name, target.schedd.address)
     ]
     assert ads[0]["MaxJobsRunning"] > 0 and {"TotalIdleJobs", "TotalRunningJobs"} <= set(ads[0])
-    assert ask(there.pool(), "locate_schedds", collector=there.collector, names=[]) == []
+    assert ask(target.pool(), "locate_schedds", collector=target.collector, names=[]) == []
 
 
 @pytest.mark.condor
-def test_both_places_are_meant(there: There) -> None:
-    assert isinstance(there, Real if there.real else InMemory)
+def test_both_places_are_meant(target: CondorTarget) -> None:
+    assert isinstance(target, RealCondor if target.real else InMemoryCondor)

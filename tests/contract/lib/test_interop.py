@@ -22,7 +22,7 @@ from glideinwms.lib.wire.crypto import FactoryKey, PublicKey, SymmetricKey
 from tests.support import golden
 
 pytestmark = pytest.mark.interop
-PEER = Path(__file__).parents[2] / "support" / "m2peer.py"
+PEER = Path(__file__).parents[2] / "support" / "m2crypto_peer.py"
 Peer = Callable[..., list[Any]]
 AES_128 = "cypher:aes_128_cbc,key:" + "0a" * 16 + ",iv:" + "0b" * 16
 

@@ -11,9 +11,9 @@ import pytest
 from glideinwms.lib.condor.htc import Expr, ScheddAddress, quoted
 from glideinwms.lib.condor.workers import Call, Workers
 from glideinwms.lib.errors import CondorError, OutcomeUnknown, TimedOut, Unreachable
-from tests.contract.lib.there import FRONTEND, There, answer, ask, wait_for
+from tests.contract.lib.condor_targets import FRONTEND, CondorTarget, answer, ask, wait_for
 
-Special = Callable[..., There]
+Special = Callable[..., CondorTarget]
 HELD_JOB = {"universe": "vanilla", "executable": "/bin/true", "hold": "true"}
 GRID_JOB = {
     "universe": "grid",
@@ -23,7 +23,7 @@ GRID_JOB = {
 
 
 def submit(
-    there: There,
+    target: CondorTarget,
     tag: str,
     count: int = 1,
     items: list[dict[str, str]] | None = None,
@@ -37,22 +37,22 @@ def submit(
         **{k.replace("__", "."): v for k, v in more.items()},
     }
     args: dict[str, Any] = {
-        "schedd": there.schedd,
+        "schedd": target.schedd,
         "description": description,
         "count": count,
         "items": items,
     }
-    cluster, first, n = ask(pool or there.pool(), "submit", **args)[0]
+    cluster, first, n = ask(pool or target.pool(), "submit", **args)[0]
     return [f"{cluster}.{p}" for p in range(first, first + n)]
 
 
 def jobs(
-    there: There, tag: str, *names: str, constraint: str = "true", **more: Any
+    target: CondorTarget, tag: str, *names: str, constraint: str = "true", **more: Any
 ) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = ask(
-        there.pool(),
+        target.pool(),
         "query_jobs",
-        schedd=there.schedd,
+        schedd=target.schedd,
         constraint=f"(Tag =?= {quoted(tag)}) && ({constraint})",
         projection=list(names),
         **more,
@@ -60,11 +60,11 @@ def jobs(
     return found
 
 
-def rows(there: There, constraint: str, *names: str, **more: Any) -> list[dict[str, Any]]:
+def rows(target: CondorTarget, constraint: str, *names: str, **more: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = ask(
-        there.pool(),
+        target.pool(),
         "group_jobs",
-        schedd=there.schedd,
+        schedd=target.schedd,
         constraint=constraint,
         projection=list(names),
         **more,
@@ -72,9 +72,9 @@ def rows(there: There, constraint: str, *names: str, **more: Any) -> list[dict[s
     return found
 
 
-def summary(there: There, constraint: str) -> dict[str, Any]:
+def summary(target: CondorTarget, constraint: str) -> dict[str, Any]:
     found: dict[str, Any] = ask(
-        there.pool(), "summary_jobs", schedd=there.schedd, constraint=constraint
+        target.pool(), "summary_jobs", schedd=target.schedd, constraint=constraint
     )
     return found
 
@@ -84,9 +84,9 @@ def tag() -> str:
     return uuid.uuid4().hex[:10]
 
 
-def test_what_is_submitted_can_be_asked_for(there: There, tag: str) -> None:
+def test_what_is_submitted_can_be_asked_for(target: CondorTarget, tag: str) -> None:
     ids = submit(
-        there,
+        target,
         tag,
         2,
         [{"k": "1"}, {"k": '"two"'}, {"k": "1 + ProcId"}],
@@ -96,7 +96,7 @@ def test_what_is_submitted_can_be_asked_for(there: There, tag: str) -> None:
         My__GlideinEntryName='"E.1"',
     )
     assert [i.split(".")[1] for i in ids] == ["0", "1", "2", "3", "4", "5"]
-    found = sorted(jobs(there, tag), key=lambda j: int(j["ProcId"]))
+    found = sorted(jobs(target, tag), key=lambda j: int(j["ProcId"]))
     assert [j["K"] for j in found] == [1, 1, "two", "two", "1 + ProcId", "1 + ProcId"]
     assert isinstance(found[4]["K"], Expr) and not isinstance(found[2]["K"], Expr)
     assert [j["Args"] for j in found] == [f"a {p}" for p in range(6)]
@@ -118,66 +118,66 @@ def test_what_is_submitted_can_be_asked_for(there: There, tag: str) -> None:
         )
 
 
-def test_projection_limit_and_names_in_any_case(there: There, tag: str) -> None:
-    submit(there, tag, 5, My__A="B + 1", My__B="2")
-    found = jobs(there, tag, "a", "Missing")
+def test_projection_limit_and_names_in_any_case(target: CondorTarget, tag: str) -> None:
+    submit(target, tag, 5, My__A="B + 1", My__B="2")
+    found = jobs(target, tag, "a", "Missing")
     assert [{k: v for k, v in j.items() if k != "ServerTime"} for j in found] == [
         {"a": "B + 1", "B": 2}
     ] * 5
     assert all("ServerTime" in j for j in found)
-    assert len(jobs(there, tag, "ProcId", limit=3)) == 3
-    assert len(jobs(there, tag, "ProcId", constraint="A == 3 && mY.b == 2")) == 5
+    assert len(jobs(target, tag, "ProcId", limit=3)) == 3
+    assert len(jobs(target, tag, "ProcId", constraint="A == 3 && mY.b == 2")) == 5
 
 
-def test_server_time_is_only_in_the_reply(there: There, tag: str) -> None:
-    submit(there, tag, 2)
-    assert jobs(there, tag, "ProcId", constraint="ServerTime - QDate >= 0") == []
-    assert len(jobs(there, tag, "ProcId", constraint="time() - QDate >= 0")) == 2
-    assert len(jobs(there, tag, "ProcId", constraint="CurrentTime - QDate >= 0")) == 2
-    assert summary(there, f"Tag =?= {quoted(tag)} && ServerTime - QDate >= 0")["Jobs"] == 0
+def test_server_time_is_only_in_the_reply(target: CondorTarget, tag: str) -> None:
+    submit(target, tag, 2)
+    assert jobs(target, tag, "ProcId", constraint="ServerTime - QDate >= 0") == []
+    assert len(jobs(target, tag, "ProcId", constraint="time() - QDate >= 0")) == 2
+    assert len(jobs(target, tag, "ProcId", constraint="CurrentTime - QDate >= 0")) == 2
+    assert summary(target, f"Tag =?= {quoted(tag)} && ServerTime - QDate >= 0")["Jobs"] == 0
 
 
-def test_groups_count_what_is_equal(there: There, tag: str) -> None:
-    submit(there, tag, 3, [{"k": "1"}, {"k": '"x"'}], My__K="$(k)")
-    submit(there, tag, 1)
-    found = rows(there, f"Tag =?= {quoted(tag)}", "Tag", "K")
+def test_groups_count_what_is_equal(target: CondorTarget, tag: str) -> None:
+    submit(target, tag, 3, [{"k": "1"}, {"k": '"x"'}], My__K="$(k)")
+    submit(target, tag, 1)
+    found = rows(target, f"Tag =?= {quoted(tag)}", "Tag", "K")
     seen = {str(r.get("K", "-")): (r["JobCount"], r["JobIds"].split(".")[1][:1]) for r in found}
     assert seen == {"1": (3, "0"), "x": (3, "3"), "-": (1, "0")}
     assert (
-        sum(r["JobCount"] for r in found) == summary(there, f"Tag =?= {quoted(tag)}")["Jobs"] == 7
+        sum(r["JobCount"] for r in found) == summary(target, f"Tag =?= {quoted(tag)}")["Jobs"] == 7
     )
-    assert len(rows(there, f"Tag =?= {quoted(tag)}", "Tag", "K", limit=2)) == 2
+    assert len(rows(target, f"Tag =?= {quoted(tag)}", "Tag", "K", limit=2)) == 2
 
 
 def test_grouping_on_less_than_the_constraint_names_gives_nothing_without_an_error(
-    there: There, tag: str
+    target: CondorTarget, tag: str
 ) -> None:
     """The trap of decision 2."""
-    submit(there, tag, 4)
+    submit(target, tag, 4)
     mine = f"Tag =?= {quoted(tag)}"
-    assert rows(there, f"{mine} && JobStatus == 5", "Tag") == []
-    assert rows(there, f"{mine} && JobStatus == 5 && JobUniverse == 5", "Tag", "JobStatus") == []
+    assert rows(target, f"{mine} && JobStatus == 5", "Tag") == []
+    assert rows(target, f"{mine} && JobStatus == 5 && JobUniverse == 5", "Tag", "JobStatus") == []
     assert [
-        r["JobCount"] for r in rows(there, f"{mine} && JobStatus == 5", "Tag", "JobStatus")
+        r["JobCount"] for r in rows(target, f"{mine} && JobStatus == 5", "Tag", "JobStatus")
     ] == [4]
-    assert [r["JobCount"] for r in rows(there, f"{mine} && Nothing =?= undefined", "Tag")] == [4]
-    assert summary(there, f"{mine} && JobStatus == 5 && JobUniverse == 5")["Jobs"] == 4
+    assert [r["JobCount"] for r in rows(target, f"{mine} && Nothing =?= undefined", "Tag")] == [4]
+    assert summary(target, f"{mine} && JobStatus == 5 && JobUniverse == 5")["Jobs"] == 4
 
 
-def test_a_grouped_expression_brings_what_it_refers_to(there: There, tag: str) -> None:
+def test_a_grouped_expression_brings_what_it_refers_to(target: CondorTarget, tag: str) -> None:
     """Decision 20: such an attribute multiplies the rows by the values of those it names."""
-    submit(there, tag, 4, My__E="A1 + B1", My__A1="1", My__B1="$(ProcId)")
-    found = rows(there, f"Tag =?= {quoted(tag)}", "Tag", "E")
+    submit(target, tag, 4, My__E="A1 + B1", My__A1="1", My__B1="$(ProcId)")
+    found = rows(target, f"Tag =?= {quoted(tag)}", "Tag", "E")
     assert sorted((r["E"], r["A1"], r["B1"], r["JobCount"]) for r in found) == [
         ("A1 + B1", 1, b, 1) for b in range(4)
     ]
-    assert [r["B1"] for r in rows(there, f"Tag =?= {quoted(tag)} && E == 3", "Tag", "E")] == [2]
+    assert [r["B1"] for r in rows(target, f"Tag =?= {quoted(tag)} && E == 3", "Tag", "E")] == [2]
 
 
-def test_a_summary_counts_the_constraint_and_everybody(there: There, tag: str) -> None:
-    before = summary(there, "true")
-    submit(there, tag, 3)
-    found = summary(there, f"Tag =?= {quoted(tag)}")
+def test_a_summary_counts_the_constraint_and_everybody(target: CondorTarget, tag: str) -> None:
+    before = summary(target, "true")
+    submit(target, tag, 3)
+    found = summary(target, f"Tag =?= {quoted(tag)}")
     assert {k: found[k] for k in ("Jobs", "Held", "Idle", "Running", "Removed")} == {
         "Jobs": 3,
         "Held": 3,
@@ -192,27 +192,29 @@ def test_a_summary_counts_the_constraint_and_everybody(there: There, tag: str) -
 
 
 @pytest.mark.parametrize("constraint", ["a b (", '"unclosed'])
-def test_a_broken_constraint_is_our_error(there: There, constraint: str) -> None:
+def test_a_broken_constraint_is_our_error(target: CondorTarget, constraint: str) -> None:
     for function, projection in (("query_jobs", ["A"]), ("group_jobs", ["A"])):
         got = answer(
-            there.pool(),
+            target.pool(),
             function,
-            schedd=there.schedd,
+            schedd=target.schedd,
             constraint=constraint,
             projection=projection,
         )
-        assert type(got.error) is CondorError and there.schedd.name in str(got.error)
+        assert type(got.error) is CondorError and target.schedd.name in str(got.error)
 
 
-def test_jobs_are_released_held_and_removed_by_id_with_the_reason(there: There, tag: str) -> None:
-    pool = there.pool()
-    ids = submit(there, tag, 3, universe="grid", grid_resource=GRID_JOB["grid_resource"])
+def test_jobs_are_released_held_and_removed_by_id_with_the_reason(
+    target: CondorTarget, tag: str
+) -> None:
+    pool = target.pool()
+    ids = submit(target, tag, 3, universe="grid", grid_resource=GRID_JOB["grid_resource"])
 
     def act(action: str, *chosen: str) -> int:
         done: int = ask(
             pool,
             "act",
-            schedd=there.schedd,
+            schedd=target.schedd,
             action=action,
             ids=list(chosen),
             reason="since we test",
@@ -220,7 +222,7 @@ def test_jobs_are_released_held_and_removed_by_id_with_the_reason(there: There, 
         return done
 
     def one(proc: int) -> dict[str, Any]:
-        found = jobs(there, tag, constraint=f"ProcId == {proc}")
+        found = jobs(target, tag, constraint=f"ProcId == {proc}")
         return found[0] if found else {}
 
     assert act("Release", ids[0], ids[1]) == 2
@@ -246,14 +248,18 @@ def test_jobs_are_released_held_and_removed_by_id_with_the_reason(there: There, 
     assert act("RemoveX", ids[2]) == 0
     assert act("Remove", ids[1], ids[2], "999999.0") == 2
     assert act("Remove") == 0
-    wait_for(there, "two are gone", lambda: jobs(there, tag, "ProcId"), lambda left: len(left) == 1)
-    assert [j["ProcId"] for j in jobs(there, tag, "ProcId")] == [0]
+    wait_for(
+        target, "two are gone", lambda: jobs(target, tag, "ProcId"), lambda left: len(left) == 1
+    )
+    assert [j["ProcId"] for j in jobs(target, tag, "ProcId")] == [0]
     assert act("Remove", ids[0]) == 1
 
 
 @pytest.mark.parametrize("wrong", ["no-id", "1.x"])
-def test_ids_that_are_none_are_an_error(there: There, wrong: str) -> None:
-    got = answer(there.pool(), "act", schedd=there.schedd, action="Remove", ids=[wrong], reason="x")
+def test_ids_that_are_none_are_an_error(target: CondorTarget, wrong: str) -> None:
+    got = answer(
+        target.pool(), "act", schedd=target.schedd, action="Remove", ids=[wrong], reason="x"
+    )
     assert isinstance(got.error, CondorError)
 
 
@@ -266,67 +272,67 @@ def test_ids_that_are_none_are_an_error(there: There, wrong: str) -> None:
     ],
 )
 def test_a_description_that_is_no_job_is_refused_whole(
-    there: There, tag: str, change: dict[str, str], words: str
+    target: CondorTarget, tag: str, change: dict[str, str], words: str
 ) -> None:
     description = {**HELD_JOB, "My.Tag": quoted(tag), **change}
-    got = answer(there.pool(), "submit", schedd=there.schedd, description=description, count=3)
+    got = answer(target.pool(), "submit", schedd=target.schedd, description=description, count=3)
     assert type(got.error) is CondorError and words in str(got.error) and "\n" not in str(got.error)
-    assert jobs(there, tag, "ProcId") == []
+    assert jobs(target, tag, "ProcId") == []
 
 
-def test_submit_checks_none_of_the_files_it_names(there: There, tag: str) -> None:
+def test_submit_checks_none_of_the_files_it_names(target: CondorTarget, tag: str) -> None:
     """Why the Factory checks them itself (decision 8)."""
     submit(
-        there,
+        target,
         tag,
         1,
         executable="/no/such/file",
         transfer_input_files="/no/such/input",
         log="/no/such/dir/log",
     )
-    assert len(jobs(there, tag, "ProcId")) == 1
+    assert len(jobs(target, tag, "ProcId")) == 1
 
 
 def test_limits_of_the_schedd_are_told_by_their_knob(special: Special, tag: str) -> None:
-    there = special(
+    target = special(
         {},
         {"max_jobs_per_submission": 5, "max_jobs_per_owner": 8, "max_jobs_submitted": 10},
         {"MAX_JOBS_PER_SUBMISSION": "5", "MAX_JOBS_PER_OWNER": "8", "MAX_JOBS_SUBMITTED": "10"},
     )
-    got = answer(there.pool(), "submit", schedd=there.schedd, description=HELD_JOB, count=6)
+    got = answer(target.pool(), "submit", schedd=target.schedd, description=HELD_JOB, count=6)
     assert type(got.error) is CondorError and "MAX_JOBS_PER_SUBMISSION" in str(got.error), got.error
-    submit(there, tag, 5)
-    got = answer(there.pool(), "submit", schedd=there.schedd, description=HELD_JOB, count=4)
+    submit(target, tag, 5)
+    got = answer(target.pool(), "submit", schedd=target.schedd, description=HELD_JOB, count=4)
     assert type(got.error) is CondorError and "MAX_JOBS_PER_OWNER" in str(got.error), got.error
-    submit(there, tag, 3)
-    assert summary(there, "true")["Jobs"] == 8
+    submit(target, tag, 3)
+    assert summary(target, "true")["Jobs"] == 8
 
 
 def test_the_limit_of_all_jobs(special: Special, tag: str) -> None:
-    there = special({}, {"max_jobs_submitted": 3}, {"MAX_JOBS_SUBMITTED": "3"})
-    submit(there, tag, 3)
-    got = answer(there.pool(), "submit", schedd=there.schedd, description=HELD_JOB, count=1)
+    target = special({}, {"max_jobs_submitted": 3}, {"MAX_JOBS_SUBMITTED": "3"})
+    submit(target, tag, 3)
+    got = answer(target.pool(), "submit", schedd=target.schedd, description=HELD_JOB, count=1)
     assert type(got.error) is CondorError and "MAX_JOBS_SUBMITTED" in str(got.error), got.error
-    assert summary(there, "true")["Jobs"] == 3
+    assert summary(target, "true")["Jobs"] == 3
 
 
-def test_who_may_not_write_can_read(there: There, tag: str) -> None:
-    ids = submit(there, tag)
-    pool = there.pool(FRONTEND, ("READ",))
-    got = answer(pool, "submit", schedd=there.schedd, description=HELD_JOB, count=1)
+def test_who_may_not_write_can_read(target: CondorTarget, tag: str) -> None:
+    ids = submit(target, tag)
+    pool = target.pool(FRONTEND, ("READ",))
+    got = answer(pool, "submit", schedd=target.schedd, description=HELD_JOB, count=1)
     assert (
         isinstance(got.error, Unreachable)
         and "DENIED" in str(got.error)
         and FRONTEND in str(got.error)
     )
-    got = answer(pool, "act", schedd=there.schedd, action="Remove", ids=ids, reason="x")
+    got = answer(pool, "act", schedd=target.schedd, action="Remove", ids=ids, reason="x")
     assert isinstance(got.error, Unreachable) and "do our tokens open it?" in str(got.error)
     assert (
         len(
             ask(
                 pool,
                 "query_jobs",
-                schedd=there.schedd,
+                schedd=target.schedd,
                 constraint=f"Tag =?= {quoted(tag)}",
                 projection=["A"],
             )
@@ -335,7 +341,7 @@ def test_who_may_not_write_can_read(there: There, tag: str) -> None:
     )
 
 
-def test_a_schedd_that_is_not_there(there: There) -> None:
+def test_a_schedd_that_is_not_there(target: CondorTarget) -> None:
     nobody = ScheddAddress("nobody@nowhere", "<127.0.0.1:1>")
     calls: list[tuple[str, dict[str, Any]]] = [
         ("query_jobs", {"constraint": "true", "projection": []}),
@@ -344,7 +350,7 @@ def test_a_schedd_that_is_not_there(there: There) -> None:
         ("act", {"action": "Remove", "ids": ["1.0"], "reason": "x"}),
     ]
     for function, args in calls:
-        got = answer(there.pool(), function, schedd=nobody, **args)
+        got = answer(target.pool(), function, schedd=nobody, **args)
         assert isinstance(got.error, Unreachable) and nobody.name in str(got.error), (
             function,
             got.error,
@@ -352,43 +358,43 @@ def test_a_schedd_that_is_not_there(there: There) -> None:
 
 
 def test_a_hung_schedd_delays_no_other(special: Special, tag: str) -> None:
-    there = special()
-    pool = there.pool()
-    ids = submit(there, tag, 2, pool=pool)
+    target = special()
+    pool = target.pool()
+    ids = submit(target, tag, 2, pool=pool)
     one = "glideinwms.lib.condor.htc:"
-    asked = {"schedd": there.schedd, "constraint": "true", "projection": ["ProcId"]}
-    jobs_call = Call(there.schedd.name, f"{one}query_jobs", asked, 4.0)
+    asked = {"schedd": target.schedd, "constraint": "true", "projection": ["ProcId"]}
+    jobs_call = Call(target.schedd.name, f"{one}query_jobs", asked, 4.0)
     others = [
-        Call(f"pool{n}", f"{one}query_ads", {"collector": there.collector}, 30.0) for n in range(6)
+        Call(f"pool{n}", f"{one}query_ads", {"collector": target.collector}, 30.0) for n in range(6)
     ]
     act = Call(
-        there.schedd.name,
+        target.schedd.name,
         f"{one}act",
-        {"schedd": there.schedd, "action": "Remove", "ids": ids, "reason": "x"},
+        {"schedd": target.schedd, "action": "Remove", "ids": ids, "reason": "x"},
         4.0,
         True,
     )
-    there.hang("SCHEDD")
+    target.hang("SCHEDD")
     try:
         first = pool.run([jobs_call, *others])
-        assert isinstance(first[0].error, TimedOut) and there.schedd.name in str(first[0].error)
+        assert isinstance(first[0].error, TimedOut) and target.schedd.name in str(first[0].error)
         assert 4.0 <= first[0].ended - first[0].began < 15.0
         assert all(a.error is None and a.value for a in first[1:])
         second = pool.run([jobs_call, *others])
         assert isinstance(second[0].error, TimedOut)
         assert all(a.error is None for a in second[1:])
-        if there.real:  # in quarantine now: nobody waits behind it
+        if target.real:  # in quarantine now: nobody waits behind it
             assert max(a.ended for a in second[1:]) < second[0].ended
         assert isinstance(pool.one(act).error, OutcomeUnknown)
     finally:
-        there.resume("SCHEDD")
+        target.resume("SCHEDD")
     found = wait_for(
-        there, "it answers again", lambda: pool.one(jobs_call), lambda a: a.error is None
+        target, "it answers again", lambda: pool.one(jobs_call), lambda a: a.error is None
     )
     assert len(found.value) in (0, 2)
 
 
-def test_pilots_are_counted_and_found(there: There, tag: str) -> None:
+def test_pilots_are_counted_and_found(target: CondorTarget, tag: str) -> None:
     """The Factory's own reading, on both."""
     mine = {
         "My__GlideinFactory": quoted(tag),
@@ -398,12 +404,12 @@ def test_pilots_are_counted_and_found(there: There, tag: str) -> None:
         "My__GlideinFrontendName": '"fe:frontend"',
         "My__GlideinSubmitId": quoted(f"id-{tag}"),
     }
-    ids = submit(there, tag, 3, My__GlideinEntryName='"a"', **mine) + submit(
-        there, tag, 2, My__GlideinEntryName='"b"', **mine
+    ids = submit(target, tag, 3, My__GlideinEntryName='"a"', **mine) + submit(
+        target, tag, 2, My__GlideinEntryName='"b"', **mine
     )
-    pool = there.pool()
-    ask(pool, "act", schedd=there.schedd, action="Release", ids=ids[:1], reason="x")
-    args = {"schedd": there.schedd, "factory": tag, "glidein": "i", "min_age": 3600}
+    pool = target.pool()
+    ask(pool, "act", schedd=target.schedd, action="Release", ids=ids[:1], reason="x")
+    args = {"schedd": target.schedd, "factory": tag, "glidein": "i", "min_age": 3600}
     value = ask(pool, "glideinwms.factory.collect.queries:read_queue", **args)
     counts = {(g["GlideinEntryName"], g["JobStatus"]): g["JobCount"] for g in value["groups"]}
     assert counts == {("a", 1): 1, ("a", 5): 2, ("b", 5): 2} and value["method"] == "grouped"
@@ -413,7 +419,7 @@ def test_pilots_are_counted_and_found(there: There, tag: str) -> None:
         ask(
             pool,
             "glideinwms.factory.collect.queries:find_submit",
-            schedd=there.schedd,
+            schedd=target.schedd,
             submit_id=f"id-{tag}",
         )
         == 5
@@ -422,21 +428,21 @@ def test_pilots_are_counted_and_found(there: There, tag: str) -> None:
     pilots = ask(
         pool,
         "glideinwms.factory.collect.queries:read_ids",
-        schedd=there.schedd,
+        schedd=target.schedd,
         constraint=held,
         limit=2,
     )
     assert list(pilots) == ids[1:3]
     assert {ad["HoldReasonCode"] for ad in pilots.values()} == {15}
-    ask(pool, "act", schedd=there.schedd, action="Remove", ids=ids, reason="done")
+    ask(pool, "act", schedd=target.schedd, action="Remove", ids=ids, reason="done")
 
 
-def test_user_jobs_are_counted_in_classes(there: There, tag: str) -> None:
+def test_user_jobs_are_counted_in_classes(target: CondorTarget, tag: str) -> None:
     """The Frontend's own reading, on both: grouped where that holds, and the same classes when it
     must slice.
     """
     submit(
-        there,
+        target,
         tag,
         1,
         [{"w": "1"}, {"w": "1"}, {"w": '"x"'}],
@@ -445,14 +451,14 @@ def test_user_jobs_are_counted_in_classes(there: There, tag: str) -> None:
         requirements="false",
     )
     query = f"(JobUniverse==5) && Tag =?= {quoted(tag)}"
-    args: dict[str, Any] = {"name": there.schedd.name, "address": there.schedd.address}
+    args: dict[str, Any] = {"name": target.schedd.name, "address": target.schedd.address}
     tables = {}
     for method in ("", "sliced"):
         queries = [
             {"query": query, "names": ["Want", "RequestCpus"], "method": method, "extras": []}
         ]
         value = ask(
-            there.pool(),
+            target.pool(),
             "glideinwms.frontend.collect.queries.jobs:read_jobs",
             queries=queries,
             **args,
@@ -466,29 +472,29 @@ def test_user_jobs_are_counted_in_classes(there: There, tag: str) -> None:
     assert tables[""]["method"] == "grouped" and tables["sliced"]["method"] == "sliced"
 
 
-def test_one_attribute_of_a_job_can_be_set(there: There, tag: str) -> None:
-    ids = submit(there, tag, 2)
-    pool = there.pool()
+def test_one_attribute_of_a_job_can_be_set(target: CondorTarget, tag: str) -> None:
+    ids = submit(target, tag, 2)
+    pool = target.pool()
     for expression, seen in (('"text"', "text"), ("7", 7), ("1 + ProcId", "1 + ProcId")):
         assert (
             answer(
-                pool, "edit", schedd=there.schedd, job=ids[1], name="Note", expression=expression
+                pool, "edit", schedd=target.schedd, job=ids[1], name="Note", expression=expression
             ).error
             is None
         )
         assert [
             j.get("Note")
-            for j in sorted(jobs(there, tag, "ProcId", "Note"), key=lambda j: int(j["ProcId"]))
+            for j in sorted(jobs(target, tag, "ProcId", "Note"), key=lambda j: int(j["ProcId"]))
         ] == [
             None,
             seen,
         ]
-    got = answer(pool, "edit", schedd=there.schedd, job="999999.0", name="Note", expression="1")
+    got = answer(pool, "edit", schedd=target.schedd, job="999999.0", name="Note", expression="1")
     assert isinstance(got.error, CondorError)
     got = answer(
-        there.pool(FRONTEND, ("READ",)),
+        target.pool(FRONTEND, ("READ",)),
         "edit",
-        schedd=there.schedd,
+        schedd=target.schedd,
         job=ids[0],
         name="Note",
         expression="1",

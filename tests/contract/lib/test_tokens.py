@@ -17,17 +17,17 @@ import pytest
 from glideinwms.demo.grid import Grid
 from glideinwms.lib.condor.workers import ProcessWorkers
 from glideinwms.lib.credentials.tokens import PILOT_SCOPES, Signer
-from tests.contract.lib.there import Real, ask
+from tests.contract.lib.condor_targets import RealCondor, ask
 
 pytestmark = pytest.mark.condor
 ME = "frontend@wms.demo"
 
 
 @pytest.fixture
-def real(wms: Grid) -> Iterator[Real]:
-    there = Real(wms)
-    yield there
-    there.close()
+def real(wms: Grid) -> Iterator[RealCondor]:
+    target = RealCondor(wms)
+    yield target
+    target.close()
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def signer(wms: Grid) -> Signer:
     return Signer.load(wms["wms"].signing_key, wms["wms"].trust_domain)
 
 
-def ping(real: Real, token: str, *levels: str) -> subprocess.CompletedProcess[str]:
+def ping(real: RealCondor, token: str, *levels: str) -> subprocess.CompletedProcess[str]:
     """condor_ping the collector with nothing but this token."""
     config = real.client(token, "ping")
     env = {k: v for k, v in os.environ.items() if not k.startswith("_CONDOR_")}
@@ -57,7 +57,7 @@ def ping(real: Real, token: str, *levels: str) -> subprocess.CompletedProcess[st
     )
 
 
-def test_a_token_of_ours_opens_the_pool(real: Real, signer: Signer) -> None:
+def test_a_token_of_ours_opens_the_pool(real: RealCondor, signer: Signer) -> None:
     done = ping(real, signer.sign(ME, 600, time.time(), ()), "-verbose", "READ")
     assert done.returncode == 0 and ME in done.stdout and "IDTOKENS" in done.stdout, (
         done.stdout + done.stderr
@@ -77,7 +77,7 @@ def test_a_token_of_ours_opens_the_pool(real: Real, signer: Signer) -> None:
     ],
 )
 def test_a_token_allows_what_it_says(
-    real: Real, signer: Signer, scopes: Sequence[str], good: Sequence[str], bad: Sequence[str]
+    real: RealCondor, signer: Signer, scopes: Sequence[str], good: Sequence[str], bad: Sequence[str]
 ) -> None:
     token = signer.sign(ME, 600, time.time(), scopes)
     done = ping(real, token, *good)
@@ -86,7 +86,7 @@ def test_a_token_allows_what_it_says(
         assert ping(real, token, level).returncode != 0, level
 
 
-def test_bad_tokens_are_refused(real: Real, signer: Signer) -> None:
+def test_bad_tokens_are_refused(real: RealCondor, signer: Signer) -> None:
     now = time.time()
     wrong = {
         "expired": signer.sign(ME, 60, now - 3600, ()),

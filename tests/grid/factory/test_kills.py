@@ -15,16 +15,16 @@ import pytest
 
 from glideinwms.demo import process
 from glideinwms.factory.policy import Limits
-from tests.grid.factory.rig import Rig
+from tests.grid.factory.grid_factory import GridFactory
 from tests.grid.waiting import wait_for
-from tests.support.smalldisk import fill, small_disk
+from tests.support.small_disk import fill, small_disk
 
 NOWHERE = "ce@nowhere.demo 127.0.0.1:1"
 STEP, ROUNDS = 40, 10
 ROOMY = Limits(10000, 10000, 10000)
 
 
-def queue_log(rig: Rig) -> int:
+def queue_log(rig: GridFactory) -> int:
     """Size of the schedd's transaction log: grows while a submit goes on."""
     return sum(p.stat().st_size for p in (rig.grid["wms"].home / "spool").glob("job_queue.log*"))
 
@@ -34,7 +34,9 @@ def workers(daemon: subprocess.Popen[bytes]) -> list[int]:
     return process.children(daemon.pid)
 
 
-def strike(rig: Rig, target: str, daemon: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+def strike(
+    rig: GridFactory, target: str, daemon: subprocess.Popen[bytes]
+) -> subprocess.Popen[bytes]:
     """Kill the target; the daemon that runs afterwards."""
     if target == "worker":
         for pid in workers(daemon):
@@ -50,7 +52,9 @@ def strike(rig: Rig, target: str, daemon: subprocess.Popen[bytes]) -> subprocess
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["worker", "daemon", "schedd"])
-def test_killed_at_random_instants_of_a_submit(target: str, make_rig: Callable[..., Rig]) -> None:
+def test_killed_at_random_instants_of_a_submit(
+    target: str, make_rig: Callable[..., GridFactory]
+) -> None:
     rng = random.Random(f"seed of {target}")
     rig = make_rig(
         ("wms",), options={"wms": {"MASTER_BACKOFF_CONSTANT": "1", "MASTER_BACKOFF_CEILING": "1"}}
@@ -77,13 +81,13 @@ def test_killed_at_random_instants_of_a_submit(target: str, make_rig: Callable[.
     assert hits, "no submit was interrupted"
 
 
-def interrupted(rig: Rig, since: float) -> bool:
+def interrupted(rig: GridFactory, since: float) -> bool:
     """Whether the pilots of a round were not submitted in one go: the kill came in between."""
     times = sorted(line["time"] for line in rig.audit("submit") if line["time"] >= since)
     return any(b - a > 0.4 for a, b in itertools.pairwise(times))
 
 
-def count(rig: Rig) -> int:
+def count(rig: GridFactory) -> int:
     """Pilots in the queue; -1 while the schedd is away."""
     try:
         return len(rig.queue())
@@ -92,7 +96,7 @@ def count(rig: Rig) -> int:
 
 
 @pytest.mark.slow
-def test_a_hung_schedd_freezes_only_its_entries(make_rig: Callable[..., Rig]) -> None:
+def test_a_hung_schedd_freezes_only_its_entries(make_rig: Callable[..., GridFactory]) -> None:
     rig = make_rig(("wms",))
     rig.write(entries=(rig.entry("A", NOWHERE),))
     rig.start()
@@ -113,7 +117,9 @@ def test_a_hung_schedd_freezes_only_its_entries(make_rig: Callable[..., Rig]) ->
 
 
 @pytest.mark.slow
-def test_a_hung_collector_freezes_everything_and_ends_well(make_rig: Callable[..., Rig]) -> None:
+def test_a_hung_collector_freezes_everything_and_ends_well(
+    make_rig: Callable[..., GridFactory],
+) -> None:
     rig = make_rig(("wms",))
     rig.write(entries=(rig.entry("A", NOWHERE),))
     rig.start()
@@ -132,7 +138,7 @@ def test_a_hung_collector_freezes_everything_and_ends_well(make_rig: Callable[..
     wait_for("work goes on", lambda: len(rig.queue()) == 5, 120)
 
 
-def test_gridmanager_and_ce_are_killed(make_rig: Callable[..., Rig]) -> None:
+def test_gridmanager_and_ce_are_killed(make_rig: Callable[..., GridFactory]) -> None:
     rig = make_rig()
     rig.start()
     rig.ask(idle=3, top=3)
@@ -154,7 +160,7 @@ def disk(run_dir: Path) -> Iterator[Path]:
         yield path
 
 
-def test_full_disk_under_the_client_logs(make_rig: Callable[..., Rig], disk: Path) -> None:
+def test_full_disk_under_the_client_logs(make_rig: Callable[..., GridFactory], disk: Path) -> None:
     """The Factory runs on: while the disk is full nothing is submitted, and it says why; then it
     goes on by itself.
     """
@@ -184,7 +190,7 @@ def reason(ad: Mapping[str, object]) -> object:
     return ad.get("GlideinMonitorStatus_Reason")
 
 
-def test_killed_with_pilots_running(make_rig: Callable[..., Rig]) -> None:
+def test_killed_with_pilots_running(make_rig: Callable[..., GridFactory]) -> None:
     """kill -9 of the Factory: its pilots go on, the next one counts them and adds nothing."""
     rig = make_rig()
     daemon = rig.start()

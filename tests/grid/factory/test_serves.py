@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from glideinwms.demo import process
-from tests.grid.factory.rig import CLIENT, Rig
+from tests.grid.factory.grid_factory import CLIENT, GridFactory
 from tests.grid.waiting import wait_for
-from tests.support import secrets
+from tests.support import secret_scan
 
 
 def allowed(path: Path) -> bool:
@@ -19,7 +19,7 @@ def allowed(path: Path) -> bool:
     return path.name == "rsa.key" or "proxies" in path.parts
 
 
-def test_from_request_to_running_pilots(make_rig: Callable[..., Rig]) -> None:
+def test_from_request_to_running_pilots(make_rig: Callable[..., GridFactory]) -> None:
     rig = make_rig()
     daemon = rig.start()
     wait_for("the Factory's ads", lambda: rig.ads("glidefactory") and rig.ads("glidefactoryglobal"))
@@ -48,8 +48,8 @@ def test_from_request_to_running_pilots(make_rig: Callable[..., Rig]) -> None:
     assert "1 pilots of A removed" in rig.gwms("entry", "rm", "A", "--state", "running", "--n", "1")
     assert "same plan" in rig.gwms("factory", "replay")
     token = rig.grid.scitoken("ce_a").read_text()
-    assert secrets.in_files(rig.base, {"token": token}, allowed) == []
-    assert secrets.in_processes(process.belonging(rig.grid.base), {"token": token}) == []
+    assert secret_scan.in_files(rig.base, {"token": token}, allowed) == []
+    assert secret_scan.in_processes(process.belonging(rig.grid.base), {"token": token}) == []
     daemon.send_signal(signal.SIGTERM)
     assert daemon.wait(300) == 0
     wait_for(
@@ -62,7 +62,7 @@ def test_from_request_to_running_pilots(make_rig: Callable[..., Rig]) -> None:
     )
 
 
-def test_excess_is_removed_at_the_configured_rate(make_rig: Callable[..., Rig]) -> None:
+def test_excess_is_removed_at_the_configured_rate(make_rig: Callable[..., GridFactory]) -> None:
     rig = make_rig(("wms",))
     rig.write(entries=(rig.entry("A", "ce@nowhere.demo 127.0.0.1:1", remove_max_per_cycle=4),))
     rig.ask(idle=10)
@@ -75,7 +75,7 @@ def test_excess_is_removed_at_the_configured_rate(make_rig: Callable[..., Rig]) 
     assert rig.once()["removed"] == 4
 
 
-def test_a_refused_request_says_why_in_the_ads(make_rig: Callable[..., Rig]) -> None:
+def test_a_refused_request_says_why_in_the_ads(make_rig: Callable[..., GridFactory]) -> None:
     rig = make_rig(("wms",))
     rig.ask(idle=3, token=None)
     seen = rig.once()
@@ -86,7 +86,7 @@ def test_a_refused_request_says_why_in_the_ads(make_rig: Callable[..., Rig]) -> 
     assert "scitoken" in ad["GlideinMonitorStatus_ReasonText"]
 
 
-def test_a_downtime_stops_submission_and_shows(make_rig: Callable[..., Rig]) -> None:
+def test_a_downtime_stops_submission_and_shows(make_rig: Callable[..., GridFactory]) -> None:
     rig = make_rig(("wms",))
     (rig.base / "work/glideinWMS.downtimes").write_text(
         "2020-01-01T00:00:00+00:00 None A All All # power cut\n"
@@ -100,7 +100,7 @@ def test_a_downtime_stops_submission_and_shows(make_rig: Callable[..., Rig]) -> 
     assert rig.once()["submitted"] == 3
 
 
-def test_many_clusters_of_the_configured_size(make_rig: Callable[..., Rig]) -> None:
+def test_many_clusters_of_the_configured_size(make_rig: Callable[..., GridFactory]) -> None:
     rig = make_rig(("wms",))
     rig.write(entries=(rig.entry("A", submit_cluster_size=7, submit_max_per_cycle=30),))
     rig.ask(idle=50)
@@ -114,7 +114,7 @@ def test_many_clusters_of_the_configured_size(make_rig: Callable[..., Rig]) -> N
     assert seen["entries"]["A"]["reasons"] == {"MaxSubmitRate": 1}
 
 
-def test_finished_pilots_tell_of_their_life(make_rig: Callable[..., Rig]) -> None:
+def test_finished_pilots_tell_of_their_life(make_rig: Callable[..., GridFactory]) -> None:
     """advertise_pilot_accounting: they stay in the queue with MONITOR_INFO, and count for nothing."""
     rig = make_rig()
     script = rig.base / "work/glidein_startup.0123456789ab.sh"
@@ -139,7 +139,9 @@ def test_finished_pilots_tell_of_their_life(make_rig: Callable[..., Rig]) -> Non
     wait_for("a successor", lambda: rig.queue("JobStatus != 4"))
 
 
-def test_pilots_that_wait_too_long_leave_by_themselves(make_rig: Callable[..., Rig]) -> None:
+def test_pilots_that_wait_too_long_leave_by_themselves(
+    make_rig: Callable[..., GridFactory],
+) -> None:
     """The request's idle lifetime is the schedd's own business (periodic_remove): no Factory is
     needed for it.
     """
@@ -150,7 +152,9 @@ def test_pilots_that_wait_too_long_leave_by_themselves(make_rig: Callable[..., R
     wait_for("nobody left", lambda: not rig.queue(), 90)
 
 
-def test_an_entry_whose_pilots_fail_gets_less_and_says_so(make_rig: Callable[..., Rig]) -> None:
+def test_an_entry_whose_pilots_fail_gets_less_and_says_so(
+    make_rig: Callable[..., GridFactory],
+) -> None:
     rig = make_rig()
     script = rig.base / "work/glidein_startup.0123456789ab.sh"
     script.write_text(

@@ -11,7 +11,7 @@ import pytest
 from glideinwms.demo.portable import Condor
 from glideinwms.demo.process import Account, account
 from glideinwms.lib.errors import DemoError
-from tests.grid.factory.rig import Rig
+from tests.grid.factory.grid_factory import GridFactory
 from tests.grid.waiting import wait_for
 from tests.support.slurm import Slurm, unpacked
 
@@ -51,7 +51,7 @@ def blahp(home: Path, condor: Condor, slurm: Slurm, who: Account) -> Path:
 
 
 def test_pilots_run_in_slurm(
-    make_rig: Callable[..., Rig], slurm: Slurm, condor: Condor, run_dir: Path
+    make_rig: Callable[..., GridFactory], slurm: Slurm, condor: Condor, run_dir: Path
 ) -> None:
     home = blahp(run_dir / "blahp", condor, slurm, account())
     rig = make_rig(

@@ -17,8 +17,8 @@ from glideinwms.demo import process
 from glideinwms.demo.grid import Grid
 from glideinwms.frontend.policy import GroupLimits, RemovalPolicy
 from glideinwms.lib.errors import DemoError
-from tests.grid.field import SCHEDD2, SECOND
-from tests.grid.frontend.frontend_rig import FrontendRig
+from tests.grid.doubled_chain import SCHEDD2, SECOND
+from tests.grid.frontend.grid_frontend import GridFrontend
 from tests.grid.waiting import wait_for
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
@@ -33,7 +33,7 @@ Requests = dict[str, tuple[int, int, str]]
 class Field:
     """The Frontend at work, and what it asked for while all was well."""
 
-    rig: FrontendRig
+    rig: GridFrontend
     before: Requests
 
     def now(self) -> Requests:
@@ -72,7 +72,7 @@ def field(
     (grid["user"].home / "spool2").mkdir()
     grid.who.own(grid["user"].home)
     grid.up()
-    rig = FrontendRig(grid, run_dir / "frontend")
+    rig = GridFrontend(grid, run_dir / "frontend")
     keep_logs(rig.collect_logs)
     schedds = (grid["user"].schedd, SECOND)
     rig.write(groups=tuple(rig.group(g, schedds=schedds, limits=EAGER) for g in GROUPS))
@@ -102,7 +102,7 @@ def field(
         rig.stop()
 
 
-def submitted(rig: FrontendRig, group: str) -> str:
+def submitted(rig: GridFrontend, group: str) -> str:
     try:
         return rig.submit(10, wants=group, schedd=SECOND)
     except DemoError:
@@ -118,7 +118,7 @@ def second_pid(grid: Grid) -> int:
     raise AssertionError("the second schedd does not run")
 
 
-def held(rig: FrontendRig) -> Any:
+def held(rig: GridFrontend) -> Any:
     return [h for g in rig.seen()["groups"].values() for h in (*g["held"], *g["frozen"])]
 
 
@@ -144,7 +144,7 @@ def test_a_schedd(field: Field, how: str) -> None:
     field.recovered()
 
 
-def answers(rig: FrontendRig) -> bool:
+def answers(rig: GridFrontend) -> bool:
     """Whether both collectors that are hurt here let themselves be asked."""
     try:
         return rig.user_ads("nothing") == [] == rig.wms_ads("nothing", "wms2")

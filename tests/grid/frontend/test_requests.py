@@ -8,7 +8,7 @@ import pytest
 
 from glideinwms.lib.credentials.ids import credential_id
 from glideinwms.lib.credentials.tokens import claims_of
-from tests.grid.frontend.frontend_rig import FRONTEND, FrontendRig
+from tests.grid.frontend.grid_frontend import FRONTEND, GridFrontend
 from tests.grid.waiting import wait_for
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
@@ -16,7 +16,7 @@ NAME = "A@inst@factory"
 
 
 def test_jobs_become_requests_that_the_factory_can_open(
-    make_frontend: Callable[..., FrontendRig],
+    make_frontend: Callable[..., GridFrontend],
 ) -> None:
     rig = make_frontend()
     rig.serve("A", "B")
@@ -45,7 +45,7 @@ def test_jobs_become_requests_that_the_factory_can_open(
     assert claims["scope"] == "condor:/READ condor:/ADVERTISE_STARTD condor:/ADVERTISE_MASTER"
 
 
-def test_a_pilot_token_opens_the_user_pool(make_frontend: Callable[..., FrontendRig]) -> None:
+def test_a_pilot_token_opens_the_user_pool(make_frontend: Callable[..., GridFrontend]) -> None:
     rig = make_frontend()
     rig.serve("A")
     rig.submit(1)
@@ -83,7 +83,7 @@ def test_a_pilot_token_opens_the_user_pool(make_frontend: Callable[..., Frontend
     )
 
 
-def test_the_status_says_what_is_asked_and_why(make_frontend: Callable[..., FrontendRig]) -> None:
+def test_the_status_says_what_is_asked_and_why(make_frontend: Callable[..., GridFrontend]) -> None:
     rig = make_frontend()
     rig.serve("A")
     rig.submit(4)
@@ -105,7 +105,7 @@ def test_the_status_says_what_is_asked_and_why(make_frontend: Callable[..., Fron
     assert monitor["GlideFrontend_IdleJobs_Total"] == 7
 
 
-def test_a_stopped_frontend_withdraws_its_ads(make_frontend: Callable[..., FrontendRig]) -> None:
+def test_a_stopped_frontend_withdraws_its_ads(make_frontend: Callable[..., GridFrontend]) -> None:
     rig = make_frontend()
     rig.serve("A")
     rig.submit(2)

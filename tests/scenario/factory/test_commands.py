@@ -22,13 +22,13 @@ from glideinwms.cli.main import main
 from glideinwms.factory.policy import Limits
 from glideinwms.lib.daemon import operator_commands
 from glideinwms.lib.errors import StateError
-from tests.scenario.factory.scene import Scene, entry
+from tests.scenario.factory.factory_harness import FactoryHarness, entry
 
 
 class Shell:
     """Runs a command on the scene's work directory; (exit code, stdout, stderr)."""
 
-    def __init__(self, scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, scene: FactoryHarness, capsys: pytest.CaptureFixture[str]) -> None:
         self.place, self.capsys = str(scene.base / "work"), capsys
 
     def __call__(self, *words: str) -> tuple[int, str, str]:
@@ -47,8 +47,10 @@ class Shell:
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Scene:
-    s = Scene(tmp_path, entry(limits=Limits(100, 7, 100)), entry("B", enabled=False), entry("C"))
+def scene(tmp_path: Path) -> FactoryHarness:
+    s = FactoryHarness(
+        tmp_path, entry(limits=Limits(100, 7, 100)), entry("B", enabled=False), entry("C")
+    )
     s.ask(idle=12)
     s.ask(idle=2, client="fe.bad", web_url="")
     s.cycle()
@@ -57,13 +59,13 @@ def scene(tmp_path: Path) -> Scene:
 
 @pytest.fixture
 def gwms(
-    scene: Scene, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    scene: FactoryHarness, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Shell:
     monkeypatch.setattr(factory, "time", SimpleNamespace(time=scene.world.clock))
     return Shell(scene, capsys)
 
 
-def test_status(scene: Scene, gwms: Shell) -> None:
+def test_status(scene: FactoryHarness, gwms: Shell) -> None:
     code, out, _ = gwms("factory", "status")
     assert code == 0
     assert "requests 2, submitted 7" in out and "StageParametersIncomplete" in out
@@ -72,7 +74,7 @@ def test_status(scene: Scene, gwms: Shell) -> None:
     assert gwms.json("factory", "status")["status"]["summary"]["submitted"] == 7
 
 
-def test_status_of_a_daemon_that_is_gone_or_failing(scene: Scene, gwms: Shell) -> None:
+def test_status_of_a_daemon_that_is_gone_or_failing(scene: FactoryHarness, gwms: Shell) -> None:
     path = scene.base / "work/state/status.json"
     data = json.loads(path.read_text())
     path.write_text(json.dumps({**data, "error": "no disk"}))
@@ -84,7 +86,7 @@ def test_status_of_a_daemon_that_is_gone_or_failing(scene: Scene, gwms: Shell) -
     assert code == 1 and "has the daemon run here?" in err
 
 
-def test_plan_and_explain(scene: Scene, gwms: Shell) -> None:
+def test_plan_and_explain(scene: FactoryHarness, gwms: Shell) -> None:
     _, out, _ = gwms("factory", "plan")
     assert "12 -> 7 by GlideFactoryLimitIdleGlideinsPerEntry (0 of 7)" in out
     _, out, _ = gwms("factory", "explain", "A", "--client", "fe.main")
@@ -98,7 +100,7 @@ def test_plan_and_explain(scene: Scene, gwms: Shell) -> None:
     assert [e["entry"] for e in gwms.json("factory", "explain", "A")["entries"]] == ["A"]
 
 
-def test_the_answers_to_programs_are_of_what_was_asked(scene: Scene, gwms: Shell) -> None:
+def test_the_answers_to_programs_are_of_what_was_asked(scene: FactoryHarness, gwms: Shell) -> None:
     def clients(*words: str) -> set[str]:
         return {
             r["client"]
@@ -112,7 +114,7 @@ def test_the_answers_to_programs_are_of_what_was_asked(scene: Scene, gwms: Shell
 
 
 def test_replay_finds_the_same_plan_and_a_changed_policy(
-    scene: Scene, gwms: Shell, tmp_path: Path
+    scene: FactoryHarness, gwms: Shell, tmp_path: Path
 ) -> None:
     scene.cycle(2)
     scene.write(generation="g2", entries=(entry(limits=Limits(100, 3, 100)),))
@@ -126,7 +128,7 @@ def test_replay_finds_the_same_plan_and_a_changed_policy(
     assert gwms("factory", "replay", "--cycle", "77")[0] == 1
 
 
-def test_entries(scene: Scene, gwms: Shell) -> None:
+def test_entries(scene: FactoryHarness, gwms: Shell) -> None:
     rows = {r["entry"]: r for r in gwms.json("entry", "list")}
     assert {n: r["state"] for n, r in rows.items()} == {"A": "up", "B": "disabled", "C": "up"}
     _, out, _ = gwms("entry", "show", "A")
@@ -138,14 +140,14 @@ def test_entries(scene: Scene, gwms: Shell) -> None:
     assert gwms("entry", "show", "Z")[0] == 1
 
 
-def test_entry_log(scene: Scene, gwms: Shell) -> None:
+def test_entry_log(scene: FactoryHarness, gwms: Shell) -> None:
     folder = scene.base / "client/user_feuser/glidein_inst/entry_A"
     (folder / "condor_activity_20261124_fe.main.log").write_text("000 (1.0.0) submitted\n...\n")
     _, out, _ = gwms("entry", "log", "A")
     assert "000 (1.0.0) submitted" in out
 
 
-def test_downtimes(scene: Scene, gwms: Shell) -> None:
+def test_downtimes(scene: FactoryHarness, gwms: Shell) -> None:
     assert gwms("downtime", "check")[0] == 0
     assert gwms("downtime", "add", "--entry", "A", "--comment", "power  cut")[0] == 0
     code, out, _ = gwms("downtime", "check")
@@ -171,7 +173,7 @@ def test_downtimes(scene: Scene, gwms: Shell) -> None:
     assert [line["what"] for line in scene.audit("downtime")] == ["add", "end"]
 
 
-def test_downtime_of_one_class(scene: Scene, gwms: Shell) -> None:
+def test_downtime_of_one_class(scene: FactoryHarness, gwms: Shell) -> None:
     gwms(
         "downtime",
         "add",
@@ -205,13 +207,15 @@ def test_downtime_of_one_class(scene: Scene, gwms: Shell) -> None:
         ("--end", "2001-01-01T00:00"),
     ],
 )
-def test_wrong_downtimes_change_nothing(words: tuple[str, ...], scene: Scene, gwms: Shell) -> None:
+def test_wrong_downtimes_change_nothing(
+    words: tuple[str, ...], scene: FactoryHarness, gwms: Shell
+) -> None:
     code, _, err = gwms("downtime", "add", *words)
     assert code == 1 and err.startswith("gwms: ")
     assert not (scene.base / "work/glideinWMS.downtimes").exists()
 
 
-def test_a_broken_line_is_not_lost_by_a_change(scene: Scene, gwms: Shell) -> None:
+def test_a_broken_line_is_not_lost_by_a_change(scene: FactoryHarness, gwms: Shell) -> None:
     path = scene.base / "work/glideinWMS.downtimes"
     path.write_text("whenever None A\n")
     code, _, err = gwms("downtime", "add", "--entry", "A")
@@ -221,7 +225,7 @@ def test_a_broken_line_is_not_lost_by_a_change(scene: Scene, gwms: Shell) -> Non
     assert code == 0 and f"{path}:1: bad time 'whenever'" in err
 
 
-def test_audit(scene: Scene, gwms: Shell) -> None:
+def test_audit(scene: FactoryHarness, gwms: Shell) -> None:
     lines = [json.loads(t) for t in gwms("audit", "--act", "submit", "--json")[1].splitlines()]
     assert [(r["n"], r["entry"]) for r in lines] == [(7, "A")]
     _, out, _ = gwms("audit", "--entry", "A")
@@ -238,7 +242,7 @@ def test_audit(scene: Scene, gwms: Shell) -> None:
 
 
 def test_audit_goes_by_the_environment_as_the_others_do(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    scene: FactoryHarness, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GWMS_FACTORY_DIR", str(scene.base / "work"))
     with pytest.raises(SystemExit) as end:
@@ -246,13 +250,13 @@ def test_audit_goes_by_the_environment_as_the_others_do(
     assert end.value.code == 0 and " submit " in capsys.readouterr().out
 
 
-def test_a_negative_number_removes_nothing(scene: Scene, gwms: Shell) -> None:
+def test_a_negative_number_removes_nothing(scene: FactoryHarness, gwms: Shell) -> None:
     with answering(scene):
         code, _, err = gwms("entry", "rm", "A", "--n", "-1")
     assert code == 2 and "--n" in err and scene.audit("remove") == []
 
 
-def test_a_damaged_record_is_said(scene: Scene, gwms: Shell) -> None:
+def test_a_damaged_record_is_said(scene: FactoryHarness, gwms: Shell) -> None:
     [path] = (scene.base / "work/state/cycles").glob("*.json.gz")
     path.write_bytes(path.read_bytes()[:10] + b"\xff" * 50)
     for words in (("factory", "plan"), ("factory", "replay")):
@@ -260,7 +264,7 @@ def test_a_damaged_record_is_said(scene: Scene, gwms: Shell) -> None:
         assert code == 1 and err.startswith(f"gwms: {path}: cannot be read: Error")
 
 
-def test_rm_and_approve_speak_to_the_daemon(scene: Scene, gwms: Shell) -> None:
+def test_rm_and_approve_speak_to_the_daemon(scene: FactoryHarness, gwms: Shell) -> None:
     with answering(scene):
         code, out, _ = gwms("entry", "rm", "A", "--n", "3")
         assert code == 0 and "3 pilots of A removed\n" in out
@@ -270,7 +274,7 @@ def test_rm_and_approve_speak_to_the_daemon(scene: Scene, gwms: Shell) -> None:
 
 
 def test_one_pilot_by_an_operators_word(
-    scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]
+    scene: FactoryHarness, gwms: Shell, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The entry is at its limit of idle pilots; the trail says who wanted one more."""
     with answering(scene):
@@ -294,7 +298,7 @@ def test_one_pilot_by_an_operators_word(
     assert [bool(line["who"]) for line in scene.audit("operator_submit")] == [True]
 
 
-def test_old_names(scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+def test_old_names(scene: FactoryHarness, gwms: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     def manage(*words: str) -> int:
         capsys.readouterr()
         with pytest.raises(SystemExit) as end:
@@ -313,7 +317,7 @@ def test_old_names(scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]
 
 
 def test_a_comment_is_wanted_where_the_site_says_so(
-    scene: Scene, gwms: Shell, monkeypatch: pytest.MonkeyPatch
+    scene: FactoryHarness, gwms: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GLIDEIN_MANDATORY_COMMENTS", "True")
     code, _, err = gwms("downtime", "add", "--entry", "A")
@@ -321,7 +325,7 @@ def test_a_comment_is_wanted_where_the_site_says_so(
     assert gwms("downtime", "add", "--entry", "A", "--comment", "power cut")[0] == 0
 
 
-def test_the_start_up_script_takes_a_daemon_down_and_up(scene: Scene, gwms: Shell) -> None:
+def test_the_start_up_script_takes_a_daemon_down_and_up(scene: FactoryHarness, gwms: Shell) -> None:
     def service(*words: str) -> int:
         with pytest.raises(SystemExit) as end:
             config.gwms_factory([*words, "-dir", gwms.place])
@@ -336,7 +340,7 @@ def test_the_start_up_script_takes_a_daemon_down_and_up(scene: Scene, gwms: Shel
     assert service("up", "-entry", "entries") == 0
 
 
-def test_a_command_of_a_frontend_is_not_for_a_factory(scene: Scene, gwms: Shell) -> None:
+def test_a_command_of_a_frontend_is_not_for_a_factory(scene: FactoryHarness, gwms: Shell) -> None:
     for words in (("frontend", "status"), ("frontend", "remove", "all")):
         code, _, err = gwms(*words)
         assert (
@@ -345,7 +349,7 @@ def test_a_command_of_a_frontend_is_not_for_a_factory(scene: Scene, gwms: Shell)
         )
 
 
-def test_nobody_answers(scene: Scene, gwms: Shell) -> None:
+def test_nobody_answers(scene: FactoryHarness, gwms: Shell) -> None:
     path = scene.base / "work/state/status.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "pid": 2**22 + 1}))
     assert gwms("entry", "rm", "A")[0] == 3
@@ -354,7 +358,7 @@ def test_nobody_answers(scene: Scene, gwms: Shell) -> None:
 class answering:
     """The daemon goes on with its cycles beside the block."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: FactoryHarness) -> None:
         self.scene, self.over = scene, threading.Event()
         self.thread = threading.Thread(target=self._cycles)
 
@@ -371,7 +375,7 @@ class answering:
 
 
 def test_check_and_stop_a_daemon(
-    scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]
+    scene: FactoryHarness, gwms: Shell, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def old(call: Any, *words: str) -> tuple[int, str]:
         capsys.readouterr()
@@ -397,7 +401,11 @@ def test_check_and_stop_a_daemon(
     ("end", "code"), [(StateError("no answer within 60 s"), 3), (KeyboardInterrupt(), 130)]
 )
 def test_a_word_that_is_not_answered_is_taken_back(
-    end: BaseException, code: int, scene: Scene, gwms: Shell, monkeypatch: pytest.MonkeyPatch
+    end: BaseException,
+    code: int,
+    scene: FactoryHarness,
+    gwms: Shell,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def silent(*_: Any) -> None:
         raise end
@@ -410,7 +418,7 @@ def test_a_word_that_is_not_answered_is_taken_back(
 
 
 def test_a_daemon_in_its_first_cycle_runs(
-    scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str]
+    scene: FactoryHarness, gwms: Shell, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It has said nothing of itself yet."""
     (scene.base / "work/state/status.json").unlink()
@@ -423,7 +431,10 @@ def test_a_daemon_in_its_first_cycle_runs(
 
 
 def test_a_daemon_that_hears_no_word_is_killed_if_asked(
-    scene: Scene, gwms: Shell, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    scene: FactoryHarness,
+    gwms: Shell,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(daemons, "PATIENCE", 0.3)
     with locking(scene.base / "work/state/daemon.lock", deaf=True) as daemon:

@@ -20,10 +20,10 @@ from glideinwms.factory.pilot_history.follow import OUTPUT_WAIT
 from glideinwms.lib.bounded import Expr, Missing
 from glideinwms.lib.daemon import operator_commands
 from glideinwms.lib.reasons import Reason
-from tests.scenario.factory.scene import SECRETS, Scene, entry
+from tests.scenario.factory.factory_harness import SECRETS, FactoryHarness, entry
 from tests.scenario.factory.test_learning import end
-from tests.support import golden, hostile
-from tests.unit.factory.makes import IDENTITY, global_ad, request_ad
+from tests.support import golden, hostile_values
+from tests.unit.factory.builders import IDENTITY, global_ad, request_ad
 
 WHERE = "A@inst@fact"
 NUMBER_FIELDS = (
@@ -68,9 +68,9 @@ TEXT_FIELDS = (
     "GlideinMyType",
 )
 FIELDS: dict[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
-    "numbers": (NUMBER_FIELDS, hostile.NUMBERS),
-    "names": (NAME_FIELDS, hostile.NAMES),
-    "texts": (TEXT_FIELDS, {**hostile.TEXTS, "text-20-digits": "9" * 20, "empty": ""}),
+    "numbers": (NUMBER_FIELDS, hostile_values.NUMBERS),
+    "names": (NAME_FIELDS, hostile_values.NAMES),
+    "texts": (TEXT_FIELDS, {**hostile_values.TEXTS, "text-20-digits": "9" * 20, "empty": ""}),
 }
 
 
@@ -83,7 +83,7 @@ def on_the_wire(value: Any) -> Any:
     }.get(value if isinstance(value, Missing | None) else "", value)
 
 
-def put(scene: Scene, ad: Mapping[str, Any]) -> int:
+def put(scene: FactoryHarness, ad: Mapping[str, Any]) -> int:
     """Send an ad; whether any ClassAd can be like this."""
     own = {
         k: on_the_wire(v)
@@ -97,7 +97,7 @@ def put(scene: Scene, ad: Mapping[str, Any]) -> int:
 
 
 def hostile_request(
-    scene: Scene, number: int, secrets: Mapping[str, Any] | None = None, **changes: Any
+    scene: FactoryHarness, number: int, secrets: Mapping[str, Any] | None = None, **changes: Any
 ) -> Any:
     """A good request of another group, to be spoilt."""
     client = f"fe.evil{number}"
@@ -115,15 +115,15 @@ def hostile_request(
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Scene:
+def scene(tmp_path: Path) -> FactoryHarness:
     """A Factory with two entries; a good Frontend asks at both."""
-    made = Scene(tmp_path, entry("A"), entry("B"))
+    made = FactoryHarness(tmp_path, entry("A"), entry("B"))
     made.ask(5, entry="A")
     made.ask(5, entry="B")
     return made
 
 
-def served(scene: Scene, pilots: int = 10) -> None:
+def served(scene: FactoryHarness, pilots: int = 10) -> None:
     """The good requests got their pilots, and their ads; what is told of the others is short."""
     assert scene.schedd.count('GlideinClient =?= "fe.main"') == pilots
     names = {ad["Name"] for ad in scene.wms.ads()}
@@ -145,7 +145,7 @@ def served(scene: Scene, pilots: int = 10) -> None:
 
 
 @pytest.mark.parametrize("kind", FIELDS)
-def test_any_field_of_a_request(scene: Scene, kind: str) -> None:
+def test_any_field_of_a_request(scene: FactoryHarness, kind: str) -> None:
     fields, values = FIELDS[kind]
     sent = 0
     for number, (field, value) in enumerate(itertools.product(fields, values.values())):
@@ -158,17 +158,17 @@ def test_any_field_of_a_request(scene: Scene, kind: str) -> None:
     served(scene)
 
 
-def test_any_sealed_text_of_a_request(scene: Scene) -> None:
+def test_any_sealed_text_of_a_request(scene: FactoryHarness) -> None:
     names = ("SecurityName", "SecurityClass", "ScitokenId", "RemoteUsername", "ProjectId", "X")
     texts = {
-        **hostile.NAMES,
+        **hostile_values.NAMES,
         "option": "-oProxyCommand=id",
         "macro": "$(A)",
         "binary": b"\x80\x04K\x01.",
     }
     cases = [
         *itertools.product(names, (t for t in texts.values() if isinstance(t, str | bytes))),
-        *itertools.product(("frontend_scitoken", "A.idtoken"), hostile.TOKENS.values()),
+        *itertools.product(("frontend_scitoken", "A.idtoken"), hostile_values.TOKENS.values()),
     ]
     for number, (name, text) in enumerate(cases):
         with contextlib.suppress(UnicodeEncodeError):
@@ -178,7 +178,7 @@ def test_any_sealed_text_of_a_request(scene: Scene) -> None:
     assert Reason.CREDENTIAL_UNUSABLE in scene.status()["refused"]
 
 
-def test_any_field_of_a_global_ad(scene: Scene) -> None:
+def test_any_field_of_a_global_ad(scene: FactoryHarness) -> None:
     fields = (
         "Name",
         "ClientName",
@@ -188,12 +188,12 @@ def test_any_field_of_a_global_ad(scene: Scene) -> None:
         "UpdateSequenceNumber",
         "X",
     )
-    values = {**hostile.NAMES, **hostile.NUMBERS}.values()
+    values = {**hostile_values.NAMES, **hostile_values.NUMBERS}.values()
     good = {"SecurityName": "fe", "SecurityClassID": "frontend", "ID": "DATA"}
     for number, (field, value) in enumerate(itertools.product(fields, values)):
         put(scene, {**global_ad(good, scene.seal, name=f"inst@fact@fe.evil{number}"), field: value})
-    data = [v for v in hostile.NAMES.values() if isinstance(v, str)] + list(
-        hostile.certificates().values()
+    data = [v for v in hostile_values.NAMES.values() if isinstance(v, str)] + list(
+        hostile_values.certificates().values()
     )
     names = ("SecurityName", "SecurityClassID", "ID", "SecurityClass../../x")
     for number, (name, value) in enumerate(itertools.product(names, data)):
@@ -207,7 +207,7 @@ def test_any_field_of_a_global_ad(scene: Scene) -> None:
     assert not [path for path in scene.base.rglob("*") if path.name in ("passwd", "x")]
 
 
-def test_an_ad_whose_type_is_an_expression_hides_no_request(scene: Scene) -> None:
+def test_an_ad_whose_type_is_an_expression_hides_no_request(scene: FactoryHarness) -> None:
     put(scene, {**hostile_request(scene, 1), "GlideinMyType": Expr('strcat("glide", "client")')})
     scene.cycle()
     served(scene)
@@ -219,7 +219,7 @@ def test_an_ad_whose_type_is_an_expression_hides_no_request(scene: Scene) -> Non
 ROW: dict[str, Mapping[str, Any]] = {
     **dict.fromkeys(
         ("EnteredCurrentStatus", "HoldReasonCode", "HoldReasonSubCode", "NumSystemHolds"),
-        hostile.TIMES,
+        hostile_values.TIMES,
     ),
     **dict.fromkeys(
         (
@@ -232,13 +232,13 @@ ROW: dict[str, Mapping[str, Any]] = {
             "GlideinCountKey",
             "HoldReason",
         ),
-        hostile.NAMES,
+        hostile_values.NAMES,
     ),
 }
 
 
 @pytest.mark.parametrize("status", [1, 5], ids=["idle", "held"])
-def test_any_attribute_of_a_pilot_in_the_queue(scene: Scene, status: int) -> None:
+def test_any_attribute_of_a_pilot_in_the_queue(scene: FactoryHarness, status: int) -> None:
     cases = [
         (field, value)
         for field, values in ROW.items()
@@ -267,12 +267,14 @@ def is_text(value: Any) -> bool:
     return False
 
 
-def test_any_output_and_event_of_a_pilot(scene: Scene) -> None:
-    for number, stdout in enumerate((*hostile.STDOUT.values(), *hostile.STDERR.values())):
+def test_any_output_and_event_of_a_pilot(scene: FactoryHarness) -> None:
+    for number, stdout in enumerate(
+        (*hostile_values.STDOUT.values(), *hostile_values.STDERR.values())
+    ):
         end(scene, 900_000 + number, 1, stdout, "otheruser")
     end(scene, 910_000, 10, golden.text("pilot-output/job.4711.0.out"))
     log = next((scene.base / "client").glob("user_otheruser/*/*/condor_activity_*"))
-    for data in hostile.EVENTS.values():
+    for data in hostile_values.EVENTS.values():
         with log.open("ab") as out:
             out.write(data)
     scene.cycle()
@@ -285,10 +287,10 @@ def test_any_output_and_event_of_a_pilot(scene: Scene) -> None:
     assert learned.pending(9) == []
 
 
-def test_any_command_of_an_operator(scene: Scene) -> None:
+def test_any_command_of_an_operator(scene: FactoryHarness) -> None:
     scene.cycle()
     folder = scene.base / "work/state/requests"
-    for number, text in enumerate(hostile.JSON.values()):
+    for number, text in enumerate(hostile_values.JSON.values()):
         (folder / f"bad{number}.json").write_bytes(text)
     for number, time in enumerate(("NaN", "1e999", "-5", "1" + "0" * 400, '"now"', "null", "1e15")):
         text = f'{{"id": "t{number}", "verb": "approve", "args": {{"id": "x"}}, "who": "", "time": {time}}}'
@@ -308,7 +310,7 @@ def test_any_command_of_an_operator(scene: Scene) -> None:
 
 
 def test_a_request_that_cannot_be_decided_on_is_found_and_refused(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: FactoryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = EntryDecision.plan
 

@@ -14,15 +14,15 @@ import pytest
 from glideinwms.lib.bounded import MAX_REASON
 from glideinwms.lib.reasons import Reason
 from glideinwms.lib.wire.opening import NOT_OPENED
-from tests.scenario.factory.scene import Scene
-from tests.unit.factory.makes import CLIENT, IDENTITY, global_ad, request_ad, seal
+from tests.scenario.factory.factory_harness import FactoryHarness
+from tests.unit.factory.builders import CLIENT, IDENTITY, global_ad, request_ad, seal
 
 OTHER, STRANGER = "other@fe2.example.org", "evil@wms.demo"
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ2aWN0aW0ifQ.c2VjcmV0LXNpZ25hdHVyZQ"
 PIECE = 12
 
 
-def texts(scene: Scene) -> str:
+def texts(scene: FactoryHarness) -> str:
     """All that anybody but the Factory can read: its state and logs, the collector's ads, the jobs
     in the queue.
     """
@@ -37,7 +37,7 @@ def texts(scene: Scene) -> str:
     return "\n".join(found)
 
 
-def attack(scene: Scene, ad: dict[str, Any], sender: str) -> None:
+def attack(scene: FactoryHarness, ad: dict[str, Any], sender: str) -> None:
     scene.wms.put(
         {k: v for k, v in ad.items() if k not in ("LastHeardFrom", "AuthenticatedIdentity")},
         "UPDATE_MASTER_AD",
@@ -55,7 +55,7 @@ def test_a_secret_sent_as_an_identity_is_not_published(
     before or after the Factory has seen the ad itself.
     """
     caplog.set_level(logging.DEBUG)
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.ask(idle=1, token=TOKEN)
     if not first:
         s.cycle()
@@ -97,7 +97,7 @@ def test_a_secret_under_the_wrong_name_is_not_published(
 ) -> None:
     """A Frontend that mixes its values up is refused without showing them."""
     caplog.set_level(logging.DEBUG)
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.write(entries=(replace(s.policy.entries[0], auth_method=method),))
     s.runner.reload()
     good = {"SecurityName": "fe", "SecurityClass": "frontend", "ScitokenId": "TOKENIDX"}
@@ -120,7 +120,7 @@ def test_reasons_are_short_wherever_they_go(tmp_path: Path) -> None:
     """A value of a megabyte is not sent on: neither in an ad nor in the status, the records or the
     log.
     """
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     long = "http://v/stage?" + "x" * 1_000_000 + ";"
     s.ask(idle=1, web_url=long)
     s.ask(idle=1, client="fe." + "n" * 1000, group_name="g" * 1_000_000 + "\x07")
@@ -136,7 +136,7 @@ def test_reasons_are_short_wherever_they_go(tmp_path: Path) -> None:
 
 def test_what_the_daemon_leaves_is_not_for_everybody(tmp_path: Path) -> None:
     """Files below the work directory may be read by the daemon's group, not by all."""
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.ask(idle=1)
     s.cycle(2)
     modes = {
@@ -149,11 +149,11 @@ def test_what_the_daemon_leaves_is_not_for_everybody(tmp_path: Path) -> None:
     assert not {name: oct(mode) for name, mode in modes.items() if mode & 0o027}
 
 
-def client_ads(scene: Scene) -> list[dict[str, Any]]:
+def client_ads(scene: FactoryHarness) -> list[dict[str, Any]]:
     return scene.wms.ads("glidefactoryclient")
 
 
-def forged(scene: Scene, security_name: str = "other", **changes: Any) -> dict[str, Any]:
+def forged(scene: FactoryHarness, security_name: str = "other", **changes: Any) -> dict[str, Any]:
     """A request of OTHER under the ClientName of fe, well sealed by OTHER."""
     secrets = {
         "SecurityName": security_name,
@@ -173,7 +173,7 @@ def test_nothing_of_another_frontend_stands_in_a_frontends_ad(
     and no number of the
     ad that answers the Frontend, once it has pilots or requests of its own.
     """
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     if first == "owner":
         s.ask(idle=2)
         s.cycle()
@@ -199,7 +199,7 @@ def test_nothing_of_another_frontend_stands_in_a_frontends_ad(
 
 
 def test_a_stranger_is_not_answered_under_a_frontends_name(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     attack(s, forged(s), STRANGER)
     s.cycle(2)
     assert client_ads(s) == []

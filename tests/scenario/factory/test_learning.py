@@ -7,14 +7,14 @@ import time
 from pathlib import Path
 
 from glideinwms.lib.reasons import Reason
-from tests.scenario.factory.scene import Scene, entry
+from tests.scenario.factory.factory_harness import FactoryHarness, entry
 from tests.support import golden
 
 GOOD, BAD = golden.text("pilot-output/job.4711.0.out"), golden.text("pilot-output/job.4711.1.out")
 
 
 def end(
-    scene: Scene,
+    scene: FactoryHarness,
     first: int,
     n: int,
     output: str,
@@ -35,7 +35,7 @@ def end(
 
 
 def test_a_black_hole_is_throttled_seen_and_forgiven(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, entry(submit_max_per_cycle=50))
+    scene = FactoryHarness(tmp_path, entry(submit_max_per_cycle=50))
     scene.ask(20)
     scene.cycle()
     assert scene.row().requests[0].submitted == 20
@@ -56,7 +56,7 @@ def test_a_black_hole_is_throttled_seen_and_forgiven(tmp_path: Path) -> None:
 
 
 def test_a_restart_remembers(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, entry(submit_max_per_cycle=50))
+    scene = FactoryHarness(tmp_path, entry(submit_max_per_cycle=50))
     end(scene, 900_000, 10, BAD)
     scene.ask(40)
     scene.cycle()
@@ -73,7 +73,7 @@ def test_failures_under_a_claimed_client_name_count_for_who_had_them(tmp_path: P
     what it asks for, the
     other is throttled, and however many it has, they do not push out what is known of fe.
     """
-    scene = Scene(tmp_path, entry(submit_max_per_cycle=50))
+    scene = FactoryHarness(tmp_path, entry(submit_max_per_cycle=50))
     end(scene, 900_000, 10, GOOD)
     end(scene, 910_000, 500, BAD, "otheruser")
     scene.ask(40)
@@ -84,7 +84,7 @@ def test_failures_under_a_claimed_client_name_count_for_who_had_them(tmp_path: P
 
 
 def test_a_failing_group_does_not_stop_the_other_groups_of_its_frontend(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, entry(submit_max_per_cycle=50))
+    scene = FactoryHarness(tmp_path, entry(submit_max_per_cycle=50))
     end(scene, 900_000, 10, GOOD)
     end(scene, 910_000, 10, BAD, client="fe.bad")
     scene.ask(40)

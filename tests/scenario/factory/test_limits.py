@@ -11,19 +11,19 @@ import pytest
 
 from glideinwms.factory.policy import Limits, SubEntry
 from glideinwms.lib.reasons import Reason
-from tests.scenario.factory.scene import Scene, entry
+from tests.scenario.factory.factory_harness import FactoryHarness, entry
 
 ROOMY = Limits(1000, 1000, 1000)
 FE = "fe:frontend"
 
 
-def live(scene: Scene) -> dict[str, int]:
+def live(scene: FactoryHarness) -> dict[str, int]:
     """Pilots in the queue by state."""
     counts = scene.row().counts
     return {"idle": counts.idle, "running": counts.running, "held": counts.held}
 
 
-def reasons(scene: Scene) -> set[Reason]:
+def reasons(scene: FactoryHarness) -> set[Reason]:
     """What clipped the requests of the last cycle."""
     return {c.reason for r in scene.row().requests for c in r.clips}
 
@@ -64,7 +64,7 @@ def reasons(scene: Scene) -> set[Reason]:
 def test_where_a_supply_ends(
     tmp_path: Path, changes: dict[str, Any], ask: tuple[int, int], expected: int, why: Reason
 ) -> None:
-    scene = Scene(tmp_path, entry(**changes))
+    scene = FactoryHarness(tmp_path, entry(**changes))
     scene.ask(*ask)
     scene.cycle(4)
     assert live(scene) == {"idle": expected, "running": 0, "held": 0}
@@ -72,7 +72,7 @@ def test_where_a_supply_ends(
 
 
 def test_the_submission_rate(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, entry(submit_max_per_cycle=4))
+    scene = FactoryHarness(tmp_path, entry(submit_max_per_cycle=4))
     scene.ask(10)
     seen = []
     for _ in range(5):
@@ -87,7 +87,7 @@ def test_held_pilots_close_an_entry_and_a_class(tmp_path: Path) -> None:
         "class": {"class_default": Limits(1000, 1000, 2)},
     }
     for name, changes in cases.items():
-        scene = Scene(tmp_path / name, entry(remove_max_per_cycle=0, **changes))
+        scene = FactoryHarness(tmp_path / name, entry(remove_max_per_cycle=0, **changes))
         scene.ask(5)
         scene.cycle()
         scene.schedd.set(
@@ -100,7 +100,7 @@ def test_held_pilots_close_an_entry_and_a_class(tmp_path: Path) -> None:
 
 
 def test_running_pilots_count_against_totals_not_against_idle(tmp_path: Path) -> None:
-    scene = Scene(tmp_path, entry(limits=Limits(10, 4, 100)))
+    scene = FactoryHarness(tmp_path, entry(limits=Limits(10, 4, 100)))
     scene.ask(4)
     for _ in range(6):
         scene.cycle()
@@ -112,7 +112,7 @@ def test_running_pilots_count_against_totals_not_against_idle(tmp_path: Path) ->
 
 def test_an_entry_set_deals_to_all_its_ces(tmp_path: Path) -> None:
     subs = tuple(SubEntry(f"A{i}", "ce ce:9619", "condor", f"job.A{i}.condor") for i in range(3))
-    scene = Scene(
+    scene = FactoryHarness(
         tmp_path, entry(sub_entries=subs, selection_algorithm="Default", limits=Limits(30, 30, 30))
     )
     scene.ask(100)
@@ -135,7 +135,7 @@ def test_no_limit_is_ever_exceeded(tmp_path: Path, seed: int) -> None:
         Limits(rng.randint(5, 40), rng.randint(3, 20), 8),
         Limits(rng.randint(3, 20), rng.randint(2, 10), 5),
     )
-    scene = Scene(
+    scene = FactoryHarness(
         tmp_path, entry(limits=limits, class_default=each, submit_max_per_cycle=rng.randint(1, 15))
     )
     for _ in range(25):
@@ -158,7 +158,7 @@ def test_no_limit_is_ever_exceeded(tmp_path: Path, seed: int) -> None:
             scene.start()
 
 
-def check(scene: Scene, limits: Limits, each: Limits) -> None:
+def check(scene: FactoryHarness, limits: Limits, each: Limits) -> None:
     """After a cycle in which something was submitted, counts before plus what came keep every
     limit.
     """
@@ -181,7 +181,7 @@ def check(scene: Scene, limits: Limits, each: Limits) -> None:
 def test_two_schedds_share_nothing_but_the_policy(tmp_path: Path) -> None:
     a = entry("A", limits=Limits(5, 5, 5))
     b = replace(entry("B", limits=Limits(3, 3, 3)), schedd_name="schedd2@factory")
-    scene = Scene(tmp_path, a, b, schedds=("schedd@factory", "schedd2@factory"))
+    scene = FactoryHarness(tmp_path, a, b, schedds=("schedd@factory", "schedd2@factory"))
     scene.ask(50, entry="A")
     scene.ask(50, entry="B")
     scene.cycle(3)

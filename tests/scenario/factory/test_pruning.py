@@ -13,20 +13,20 @@ from glideinwms.factory.housekeeping.prune import named
 from glideinwms.lib.files import locked
 from glideinwms.lib.stage import generations
 from glideinwms.lib.stage.generations import Generation
-from tests.scenario.factory.scene import Scene, entry
+from tests.scenario.factory.factory_harness import FactoryHarness, entry
 
 DAY = 86400.0
 PILOT = {"GlideinFactory": "fact", "GlideinName": "inst", "GlideinEntryName": "A", "JobUniverse": 9}
 
 
 class Stage:
-    """A Scene with generations of some age; each has a stage file of its name, and one that all
+    """A FactoryHarness with generations of some age; each has a stage file of its name, and one that all
     share.
     """
 
     def __init__(self, base: Path, *schedds: str) -> None:
         names = schedds or ("schedd@factory",)
-        self.scene = Scene(
+        self.scene = FactoryHarness(
             base, *(entry(f"E{n}", schedd_name=s) for n, s in enumerate(names)), schedds=names
         )
         self.work, self.stage = base / "work", base / "stage"

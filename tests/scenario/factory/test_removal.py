@@ -9,12 +9,12 @@ import pytest
 
 from glideinwms.factory.apply.applier import FactoryApplier
 from glideinwms.factory.policy import Limits
-from tests.scenario.factory.scene import SECRETS, Scene, entry
-from tests.unit.factory.makes import request_ad, seal
+from tests.scenario.factory.factory_harness import SECRETS, FactoryHarness, entry
+from tests.unit.factory.builders import request_ad, seal
 
 
 def test_waiting_pilots_go_at_the_configured_rate(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.ask(idle=12)
     s.cycle()
     s.ask(idle=0, top=0, remove_excess="WAIT")
@@ -27,7 +27,7 @@ def test_waiting_pilots_go_at_the_configured_rate(tmp_path: Path) -> None:
 
 
 def test_oldest_go_first_and_only_of_that_request(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.ask(idle=4)
     s.ask(idle=4, client="fe.two")
     s.cycle()
@@ -44,7 +44,7 @@ def test_oldest_go_first_and_only_of_that_request(tmp_path: Path) -> None:
 
 
 def test_running_pilots_few_an_hour_then_an_operators_word(tmp_path: Path) -> None:
-    s = Scene(tmp_path, entry(submit_max_per_cycle=200, submit_cluster_size=100))
+    s = FactoryHarness(tmp_path, entry(submit_max_per_cycle=200, submit_cluster_size=100))
     s.ask(idle=80)
     s.cycle()
     s.run("true")
@@ -69,7 +69,7 @@ def test_running_pilots_few_an_hour_then_an_operators_word(tmp_path: Path) -> No
 
 def test_a_removal_asked_for_in_one_cycle_can_be_approved_later(tmp_path: Path) -> None:
     """`gwms frontend remove all` asks in one cycle; the next ones ask for pilots again."""
-    s = Scene(tmp_path, entry(submit_max_per_cycle=200, submit_cluster_size=100))
+    s = FactoryHarness(tmp_path, entry(submit_max_per_cycle=200, submit_cluster_size=100))
     s.ask(idle=80)
     s.cycle()
     s.run("true")
@@ -121,7 +121,7 @@ def test_why_pilots_were_held_is_kept_and_shown(tmp_path: Path) -> None:
     """A pilot that is held is removed within one cycle, and another one is submitted: what the site
     said stays.
     """
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.ask(idle=3)
     s.cycle()
     lapsed = {
@@ -143,7 +143,7 @@ def test_why_pilots_were_held_is_kept_and_shown(tmp_path: Path) -> None:
 
 
 def test_an_operator_hears_of_the_pilots_he_did_not_name(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.ask(idle=4)
     s.cycle()
     s.run("true", 3)
@@ -152,9 +152,9 @@ def test_an_operator_hears_of_the_pilots_he_did_not_name(tmp_path: Path) -> None
     assert "3 running beside them: remove those with --state running" in answer.text, answer.text
 
 
-def unwanted(base: Path) -> Scene:
+def unwanted(base: Path) -> FactoryHarness:
     """Forty pilots that run, of which none is wanted any more."""
-    s = Scene(base)
+    s = FactoryHarness(base)
     s.ask(idle=40)
     s.cycle()
     s.run("true")
@@ -201,7 +201,7 @@ def test_no_frontend_can_have_the_pilots_of_another_removed(tmp_path: Path) -> N
     """It may write any client's name and credential's id into its request, but is known by its
     identity.
     """
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.ask(idle=8)
     s.cycle()
     s.run("true", 2)
@@ -220,7 +220,7 @@ def test_no_frontend_can_have_the_pilots_of_another_removed(tmp_path: Path) -> N
 
 
 def test_held_pilots(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.write(recoverable_exitcodes="13 1 2,26")
     s.start()
     s.ask(idle=8)
@@ -252,7 +252,7 @@ def test_held_pilots(tmp_path: Path) -> None:
 
 
 def test_stale_pilots(tmp_path: Path) -> None:
-    s = Scene(tmp_path, entry(stale_idle=1000, stale_running=5000))
+    s = FactoryHarness(tmp_path, entry(stale_idle=1000, stale_running=5000))
     s.ask(idle=4)
     s.cycle()
     s.run("true", 2)
@@ -271,7 +271,7 @@ def test_stale_pilots(tmp_path: Path) -> None:
 
 
 def test_an_operator_removes_without_the_rail(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.ask(idle=30, top=30)
     s.cycle()
     s.run("true")
@@ -290,7 +290,7 @@ def test_what_is_out_of_the_ordinary_is_not_asked_for_each_cycle(tmp_path: Path)
     """Ages of days are looked at every ten minutes, and each cycle while some are too old; held
     pilots always.
     """
-    scene = Scene(tmp_path, entry(stale_idle=86400, remove_max_per_cycle=2))
+    scene = FactoryHarness(tmp_path, entry(stale_idle=86400, remove_max_per_cycle=2))
     scene.ask(5)
     scene.cycle(2)
     scene.schedd.set("true", -1, EnteredCurrentStatus=int(scene.world.clock()) - 2 * 86400)
@@ -319,7 +319,9 @@ def test_pilots_that_an_entry_left_on_another_schedd_are_counted_and_no_id_is_mi
     """
     names = ("schedd@factory", "other@factory")
     limits = Limits(6, 6, 3)
-    s = Scene(tmp_path, entry("A", schedd_name=names[1], limits=limits), entry("B"), schedds=names)
+    s = FactoryHarness(
+        tmp_path, entry("A", schedd_name=names[1], limits=limits), entry("B"), schedds=names
+    )
     here, there = s.schedds[names[0]], s.schedds[names[1]]
     s.ask(idle=4)
     s.cycle()

@@ -14,9 +14,9 @@ from glideinwms.lib.credentials.tokens import Signer
 from glideinwms.lib.daemon import heartbeat
 from glideinwms.lib.downtimes.downtime_file import iso
 from glideinwms.lib.errors import StateError
-from tests.scenario.factory.scene import Scene, entry
-from tests.support.smalldisk import fill, small_disk
-from tests.unit.factory.makes import IDENTITY, global_ad
+from tests.scenario.factory.factory_harness import FactoryHarness, entry
+from tests.support.small_disk import fill, small_disk
+from tests.unit.factory.builders import IDENTITY, global_ad
 
 STEP = st.tuples(
     st.integers(0, 40), st.integers(0, 60), st.integers(0, 30), st.integers(0, 8), st.integers(0, 6)
@@ -24,7 +24,7 @@ STEP = st.tuples(
 
 
 def test_keeps_the_requested_number_idle(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.ask(idle=5)
     s.cycle()
     assert s.schedd.count("JobStatus == 1") == 5
@@ -36,7 +36,7 @@ def test_keeps_the_requested_number_idle(tmp_path: Path) -> None:
 
 
 def test_maximum_counts_running_ones(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.ask(idle=5, top=7)
     s.cycle()
     s.run("true")
@@ -56,7 +56,7 @@ def test_no_limit_is_exceeded_however_requests_interleave(
     """Two Frontend groups and two classes at one entry; pilots start and end at random in between."""
     limits, per_class = Limits(30, 12, 50), Limits(20, 8, 50)
     e = entry(limits=limits, class_default=per_class, class_limits={"fe:special": Limits(6, 3, 50)})
-    s = Scene(tmp_path_factory.mktemp("s"), e)
+    s = FactoryHarness(tmp_path_factory.mktemp("s"), e)
     for idle, top, other, start, end in steps:
         s.ask(idle, top)
         s.ask(other, client="fe.two")
@@ -91,7 +91,7 @@ def test_no_limit_is_exceeded_however_requests_interleave(
     ],
 )
 def test_downtimes(line: str, stopped: set[str], in_ad: bool, tmp_path: Path) -> None:
-    s = Scene(tmp_path, entry("A"), entry("B"))
+    s = FactoryHarness(tmp_path, entry("A"), entry("B"))
     now = s.world.clock()
     s.down(line.format(past=iso(now - 100), future=iso(now + 1000), older=iso(now - 200)))
     for name in ("A", "B"):
@@ -108,7 +108,7 @@ def test_downtimes(line: str, stopped: set[str], in_ad: bool, tmp_path: Path) ->
 
 
 def test_a_scheduled_downtime_begins_and_ends_by_itself(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     now = s.world.clock()
     s.down(f"{iso(now + 90)} {iso(now + 200)} A All All")
     s.ask(idle=2)
@@ -122,7 +122,7 @@ def test_a_scheduled_downtime_begins_and_ends_by_itself(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_downtimes_file_keeps_the_last_lines(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.down(f"{iso(s.world.clock() - 5)} None A All All # x")
     s.ask(idle=2)
     s.cycle()
@@ -133,7 +133,7 @@ def test_an_unreadable_downtimes_file_keeps_the_last_lines(tmp_path: Path) -> No
 
 
 def test_a_vanished_request_changes_nothing(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.ask(idle=5, remove_excess="ALL")
     s.cycle()
     s.run("true", 2)
@@ -143,7 +143,7 @@ def test_a_vanished_request_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_an_unreachable_collector_freezes_everything(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.ask(idle=5, remove_excess="ALL")
     s.cycle()
     s.ask(idle=0, top=0, remove_excess="ALL")
@@ -164,7 +164,7 @@ def test_an_unreachable_collector_freezes_everything(tmp_path: Path) -> None:
 
 
 def test_one_hung_schedd_does_not_stop_the_other(tmp_path: Path) -> None:
-    s = Scene(
+    s = FactoryHarness(
         tmp_path,
         entry("A"),
         entry("B", schedd_name="other@factory"),
@@ -182,7 +182,7 @@ def test_one_hung_schedd_does_not_stop_the_other(tmp_path: Path) -> None:
 
 
 def test_a_submit_of_unknown_outcome_is_neither_doubled_nor_forgotten(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.ask(idle=15)
     s.schedd.hung_after = True
     s.cycle()
@@ -195,7 +195,7 @@ def test_a_submit_of_unknown_outcome_is_neither_doubled_nor_forgotten(tmp_path: 
 
 
 def test_an_operators_word_waits_for_a_submit_of_unknown_outcome(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.ask(idle=3)
     s.schedd.hung_after = True
     s.cycle()
@@ -207,7 +207,7 @@ def test_an_operators_word_waits_for_a_submit_of_unknown_outcome(tmp_path: Path)
 
 
 def test_a_submit_that_never_arrived_is_tried_again(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.ask(idle=3)
     s.schedd.hung_after = True
     s.cycle()
@@ -220,7 +220,7 @@ def test_a_submit_that_never_arrived_is_tried_again(tmp_path: Path) -> None:
 
 
 def test_a_refusal_of_the_schedd_is_told(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.schedd.max_jobs_per_owner = 4
     s.ask(idle=15)
     s.cycle()
@@ -232,7 +232,7 @@ def test_pilots_of_an_entry_set_are_dealt(tmp_path: Path) -> None:
     subs = tuple(
         SubEntry(n, f"{n} {n}:9619", "condor", f"job.{n}.condor") for n in ("ce1", "ce2", "ce3")
     )
-    s = Scene(tmp_path, entry(sub_entries=subs, selection_algorithm="Default"))
+    s = FactoryHarness(tmp_path, entry(sub_entries=subs, selection_algorithm="Default"))
     s.ask(idle=9)
     s.cycle()
     for n in ("ce1", "ce2", "ce3"):
@@ -240,7 +240,7 @@ def test_pilots_of_an_entry_set_are_dealt(tmp_path: Path) -> None:
 
 
 def test_a_missing_executable_is_told_and_nothing_is_submitted(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     (s.base / "work/glidein_startup.0.sh").unlink()
     s.ask(idle=2)
     s.cycle()
@@ -249,7 +249,7 @@ def test_a_missing_executable_is_told_and_nothing_is_submitted(tmp_path: Path) -
 
 
 def test_one_broken_request_does_not_disturb_the_others(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.ask(idle=2)
     s.ask(idle=2, client="fe.bad")
     s.asked["A fe.bad"]["ReqIdleGlideins"] = "many"
@@ -260,7 +260,7 @@ def test_one_broken_request_does_not_disturb_the_others(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("client", ["../fe.main", "fe main", "fe\nMyType"])
 def test_a_client_without_a_name_gets_no_ad(client: str, tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.ask(idle=2)
     s.ask(idle=2, client=client)
     s.cycle()
@@ -276,7 +276,7 @@ def test_a_credential_that_cannot_be_stored_is_not_the_frontends_fault(
         raise StateError("cannot be written: No space left on device", where=str(path))
 
     monkeypatch.setattr(credential_store, "write_atomic", full)
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     values = {"SecurityName": "fe", "CREDIDXX": b"token", "SecurityClassCREDIDXX": "frontend"}
     s.wms.put(global_ad(values, s.seal, IDENTITY, s.world.clock()), "UPDATE_MASTER_AD", IDENTITY)
     s.cycle()
@@ -286,7 +286,7 @@ def test_a_credential_that_cannot_be_stored_is_not_the_frontends_fault(
 
 
 def test_a_lifetime_that_is_no_number_removes_no_pilot_and_stops_nobody(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.ask(idle=2)
     s.ask(idle=2, client="fe.odd", idle_lifetime="²")
     s.cycle()
@@ -295,7 +295,7 @@ def test_a_lifetime_that_is_no_number_removes_no_pilot_and_stops_nobody(tmp_path
 
 
 def test_a_token_that_has_ended_is_told_and_nothing_is_submitted(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     signer = Signer(b"k" * 32, "key", "issuer")
     for lasts, pilots in ((-5, 0), (600, 2)):
         token = signer.sign("vo", 1000, s.world.clock() - 1000 + lasts)
@@ -311,7 +311,7 @@ def test_a_token_that_has_ended_is_told_and_nothing_is_submitted(tmp_path: Path)
 
 def test_a_full_disk_stops_what_could_not_be_recorded(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "2m") as disk:
-        s = Scene(disk)
+        s = FactoryHarness(disk)
         s.ask(idle=0)
         s.cycle()
         s.ask(idle=2)
@@ -331,7 +331,7 @@ def test_a_full_disk_stops_what_could_not_be_recorded(tmp_path: Path) -> None:
 
 
 def test_overload_share_is_drawn_for_each_submission(tmp_path: Path) -> None:
-    s = Scene(tmp_path, entry(params={"GLIDEIN_OVERLOAD_ENABLED": "50%"}))
+    s = FactoryHarness(tmp_path, entry(params={"GLIDEIN_OVERLOAD_ENABLED": "50%"}))
     seen = set()
     for n in range(1, 21):
         s.ask(idle=n)
@@ -342,7 +342,7 @@ def test_overload_share_is_drawn_for_each_submission(tmp_path: Path) -> None:
 
 
 def test_a_policy_that_does_not_load_leaves_the_old_one(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     (s.base / "work/policy.json").write_text('{"schema": 99}')
     s.runner.reload()
     s.ask(idle=2)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from glideinwms.lib.wire.crypto import FactoryKey
-from tests.scenario.factory.scene import Scene, entry
+from tests.scenario.factory.factory_harness import FactoryHarness, entry
 
 PACKED = Path(__file__).parents[2] / "data" / "golden-wire" / "golden-wire.tgz"
 PILOT = {
@@ -34,7 +34,7 @@ def member(name: str) -> bytes:
 
 @pytest.mark.parametrize(("age", "kept"), [(300, True), (5000, False)])
 def test_the_key_is_kept_for_the_grace_time(age: float, kept: bool, tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     path = tmp_path / "work/rsa.key"
     path.write_bytes(member("crypto/rsa.key"))
     os.utime(path, (s.world.clock() - age,) * 2)
@@ -51,7 +51,7 @@ def test_the_key_is_kept_for_the_grace_time(age: float, kept: bool, tmp_path: Pa
 
 
 def test_requests_for_the_old_key_are_served_in_the_grace_time(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.ask(idle=2)
     path = tmp_path / "work/rsa.key"
     os.utime(path, (s.world.clock() - 5000,) * 2)
@@ -65,7 +65,7 @@ def test_requests_for_the_old_key_are_served_in_the_grace_time(tmp_path: Path) -
 
 
 def test_its_downtimes_hold(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     text = member("stage/factory-workdir/glideinWMS.downtimes").decode()
     (tmp_path / "work/glideinWMS.downtimes").write_text(text.replace("GCE_Delta", "A"))
     s.world.clock.advance(10 * 365 * 86400)
@@ -76,7 +76,7 @@ def test_its_downtimes_hold(tmp_path: Path) -> None:
 
 
 def test_its_credentials_serve(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     folder = tmp_path / "proxies/user_feuser/glidein_inst"
     folder.mkdir(parents=True)
     token = folder / "credential_fe.main_A.scitoken"
@@ -90,7 +90,7 @@ def test_its_credentials_serve(tmp_path: Path) -> None:
 
 
 def test_its_pilots_are_counted_limited_and_removed(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.schedd.add(6, **PILOT)
     s.ask(idle=8)
     s.cycle()
@@ -101,7 +101,7 @@ def test_its_pilots_are_counted_limited_and_removed(tmp_path: Path) -> None:
 
 
 def test_pilots_of_another_factory_or_of_users_are_left_alone(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FactoryHarness(tmp_path)
     s.schedd.add(3, **{**PILOT, "GlideinFactory": "another"})
     s.schedd.add(3, **{**PILOT, "GlideinName": "second"})
     s.schedd.add(4)
@@ -111,7 +111,7 @@ def test_pilots_of_another_factory_or_of_users_are_left_alone(tmp_path: Path) ->
 
 
 def test_unused_credentials_go_and_those_of_queued_pilots_stay(tmp_path: Path) -> None:
-    s = Scene(tmp_path, entry(stale_idle=10**9))
+    s = FactoryHarness(tmp_path, entry(stale_idle=10**9))
     s.ask(idle=1)
     s.cycle()
     folder = tmp_path / "proxies/user_feuser/glidein_inst"

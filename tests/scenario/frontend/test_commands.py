@@ -15,7 +15,7 @@ from glideinwms.cli.legacy.config import gwms_frontend
 from glideinwms.cli.legacy.frontend import manage_frontend_downtimes, remove_requested_glideins
 from glideinwms.cli.main import main
 from glideinwms.lib.downtimes import downtime_file
-from tests.scenario.frontend.scene import Scene, at
+from tests.scenario.frontend.frontend_harness import FrontendHarness, at
 
 
 def gwms(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
@@ -30,14 +30,14 @@ def gwms(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]
     return code, out.out, out.err
 
 
-def place(s: Scene) -> tuple[str, str]:
+def place(s: FrontendHarness) -> tuple[str, str]:
     return "--work-dir", str(s.base / "work")
 
 
 def test_status_tells_what_is_asked_and_why(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     monkeypatch.setattr(frontend, "time", SimpleNamespace(time=s.world.clock))
     one = s.group().match[0]
     law = type(one)('job["Wants"] == "x"', "frontend.xml:12")
@@ -69,7 +69,7 @@ def test_status_tells_what_is_asked_and_why(
 def test_status_of_a_daemon_that_is_gone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     s.cycle()
     path = tmp_path / "work/state/status.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "pid": 2**22 + 1}))
@@ -80,7 +80,7 @@ def test_status_of_a_daemon_that_is_gone(
 def test_a_command_of_a_factory_is_not_for_a_frontend(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     s.cycle()
     for words in (("factory", "status"), ("entry", "rm", "A"), ("factory", "approve", "x")):
         code, _, err = gwms(capsys, *words, *place(s))
@@ -88,7 +88,7 @@ def test_a_command_of_a_factory_is_not_for_a_frontend(
 
 
 def test_a_downtime_from_begin_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     assert gwms(capsys, "frontend", "downtime", "check", *place(s))[0] == 0
     assert gwms(capsys, "frontend", "downtime", "up", *place(s))[0] == 1
     code, out, _ = gwms(
@@ -116,7 +116,7 @@ def test_a_downtime_from_begin_to_end(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_the_deployed_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     where = ["-dir", str(tmp_path / "work")]
 
     def downtimes_(*argv: str) -> int:
@@ -146,7 +146,7 @@ def test_the_deployed_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 def test_remove_waits_for_the_daemons_answer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     s.jobs(50)
     s.cycle()
     stop = threading.Event()

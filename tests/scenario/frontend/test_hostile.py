@@ -16,8 +16,8 @@ import pytest
 from glideinwms.frontend.collect.queries import slots
 from glideinwms.frontend.policy import CredentialPolicy, MatchAttribute
 from glideinwms.lib.wire import GlideFactoryGlobal
-from tests.scenario.frontend.scene import FACTORY, WMS, Scene, at
-from tests.support.hostile import JSON, TOKENS
+from tests.scenario.frontend.frontend_harness import FACTORY, WMS, FrontendHarness, at
+from tests.support.hostile_values import JSON, TOKENS
 from tests.unit.frontend.build_frontend import KEY
 from tests.unit.frontend.decide.golden import expression
 from tests.unit.frontend.hostile_ads import VALUES
@@ -65,8 +65,8 @@ ENTRY_FIELDS = (
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    made = Scene(tmp_path)
+def scene(tmp_path: Path) -> Iterator[FrontendHarness]:
+    made = FrontendHarness(tmp_path)
     names = tuple(MatchAttribute(n) for n in ("Wants", "RequestCpus"))
     own = made.group(match=expression(LAW), job_attrs=names)
     other = made.group("other", match=expression("job['Wants'] == 'good'"), job_attrs=names)
@@ -81,7 +81,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         yield made
 
 
-def served(scene: Scene) -> dict[str, tuple[int, int, str]]:
+def served(scene: FrontendHarness) -> dict[str, tuple[int, int, str]]:
     """The requests of one cycle that ends well, with every input known."""
     scene.cycle()
     status = scene.status()
@@ -106,7 +106,7 @@ def hostile(
                 yield {**item, **({key: f"bad{number}"} if key else {}), name: value}
 
 
-def test_jobs(scene: Scene) -> None:
+def test_jobs(scene: FrontendHarness) -> None:
     good = served(scene)
     assert set(good) == {"A", "B", "C"} and good["B"][0] > 0
     for status in (1, 2):
@@ -121,7 +121,7 @@ def test_jobs(scene: Scene) -> None:
     assert any("EnteredCurrentStatus is no time" in problem for problem in scene.main()["problems"])
 
 
-def test_slots(scene: Scene) -> None:
+def test_slots(scene: FrontendHarness) -> None:
     good = served(scene)
     item = {**scene.slots[0], "GLIDEIN_Entry_Name": "bad"}
     names = sorted(set(slots.PROJECTION) - {"Name"})
@@ -132,7 +132,7 @@ def test_slots(scene: Scene) -> None:
     assert any(" slots: GLIDE" in problem for problem in scene.main()["problems"])
 
 
-def test_entries(scene: Scene) -> None:
+def test_entries(scene: FrontendHarness) -> None:
     good = served(scene)
     for number, change in enumerate(hostile({}, ENTRY_FIELDS)):
         scene.entries[WMS][f"bad{number}"] = {**change, "MyAddress": f"<10.0.0.3:{number}>"}
@@ -143,7 +143,7 @@ def test_entries(scene: Scene) -> None:
     assert any("malformed and left out" in problem for problem in scene.main()["problems"])
 
 
-def test_keys(scene: Scene) -> None:
+def test_keys(scene: FrontendHarness) -> None:
     good = served(scene)
     ad = GlideFactoryGlobal(
         name="other@factory",
@@ -158,7 +158,7 @@ def test_keys(scene: Scene) -> None:
     assert served(scene) == good
 
 
-def test_answers(scene: Scene) -> None:
+def test_answers(scene: FrontendHarness) -> None:
     good = served(scene)
     ad = {
         "MyType": "glidefactoryclient",
@@ -176,7 +176,7 @@ def test_answers(scene: Scene) -> None:
     assert served(scene) == good
 
 
-def test_schedd_ads(scene: Scene) -> None:
+def test_schedd_ads(scene: FrontendHarness) -> None:
     good = served(scene)
     ad = {"MyType": "Scheduler", "Name": "bad", "MyAddress": "<10.0.0.6:1>", "MaxJobsRunning": 10}
     fields = [
@@ -193,7 +193,7 @@ def test_schedd_ads(scene: Scene) -> None:
     assert served(scene) == good
 
 
-def test_commands(scene: Scene) -> None:
+def test_commands(scene: FrontendHarness) -> None:
     good = served(scene)
     box = scene.base / "work/state/requests"
     for number, content in enumerate(JSON.values()):
@@ -217,7 +217,7 @@ def test_commands(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("kind", ["scitoken", "grid_proxy", "username_password", "auth_file"])
-def test_credentials(scene: Scene, kind: str) -> None:
+def test_credentials(scene: FrontendHarness, kind: str) -> None:
     good = served(scene)
     bad = []
     for number, text in enumerate([*TOKENS.values(), *map(str, VALUES.values())]):

@@ -13,11 +13,11 @@ from glideinwms.lib.daemon.retention import DAY
 from glideinwms.lib.downtimes import downtime_file
 from glideinwms.lib.downtimes.downtime_file import Downtime
 from glideinwms.lib.run_as_owner import name_of
-from tests.scenario.frontend.scene import USER, WMS, WMS2, Scene, at
+from tests.scenario.frontend.frontend_harness import USER, WMS, WMS2, FrontendHarness, at
 
 
 def test_waiting_pilots_are_given_back_after_six_cycles_without_jobs(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     levels = []
     for _ in range(13):
         s.cycle()
@@ -26,7 +26,7 @@ def test_waiting_pilots_are_given_back_after_six_cycles_without_jobs(tmp_path: P
 
 
 def test_counters_survive_a_restart(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     s.cycle(5)
     s.start()
     s.cycle()
@@ -34,7 +34,7 @@ def test_counters_survive_a_restart(tmp_path: Path) -> None:
 
 
 def test_an_operators_removal_lasts_one_cycle(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     s.jobs(100)
     s.cycle()
     before = s.requests()
@@ -58,7 +58,7 @@ def test_an_operators_removal_lasts_one_cycle(tmp_path: Path) -> None:
 
 
 def test_a_downtime_asks_for_nothing_and_says_why(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     s.jobs(100)
     s.cycle()
     before = s.requests()
@@ -72,7 +72,7 @@ def test_a_downtime_asks_for_nothing_and_says_why(tmp_path: Path) -> None:
 
 
 def test_a_downtime_stays_while_its_file_cannot_be_read(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     s.jobs(100)
     path = tmp_path / "work/frontenddowntime"
     path.write_text(downtime_file.render([Downtime(s.world.clock() - 1, None)]))
@@ -86,7 +86,7 @@ def test_a_downtime_stays_while_its_file_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_the_audit_trail_of_days_past_is_put_aside_and_goes_after_a_month(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     trail = tmp_path / "work/state/audit.jsonl"
     trail.write_text('{"act": "remove"}\n')
     for path, days in ((trail, 2), (trail.with_name("audit.jsonl.2023-10-01"), 40)):
@@ -97,7 +97,7 @@ def test_the_audit_trail_of_days_past_is_put_aside_and_goes_after_a_month(tmp_pa
 
 
 def test_a_bad_policy_leaves_the_old_one_in_force(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     s.jobs(10)
     s.cycle()
     (tmp_path / "work/policy.json").write_text(f'{{"schema": {SCHEMA}}}')
@@ -111,7 +111,7 @@ def test_a_bad_policy_leaves_the_old_one_in_force(tmp_path: Path) -> None:
 
 
 def test_what_expressions_said_goes_with_their_policy(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     s.jobs(3)
     for cpus in range(1, 4):
         law = (Expression(f'int(glidein["attrs"]["GLIDEIN_CPUS"]) < {cpus + 1}', "frontend.xml:1"),)
@@ -122,7 +122,7 @@ def test_what_expressions_said_goes_with_their_policy(tmp_path: Path) -> None:
 
 
 def test_an_expired_token_stops_requests_with_a_reason(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     s.jobs(10)
     s.cycle()
     good = (tmp_path / "token").read_text()
@@ -137,7 +137,7 @@ def test_an_expired_token_stops_requests_with_a_reason(tmp_path: Path) -> None:
 
 
 def test_a_pilot_token_that_cannot_be_made_is_said(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     s.jobs(10)
     (tmp_path / "keys/FRONTEND").unlink()
     s.cycle()
@@ -149,7 +149,7 @@ def test_a_pilot_token_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
 
 def test_secrets_are_only_in_the_envelope(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     s.jobs(10)
     s.cycle(2)
     secret = (tmp_path / "token").read_text()
@@ -166,14 +166,14 @@ def test_secrets_are_only_in_the_envelope(tmp_path: Path) -> None:
 
 
 def test_entries_known_only_by_their_pilots_are_shown(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     s.pilots("Gone", busy=2)
     s.cycle()
     assert s.main()["down"] == [at("Gone")] and s.main()["slots"]["total"] == 2
 
 
 def test_schedds_of_the_whole_pool(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     s.write(groups=(s.group(schedds=("ALL",)),))
     s.runner.reload()
     s.jobs(10)
@@ -187,7 +187,7 @@ def test_schedds_of_the_whole_pool(tmp_path: Path) -> None:
 
 
 def test_an_overloaded_schedds_idle_jobs_do_not_count(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     s.jobs(50)
     s.jobs(20, "schedd2")
     s.schedds["schedd1"].extra = {"MaxJobsRunning": 0}
@@ -199,7 +199,7 @@ class Pair:
     """A master and its slave in one world; `cycle` runs both, the slave's clock is the same."""
 
     def __init__(self, base: Path) -> None:
-        self.master, self.slave = Scene(base / "master"), Scene(base / "slave")
+        self.master, self.slave = FrontendHarness(base / "master"), FrontendHarness(base / "slave")
         self.slave.world, self.slave.user = self.master.world, self.master.user
         self.slave.pools, self.slave.schedds = self.master.pools, self.master.schedds
         self.slave.write(frontend_name="fe2", high_availability=HaPolicy("fe", 120))
@@ -285,7 +285,7 @@ def test_stopping_withdraws_only_what_is_ours(tmp_path: Path) -> None:
 
 
 def test_a_dead_pool_does_not_keep_the_others_from_being_cleared(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     s.jobs(5)
     s.cycle()
     s.pools[WMS].hung = True
@@ -294,7 +294,7 @@ def test_a_dead_pool_does_not_keep_the_others_from_being_cleared(tmp_path: Path)
 
 
 def test_groups_go_their_own_ways(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     own = [replace(s.group().match[0], text=f'job["Wants"] == "{n}"') for n in ("x", "y")]
     groups = (
         s.group("one", match=(own[0],)),
@@ -318,7 +318,7 @@ def test_groups_go_their_own_ways(tmp_path: Path) -> None:
 
 
 def test_its_own_logs_go_by_the_configured_retention(tmp_path: Path) -> None:
-    s = Scene(tmp_path, log_dir=str(tmp_path / "log"), log_retention=Retention(2, 1, 100))
+    s = FrontendHarness(tmp_path, log_dir=str(tmp_path / "log"), log_retention=Retention(2, 1, 100))
     (tmp_path / "log").mkdir()
     ages = {
         "frontend.log.2026-01-01": 3,

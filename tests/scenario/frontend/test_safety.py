@@ -12,22 +12,22 @@ from hypothesis import strategies as st
 
 from glideinwms.frontend.policy import GroupLimits, RemovalPolicy
 from glideinwms.lib.daemon import heartbeat, operator_commands
-from tests.scenario.frontend.scene import USER, WMS, WMS2, Scene, at
-from tests.support.smalldisk import fill, small_disk
+from tests.scenario.frontend.frontend_harness import USER, WMS, WMS2, FrontendHarness, at
+from tests.support.small_disk import fill, small_disk
 
 EAGER = GroupLimits(removal=RemovalPolicy("ALL", 0, True, 0))
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Scene:
+def scene(tmp_path: Path) -> FrontendHarness:
     """600 idle jobs at two schedds, three entries at two WMS pools, pilots at each; a group that
     removes eagerly.
     """
     return made(tmp_path)
 
 
-def made(base: Path) -> Scene:
-    s = Scene(base)
+def made(base: Path) -> FrontendHarness:
+    s = FrontendHarness(base)
     s.write(groups=(s.group(limits=EAGER),))
     s.start()
     s.jobs(400)
@@ -38,19 +38,21 @@ def made(base: Path) -> Scene:
     return s
 
 
-def sabotage(s: Scene, what: str, how: str) -> None:
+def sabotage(s: FrontendHarness, what: str, how: str) -> None:
     part: Any = s.user if what == USER else s.pools.get(what) or s.schedds[what]
     setattr(part, how, True)
 
 
-def repair(s: Scene, what: str) -> None:
+def repair(s: FrontendHarness, what: str) -> None:
     part: Any = s.user if what == USER else s.pools.get(what) or s.schedds[what]
     part.down = part.hung = False
 
 
 @pytest.mark.parametrize("how", ["down", "hung"])
 @pytest.mark.parametrize("what", ["schedd1", USER])
-def test_an_outage_changes_nothing_but_stops_removal(scene: Scene, what: str, how: str) -> None:
+def test_an_outage_changes_nothing_but_stops_removal(
+    scene: FrontendHarness, what: str, how: str
+) -> None:
     scene.cycle(2)
     before = scene.requests()
     assert all(r[2] == "ALL" for r in before.values()) and set(before) == {"A", "B", "C"}
@@ -65,7 +67,7 @@ def test_an_outage_changes_nothing_but_stops_removal(scene: Scene, what: str, ho
     assert scene.requests() == before and not scene.main()["held"]
 
 
-def test_a_schedd_that_stays_away_is_frozen_then_left_out(scene: Scene) -> None:
+def test_a_schedd_that_stays_away_is_frozen_then_left_out(scene: FrontendHarness) -> None:
     scene.cycle()
     before = scene.requests()
     scene.schedds["schedd1"].down = True
@@ -84,7 +86,9 @@ def test_a_schedd_that_stays_away_is_frozen_then_left_out(scene: Scene) -> None:
     assert scene.main()["frozen"] and not scene.main()["silent"]
 
 
-def test_when_nothing_is_known_for_an_hour_requests_are_left_to_expire(scene: Scene) -> None:
+def test_when_nothing_is_known_for_an_hour_requests_are_left_to_expire(
+    scene: FrontendHarness,
+) -> None:
     scene.cycle()
     for schedd in scene.schedds.values():
         schedd.down = True
@@ -102,7 +106,7 @@ def test_when_nothing_is_known_for_an_hour_requests_are_left_to_expire(scene: Sc
     assert scene.requests()["A"][0] > 0 and not scene.main()["silent"]
 
 
-def test_a_user_collector_that_starts_empty(scene: Scene) -> None:
+def test_a_user_collector_that_starts_empty(scene: FrontendHarness) -> None:
     scene.cycle(2)
     before = scene.requests()
     pilots, scene.slots = scene.slots, []
@@ -121,7 +125,7 @@ def test_a_user_collector_that_starts_empty(scene: Scene) -> None:
     assert scene.requests() == before
 
 
-def test_a_user_collector_that_starts_empty_and_stays_so(scene: Scene) -> None:
+def test_a_user_collector_that_starts_empty_and_stays_so(scene: FrontendHarness) -> None:
     scene.cycle(2)
     scene.slots = []
     scene.user.restart()
@@ -133,7 +137,7 @@ def test_a_user_collector_that_starts_empty_and_stays_so(scene: Scene) -> None:
     )
 
 
-def test_a_wms_collector_that_starts_empty(scene: Scene) -> None:
+def test_a_wms_collector_that_starts_empty(scene: FrontendHarness) -> None:
     scene.cycle(2)
     before = scene.requests()
     scene.pools[WMS].restart()
@@ -145,7 +149,7 @@ def test_a_wms_collector_that_starts_empty(scene: Scene) -> None:
     assert scene.requests() == before
 
 
-def test_one_wms_pool_down_leaves_the_other(scene: Scene) -> None:
+def test_one_wms_pool_down_leaves_the_other(scene: FrontendHarness) -> None:
     scene.cycle()
     before = scene.requests(WMS2)
     scene.pools[WMS].down = True
@@ -159,7 +163,7 @@ def test_one_wms_pool_down_leaves_the_other(scene: Scene) -> None:
     assert set(scene.requests(WMS)) == {"A", "B"}
 
 
-def test_a_restart_in_an_outage_goes_on_with_the_readings_of_before(scene: Scene) -> None:
+def test_a_restart_in_an_outage_goes_on_with_the_readings_of_before(scene: FrontendHarness) -> None:
     scene.cycle(2)
     before = scene.requests()
     scene.schedds["schedd2"].down = True
@@ -170,7 +174,7 @@ def test_a_restart_in_an_outage_goes_on_with_the_readings_of_before(scene: Scene
     assert {r[2] for r in scene.requests().values()} == {"NO"}
 
 
-def test_jobs_that_vanish_while_the_queue_is_full_are_asked_twice(scene: Scene) -> None:
+def test_jobs_that_vanish_while_the_queue_is_full_are_asked_twice(scene: FrontendHarness) -> None:
     scene.write(groups=(scene.group(job_query="JobUniverse == 5"),))
     scene.runner.reload()
     scene.cycle(2)
@@ -182,7 +186,7 @@ def test_jobs_that_vanish_while_the_queue_is_full_are_asked_twice(scene: Scene) 
     assert scene.main()["jobs"]["idle"] == 200 and not scene.main()["held"]
 
 
-def test_a_hung_part_costs_the_cycle_little_once_it_is_known(scene: Scene) -> None:
+def test_a_hung_part_costs_the_cycle_little_once_it_is_known(scene: FrontendHarness) -> None:
     scene.cycle()
     began = scene.world.clock()
     for part in (scene.schedds["schedd1"], scene.pools[WMS], scene.user):
@@ -217,7 +221,9 @@ NONSENSE: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("more", NONSENSE, ids=["states", "children", "names", "client"])
-def test_slots_of_nonsense_count_as_little_as_they_say(scene: Scene, more: dict[str, Any]) -> None:
+def test_slots_of_nonsense_count_as_little_as_they_say(
+    scene: FrontendHarness, more: dict[str, Any]
+) -> None:
     scene.cycle()
     before = scene.requests()
     odd = {**scene.slots[0], "Name": "slot1@odd@node", "MyAddress": "<10.9.9.9:1>"}
@@ -240,13 +246,13 @@ def test_slots_of_nonsense_count_as_little_as_they_say(scene: Scene, more: dict[
     ],
     ids=["name", "entry", "list", "site", "signs"],
 )
-def test_one_malformed_entry_stops_no_other(scene: Scene, more: dict[str, Any]) -> None:
+def test_one_malformed_entry_stops_no_other(scene: FrontendHarness, more: dict[str, Any]) -> None:
     scene.entries[WMS]["D"] = more
     scene.cycle()
     assert {"A", "B", "C"} <= set(scene.requests())
 
 
-def test_a_key_of_somebody_else_is_not_used(scene: Scene) -> None:
+def test_a_key_of_somebody_else_is_not_used(scene: FrontendHarness) -> None:
     scene.cycle()
     for ad in scene.pools[WMS].ads("glidefactoryglobal"):
         scene.pools[WMS].put({**ad, "MyAddress": "<1.1.1.1:1>"}, identity="mallory@x")
@@ -257,7 +263,7 @@ def test_a_key_of_somebody_else_is_not_used(scene: Scene) -> None:
 
 
 def test_a_group_that_cannot_be_decided_stops_no_other(tmp_path: Path) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     bad = replace(s.group("bad").match[0], text="open('/etc/passwd')", origin="frontend.xml:7")
     s.write(groups=(s.group(), s.group("bad", match=(bad,))))
     s.runner.reload()
@@ -312,7 +318,7 @@ def test_whatever_fails_in_whatever_order(
 
 def test_requests_go_on_while_the_work_directory_is_full(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "2m") as disk:
-        s = Scene(disk)
+        s = FrontendHarness(disk)
         s.jobs(50)
         s.cycle(2)
         before, told = s.requests(), s.status().cycle

@@ -15,7 +15,7 @@ from glideinwms.frontend.policy import MatchAttribute
 from glideinwms.lib.condor import workers
 from glideinwms.lib.condor.workers import Workers
 from glideinwms.lib.jsondata import to_json
-from tests.scenario.frontend.scene import ME, WMS, Scene, at
+from tests.scenario.frontend.frontend_harness import ME, WMS, FrontendHarness, at
 from tests.scenario.frontend.test_commands import gwms, place
 from tests.unit.frontend.decide.golden import expression
 
@@ -23,8 +23,8 @@ LAW = 'glidein["attrs"]["GLIDEIN_Site"] in job["Wants"].split(",")'
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Scene:
-    s = Scene(tmp_path)
+def scene(tmp_path: Path) -> FrontendHarness:
+    s = FrontendHarness(tmp_path)
     s.write(groups=(s.group(match=expression(LAW)),))
     s.runner.reload()
     s.jobs(100, wants="A,B")
@@ -37,7 +37,7 @@ def scene(tmp_path: Path) -> Scene:
 Capture = pytest.CaptureFixture[str]
 
 
-def test_a_class_is_explained(scene: Scene, capsys: Capture) -> None:
+def test_a_class_is_explained(scene: FrontendHarness, capsys: Capture) -> None:
     code, out, _ = gwms(capsys, "job", "explain", "--class", "Wants=A", *place(scene))
     assert code == 0
     for text in (
@@ -63,7 +63,7 @@ def test_a_class_is_explained(scene: Scene, capsys: Capture) -> None:
     assert both[0] == 1 and "takes entries or --class, not both" in both[2]
 
 
-def test_an_entry_is_explained(scene: Scene, capsys: Capture) -> None:
+def test_an_entry_is_explained(scene: FrontendHarness, capsys: Capture) -> None:
     code, out, _ = gwms(capsys, "frontend", "explain", "A", *place(scene))
     assert (
         code == 0
@@ -76,7 +76,9 @@ def test_an_entry_is_explained(scene: Scene, capsys: Capture) -> None:
     assert gwms(capsys, "frontend", "explain", "nobody", *place(scene))[0] == 1
 
 
-def test_a_plan_with_another_policy(scene: Scene, tmp_path: Path, capsys: Capture) -> None:
+def test_a_plan_with_another_policy(
+    scene: FrontendHarness, tmp_path: Path, capsys: Capture
+) -> None:
     code, out, _ = gwms(capsys, "frontend", "plan", *place(scene))
     assert code == 0 and at("A") in out
     group = scene.policy.groups[0]
@@ -109,7 +111,7 @@ def test_a_plan_with_another_policy(scene: Scene, tmp_path: Path, capsys: Captur
     assert code == 0 and "TotalGlideinsPerEntry" in out
 
 
-def test_replay_decides_the_same(scene: Scene, tmp_path: Path, capsys: Capture) -> None:
+def test_replay_decides_the_same(scene: FrontendHarness, tmp_path: Path, capsys: Capture) -> None:
     code, out, _ = gwms(capsys, "frontend", "replay", *place(scene))
     assert code == 0 and out.count("same plan") == 2
     path = tmp_path / "work/policy.json"
@@ -127,7 +129,7 @@ def test_replay_decides_the_same(scene: Scene, tmp_path: Path, capsys: Capture) 
     assert gwms(capsys, "frontend", "replay", str(tmp_path))[0] == 1
 
 
-def test_what_the_factory_says_is_shown(scene: Scene, capsys: Capture) -> None:
+def test_what_the_factory_says_is_shown(scene: FrontendHarness, capsys: Capture) -> None:
     ad = {
         "MyType": "glidefactoryclient",
         "GlideinMyType": "glidefactoryclient",
@@ -149,12 +151,12 @@ def test_what_the_factory_says_is_shown(scene: Scene, capsys: Capture) -> None:
 
 
 @pytest.fixture
-def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FrontendHarness:
     """Two groups over the same entries: `big` reads schedd1 only, jobs that are Big only, and no
     Wants; a job query of
     schedd2 is never answered by overload.
     """
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     big = s.group(
         "big", job_query="Big =?= true", job_attrs=(MatchAttribute("Big"),), schedds=("schedd1",)
     )
@@ -169,7 +171,7 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     return s
 
 
-def test_a_job_of_the_queue_is_explained(queue: Scene, capsys: Capture) -> None:
+def test_a_job_of_the_queue_is_explained(queue: FrontendHarness, capsys: Capture) -> None:
     queue.jobs(3, wants="A,B", Big=True)
     queue.jobs(2, wants="A")
     queue.cycle()
@@ -197,7 +199,7 @@ def test_a_job_of_the_queue_is_explained(queue: Scene, capsys: Capture) -> None:
     )
 
 
-def test_what_keeps_a_job_from_being_counted(queue: Scene, capsys: Capture) -> None:
+def test_what_keeps_a_job_from_being_counted(queue: FrontendHarness, capsys: Capture) -> None:
     queue.schedds["schedd2"].extra = {"CurbMatchmaking": True}
     queue.jobs(1, "schedd2", wants="A", Big=True)
     queue.jobs(1, wants="A")
@@ -225,7 +227,9 @@ def test_what_keeps_a_job_from_being_counted(queue: Scene, capsys: Capture) -> N
     assert "is not ClusterId.ProcId" in gwms(capsys, "job", "explain", "x", *place(queue))[2]
 
 
-def test_what_other_groups_ask_of_an_entry_is_shown(queue: Scene, capsys: Capture) -> None:
+def test_what_other_groups_ask_of_an_entry_is_shown(
+    queue: FrontendHarness, capsys: Capture
+) -> None:
     queue.write(groups=(*queue.policy.groups, queue.group("twin", match=expression(LAW))))
     queue.runner.reload()
     queue.jobs(30, wants="A", Big=True)
@@ -244,7 +248,7 @@ def test_what_other_groups_ask_of_an_entry_is_shown(queue: Scene, capsys: Captur
     ]
 
 
-def test_a_group_that_cannot_decide_is_said(queue: Scene, capsys: Capture) -> None:
+def test_a_group_that_cannot_decide_is_said(queue: FrontendHarness, capsys: Capture) -> None:
     queue.jobs(1, wants="A")
     broken = queue.group("broken", match=expression("job.__class__"))
     queue.write(groups=(queue.policy.groups[0], broken))
@@ -254,7 +258,7 @@ def test_a_group_that_cannot_decide_is_said(queue: Scene, capsys: Capture) -> No
     assert code == 0 and "group broken: fits 0 of 0 entries" in out and "not counted: " in out
 
 
-def test_what_removal_goes_by_is_shown(scene: Scene, capsys: Capture) -> None:
+def test_what_removal_goes_by_is_shown(scene: FrontendHarness, capsys: Capture) -> None:
     scene.cycle(6)
     _, out, _ = gwms(capsys, "frontend", "explain", "B", *place(scene))
     assert "cycles in a row" not in out

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import pilotfiles
+from tests.support import pilot_files
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "reference" / "script-api.md"
@@ -51,7 +51,7 @@ INTERNAL = {
 
 def pilot(top: Path) -> Path:
     """A pilot's work directory, with the ads of a job."""
-    main = pilotfiles.write(top / "main")
+    main = pilot_files.write(top / "main")
     for name in SOURCES[:5]:
         (top / name).write_bytes((main / name).read_bytes())
     (main / "error_gen.sh").chmod(0o755)

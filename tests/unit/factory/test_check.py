@@ -13,7 +13,7 @@ from glideinwms.factory.submit.description import SubmitSpec, sub_entries
 from glideinwms.lib.credentials.tokens import Signer
 from glideinwms.lib.files import write_atomic
 from glideinwms.lib.reasons import Reason
-from tests.unit.factory.makes import NOW, entry, policy, request
+from tests.unit.factory.builders import NOW, entry, policy, request
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from glideinwms.factory.submit.description import (
     sub_entries,
 )
 from glideinwms.lib.errors import ConfigError
-from tests.unit.factory.makes import entry, policy, request
+from tests.unit.factory.builders import entry, policy, request
 
 
 def description(e: EntryPolicy, files: dict[str, str], sub: int = 0) -> Description:

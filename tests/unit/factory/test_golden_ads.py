@@ -22,7 +22,7 @@ from glideinwms.factory.policy import (
 from glideinwms.factory.snapshot import Request
 from glideinwms.lib.wire import parse_long_form
 from glideinwms.lib.wire.crypto import FactoryKey
-from tests.unit.factory.makes import IDENTITY, policy
+from tests.unit.factory.builders import IDENTITY, policy
 
 PACKED = Path(__file__).parents[2] / "data" / "golden-wire" / "golden-wire.tgz"
 ENTRIES = ("CMS_T2_XX_Alpha_ce01", "OSG-Beta.ce-02", "AWS_Gamma", "GCE_Delta")

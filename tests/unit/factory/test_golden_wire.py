@@ -19,7 +19,7 @@ from glideinwms.factory.submit.cloud import user_data
 from glideinwms.factory.submit.description import SubmitSpec, sub_entries
 from glideinwms.lib.wire import parse_long_form
 from glideinwms.lib.wire.crypto import FactoryKey
-from tests.unit.factory.makes import ROOMY, policy
+from tests.unit.factory.builders import ROOMY, policy
 
 PACKED = Path(__file__).parents[2] / "data" / "golden-wire" / "golden-wire.tgz"
 CYCLE1 = ("03-fe-main-cycle1-requests.ad", "05-fe-special-cycle1-requests.ad")

@@ -20,9 +20,9 @@ from glideinwms.factory.pilot_history.follow import OUTPUT_WAIT, SHOW, PilotFoll
 from glideinwms.factory.pilot_history.pilot_log import facts, sections, xml_result
 from glideinwms.lib.bounded import CONTROL
 from glideinwms.lib.reasons import Reason
-from tests.support import hostile
-from tests.support.hostile import params
-from tests.unit.factory.makes import policy
+from tests.support import hostile_values
+from tests.support.hostile_values import params
+from tests.unit.factory.builders import policy
 from tests.unit.factory.pilot_history.test_follow import GOOD, NOW, Site, learner
 
 
@@ -37,7 +37,7 @@ def ids(mine: PilotFollower) -> set[str]:
     return {pilot.id for pilot in mine.db.finished("A", 0)}
 
 
-@pytest.mark.parametrize("stdout", params(hostile.STDOUT))
+@pytest.mark.parametrize("stdout", params(hostile_values.STDOUT))
 def test_a_hostile_stdout_is_described_beside_the_good_ones(base: Path, stdout: str) -> None:
     site, p, mine = Site(base), policy(base), learner(base)
     site.pilot(7, NOW, stdout)
@@ -53,7 +53,7 @@ def test_a_hostile_stdout_is_described_beside_the_good_ones(base: Path, stdout: 
     assert not CONTROL.search(bad.cause)
 
 
-@pytest.mark.parametrize("text", params({**hostile.STDOUT, **hostile.STDERR}))
+@pytest.mark.parametrize("text", params({**hostile_values.STDOUT, **hostile_values.STDERR}))
 def test_every_reader_of_outputs_is_linear_and_bounded(text: str) -> None:
     began = time.process_time()
     facts(text)
@@ -100,7 +100,7 @@ def test_an_output_that_may_not_be_read_is_not_awaited_for_ever(base: Path) -> N
     assert ids(mine) == {"7.0", "8.0"} and len(mine.refusals(NOW + OUTPUT_WAIT + 1)) == 1
 
 
-@pytest.mark.parametrize("data", params(hostile.EVENTS))
+@pytest.mark.parametrize("data", params(hostile_values.EVENTS))
 def test_a_hostile_event_costs_itself(base: Path, data: bytes) -> None:
     site, p, mine = Site(base), policy(base), learner(base)
     site.pilot(1, NOW - 5)
@@ -119,7 +119,7 @@ def test_events_with_impossible_dates_are_counted(base: Path) -> None:
     site, p, mine = Site(base), policy(base), learner(base)
     site.pilot(1, NOW - 5)
     with site.log.open("ab") as log:
-        log.write(hostile.EVENTS["month-13"] * 3)
+        log.write(hostile_values.EVENTS["month-13"] * 3)
     mine.update(p, NOW)
     [refusal] = mine.refusals(NOW)
     assert refusal.text == "3 events have an impossible date" and refusal.where == str(site.log)

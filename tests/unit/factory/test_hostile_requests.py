@@ -15,13 +15,13 @@ from glideinwms.factory.submit.check import over
 from glideinwms.lib.bounded import Expr
 from glideinwms.lib.jsondata import dumps
 from glideinwms.lib.reasons import Reason
-from tests.support import hostile
-from tests.support.hostile import params
-from tests.unit.factory.makes import NOW, request_ad, trust
+from tests.support import hostile_values
+from tests.support.hostile_values import params
+from tests.unit.factory.builders import NOW, request_ad, trust
 
 
 @pytest.mark.parametrize("field", ["ReqIdleGlideins", "ReqMaxGlideins", "ReqRemoveExcessMargin"])
-@pytest.mark.parametrize("value", params(hostile.NUMBERS))
+@pytest.mark.parametrize("value", params(hostile_values.NUMBERS))
 def test_a_number_that_does_not_fit(tmp_path: Path, field: str, value: Any) -> None:
     row = trust(tmp_path).request({**request_ad(), field: value})
     assert row.refusal is not None
@@ -36,7 +36,8 @@ def test_a_number_that_does_not_fit(tmp_path: Path, field: str, value: Any) -> N
     "field", ["Name", "ClientName", "ReqName", "GroupName", "WebURL", "GlideinParamX"]
 )
 @pytest.mark.parametrize(
-    "value", params(hostile.TEXTS, ["long", "1MB", "newlines", "escapes", "nul", "list", "ad"])
+    "value",
+    params(hostile_values.TEXTS, ["long", "1MB", "newlines", "escapes", "nul", "list", "ad"]),
 )
 def test_a_text_that_does_not_fit(tmp_path: Path, field: str, value: Any) -> None:
     row = trust(tmp_path).request({**request_ad(), field: value})
@@ -69,7 +70,7 @@ def test_no_text_of_a_submission_is_an_option(extra: str) -> None:
 def test_numbers_for_monitoring_that_do_not_fit_are_left_out(tmp_path: Path) -> None:
     ad = {
         **request_ad(),
-        **{f"GlideinMonitor{name}": value for name, value in hostile.NUMBERS.items()},
+        **{f"GlideinMonitor{name}": value for name, value in hostile_values.NUMBERS.items()},
     }
     row = trust(tmp_path).request(ad)
     assert row.refusal is None and row.monitor == {"Idle": 5}
@@ -81,7 +82,7 @@ def test_as_many_parameters_as_a_command_line_takes(tmp_path: Path) -> None:
     assert row.refusal is not None and row.refusal.reason is Reason.BAD_VALUE and row.params == {}
 
 
-@pytest.mark.parametrize("token", params(hostile.TOKENS))
+@pytest.mark.parametrize("token", params(hostile_values.TOKENS))
 def test_a_token_file_is_judged_whatever_it_holds(tmp_path: Path, token: str) -> None:
     path = tmp_path / "token"
     path.write_bytes(token.encode(errors="surrogateescape"))
@@ -90,11 +91,11 @@ def test_a_token_file_is_judged_whatever_it_holds(tmp_path: Path, token: str) ->
 
 @pytest.mark.parametrize("name", ["exp-10^400", "exp-1e999", "exp-nan", "exp-list", "exp-text"])
 def test_a_token_whose_end_is_no_time_is_not_submitted_with(tmp_path: Path, name: str) -> None:
-    (tmp_path / "token").write_text(hostile.TOKENS[name])
+    (tmp_path / "token").write_text(hostile_values.TOKENS[name])
     assert over("scitoken", tmp_path / "token", NOW).startswith("does not say when it ends")
 
 
-@pytest.mark.parametrize("value", params(hostile.TIMES))
+@pytest.mark.parametrize("value", params(hostile_values.TIMES))
 @pytest.mark.parametrize(
     "field", ["EnteredCurrentStatus", "ServerTime", "HoldReasonCode", "JobStatus", "ClusterId"]
 )
@@ -115,7 +116,8 @@ def test_a_row_of_the_queue_that_cannot_be_read_is_counted(field: str, value: An
 
 def test_a_group_is_counted_whatever_its_texts_are() -> None:
     rows = [
-        {"JobStatus": 1, "JobCount": 7, "GlideinClient": value} for value in hostile.NAMES.values()
+        {"JobStatus": 1, "JobCount": 7, "GlideinClient": value}
+        for value in hostile_values.NAMES.values()
     ]
     queue, _ = queue_of({"groups": rows, "exceptions": []})
     assert sum(group.count for group in queue.groups) == 7 * len(rows)

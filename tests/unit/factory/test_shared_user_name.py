@@ -12,7 +12,7 @@ from glideinwms.factory.collect.request_validation import RequestValidator
 from glideinwms.factory.housekeeping.cleanup import credential_files
 from glideinwms.factory.policy import FrontendTrust
 from glideinwms.lib.reasons import Reason
-from tests.unit.factory.makes import IDENTITY, SECRETS, entry, global_ad, request_ad, seal, trust
+from tests.unit.factory.builders import IDENTITY, SECRETS, entry, global_ad, request_ad, seal, trust
 
 EVIL = "evil@fe2.example.org"
 # as many Factories are configured; validate refuses it, but a policy made before that may be in

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from glideinwms.lib.condor import htc
-from tests.support.hostile import NAMES, NUMBERS
+from tests.support.hostile_values import NAMES, NUMBERS
 
 
 def _storable(value: Any) -> bool:

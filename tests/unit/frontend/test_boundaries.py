@@ -35,7 +35,7 @@ from glideinwms.lib.condor.workers import Call, CallResult, Workers
 from glideinwms.lib.credentials.tokens import claims_of, remaining
 from glideinwms.lib.errors import CredentialError
 from glideinwms.testing import World
-from tests.support.hostile import JSON, NAMES, NUMBERS, TOKENS, params
+from tests.support.hostile_values import JSON, NAMES, NUMBERS, TOKENS, params
 from tests.unit.frontend.apply.test_group_ads import A, B, ads, one_pool, row
 from tests.unit.frontend.build_frontend import NOW, group, known, policy
 from tests.unit.frontend.hostile_ads import VALUES

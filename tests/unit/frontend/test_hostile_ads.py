@@ -10,7 +10,7 @@ from glideinwms.frontend.collect.queries import factory_ads, schedds, slots
 from glideinwms.frontend.snapshot import EntryState
 from glideinwms.lib.jsondata import dumps
 from glideinwms.lib.wire import GlideFactory, GlideFactoryGlobal
-from tests.support.hostile import NUMBERS, TEXTS
+from tests.support.hostile_values import NUMBERS, TEXTS
 from tests.support.single_jobs import group_input
 from tests.unit.frontend.build_frontend import FACTORY, KEY, group
 from tests.unit.frontend.hostile_ads import VALUES

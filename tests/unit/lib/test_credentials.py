@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from glideinwms.lib.credentials import certificates, ids, methods, selection, tokens
 from glideinwms.lib.credentials.selection import Candidate, CredentialDemand, select, serves, split
 from glideinwms.lib.errors import ConfigError, CredentialError
-from tests.support import golden, hostile
-from tests.support.hostile import params
+from tests.support import golden, hostile_values
+from tests.support.hostile_values import params
 
 EXPECTED = golden.data("crypto/credentials/expected.json")
 HERE = "/etc/gwms-frontend/cred/"
@@ -315,7 +315,7 @@ def test_projects_without_idle_jobs_divide_by_nothing() -> None:
     assert [(s.idle, s.max_glideins) for s in shares] == [(0, 0)]
 
 
-@pytest.mark.parametrize("token", params(hostile.TOKENS))
+@pytest.mark.parametrize("token", params(hostile_values.TOKENS))
 def test_a_hostile_token_is_no_token_or_one_without_life(token: str, tmp_path: Path) -> None:
     assert tokens.remaining(token, time.time()) in (0.0, float("inf"))
     (tmp_path / "token").write_bytes(token.encode(errors="surrogateescape"))
@@ -323,6 +323,6 @@ def test_a_hostile_token_is_no_token_or_one_without_life(token: str, tmp_path: P
         tokens.of_file(tmp_path / "token", time.time())
 
 
-@pytest.mark.parametrize("pem", params(hostile.certificates()))
+@pytest.mark.parametrize("pem", params(hostile_values.certificates()))
 def test_a_hostile_certificate_is_over(pem: bytes) -> None:
     assert certificates.ends(pem) == 0.0

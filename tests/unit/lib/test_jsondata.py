@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from glideinwms.lib import jsondata
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.jsondata import dumps, from_json, to_json
-from tests.support import hostile
-from tests.support.hostile import params
+from tests.support import hostile_values
+from tests.support.hostile_values import params
 
 
 class Colour(StrEnum):
@@ -164,7 +164,8 @@ def test_a_missing_optional_has_its_default_and_whole_numbers_are_floats() -> No
 
 
 @pytest.mark.parametrize(
-    "text", params(hostile.JSON, ["nested", "nested-objects", "5000-digits", "not-utf8", "half"])
+    "text",
+    params(hostile_values.JSON, ["nested", "nested-objects", "5000-digits", "not-utf8", "half"]),
 )
 def test_a_text_that_is_not_json_is_one_error(text: bytes) -> None:
     with pytest.raises(StateError, match=r"^file: is not JSON") as error:

@@ -12,7 +12,7 @@ import pytest
 
 from glideinwms.demo.grid import Grid
 from glideinwms.frontend.policy import HaPolicy
-from tests.grid.frontend.frontend_rig import FrontendRig
+from tests.grid.frontend.grid_frontend import GridFrontend
 from tests.grid.waiting import wait_for
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
@@ -25,7 +25,7 @@ def test_takeover_and_hand_back(
     keep_logs: Callable[[Callable[[Path], None]], None],
 ) -> None:
     grid = make_grid(("user", "wms"), options={"wms": {"CLASSAD_LIFETIME": "900"}})
-    master, slave = FrontendRig(grid, run_dir / "master"), FrontendRig(grid, run_dir / "slave")
+    master, slave = GridFrontend(grid, run_dir / "master"), GridFrontend(grid, run_dir / "slave")
     keep_logs(master.collect_logs)
     keep_logs(slave.collect_logs)
     slave.write(frontend_name="fe2", high_availability=HaPolicy("fe", CHECK))
@@ -36,7 +36,7 @@ def test_takeover_and_hand_back(
         slave.stop()
 
 
-def _run(master: FrontendRig, slave: FrontendRig) -> None:
+def _run(master: GridFrontend, slave: GridFrontend) -> None:
     def modes() -> set[str]:
         return {str(a["FrontendHAMode"]) for a in master.wms_ads("glideclient")}
 

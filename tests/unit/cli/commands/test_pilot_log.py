@@ -15,7 +15,7 @@ from glideinwms.cli.main import main as gwms
 from glideinwms.factory.pilot_history.follow import PilotFollower
 from glideinwms.lib.jsondata import to_json
 from tests.support import golden
-from tests.unit.factory.makes import policy
+from tests.unit.factory.builders import policy
 
 EXPECTED = golden.data("pilot-output/expected.json")
 BOTH = pytest.mark.parametrize("which", ["good", "validation-failure"])

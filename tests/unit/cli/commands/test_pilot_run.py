@@ -18,7 +18,7 @@ from glideinwms.demo.web import server
 from glideinwms.factory.inspect import replay
 from glideinwms.factory.snapshot import Request, Web
 from glideinwms.lib.errors import StageError, StateError
-from tests.support.pilotstage import Setup, tarball
+from tests.support.pilot_stage import Setup, tarball
 
 
 @pytest.fixture(scope="module")

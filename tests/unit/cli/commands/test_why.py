@@ -20,15 +20,15 @@ from glideinwms.frontend.policy import Expression, MaxCurb
 from glideinwms.lib.daemon import policy_file, status
 from glideinwms.lib.files import locked, write_atomic
 from glideinwms.lib.jsondata import to_json
-from tests.scenario.pair import Pair
-from tests.support.smalldisk import fill, small_disk
+from tests.scenario.coupled_daemons import CoupledDaemons
+from tests.support.small_disk import fill, small_disk
 
 Why = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Pair:
-    return Pair(tmp_path)
+def pair(tmp_path: Path) -> CoupledDaemons:
+    return CoupledDaemons(tmp_path)
 
 
 @pytest.fixture
@@ -57,12 +57,12 @@ def kinds(why: Why) -> list[tuple[str, str]]:
     ]
 
 
-def write(pair: Pair, who: str, policy: Any) -> None:
+def write(pair: CoupledDaemons, who: str, policy: Any) -> None:
     write_atomic(pair.base / who / policy_file.NAME, json.dumps(to_json(policy)))
     (pair.factory if who == "factory" else pair.frontend).reload()
 
 
-def test_when_jobs_become_pilots_all_flows(pair: Pair, why: Why) -> None:
+def test_when_jobs_become_pilots_all_flows(pair: CoupledDaemons, why: Why) -> None:
     pair.jobs.add(3, Wants="x")
     for _ in range(6):
         pair.turn()
@@ -72,14 +72,14 @@ def test_when_jobs_become_pilots_all_flows(pair: Pair, why: Why) -> None:
     assert json.loads(why("--json")[1])["flows"] is True
 
 
-def test_no_jobs_is_no_fault_but_is_said(pair: Pair, why: Why) -> None:
+def test_no_jobs_is_no_fault_but_is_said(pair: CoupledDaemons, why: Why) -> None:
     pair.turn(3)
     code, text = why()
     assert code == 0 and "(frontend: group main: no idle jobs)" in text
     assert "(factory: no Frontend asks for pilots)" in text
 
 
-def test_the_condition_that_rejects_is_named(pair: Pair, why: Why) -> None:
+def test_the_condition_that_rejects_is_named(pair: CoupledDaemons, why: Why) -> None:
     policy = pair.frontend.policy
     law = Expression(
         'glidein["attrs"]["GLIDEIN_Site"] == job["Wants"]', "frontend.xml:8: match@match_expr"
@@ -96,7 +96,9 @@ def test_the_condition_that_rejects_is_named(pair: Pair, why: Why) -> None:
     )
 
 
-def test_a_downtime_is_said_by_the_factory_and_to_the_frontend(pair: Pair, why: Why) -> None:
+def test_a_downtime_is_said_by_the_factory_and_to_the_frontend(
+    pair: CoupledDaemons, why: Why
+) -> None:
     folder = pair.base / "factory"
     with pytest.raises(SystemExit):
         gwms(
@@ -110,7 +112,7 @@ def test_a_downtime_is_said_by_the_factory_and_to_the_frontend(pair: Pair, why: 
 
 
 def test_what_a_peer_writes_commands_no_terminal(
-    pair: Pair, why: Why, capsys: pytest.CaptureFixture[str]
+    pair: CoupledDaemons, why: Why, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The comment of a downtime goes from the Factory's file by its ads to a Frontend's operator."""
     factory, frontend = (["--work-dir", str(pair.base / who)] for who in ("factory", "frontend"))
@@ -138,7 +140,7 @@ def test_what_a_peer_writes_commands_no_terminal(
 
 
 def test_inputs_that_fail_come_with_age_and_cause_before_anything_else(
-    pair: Pair, why: Why
+    pair: CoupledDaemons, why: Why
 ) -> None:
     pair.jobs.add(4, Wants="x")
     pair.turn(3)
@@ -157,7 +159,9 @@ def test_inputs_that_fail_come_with_age_and_cause_before_anything_else(
     assert len(causes) == 1, "the cause once, not at each entry"
 
 
-def test_a_refused_request_and_its_reason_are_seen_on_both_sides(pair: Pair, why: Why) -> None:
+def test_a_refused_request_and_its_reason_are_seen_on_both_sides(
+    pair: CoupledDaemons, why: Why
+) -> None:
     write(pair, "factory", replace(pair.factory.policy, frontends=()))
     pair.jobs.add(4, Wants="x")
     pair.turn(4)
@@ -171,7 +175,7 @@ def test_a_refused_request_and_its_reason_are_seen_on_both_sides(pair: Pair, why
 
 
 def test_a_limit_that_lets_nothing_through_stands(tmp_path: Path, why: Why) -> None:
-    pair = Pair(tmp_path, limits=Limits(2, 2, 2))
+    pair = CoupledDaemons(tmp_path, limits=Limits(2, 2, 2))
     pair.jobs.add(9, Wants="x")
     for _ in range(6):
         pair.turn()
@@ -184,7 +188,7 @@ def test_a_limit_that_lets_nothing_through_stands(tmp_path: Path, why: Why) -> N
     )
 
 
-def test_a_limit_of_the_frontend_is_named_with_its_numbers(pair: Pair, why: Why) -> None:
+def test_a_limit_of_the_frontend_is_named_with_its_numbers(pair: CoupledDaemons, why: Why) -> None:
     policy = pair.frontend.policy
     full = replace(policy.groups[0].limits, running_total=MaxCurb(0, 0))
     write(pair, "frontend", replace(policy, groups=(replace(policy.groups[0], limits=full),)))
@@ -196,7 +200,7 @@ def test_a_limit_of_the_frontend_is_named_with_its_numbers(pair: Pair, why: Why)
     assert f"{said}  [gwms frontend explain A@inst@fact]" in text
 
 
-def test_held_pilots_are_counted(pair: Pair, why: Why) -> None:
+def test_held_pilots_are_counted(pair: CoupledDaemons, why: Why) -> None:
     pair.jobs.add(3, Wants="x")
     pair.turn(3)
     pair.queue.set("JobStatus == 1", JobStatus=5, HoldReasonCode=6, NumSystemHolds=1)
@@ -205,7 +209,7 @@ def test_held_pilots_are_counted(pair: Pair, why: Why) -> None:
     assert code == 1 and " held pilots  [gwms entry q A]" in text, text
 
 
-def test_a_policy_that_is_not_taken(pair: Pair, why: Why) -> None:
+def test_a_policy_that_is_not_taken(pair: CoupledDaemons, why: Why) -> None:
     pair.turn()
     (pair.base / "frontend/policy.json").write_text("{")
     pair.frontend.reload()
@@ -215,7 +219,7 @@ def test_a_policy_that_is_not_taken(pair: Pair, why: Why) -> None:
     assert "the new configuration was not taken, g1 is in force: " in text
 
 
-def test_a_daemon_that_is_not_there(pair: Pair, why: Why) -> None:
+def test_a_daemon_that_is_not_there(pair: CoupledDaemons, why: Why) -> None:
     pair.turn()
     (pair.base / "factory/state/daemon.lock").touch()
     (pair.base / "frontend/state/status.json").unlink()
@@ -230,7 +234,7 @@ def test_a_daemon_that_is_not_there(pair: Pair, why: Why) -> None:
     assert "which holds no configuration  [gwms frontend reconfig]" in why()[1]
 
 
-def test_a_daemon_that_hangs_is_named_with_its_step(pair: Pair, why: Why) -> None:
+def test_a_daemon_that_hangs_is_named_with_its_step(pair: CoupledDaemons, why: Why) -> None:
     pair.turn()
     state = pair.base / "frontend/state"
     pair.frontend.clock = lambda: time.time() - 3600
@@ -247,7 +251,7 @@ def test_a_daemon_that_hangs_is_named_with_its_step(pair: Pair, why: Why) -> Non
 
 
 def test_a_directory_that_cannot_be_written_is_named_on_its_side(
-    pair: Pair, why: Why, tmp_path: Path
+    pair: CoupledDaemons, why: Why, tmp_path: Path
 ) -> None:
     with small_disk(tmp_path / "full", "64k") as disk:
         fill(disk)
@@ -260,7 +264,7 @@ def test_a_directory_that_cannot_be_written_is_named_on_its_side(
     assert f"frontend: the file system of {disk} is full: the Frontend's log is lost" in text
 
 
-def test_what_the_site_said_of_held_pilots_is_shown(pair: Pair, why: Why) -> None:
+def test_what_the_site_said_of_held_pilots_is_shown(pair: CoupledDaemons, why: Why) -> None:
     pair.jobs.add(3, Wants="x")
     pair.turn(3)
     text = "Site says: your VO membership lapsed"
@@ -274,7 +278,7 @@ def test_what_the_site_said_of_held_pilots_is_shown(pair: Pair, why: Why) -> Non
     ), told
 
 
-def test_a_schedd_that_lost_its_queue_is_named(pair: Pair, why: Why) -> None:
+def test_a_schedd_that_lost_its_queue_is_named(pair: CoupledDaemons, why: Why) -> None:
     pair.jobs.add(3, Wants="x")
     pair.turn(3)
     before = pair.queue.cluster
@@ -288,7 +292,9 @@ def test_a_schedd_that_lost_its_queue_is_named(pair: Pair, why: Why) -> None:
     ), text
 
 
-def test_the_first_cycle_after_a_restart_shows_no_old_numbers(pair: Pair, why: Why) -> None:
+def test_the_first_cycle_after_a_restart_shows_no_old_numbers(
+    pair: CoupledDaemons, why: Why
+) -> None:
     pair.turn()
     path = pair.base / "factory/state/status.json"
     status.write(path, replace(status.read(path), pid=1, error="of the dead"))

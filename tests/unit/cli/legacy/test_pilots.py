@@ -26,7 +26,7 @@ from glideinwms.factory.plan import (
 )
 from glideinwms.lib.errors import StateError
 from tests.unit.cli.commands.test_pilot_log import err, factory, run
-from tests.unit.factory.makes import policy
+from tests.unit.factory.builders import policy
 
 __all__ = ["factory"]
 DAY = "20261122"

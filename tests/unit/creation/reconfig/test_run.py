@@ -31,7 +31,7 @@ from glideinwms.lib.stage.blobs import of_bytes
 from glideinwms.lib.stage.formats import read_list, read_pairs, read_sums
 from glideinwms.lib.stage.tree import Tree
 from tests.support.configs import place
-from tests.support.killed import die_at
+from tests.support.killed_reconfig import die_at
 
 # calls that change something in a reconfig of the minimal file, roughly
 POINTS = 40

@@ -29,7 +29,7 @@ from glideinwms.lib.condor.workers import Call, CallResult
 from glideinwms.lib.daemon import audit
 from glideinwms.lib.daemon.audit import Audit
 from glideinwms.lib.errors import CondorError, GwmsError, OutcomeUnknown, StateError, Unreachable
-from tests.unit.factory.makes import entry, policy, request
+from tests.unit.factory.builders import entry, policy, request
 
 
 @dataclass

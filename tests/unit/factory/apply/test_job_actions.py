@@ -16,7 +16,7 @@ from glideinwms.lib.condor import htc
 from glideinwms.lib.condor.htc import ScheddAddress
 from glideinwms.lib.errors import CondorError
 from glideinwms.lib.reasons import Reason
-from tests.unit.factory.makes import policy
+from tests.unit.factory.builders import policy
 
 WHERE = ScheddAddress("s", "<x>")
 

@@ -16,7 +16,7 @@ from glideinwms.factory.collect.entry_credentials import (
     settled,
 )
 from glideinwms.lib.reasons import Reason
-from tests.unit.factory.makes import CLIENT, entry
+from tests.unit.factory.builders import CLIENT, entry
 
 PAIR = {"PublicCert": "PUBCERTX", "PrivateCert": "PRICERTX"}
 KEYS = {"PublicKey": "PUBKEYXX", "PrivateKey": "PRIKEYXX"}

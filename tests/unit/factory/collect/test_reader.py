@@ -10,7 +10,7 @@ from glideinwms.factory.collect.reader import InputReader, ScheddMemory, Unknown
 from glideinwms.factory.snapshot import ScheddState
 from glideinwms.lib.condor.htc import ScheddAddress
 from glideinwms.lib.condor.workers import Call, CallResult, CallResults
-from tests.unit.factory.makes import NOW, policy
+from tests.unit.factory.builders import NOW, policy
 
 NAME = "schedd@factory"
 

@@ -15,7 +15,7 @@ from glideinwms.factory.snapshot import Request
 from glideinwms.lib.errors import WireError
 from glideinwms.lib.reasons import Reason
 from glideinwms.lib.wire import EnvelopeRefused
-from tests.unit.factory.makes import (
+from tests.unit.factory.builders import (
     CLIENT,
     IDENTITY,
     NOW,

@@ -22,7 +22,7 @@ from glideinwms.factory.plan import PilotRelease, PilotRemoval, RequestPlan
 from glideinwms.factory.policy import EntryPolicy, Limits, SubEntry
 from glideinwms.factory.snapshot import PilotGroup, PilotQueue, QueuedPilot, Request
 from glideinwms.factory.submit.batches import sizes
-from tests.unit.factory.makes import entry
+from tests.unit.factory.builders import entry
 
 CASES = Path(__file__).parents[3] / "data" / "golden-factory" / "cases.jsonl"
 ALL = [json.loads(line) for line in CASES.read_text().splitlines()]

@@ -26,7 +26,7 @@ from glideinwms.factory.snapshot import (
 from glideinwms.lib.daemon.reading import Reading
 from glideinwms.lib.jsondata import to_json
 from glideinwms.lib.reasons import Reason, Refusal
-from tests.unit.factory.makes import NOW, entry, policy, request
+from tests.unit.factory.builders import NOW, entry, policy, request
 
 CYCLE = 60.0
 CLIENTS = ("fe.a", "fe.b", "fe.c")

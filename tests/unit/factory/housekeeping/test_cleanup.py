@@ -10,7 +10,7 @@ import pytest
 from glideinwms.factory.housekeeping.cleanup import Cleaner, LastUse, kind_of
 from glideinwms.lib.daemon.policy_file import Retention
 from glideinwms.lib.daemon.retention import DAY, sweep
-from tests.unit.factory.makes import NOW, policy
+from tests.unit.factory.builders import NOW, policy
 
 KEEP = {"job": Retention(7, 3, 1), "condor": Retention(14, 3, 100), "process": Retention(2, 1, 100)}
 

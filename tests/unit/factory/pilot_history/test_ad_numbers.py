@@ -9,7 +9,7 @@ import pytest
 from glideinwms.factory.pilot_history.ad_numbers import NAMES, CompletedJobs, bar, numbers
 from glideinwms.factory.pilot_history.pilot import FinishedPilot
 from glideinwms.factory.pilot_history.store import PilotStore
-from tests.unit.factory.makes import NOW
+from tests.unit.factory.builders import NOW
 
 
 @pytest.mark.parametrize(

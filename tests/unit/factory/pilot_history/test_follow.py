@@ -23,7 +23,7 @@ from glideinwms.factory.pilot_history.follow import (
 from glideinwms.factory.pilot_history.health import PilotOutcome, judge
 from glideinwms.factory.policy import Guard
 from tests.support import golden
-from tests.unit.factory.makes import entry, policy
+from tests.unit.factory.builders import entry, policy
 
 NOW = 1_800_000_000.0
 GUARD = Guard()

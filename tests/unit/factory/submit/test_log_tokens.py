@@ -11,7 +11,7 @@ import jwt
 
 from glideinwms.factory.submit.description import SubmitSpec, describe, sub_entries
 from glideinwms.factory.submit.log_tokens import directory, with_log_tokens
-from tests.unit.factory.makes import NOW, entry, policy, request
+from tests.unit.factory.builders import NOW, entry, policy, request
 
 URLS = "https://logs.a/put.php,https://logs.b"
 

@@ -17,7 +17,7 @@ from glideinwms.lib.daemon import heartbeat, liveness, status, storage
 from glideinwms.lib.daemon.liveness import Liveness
 from glideinwms.lib.files import locked
 from glideinwms.testing import FakeClock
-from tests.support.smalldisk import fill, small_disk
+from tests.support.small_disk import fill, small_disk
 from tests.unit.lib.daemon.test_loop import Policy, Toy, machine, process, wait_status
 
 

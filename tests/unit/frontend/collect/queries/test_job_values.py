@@ -10,7 +10,7 @@ from glideinwms.frontend.collect.queries import job_groups, jobs
 from glideinwms.frontend.collect.queries.job_values import MAX_VALUE, Oddities, age_of, class_of
 from glideinwms.lib.condor.htc import Expr
 from glideinwms.testing import World
-from tests.support.hostile import TIMES
+from tests.support.hostile_values import TIMES
 from tests.support.single_jobs import read_queue
 from tests.unit.frontend.hostile_ads import VALUES
 

@@ -35,7 +35,7 @@ P = TypeVar("P", FactoryPolicy, FrontendPolicy)
 
 
 @dataclass
-class DaemonRig(Generic[P]):
+class GridDaemon(Generic[P]):
     """One daemon in `base`, a directory that the grid's account can reach. `key` is the Factory's;
     `side` is the
     command's word, `identity` what the daemon is to HTCondor.

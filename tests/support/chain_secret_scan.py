@@ -8,7 +8,7 @@ from pathlib import Path
 from glideinwms.demo import process
 from glideinwms.demo.full_stack import SIDES, Chain
 from glideinwms.lib.condor.workers import Call, ProcessWorkers
-from tests.support import secrets
+from tests.support import secret_scan
 
 # directories made for secrets, and those in which HTCondor itself carries a pilot's input
 OWN = {"passwords.d", "tokens.d", "credentials", "client-proxies", "scitokens"}
@@ -70,15 +70,15 @@ def look(chain: Chain) -> list[str]:
     def may(path: Path) -> bool:
         return path.name in KEYS or bool((OWN | CARRIED) & set(path.relative_to(base).parts))
 
-    files = secrets.in_files(base, known, may)
+    files = secret_scan.in_files(base, known, may)
     # what HTCondor carries lies in directories of its own, whatever the file's mode
     problems = [
         f for f in files if not CARRIED & set(Path(f.partition(": ")[0]).relative_to(base).parts)
     ]
     for what, ad in ads(chain):
-        problems += secrets.in_data(what, ad, known)
+        problems += secret_scan.in_data(what, ad, known)
     for side in SIDES:
         assert (chain.work(side) / "state/status.json").exists()
     pids = list(process.belonging(base))
     assert len(pids) > 8
-    return problems + secrets.in_processes(pids, known)
+    return problems + secret_scan.in_processes(pids, known)

@@ -18,7 +18,7 @@ from glideinwms.factory.policy import (
     StageTriple,
 )
 from glideinwms.lib.wire import GlideClient, GlideClientGlobal, Seal
-from tests.grid.daemonrig import DaemonRig
+from tests.grid.grid_daemon import GridDaemon
 from tests.grid.waiting import wait_for
 
 CLIENT = "fe.main"
@@ -41,7 +41,7 @@ PROJECTION = [
 
 
 @dataclass
-class Rig(DaemonRig[FactoryPolicy]):
+class GridFactory(GridDaemon[FactoryPolicy]):
     """One Factory with entries A, B ... at the grid's CEs. `base` is a directory that the grid's
     account can reach.
     """

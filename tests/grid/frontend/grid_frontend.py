@@ -26,7 +26,7 @@ from glideinwms.lib.wire import (
     GlideFactoryGlobal,
     open_envelope,
 )
-from tests.grid.daemonrig import DaemonRig
+from tests.grid.grid_daemon import GridDaemon
 from tests.grid.waiting import wait_for
 
 FACTORY, FRONTEND = "factory@wms.demo", "frontend@wms.demo"
@@ -45,7 +45,7 @@ queue {n}
 
 
 @dataclass
-class FrontendRig(DaemonRig[FrontendPolicy]):
+class GridFrontend(GridDaemon[FrontendPolicy]):
     """A Frontend in `base` on a running grid with a user and at least one WMS pool."""
 
     side, identity = "frontend", FRONTEND

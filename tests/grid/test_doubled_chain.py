@@ -16,7 +16,7 @@ from glideinwms.demo import netns, process
 from glideinwms.demo.grid import Grid
 from glideinwms.demo.portable import Condor
 from glideinwms.lib.errors import DemoError
-from tests.grid.field import POOLS, SCHEDD2, SECOND, Field
+from tests.grid.doubled_chain import POOLS, SCHEDD2, SECOND, DoubledChain
 from tests.grid.waiting import wait_for
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
@@ -66,7 +66,7 @@ CUTS = [
 FEW = [Part("wms2 COLLECTOR", "hang"), Part("factory2", "kill")]
 
 
-def pid_of(field: Field, name: str) -> int:
+def pid_of(field: DoubledChain, name: str) -> int:
     """The process of a part."""
     pool, _, daemon = name.partition(" ")
     if pool == "web":
@@ -84,7 +84,7 @@ def pid_of(field: Field, name: str) -> int:
     raise DemoError(f"{daemon} is not running", where=pool)
 
 
-def hurt(field: Field, part: Part) -> int:
+def hurt(field: DoubledChain, part: Part) -> int:
     """Let it fail; its process."""
     if part.how == "cut":
         assert field.grid.network is not None
@@ -95,7 +95,7 @@ def hurt(field: Field, part: Part) -> int:
     return pid
 
 
-def heal(field: Field, part: Part, pid: int) -> None:
+def heal(field: DoubledChain, part: Part, pid: int) -> None:
     """Bring it back, as an operator or its supervisor would."""
     if part.how == "cut":
         assert field.grid.network is not None
@@ -114,18 +114,18 @@ def heal(field: Field, part: Part, pid: int) -> None:
         wait_for(f"the master starts {part.name} again", lambda: _again(field, part.name, pid))
 
 
-def _again(field: Field, name: str, old: int) -> bool:
+def _again(field: DoubledChain, name: str, old: int) -> bool:
     with suppress(DemoError):
         return pid_of(field, name) != old and bool(answers(field, name))
     return False
 
 
-def answers(field: Field, name: str) -> bool:
+def answers(field: DoubledChain, name: str) -> bool:
     """Whether the pool's daemons have all told its collector of themselves."""
     return not field.grid[name.partition(" ")[0]].missing()
 
 
-def run(field: Field, part: Part) -> None:
+def run(field: DoubledChain, part: Part) -> None:
     """One failure, from jobs that flow to no complaint."""
     before = field.pilots()
     assert len(before) >= len(field.served()) == 6, before
@@ -148,7 +148,7 @@ def run(field: Field, part: Part) -> None:
     wait_for(f"the pilots of before {sorted(before)}", lambda: before <= field.pilots(), 60)
 
 
-def settled(field: Field) -> None:
+def settled(field: DoubledChain) -> None:
     """New jobs run, and the old ones have."""
     field.wave()
     field.all_done()
@@ -158,12 +158,12 @@ def settled(field: Field) -> None:
 @pytest.fixture
 def make_field(
     condor: Condor, run_dir: Path, keep_logs: Callable[[Callable[[Path], None]], None]
-) -> Iterator[Callable[[bool], Field]]:
+) -> Iterator[Callable[[bool], DoubledChain]]:
     """`make_field(netns)`: a field that is up; ended with the test."""
-    made: list[Field] = []
+    made: list[DoubledChain] = []
 
-    def make(apart: bool) -> Field:
-        field = Field(
+    def make(apart: bool) -> DoubledChain:
+        field = DoubledChain(
             Grid(run_dir / "field", condor.prefix, POOLS, options={"user": SCHEDD2}, netns=apart),
             condor,
         )
@@ -178,7 +178,7 @@ def make_field(
         field.down()
 
 
-def test_some_parts_fail_in_turn(make_field: Callable[[bool], Field]) -> None:
+def test_some_parts_fail_in_turn(make_field: Callable[[bool], DoubledChain]) -> None:
     field = make_field(False)
     for part in FEW:
         run(field, part)
@@ -187,7 +187,7 @@ def test_some_parts_fail_in_turn(make_field: Callable[[bool], Field]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS, ids=str)
-def test_a_part_fails(make_field: Callable[[bool], Field], part: Part) -> None:
+def test_a_part_fails(make_field: Callable[[bool], DoubledChain], part: Part) -> None:
     field = make_field(False)
     run(field, part)
     settled(field)
@@ -195,7 +195,7 @@ def test_a_part_fails(make_field: Callable[[bool], Field], part: Part) -> None:
 
 @pytest.mark.netns
 @pytest.mark.parametrize("part", CUTS, ids=str)
-def test_hosts_are_cut_apart(make_field: Callable[[bool], Field], part: Part) -> None:
+def test_hosts_are_cut_apart(make_field: Callable[[bool], DoubledChain], part: Part) -> None:
     if why := netns.why_not():
         pytest.skip(why)
     field = make_field(True)

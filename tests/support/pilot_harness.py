@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from glideinwms.demo import process
 from glideinwms.demo.grid import Grid
 from glideinwms.demo.portable import Condor
-from tests.support.pilotstage import Setup
+from tests.support.pilot_stage import Setup
 
 DEADLINE = 300.0
 FAST = """NETWORK_INTERFACE = 127.0.0.1
@@ -55,7 +55,7 @@ def until(what: str, probe: Callable[[], T | None], deadline: float = DEADLINE) 
 
 
 @dataclass
-class Rig:
+class PilotHarness:
     """`stage` makes the stage area, `start` a pilot in its own directory, as the grid's account."""
 
     grid: Grid

@@ -15,31 +15,31 @@ from glideinwms.lib.credentials.tokens import Signer, claims_of
 from glideinwms.lib.daemon import audit, log, operator_commands, status
 from glideinwms.lib.errors import CryptoError
 from glideinwms.lib.files import write_atomic
-from tests.scenario.pair import FRONTEND, PASSWORD, SCITOKEN, WMS, Pair
-from tests.support import secrets
+from tests.scenario.coupled_daemons import FRONTEND, PASSWORD, SCITOKEN, WMS, CoupledDaemons
+from tests.support import secret_scan
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
+def pair(tmp_path: Path) -> Iterator[CoupledDaemons]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     log.setup("both", tmp_path / "logs", level="DEBUG", console=False)
-    yield Pair(tmp_path)
+    yield CoupledDaemons(tmp_path)
     for handler in root.handlers:
         handler.close()
     root.handlers[:], root.level = handlers, level
 
 
-def seen(pair: Pair, who: str) -> status.Status:
+def seen(pair: CoupledDaemons, who: str) -> status.Status:
     return status.read(pair.base / who / "state/status.json")
 
 
-def no_errors(pair: Pair) -> None:
+def no_errors(pair: CoupledDaemons) -> None:
     for who in ("factory", "frontend"):
         assert seen(pair, who).error == "", seen(pair, who).error
 
 
-def test_idle_jobs_become_pilots_and_no_more_than_are_wanted(pair: Pair) -> None:
+def test_idle_jobs_become_pilots_and_no_more_than_are_wanted(pair: CoupledDaemons) -> None:
     pair.jobs.add(7, Wants="x")
     for _ in range(12):
         pair.turn()
@@ -67,7 +67,7 @@ def test_a_policy_file_decides_which_jobs_become_pilots(
     path.write_text(
         "def match(job, glidein):\n    return job['Wants'] + glidein['attrs']['GLIDEIN_Site'][-1] == 'yesA'\n"
     )
-    pair = Pair(tmp_path, policy_files=(str(path),))
+    pair = CoupledDaemons(tmp_path, policy_files=(str(path),))
     pair.jobs.add(2, Wants="yes")
     pair.jobs.add(9, Wants="no")
     pair.turn(4)
@@ -108,7 +108,7 @@ def get_credential(logger, group, entry, trust_domain):
 def test_what_a_generator_makes_for_an_entry_opens_its_ce(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pair = Pair(tmp_path, generator=GENERATOR.replace("FAILS", "False"))
+    pair = CoupledDaemons(tmp_path, generator=GENERATOR.replace("FAILS", "False"))
     pair.jobs.add(3, Wants="x")
     pair.turn(5)
     no_errors(pair)
@@ -128,7 +128,7 @@ def test_what_a_generator_makes_for_an_entry_opens_its_ce(
 
 
 def test_a_generator_that_fails_asks_for_nothing_and_says_why(tmp_path: Path) -> None:
-    pair = Pair(tmp_path, generator=GENERATOR.replace("FAILS", "True"))
+    pair = CoupledDaemons(tmp_path, generator=GENERATOR.replace("FAILS", "True"))
     pair.jobs.add(3, Wants="x")
     pair.turn(3)
     no_errors(pair)
@@ -142,7 +142,7 @@ def test_a_generator_that_fails_asks_for_nothing_and_says_why(tmp_path: Path) ->
     assert pair.queue.count() > 0
 
 
-def test_a_stop_withdraws_every_ad(pair: Pair) -> None:
+def test_a_stop_withdraws_every_ad(pair: CoupledDaemons) -> None:
     pair.jobs.add(2, Wants="x")
     pair.turn(4)
     assert (
@@ -164,7 +164,7 @@ def test_a_stop_withdraws_every_ad(pair: Pair) -> None:
     assert not pair.user.ads("glideresource") and not pair.user.ads("glidefrontendmonitor")
 
 
-def test_another_identity_with_a_copied_request_gets_nothing(pair: Pair) -> None:
+def test_another_identity_with_a_copied_request_gets_nothing(pair: CoupledDaemons) -> None:
     pair.jobs.add(5, Wants="x")
     pair.turn(1)
     copies = [{**ad, "Name": f"X{ad['Name']}"} for ad in pair.wms.ads("glideclient")]
@@ -181,7 +181,7 @@ def test_another_identity_with_a_copied_request_gets_nothing(pair: Pair) -> None
     assert pair.queue.count() > 0, "the same from its owner is served"
 
 
-def test_malformed_requests_stop_no_other(pair: Pair) -> None:
+def test_malformed_requests_stop_no_other(pair: CoupledDaemons) -> None:
     pair.jobs.add(5, Wants="x")
     pair.turn(2)
     good = pair.wms.ads("glideclient")[0]
@@ -208,7 +208,7 @@ def test_malformed_requests_stop_no_other(pair: Pair) -> None:
     assert all(job["Cmd"].endswith("glidein_startup.0.sh") for job in pair.queue.jobs.values())
 
 
-def test_no_secret_leaves_its_place(pair: Pair) -> None:
+def test_no_secret_leaves_its_place(pair: CoupledDaemons) -> None:
     """Neither records, status, logs, audit, ads in the clear, job ads nor readings hold a token or
     a key.
     """
@@ -257,26 +257,27 @@ def test_no_secret_leaves_its_place(pair: Pair) -> None:
         own = {"rsa.key", "rsa.key.bak", "ce.scitoken", "FRONTEND"}
         return path.name in own or "proxies" in path.parts
 
-    assert secrets.in_files(pair.base, known, may) == []
+    assert secret_scan.in_files(pair.base, known, may) == []
     stored = [p for p in (pair.base / "factory/proxies").rglob("credential_*") if p.is_file()]
     assert any(SCITOKEN in p.read_text() for p in stored), "they did travel"
     every = [*pair.wms.ads(), *pair.user.ads()]
-    assert secrets.in_data("ads", every, known) == []
+    assert secret_scan.in_data("ads", every, known) == []
     jobs = [dict(job.items()) for job in pair.queue.jobs.values()]
-    assert jobs and secrets.in_data("job ads", jobs, known) == []
+    assert jobs and secret_scan.in_data("job ads", jobs, known) == []
     for who in ("factory", "frontend"):
-        assert secrets.in_data(who, seen(pair, who), known) == []
-        assert secrets.in_data(f"repr of the {who}", getattr(pair, who).daemon, known) == []
+        assert secret_scan.in_data(who, seen(pair, who), known) == []
+        assert secret_scan.in_data(f"repr of the {who}", getattr(pair, who).daemon, known) == []
     calls = [c for pool in (pair.factory_pool, pair.frontend_pool) for c in pool.calls]
     assert (
         len(calls) > 50
-        and secrets.in_data("calls", [(c.endpoint, c.function, c.args) for c in calls], known) == []
+        and secret_scan.in_data("calls", [(c.endpoint, c.function, c.args) for c in calls], known)
+        == []
     )
     assert list(audit.read(pair.base / "factory/state/audit.jsonl", act="submit"))
     assert (pair.base / "logs/both.log").stat().st_size > 1000
 
 
-def test_both_sides_agree_on_what_the_wire_carries(pair: Pair) -> None:
+def test_both_sides_agree_on_what_the_wire_carries(pair: CoupledDaemons) -> None:
     pair.jobs.add(3, Wants="x")
     pair.turn(3)
     told = {ad["MyType"] for ad in (*pair.wms.ads(), *pair.user.ads())}

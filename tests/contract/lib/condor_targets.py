@@ -20,7 +20,7 @@ FRONTEND = "frontend@wms.demo"
 DEADLINE = 60.0
 
 
-class There(Protocol):
+class CondorTarget(Protocol):
     """What the contract tests need of a place where HTCondor is."""
 
     collector: str
@@ -45,7 +45,7 @@ class There(Protocol):
 
 
 @dataclass
-class Real:
+class RealCondor:
     """A WMS pool of the grid."""
 
     grid: Grid
@@ -108,7 +108,7 @@ class Real:
             pool.close()
 
 
-class InMemory:
+class InMemoryCondor:
     """The fakes."""
 
     real = False
@@ -171,7 +171,7 @@ def ask(pool: Workers, function: str, **args: Any) -> Any:
 
 
 def wait_for(
-    there: There,
+    target: CondorTarget,
     what: str,
     look: Callable[[], Any],
     ok: Callable[[Any], bool],
@@ -184,4 +184,4 @@ def wait_for(
         if ok(seen):
             return seen
         assert time.monotonic() < end, f"{what}: not within {timeout:g} s; last seen: {seen!r}"
-        there.tick()
+        target.tick()

@@ -77,7 +77,7 @@ TAKEN = ("004 ", "007 ", "009 ", "012 ", "024 ")
 
 
 @dataclass
-class Field(Chain):
+class DoubledChain(Chain):
     """Everything is at work; `submitted` counts the jobs by the log they write."""
 
     sides: Sequence[str] = ("factory", "factory2", "frontend")

@@ -1,4 +1,4 @@
-"""A reconfig that is killed on its way: `python -m tests.support.killed STEP XML SIDE`."""
+"""A reconfig that is killed on its way: `python -m tests.support.killed_reconfig STEP XML SIDE`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage areas for pilots, made by the real creation code: `python -m tests.support.pilotstage OUT URL [OPTIONS]`.
+"""Stage areas for pilots, made by the real creation code: `python -m tests.support.pilot_stage OUT URL [OPTIONS]`.
 
 Writes OUT/factory/stage, OUT/frontend/stage, the pilot's executable OUT/glidein_startup.sh and its command
 line OUT/args, one word a line. OUT must be served below URL as it is.

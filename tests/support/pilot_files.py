@@ -1,4 +1,4 @@
-"""The pilot's files as they lie on a worker node, in one directory: `python -m tests.support.pilotfiles DIRECTORY`."""
+"""The pilot's files as they lie on a worker node, in one directory: `python -m tests.support.pilot_files DIRECTORY`."""
 
 from __future__ import annotations
 

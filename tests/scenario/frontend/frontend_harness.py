@@ -34,7 +34,7 @@ def at(entry: str) -> str:
     return f"{entry}@inst@factory"
 
 
-class Scene:
+class FrontendHarness:
     """`cycle()` runs one; before it the Factories and pilots that are there tell so; after it the
     clock moves on.
     """

@@ -19,7 +19,7 @@ from glideinwms.lib.files import write_atomic
 from glideinwms.lib.jsondata import to_json
 from glideinwms.testing import FakeCollector, FakeSchedd, World
 from glideinwms.testing.clock import FakeClock
-from tests.unit.factory import makes
+from tests.unit.factory import builders
 from tests.unit.frontend import build_frontend
 
 WMS, USER = "wms.demo:9618", "user.demo:9618"
@@ -36,11 +36,11 @@ def _write(work: Path, policy: FactoryPolicy | FrontendPolicy) -> None:
 
 
 @dataclass
-class Pair:
+class CoupledDaemons:
     """Both daemons with directories below `base`; one entry A, one group main, jobs that want it."""
 
     base: Path
-    limits: Limits = makes.ROOMY
+    limits: Limits = builders.ROOMY
     policy_files: tuple[str, ...] = ()
     generator: str = ""
     world: World = field(default_factory=lambda: World(FakeClock(float(int(time.time())))))
@@ -84,12 +84,12 @@ class Pair:
             "GLIDEIN_Gatekeeper": "ce.demo ce.demo:9619",
         }
         base = self.base / "factory"
-        return makes.policy(
+        return builders.policy(
             base,
-            makes.entry("A", attrs=attrs, trust_domain="demo", limits=self.limits),
+            builders.entry("A", attrs=attrs, trust_domain="demo", limits=self.limits),
             work_dir=str(base),
             collector=WMS,
-            frontends=(makes.FrontendTrust("fe", FRONTEND, {"frontend": "feuser"}),),
+            frontends=(builders.FrontendTrust("fe", FRONTEND, {"frontend": "feuser"}),),
         )
 
     def frontend_policy(self) -> FrontendPolicy:

@@ -15,7 +15,7 @@ from glideinwms.lib.daemon import operator_commands
 from glideinwms.lib.daemon.loop import CycleRecord
 from glideinwms.lib.jsondata import to_json
 from glideinwms.testing import FakeSchedd, World
-from tests.unit.factory.makes import IDENTITY, entry, key, policy, request_ad, seal
+from tests.unit.factory.builders import IDENTITY, entry, key, policy, request_ad, seal
 
 WMS = "wms.demo:9618"
 SECRETS = {
@@ -26,7 +26,7 @@ SECRETS = {
 }
 
 
-class Scene:
+class FactoryHarness:
     """`cycle()` runs one; the clock moves on by the loop delay after each."""
 
     def __init__(
@@ -142,4 +142,4 @@ class Scene:
         return [line for line in lines if line["act"] == act]
 
 
-__all__ = ["FactoryReport", "Scene", "entry"]
+__all__ = ["FactoryHarness", "FactoryReport", "entry"]

@@ -1,4 +1,4 @@
-"""An HTTP proxy on loopback that misbehaves in one way: `python -m tests.support.proxy --port N --mode MODE`.
+"""An HTTP proxy on loopback that misbehaves in one way: `python -m tests.support.faulty_proxy --port N --mode MODE`.
 
 A line `METHOD URL` on stdout for each request.
 """
