@@ -1,4 +1,5 @@
-"""What a Frontend's reading costs (G2, G5): job classes of a real schedd, slots of a real collector, and a whole cycle.
+"""What a Frontend's reading costs: job classes of a real schedd, slots of a real collector, and a
+whole cycle.
 
 Rows: `client_cpu_s`, `received_mb`, `rss_mb` with `jobs`, `classes`, `ages`, `asked`; `collector_cpu_s` with `slots`,
 `groups`; `loop_wall_s`. Full size: 10^6 jobs, 50k slots; else a tenth.

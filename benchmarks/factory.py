@@ -1,4 +1,4 @@
-"""What a Factory costs (G4-G6): a steady cycle, the schedd it asks, event logs, submissions.
+"""What a Factory costs: a steady cycle, the schedd it asks, event logs, submissions.
 
 Rows: `cycle_cpu_s`, `rss_mb` (PSS of the process tree), `processes`, `open_files`, `cycle_wall_s` with `entries`;
 `exponent` of the CPU in entries; `schedd_cpu_s` with `pilots`; `event_ms` with `log_mb`; `parse_events_per_s`;

@@ -1,4 +1,4 @@
-"""What a Frontend's decision costs (G1, G3): one group, inputs of `inputs/synth.py`, 10 schedds.
+"""What a Frontend's decision costs: one group, inputs of `inputs/synth.py`, 10 schedds.
 
 Rows: `decide_cpu_s` (cold: job ads one by one into classes, slots, counts, requests with reasons), `warm_cpu_s` (class
 tables, 1 % new classes), `rss_mb` (a process that reads class tables only), each with `jobs`, `classes`, `entries` and

@@ -1,4 +1,4 @@
-"""What a Factory's reconfig costs (G8): first, unchanged, one entry attribute, one global attribute.
+"""What a Factory's reconfig costs: first, unchanged, one entry attribute, one global attribute.
 
 Rows: `first_cpu_s`, `first_rss_mb`, `unchanged_cpu_s`, `unchanged_files`, `one_attr_cpu_s`, `one_attr_files`,
 `global_attr_cpu_s`, `global_attr_files`, each with `entries`; a new process each time. Limits at 1000 entries: 2 s,

@@ -1,4 +1,4 @@
-"""The Factory daemon: collect -> decide -> apply over one work directory (design 3)."""
+"""The Factory daemon: collect -> decide -> apply over one work directory (decision 18)."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class FactoryDaemon:
             return self.snapshot.downtimes if self.snapshot else (), (reader.unreadable(error),)
 
     def _forget_old_key(self, policy: FactoryPolicy, now: float) -> None:
-        """The key before the last is good for the grace time after a start (2.1)."""
+        """The key before the last is good for the grace time after a start (protocol 2.1)."""
         if len(self.keys) > 1 and now - self.started > policy.old_key_grace:
             for key in self.keys[1:]:
                 self.log.info("old key dropped", key=key.public.key_id)

@@ -59,8 +59,8 @@ class ParkedRemoval:
 
 @dataclass(frozen=True, slots=True)
 class StatusCounts:
-    """Pilots by state, the names of GlideinMonitor*Status* (1.4). `idle` is the sum of the four
-    idle states.
+    """Pilots by state, the names of GlideinMonitor*Status* (protocol 1.4). `idle` is the sum of the
+    four idle states.
     """
 
     idle: int = 0
@@ -111,9 +111,9 @@ class FactoryEntryPlan:
 
     `clients`: its pilots by ClientName, then by the Frontend that they were submitted for.
 
-    `unless_submitted`: the sanitising is done only if no submission of the entry succeeds (4.3,
-    A1). `failing`: what
-    the black-hole guard says of its pilots, also where it has cut nothing.
+    `unless_submitted`: the sanitising is done only if no submission of the entry succeeds (protocol
+    4.3, 9.7/1). `failing`: what the black-hole guard says of its pilots, also where it has cut
+    nothing.
     """
 
     entry: str

@@ -15,7 +15,7 @@ Value = str | int | float | bool
 @dataclass(frozen=True, slots=True)
 class PilotGroup:
     """Pilots that are alike in everything that is counted: one row of the schedd's GroupBy answer
-    (4.2).
+    (protocol 4.2).
     """
 
     entry: str
@@ -72,7 +72,7 @@ class ScheddState:
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """The Frontend's and its group's stage entry points, as the request gives them (1.7)."""
+    """The Frontend's and its group's stage entry points, as the request gives them (protocol 1.7)."""
 
     url: str = ""
     sign_type: str = ""
@@ -91,7 +91,7 @@ class Request:
     files by role.
 
     `refusal`: why it is not served. `whitelisted` False: its Frontend is not in the entry's
-    allow-list (4.3 step 3).
+    allow-list (protocol 4.3/3).
     """
 
     name: str

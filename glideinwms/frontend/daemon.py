@@ -1,4 +1,4 @@
-"""The Frontend daemon: collect, decide, apply for all groups in one process (design 3)."""
+"""The Frontend daemon: collect, decide, apply for all groups in one process (decision 18)."""
 
 from __future__ import annotations
 

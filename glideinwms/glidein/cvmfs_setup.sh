@@ -1,6 +1,6 @@
 #!/bin/bash
 # CVMFS where the site has none and the entry asks for it (GLIDEIN_USE_CVMFSEXEC), by a cvmfsexec distribution
-# (pilot.md 5). GLIDEIN_CVMFS says what a failure means: required, preferred, optional, never, in any case.
+# (contract 5). GLIDEIN_CVMFS says what a failure means: required, preferred, optional, never, in any case.
 # shellcheck disable=SC2154  # gconfig_get_to sets variables
 glidein_config=$1
 # shellcheck disable=SC1090

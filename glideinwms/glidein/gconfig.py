@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Reading and writing glidein_config from Python: `KEY value` lines, the last of a key counts
-(pilot.md 1.7, 1.11).
+(contract 1.7, 1.11).
 
 For Python 2.7 and 3, as nodes have them. A module with gconfig_get, gconfig_add, gconfig_add_safe,
 status_report and
@@ -243,7 +243,7 @@ def add_condor_config_var(
     name, value, kind="C", publish=True, condor_name=None, verbose=True, conf_fname=None
 ):
     # type: (str, object, str, bool, Optional[str], bool, Optional[str]) -> bool
-    """A variable of HTCondor's configuration and, with `publish`, of the slots (pilot.md 1.10);
+    """A variable of HTCondor's configuration and, with `publish`, of the slots (contract 1.10);
     kind S, I or C.
     """
     path = gconfig_get("CONDOR_VARS_FILE", conf_fname)

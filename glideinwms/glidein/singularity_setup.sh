@@ -1,5 +1,5 @@
 #!/bin/bash
-# Containers: what VO and site agree on, the image and the runtime for it, and what the slots advertise (pilot.md 4.1-4.3).
+# Containers: what VO and site agree on, the image and the runtime for it, and what the slots advertise (contract 4.1-4.3).
 # shellcheck disable=SC2154  # gconfig_get_to sets variables
 glidein_config=$1
 # shellcheck disable=SC1090

@@ -103,7 +103,7 @@ class Reason(StrEnum):
     HELD_FORCEX = "HeldForceRemoved"
     HELD_RECOVERABLE = "HeldRecoverable"
 
-    # Inputs (design 3)
+    # Inputs (decision 15)
     INPUT_UNKNOWN = "InputUnknown"
     UNREADABLE = "Unreadable"
     FROZEN = "Frozen"

@@ -41,11 +41,9 @@ class FakeCollector:
     """What a condor_collector does that matters to us.
 
     `grants`: identity -> levels (READ, DAEMON, ADVERTISE_MASTER ...), None: everybody has all.
-    `delay`: seconds until
-    what was advertised can be seen [28]. An ad lives ClassAdLifetime or `lifetime` seconds and is
-    dropped by a sweep
-    every `lifetime` seconds, so up to twice as long [26]. `down`, `hung`: refuses, or never
-    answers.
+    `delay`: seconds until what was advertised can be seen (decision 28). An ad lives
+    ClassAdLifetime or `lifetime` seconds and is dropped by a sweep every `lifetime` seconds, so up
+    to twice as long (decision 26). `down`, `hung`: refuses, or never answers.
     """
 
     address: str
@@ -212,7 +210,7 @@ class FakeCollector:
 
 def key_of(table: str, ad: Any) -> Key | None:
     """Under what an ad is kept; None: it is malformed and dropped without a word. A licence ad
-    needs MyAddress [6].
+    needs MyAddress (decision 6).
     """
     name, address = ad.get("Name"), ad.get("MyAddress")
     if table == "Master" and name is None:

@@ -282,8 +282,7 @@ class FakeSchedd:
 
 def group(jobs: Iterable[Any], names: Sequence[str]) -> list[Any]:
     """Rows of a GroupBy: only the grouping attributes, and those they refer to, so that a
-    constraint which names
-    anything else is undefined on every row [2].
+    constraint which names anything else is undefined on every row (decision 2).
     """
     rows: dict[tuple[tuple[str, str], ...], tuple[Any, list[JobId]]] = {}
     for job in jobs:

@@ -1,4 +1,4 @@
-# Containers: what VO and site agree on, images, binds, environment, and the way into the container (pilot.md 4, 8).
+# Containers: what VO and site agree on, images, binds, environment, and the way into the container (contract 4, 8).
 # The runtime is a mock; tests/pilot/test_containers.py has a real one.
 
 load common

@@ -1,4 +1,4 @@
-# The contract between pilot and scripts, and what the pilot prints (pilot.md 1.7-1.12).
+# The contract between pilot and scripts, and what the pilot prints (contract 1.7-1.12).
 
 load common
 

@@ -1,4 +1,4 @@
-# CVMFS: detection, mounting by a distribution, policies, a clean end (pilot.md 5). The distribution is a mock that mounts
+# CVMFS: detection, mounting by a distribution, policies, a clean end (contract 5). The distribution is a mock that mounts
 # a real FUSE file system, in a user and mount namespace of the pilot's own.
 
 load common

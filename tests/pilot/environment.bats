@@ -1,4 +1,4 @@
-# What the pilot makes of the environment and the directories that a site gives it (pilot.md 1.3, 1.5).
+# What the pilot makes of the environment and the directories that a site gives it (contract 1.3, 1.5).
 
 load common
 

@@ -1,4 +1,4 @@
-# What the helpers of scripts do by themselves (pilot.md 8): configuration, lock, collectors, credentials.
+# What the helpers of scripts do by themselves (contract 8): configuration, lock, collectors, credentials.
 
 GLIDEIN=$BATS_TEST_DIRNAME/../../glideinwms/glidein
 

@@ -1,5 +1,5 @@
 # main/singularity_lib.sh, as VO scripts of GlideinWMS 3.10 use it: its names, arguments, output and exit codes.
-# The examples with a table are those of the script API (script-api 6).
+# The examples with a table are those of the script API (docs/reference/script-api.md).
 
 setup() {
     cd "$BATS_TEST_TMPDIR" || return 1

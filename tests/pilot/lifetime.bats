@@ -1,4 +1,4 @@
-# When a pilot retires and ends (pilot.md 1.18), and what the site says of its node. By sourcing, without a pilot.
+# When a pilot retires and ends (contract 1.18), and what the site says of its node. By sourcing, without a pilot.
 # shellcheck shell=bash
 
 setup() {

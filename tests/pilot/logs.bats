@@ -1,4 +1,4 @@
-# Logs of pilots for log servers (pilot.md 1.12).
+# Logs of pilots for log servers (contract 1.12).
 
 load common
 

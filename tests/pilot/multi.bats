@@ -1,4 +1,4 @@
-# Several pilots on one node (pilot.md 1.14), with stub masters.
+# Several pilots on one node (contract 1.14), with stub masters.
 # shellcheck shell=bash
 
 load common

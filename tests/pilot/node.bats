@@ -1,4 +1,4 @@
-# Checks of the node and what the site says of it (pilot.md 1.16, 1.17): disk, Java, machine/job features, modules.
+# Checks of the node and what the site says of it (contract 1.16, 1.17): disk, Java, machine/job features, modules.
 
 load common
 

@@ -1,4 +1,4 @@
-# Scripts as VOs write them, and what helps them (pilot.md 1.7, 1.10).
+# Scripts as VOs write them, and what helps them (contract 1.7, 1.10).
 
 bats_require_minimum_version 1.5.0
 load common

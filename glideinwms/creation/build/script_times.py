@@ -1,4 +1,6 @@
-"""When a file acts on the worker node: its `time` (pilot.md 1.16), as the eighth field of the lists has it."""
+"""When a file acts on the worker node: its `time` (contract 1.16), as the eighth field of the lists
+has it.
+"""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ CLIENT = {
 
 def entry_cpus(entry: EntryPolicy) -> int:
     """Cores of one pilot: GLIDEIN_CPUS if it is a positive number, else GLIDEIN_ESTIMATED_CPUS,
-    else 1 (4.2).
+    else 1 (protocol 4.2).
     """
     for name in ("GLIDEIN_CPUS", "GLIDEIN_ESTIMATED_CPUS"):
         if cpus := count_or(str(entry.attrs.get(name, "")), 0, high=MAX_CPUS):

@@ -24,10 +24,8 @@ LIMIT_PREFIX = "Status_GlideFactoryLimit"
 @dataclass(frozen=True, slots=True)
 class EntryReport:
     """What is said of one entry: its plan, its requests by name, whether its queue is known,
-    `completed`, the
-    CompletedJobs numbers (1.4), `failed`: requests for which a submission failed, and why, and
-    `owners`: the identity
-    that each ClientName belongs to.
+    `completed`, the CompletedJobs numbers (protocol 1.4), `failed`: requests for which a submission
+    failed, and why, and `owners`: the identity that each ClientName belongs to.
     """
 
     plan: FactoryEntryPlan
@@ -146,8 +144,8 @@ def config_numbers(entry: EntryPolicy) -> Numbers:
 
 def clients_of(told: EntryReport) -> dict[str, list[RequestPlan]]:
     """Every ClientName with a request or pilots here, with the rows of who owns it: what another
-    identity asks under
-    that name is not the owner's business. One that is no name (4.3 step 1) gets no ad.
+    identity asks under that name is not the owner's business. One that is no name (protocol 4.3/1)
+    gets no ad.
     """
     rows: dict[str, list[RequestPlan]] = {client: [] for client in told.plan.clients}
     for row in told.plan.requests:

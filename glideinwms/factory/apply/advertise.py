@@ -92,7 +92,7 @@ class Advertiser:
             except Exception as error:  # noqa: BLE001 - the boundary of one ad
                 self._not_made(ad.KIND.my_type, error)
                 continue
-            # the key goes out every cycle (1.1)
+            # the key goes out every cycle (protocol 1.1)
             if (
                 everything
                 or isinstance(ad, GlideFactoryGlobal)
@@ -215,7 +215,7 @@ class Advertiser:
         self._invalidate(policy, wanted)
 
     def stop(self, policy: FactoryPolicy) -> None:
-        """Withdraw everything (1.1)."""
+        """Withdraw everything (protocol 1.1)."""
         f, i = quoted(policy.factory_name), quoted(policy.glidein_name)
         own = f"FactoryName =?= {f} && GlideinName =?= {i}"
         clients = f"ReqFactoryName =?= {f} && ReqGlideinName =?= {i}"

@@ -89,10 +89,9 @@ def pick_and_act(
     force: bool = False,
 ) -> Outcome:
     """Find ids for each (constraint, limit) and act on them until `cap` acts have succeeded: what
-    the schedd refuses
-    leaves its place to the next (4.6, A5). `force`: what was removed is then taken out of the queue
-    without waiting
-    for the site; the schedd does that to removed jobs only.
+    the schedd refuses leaves its place to the next (protocol 4.6, 9.7/5). `force`: what was removed
+    is then taken out of the queue without waiting for the site; the schedd does that to removed
+    jobs only.
     """
     found: list[list[str]] = [[] for _ in picks]
     ads: dict[str, dict[str, Any]] = {}
@@ -138,7 +137,7 @@ def entry_constraint(policy: FactoryPolicy, entry: str) -> str:
 
 
 def request_constraint(policy: FactoryPolicy, row: RequestPlan) -> str:
-    """The pilots of one request (4.3 step 11)."""
+    """The pilots of one request (protocol 4.3/11)."""
     return (
         f"{entry_constraint(policy, row.entry)} && GlideinClient =?= {quoted(row.client)}"
         f" && GlideinFrontendName =?= {quoted(row.security_key)}"

@@ -89,8 +89,8 @@ def settled(auth_method: str, secrets: Mapping[str, str]) -> str:
 
 
 def consistent(auth_method: str, secrets: Mapping[str, str], passthru: bool) -> None:
-    """Raise Misfit unless the controlled names present are those that the method needs (3.5, first
-    table).
+    """Raise Misfit unless the controlled names present are those that the method needs (protocol
+    3.5, first table).
     """
     words = auth_method.split("+")
     known = BASE_WORDS.intersection(words)
@@ -133,7 +133,9 @@ class CredentialChooser:
     passthru: bool
 
     def use(self) -> SubmitCredentials:
-        """Everything the submission needs; Misfit says what is missing (3.5, second table)."""
+        """Everything the submission needs; Misfit says what is missing (protocol 3.5, second
+        table).
+        """
         method = self.entry.auth_method
         use = SubmitCredentials()
         if "project_id" in method:

@@ -1,4 +1,6 @@
-"""All reads of a Factory cycle: requests and credentials from the collector, queues from the schedds (design 3)."""
+"""All reads of a Factory cycle: requests and credentials from the collector, queues from the
+schedds (decision 18).
+"""
 
 from __future__ import annotations
 

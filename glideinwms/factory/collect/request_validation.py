@@ -1,4 +1,6 @@
-"""From a glideclient or glideclientglobal ad to a row that may be acted on: all checks of protocol 2.4 and 4.3, 1-8."""
+"""From a glideclient or glideclientglobal ad to a row that may be acted on: all checks of protocol
+2.4 and 4.3/1 to 4.3/8.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ from glideinwms.lib.wire import EnvelopeRefused, GlideClient, GlideClientGlobal,
 from glideinwms.lib.wire.crypto import FactoryKey
 from glideinwms.lib.wire.names import is_safe, label
 
-# how old Frontends call ReqMaxGlideins (4.3 step 9)
+# how old Frontends call ReqMaxGlideins (protocol 4.3/9)
 LEGACY_MAX = "ReqMaxRunningGlideins"
 CLASS_PREFIX = "SecurityClass"
 NOT_AN_ARGUMENT = re.compile(r"""[\s\x00-\x1f"'\\`$;]""")
@@ -61,7 +63,7 @@ class RequestRefused(Exception):
 
 class RequestValidator:
     """Judges ads against the policy. Writes the tokens that a good request brings into the vault
-    (3.4).
+    (protocol 3.4).
 
     `opener` remembers keys between cycles.
     """
@@ -238,7 +240,9 @@ class RequestValidator:
     def _allowed(
         self, entry: EntryPolicy, trust: FrontendTrust, security_class: str
     ) -> tuple[bool, str]:
-        """(whether its Frontend may submit here, user name of its class); 4.3 steps 3, 6, 7."""
+        """(whether its Frontend may submit here, user name of its class); protocol 4.3/3, 4.3/6,
+        4.3/7.
+        """
         if not security_class:
             raise RequestRefused(Reason.MISSING_PARAMETER, "SecurityClass is missing")
         username = trust.usernames.get(security_class)
@@ -278,7 +282,7 @@ class RequestValidator:
 
 
 def unescaped(data: bytes) -> bytes:
-    """PEM text that travelled with literal backslash-n gets its newlines back (9.2/30)."""
+    """PEM text that travelled with literal backslash-n gets its newlines back (protocol 9.2/30)."""
     return (
         data.replace(b"\\n", b"\n")
         if data.startswith(b"-----BEGIN") and b"\n" not in data

@@ -1,4 +1,4 @@
-"""Snapshot and policy to plan: pure, no clock, no I/O (design 3)."""
+"""Snapshot and policy to plan: pure, no clock, no I/O (decision 18)."""
 
 from __future__ import annotations
 

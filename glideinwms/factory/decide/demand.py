@@ -43,9 +43,8 @@ class SupplyDecision:
 def keep_idle(
     ask: PilotDemand, totals: LimitTotals, held: Sanitised, *, strict: bool = False
 ) -> SupplyDecision:
-    """Steps 1-5 of 4.5; `held` is what sanitising this request's pilots would do, used when its
-    class is full of held
-    ones. The totals are not changed.
+    """Steps 1-5 of protocol 4.5; `held` is what sanitising this request's pilots would do, used
+    when its class is full of held ones. The totals are not changed.
     """
     if totals.held_reached(ask.key):
         tally = totals.classes[ask.key]

@@ -125,7 +125,7 @@ class EntryDecision:
         )
 
     def sanitise(self, pilots: Sequence[QueuedPilot] | None = None) -> Sanitised:
-        """4.7 over all pilots of the entry, or those given."""
+        """Protocol 4.7 over all pilots of the entry, or those given."""
         e = self.entry
         return sanitise(
             self.given.queue.exceptions if pilots is None else pilots,
@@ -292,15 +292,14 @@ class EntryDecision:
         return self.groups.get(self._key(request, request.security_key), [])
 
     def _key(self, of: PilotGroup | QueuedPilot | Request, frontend: str) -> Key:
-        """Whose pilots these are (4.3 step 11). Mended: the Frontend too, which was proved; a
-        client's name and a
-        credential's id are what anybody may write.
+        """Whose pilots these are (protocol 4.3/11). Mended: the Frontend too, which was proved; a
+        client's name and a credential's id are what anybody may write.
         """
         return of.client, "" if self.strict else frontend, of.security_class, of.credential
 
     def _effective(self, request: Request) -> tuple[int, list[Adjustment]]:
-        """4.3 steps 3, 5, 6, 10: downtime and entry limits take the idle number to zero, never the
-        maximum.
+        """Protocol 4.3/3, 4.3/5, 4.3/6, 4.3/10: downtime and entry limits take the idle number to
+        zero, never the maximum.
         """
         reason, detail = None, ""
         if not request.whitelisted:

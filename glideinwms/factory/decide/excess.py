@@ -36,12 +36,11 @@ def excess(
     strict: bool = False,
 ) -> PilotRemoval | None:
     """The one removal of this cycle, or None. `seen` are the pilots that the request is compared
-    with: strict, those
-    of its whole class (the deployed rule); mended, its own, so that another credential's pilots
-    cost it nothing (36).
+    with: strict, those of its whole class (the deployed rule); mended, its own, so that another
+    credential's pilots cost it nothing (protocol 9.3/36).
 
-    Mended (A4): running pilots, and held ones with them, go only for an excess of idle and running
-    together.
+    Mended (protocol 9.7/4): running pilots, and held ones with them, go only for an excess of idle
+    and running together.
     """
     allowed = LEVELS.get(level, ())
     if not allowed:

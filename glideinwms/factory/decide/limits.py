@@ -1,4 +1,4 @@
-"""Limits of an entry and of the Frontends' security classes in it (protocol 4.3 step 5, 4.4).
+"""Limits of an entry and of the Frontends' security classes in it (protocol 4.3/5, 4.4).
 
 One `Totals` serves all requests of an entry in a cycle and grows with each submission, so that their sum keeps the
 limits too. With `strict` the deployed numbers: totals are never grown, and printed as the deployed program does.
@@ -54,7 +54,7 @@ class LimitTotals:
         }
 
     def blocked(self) -> list[Reason]:
-        """The entry limits that are reached: no request may submit (4.3 step 5)."""
+        """The entry limits that are reached: no request may submit (protocol 4.3/5)."""
         t, found = self.entry, []
         if t.idle >= t.limits.idle:
             found.append(Reason.FACTORY_IDLE_PER_ENTRY)
@@ -65,12 +65,12 @@ class LimitTotals:
         return found
 
     def held_reached(self, key: str) -> bool:
-        """Whether the class has as many held pilots as it may have (4.5 step 1)."""
+        """Whether the class has as many held pilots as it may have (protocol 4.5/1)."""
         return self.classes[key].held >= self.classes[key].limits.held
 
     def clamp(self, key: str, wanted: int) -> tuple[int, list[Adjustment]]:
-        """How many more pilots the class may have, and what cut it (4.4, in its order). May be
-        negative.
+        """How many more pilots the class may have, and what cut it (protocol 4.4, in its order).
+        May be negative.
         """
         e, c, clips = self.entry, self.classes[key], []
         steps = (
@@ -91,9 +91,9 @@ class LimitTotals:
         self.classes[key].idle += n
 
     def triggered(self, *, strict: bool = False) -> dict[str, str]:
-        """Limits reached, as 1.8 publishes them: name -> `count=N, limit=M`. Mended (A9): one rule
-        for all of them,
-        the count printed is the one compared, and a limit no longer reached is not in it.
+        """Limits reached, as protocol 1.8 publishes them: name -> `count=N, limit=M`. Mended
+        (protocol 9.7/9): one rule for all of them, the count printed is the one compared, and a
+        limit no longer reached is not in it.
         """
         t, out = self.entry, {}
         if t.idle >= t.limits.idle:
@@ -124,8 +124,7 @@ def parse_class_limits(
     default: Limits, idle: str, held: str, glideins: str, known: Iterable[str]
 ) -> dict[str, Limits]:
     """Limits of each known class from the deployed `fe:class;N,...` lists: the last one of a class
-    counts, unknown
-    classes and bad numbers are left out, nothing is trimmed (A10).
+    counts, unknown classes and bad numbers are left out, nothing is trimmed (protocol 9.7/10).
     """
     tables = [_overrides(text) for text in (glideins, idle, held)]
     return {

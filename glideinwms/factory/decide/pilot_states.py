@@ -32,8 +32,8 @@ STAGE_OUT_WORDS = frozenset(
 
 
 def state_code(status: int, grid_status: str | None) -> int:
-    """The class of a pilot; JobStatus itself where 4.2 has no finer one. An empty GridJobStatus is
-    a present one.
+    """The class of a pilot; JobStatus itself where protocol 4.2 has no finer one. An empty
+    GridJobStatus is a present one.
     """
     word = None if grid_status is None else grid_status.upper()
     if status == IDLE:
@@ -50,9 +50,8 @@ def state_code(status: int, grid_status: str | None) -> int:
 
 
 def removal_state(status: int, grid_status: str | None) -> tuple[str, ...]:
-    """Which of WAIT, QUEUED, RUNNING a pilot is a candidate for in excess removal (4.6): JobStatus
-    2 of any class
-    counts as running, one with a strange GridJobStatus also as queued.
+    """Which of WAIT, QUEUED, RUNNING a pilot is a candidate for in excess removal (protocol 4.6):
+    JobStatus 2 of any class counts as running, one with a strange GridJobStatus also as queued.
     """
     code = state_code(status, grid_status)
     found = (WAIT,) if code == UNSUBMITTED else (QUEUED,) if code in QUEUED_CODES else ()

@@ -20,7 +20,7 @@ Codes = dict[int, frozenset[int]]
 
 def recoverable_codes(text: str) -> Codes:
     """`code[ subcode]*` separated by commas -> code: subcodes (none: any). The last entry of a code
-    wins (A8).
+    wins (protocol 9.7/8).
     """
     codes: Codes = {}
     for item in text.split(",") if text.strip() else []:
@@ -48,7 +48,7 @@ def recoverable(pilot: QueuedPilot, codes: Codes) -> bool:
 
 
 def held_in_order(pilots: Iterable[QueuedPilot], codes: Codes) -> tuple[str, ...]:
-    """Held pilots as excess removal takes them: unrecoverable first (4.6)."""
+    """Held pilots as excess removal takes them: unrecoverable first (protocol 4.6)."""
     held = [p for p in pilots if p.status == HELD]
     return tuple(p.id for p in held if not recoverable(p, codes)) + tuple(
         p.id for p in held if recoverable(p, codes)
@@ -58,7 +58,7 @@ def held_in_order(pilots: Iterable[QueuedPilot], codes: Codes) -> tuple[str, ...
 @dataclass(frozen=True, slots=True)
 class Sanitised:
     """`found`: whether there was anything to sanitise, which counts as work even if nothing may be
-    done yet (A7).
+    done yet (protocol 9.7/7).
     """
 
     removals: tuple[PilotRemoval, ...]
@@ -76,10 +76,9 @@ def sanitise(
     *,
     strict: bool = False,
 ) -> Sanitised:
-    """One pass. Mended (A5): `remove_cap` holds for the whole pass, not for each of its four steps;
-    (35): exactly
-    `release_cap` pilots are released, not one more; (A6): a pilot without NumSystemHolds counts as
-    held 0 times.
+    """One pass. Mended (protocol 9.7/5): `remove_cap` holds for the whole pass, not for each of its
+    four steps; (protocol 9.3/35): exactly `release_cap` pilots are released, not one more;
+    (protocol 9.7/6): a pilot without NumSystemHolds counts as held 0 times.
     """
     held = [p for p in pilots if p.status == HELD]
     lost = [p for p in held if not recoverable(p, codes)]

@@ -1,4 +1,5 @@
-"""Removal of old log files by the configured retention, and of credentials nobody names any more (3.4, config 2.2).
+"""Removal of old log files by the configured retention, and of credentials nobody names any more
+(protocol 3.4, config 2.2).
 
 Credentials go by their last use, not by mtime: unchanged files are not rewritten here (decision 30). What a queued
 pilot names is never removed, whatever its age.

@@ -1,4 +1,4 @@
-"""The Factory's downtimes: lines of an entry, a Frontend and a security class (4.9)."""
+"""The Factory's downtimes: lines of an entry, a Frontend and a security class (protocol 4.9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One finished pilot: its times, what it did with them, whether it failed (protocol 7.1, asks 5)."""
+"""One finished pilot: its times, what it did with them, whether it failed (protocol 7.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What a finished pilot wrote: marked lines on stdout, packed logs and the XML result (pilot.md 1.12, protocol 6.7).
+"""What a finished pilot wrote: marked lines on stdout, packed logs and the XML result (contract
+1.12, protocol 6.7).
 
 All of it comes from a worker node: it is data, of bounded size when unpacked, and may end anywhere.
 """

@@ -44,7 +44,9 @@ def escape(text: str) -> str:
 
 
 def merged_params(entry: EntryPolicy, request: Request) -> dict[str, Value]:
-    """The request's parameters, then the entry's defaults for names it does not give (4.3 step 2)."""
+    """The request's parameters, then the entry's defaults for names it does not give (protocol
+    4.3/2).
+    """
     return {**request.params, **{k: v for k, v in entry.params.items() if k not in request.params}}
 
 

@@ -78,7 +78,7 @@ def sizes(n: int, most: int) -> list[int]:
 
 
 def with_overload(entry: EntryPolicy, request: Request, rng: random.Random) -> Request:
-    """A share `N%` of overloaded pilots is drawn anew for each submission (4.10)."""
+    """A share `N%` of overloaded pilots is drawn anew for each submission (protocol 4.10)."""
     share = str(merged_params(entry, request).get(OVERLOAD, ""))
     if not share.endswith("%"):
         return request

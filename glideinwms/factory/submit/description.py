@@ -198,7 +198,9 @@ def _scitoken(order: SubmitSpec) -> Description:
 
 
 def periodic_remove(order: SubmitSpec) -> str:
-    """Idle longer than the request's lifetime, or running 12 h past the entry's wall time (4.10)."""
+    """Idle longer than the request's lifetime, or running 12 h past the entry's wall time (protocol
+    4.10).
+    """
     terms = []
     if lifetime := idle_lifetime(order.request.idle_lifetime):
         terms.append(
@@ -213,14 +215,14 @@ def periodic_remove(order: SubmitSpec) -> str:
 
 def idle_lifetime(text: str) -> int:
     """ReqIdleLifetime in seconds, at most LONGEST; 0, never, where it is no positive whole number
-    (9.1/15).
+    (protocol 9.1/15).
     """
     return min(max(count_or(text, 0, low=-(10**32), high=10**32), 0), LONGEST)
 
 
 def _attributes(order: SubmitSpec) -> Description:
-    """Job attributes: what our own queue query, operators' tools and the next cycle rely on (4.2,
-    4.10).
+    """Job attributes: what our own queue query, operators' tools and the next cycle rely on
+    (protocol 4.2, 4.10).
     """
     p, e, r = order.policy, order.entry, order.request
     text = {

@@ -1,4 +1,5 @@
-"""Tokens with which pilots of an entry may write to its log servers (features A27, D13; pilot.md 1).
+"""Tokens with which pilots of an entry may write to its log servers (features A27, D13; contract
+1).
 
 `<server-credentials>/jwt_secret.key`, shared with the servers by the operator, and per entry `tokens.tgz` with
 `tokens/<quoted URL>/default.jwt` and `url_dirs.desc`, lines `URL DIRECTORY`.

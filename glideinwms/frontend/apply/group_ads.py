@@ -145,7 +145,7 @@ class GroupAds:
 
     def _published(self) -> list[PublishedAds]:
         """The credentials with their contents; of a generated one, what was made for some entry
-        (3.6).
+        (protocol 3.6).
         """
         found = []
         for name, one in self.wallet.usable.items():
@@ -193,8 +193,8 @@ class GroupAds:
         )
 
     def _tokens(self, entry: EntryState, request: RequestName) -> dict[str, str]:
-        """The texts of 3.6; a pilot token that cannot be made is a problem, the request goes out
-        without it.
+        """The texts of protocol 3.6; a pilot token that cannot be made is a problem, the request
+        goes out without it.
         """
         sealed = {}
         try:

@@ -64,8 +64,8 @@ VECTOR = (
 @dataclass(frozen=True, slots=True)
 class PublishedAds:
     """One credential as it travels. `files` are the (id, content) pairs of the global ad,
-    `name_hash` the prefix of
-    request names, `sealed` the parameters of each request that uses it (3.3).
+    `name_hash` the prefix of request names, `sealed` the parameters of each request that uses it
+    (protocol 3.3).
     """
 
     id: str
@@ -92,7 +92,7 @@ def _curbed(name: str, total: str, curb: MaxCurb, suffix: str = "") -> dict[str,
 
 
 def limits(policy: FrontendPolicy, group: GroupPolicy) -> dict[str, Value]:
-    """GlideinConfig...: the configured limits, for information (5.8)."""
+    """GlideinConfig...: the configured limits, for information (protocol 5.8)."""
     g = group.limits
     return {
         **_curbed("Frontend", "RunningTotal", policy.running_total),
@@ -111,7 +111,7 @@ def limits(policy: FrontendPolicy, group: GroupPolicy) -> dict[str, Value]:
 
 
 def pilot_params(policy: FrontendPolicy, group: GroupPolicy, pool: str) -> dict[str, Value]:
-    """GlideinParam...: the group's parameters and the three that every pilot gets (5.9)."""
+    """GlideinParam...: the group's parameters and the three that every pilot gets (protocol 5.9)."""
     params: dict[str, Value] = {**group.params, "GLIDEIN_Collector": policy.pilot_collectors}
     if policy.pilot_ccbs:
         params["GLIDEIN_CCB"] = policy.pilot_ccbs
@@ -126,7 +126,9 @@ def global_ad(
     credentials: Sequence[PublishedAds],
     ha_mode: str,
 ) -> GlideClientGlobal:
-    """The credentials of a group for one Factory; without a key nothing secret is in it (1.6)."""
+    """The credentials of a group for one Factory; without a key nothing secret is in it (protocol
+    1.6).
+    """
     client = client_name(policy.frontend_name, group.name)
     values: dict[str, str | bytes] = {"SecurityName": group.security_name}
     if credentials:
@@ -159,8 +161,8 @@ def client_ad(
     tokens: Mapping[str, str],
     ha_mode: str,
 ) -> GlideClient:
-    """One request. `tokens` are the sealed texts of 3.6 by parameter name (`<entry>.idtoken`,
-    `frontend_scitoken`).
+    """One request. `tokens` are the sealed texts of protocol 3.6 by parameter name
+    (`<entry>.idtoken`, `frontend_scitoken`).
     """
     client = client_name(policy.frontend_name, group.name)
     values: dict[str, str | bytes] = {
@@ -215,7 +217,8 @@ def resource_ad(
     ha_mode: str,
     sequence: int,
 ) -> GlideResource:
-    """What a group knows of one entry (1.9). `strings` are limits and curbs reached: name ->
+    """What a group knows of one entry (protocol 1.9). `strings` are limits and curbs reached: name
+    ->
     `count=N, limit=M`.
     """
     client = client_name(policy.frontend_name, group.name)
@@ -271,8 +274,8 @@ def monitor_ad(
     ha_mode: str,
     sequence: int,
 ) -> GlideFrontendMonitor:
-    """Totals and timings of the whole Frontend (1.10); `idle` is all, at least 600 s, at least 3600
-    s.
+    """Totals and timings of the whole Frontend (protocol 1.10); `idle` is all, at least 600 s, at
+    least 3600 s.
     """
     return GlideFrontendMonitor(
         name=policy.frontend_name,

@@ -1,4 +1,6 @@
-"""All reads of one cycle, for all groups at once: schedds, slots, Factories (design 4, decisions 15, 22, 23, 48)."""
+"""All reads of one cycle, for all groups at once: schedds, slots, Factories (decisions 15, 22, 23,
+48).
+"""
 
 from __future__ import annotations
 

@@ -41,9 +41,8 @@ Read = Callable[[str], bytes]
 @dataclass(frozen=True, slots=True)
 class GroupCredentials:
     """`usable` by the credential's name in the policy, `unusable` name -> why, `names` CredID ->
-    name, `scitokens`
-    trust domain -> the text that is forwarded to its entries (3.6), `ends` name -> epoch seconds,
-    where it says.
+    name, `scitokens` trust domain -> the text that is forwarded to its entries (protocol 3.6),
+    `ends` name -> epoch seconds, where it says.
     """
 
     usable: Mapping[str, PublishedAds] = field(default_factory=dict)
@@ -117,7 +116,7 @@ def lifetime(kind: str, data: bytes, now: float) -> float:
 
 def load_one(credential: CredentialPolicy, read: Read = read_file) -> PublishedAds:
     """One credential as it travels: files with their ids, and what each of its requests says of it
-    (3.3).
+    (protocol 3.3).
     """
     if credential.generator:
         return _generated(credential)
@@ -139,8 +138,8 @@ def load_one(credential: CredentialPolicy, read: Read = read_file) -> PublishedA
 
 
 def _generated(c: CredentialPolicy) -> PublishedAds:
-    """Its texts are made for each entry when requests are written (3.7); its id is the generator's
-    name.
+    """Its texts are made for each entry when requests are written (protocol 3.7); its id is the
+    generator's name.
     """
     one = credential_id(c.name)
     return PublishedAds(one, one, c.security_class, (), _sealed(c, {"": one, c.absfname: one}))
@@ -160,7 +159,8 @@ def _sealed(c: CredentialPolicy, ids: Mapping[str, str]) -> dict[str, str]:
         elif word in REQUIRED and not any(getattr(c, f) for f in REQUIRED[word]):
             raise CredentialError(f"type {word} needs {' or '.join(REQUIRED[word])}", where=c.name)
     if c.pilotabsfname and "grid_proxy" not in words:
-        # a deployed entry with auth_method grid_proxy refuses a request that carries it (9.2/23)
+        # a deployed entry with auth_method grid_proxy refuses a request that carries it (protocol
+        # protocol 9.2/23)
         sealed["GlideinProxy"] = ids[c.pilotabsfname]
     texts = {
         "VMId": c.vm_id or _line(c.vm_id_fname, "VM_ID"),
@@ -172,7 +172,7 @@ def _sealed(c: CredentialPolicy, ids: Mapping[str, str]) -> dict[str, str]:
 
 
 def _line(path: str, key: str) -> str:
-    """The value of the single `KEY=value` line of a file (3.1)."""
+    """The value of the single `KEY=value` line of a file (protocol 3.1)."""
     if not path:
         return ""
     found = re.findall(

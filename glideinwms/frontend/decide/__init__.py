@@ -1,4 +1,4 @@
-"""The Frontend's decision: pure, from a Snapshot and a policy to a Plan (design 3).
+"""The Frontend's decision: pure, from a Snapshot and a policy to a Plan (decision 18).
 
 from glideinwms.frontend.decide import decide
 plan = decide(snapshot, policy, now, random.Random(seed))

@@ -172,9 +172,8 @@ def idle_number(
     group: GroupLimits,
     strict: bool,
 ) -> tuple[int, list[Adjustment]]:
-    """Pilots to keep idle (5.6 item 4). Not strict: the reserve may not lift the number over any
-    limit's headroom, and
-    `max_idle` 0 means none (decision 7).
+    """Pilots to keep idle (protocol 5.6/4). Not strict: the reserve may not lift the number over
+    any limit's headroom, and `max_idle` 0 means none (decision 7).
     """
     clips: list[Adjustment] = []
     number = float(need)
@@ -224,8 +223,8 @@ def idle_number(
 
 
 def maximum(wanted: int, slots: EntrySlotCounts, group: GroupLimits) -> int:
-    """Idle and running pilots at most (5.6 item 5), in doubles as deployed; running limits do not
-    clamp it.
+    """Idle and running pilots at most (protocol 5.6/5), in doubles as deployed; running limits do
+    not clamp it.
     """
     running = slots.running_glideins
     if wanted > 0:

@@ -1,4 +1,4 @@
-"""Recorded cycles: read back, decided anew with the production code, compared (design 3)."""
+"""Recorded cycles: read back, decided anew with the production code, compared (decision 18)."""
 
 from __future__ import annotations
 

@@ -49,9 +49,8 @@ class CredentialDemand:
 
 def serves(candidate: Candidate, trust_domain: str, auth_method: str) -> bool:
     """Trust domains equal, and every word of the entry's method among the credential's types; a
-    token also serves an
-    entry that asks for a proxy (3.3). Of a method of 3.11, one alternative of each group (config
-    16).
+    token also serves an entry that asks for a proxy (protocol 3.3). Of a method of 3.11, one
+    alternative of each group (config 16).
     """
     if candidate.trust_domain != trust_domain:
         return False
@@ -88,9 +87,8 @@ def select(
 def split(
     fit: Sequence[Candidate], idle: int, max_glideins: int, shuffle: Shuffle
 ) -> list[SelectedShare]:
-    """Fair split (3.8): idle shares shuffled, each capped by the credential's maximum. Of exactly a
-    proxy and a token,
-    the proxy gets everything and the token is only advertised.
+    """Fair split (protocol 3.8): idle shares shuffled, each capped by the credential's maximum. Of
+    exactly a proxy and a token, the proxy gets everything and the token is only advertised.
     """
     if [c.type for c in fit] in (["grid_proxy", "scitoken"], ["scitoken", "grid_proxy"]):
         return [
@@ -114,7 +112,9 @@ def _part(total: int, parts: int, index: int) -> int:
 def _by_project(
     fit: Sequence[Candidate], idle: int, max_glideins: int, demand: CredentialDemand
 ) -> list[SelectedShare]:
-    """One copy per project; the deployed plug-in swaps idle and maximum (9.2/27), and so do we."""
+    """One copy per project; the deployed plug-in swaps idle and maximum (protocol 9.2/27), and so
+    do we.
+    """
     total = max(demand.idle_jobs, 1)
     shares = []
     for credential in fit:

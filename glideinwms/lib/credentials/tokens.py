@@ -93,7 +93,7 @@ def claims_of(token: str) -> dict[str, Any]:
 
 def remaining(token: str, now: float) -> float:
     """Seconds a token is still good for: infinite without `exp`, 0 when expired, not yet valid or
-    undecodable (3.6).
+    undecodable (protocol 3.6).
     """
     try:
         claims = claims_of(token)

@@ -1,4 +1,4 @@
-"""Logging: an event and its fields. Console for people, JSON lines for journald and files (design 7.5)."""
+"""Logging: an event and its fields. Console for people, JSON lines for journald and files."""
 
 from __future__ import annotations
 

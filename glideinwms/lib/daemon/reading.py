@@ -1,4 +1,4 @@
-"""A Reading: one input with its age and cause. Inputs are held, outputs never (design 3, decision 15)."""
+"""A Reading: one input with its age and cause. Inputs are held, outputs never (decision 15)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The record ring: snapshot, seed, plan and report of each cycle, bounded, so that it can be replayed (design 3)."""
+"""The record ring: snapshot, seed, plan and report of each cycle, bounded, so that it can be
+replayed (decision 18).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Changes to a downtimes file: read, changed and replaced under a lock, each with a line in the audit trail (4.9)."""
+"""Changes to a downtimes file: read, changed and replaced under a lock, each with a line in the
+audit trail (protocol 4.9).
+"""
 
 from __future__ import annotations
 

@@ -109,7 +109,8 @@ class WireAd:
                 ad[key] = value
         for k, v in ad.items():
             if isinstance(v, str) and "\n" in v:
-                ad[k] = v.replace("\n", "\\n")  # the deployed long form has no other way (1.2)
+                # the deployed long form has no other way (protocol 1.2)
+                ad[k] = v.replace("\n", "\\n")
         return ad
 
     @classmethod
@@ -198,7 +199,7 @@ _CONVERT: dict[Any, Callable[[Any, str], Any]] = {int: _int, str: _str, bool: _b
 
 def long_form(ads: Iterable[Mapping[str, Value]]) -> str:
     """Old ClassAd text as the deployed programs write it: `Attr = value` lines, an empty line
-    between ads (1.2).
+    between ads (protocol 1.2).
     """
     return "\n".join("".join(f"{k} = {_literal(v)}\n" for k, v in ad.items()) for ad in ads)
 

@@ -60,7 +60,7 @@ class SymmetricKey:
 
     def encrypt_hex(self, plain: str | bytes) -> str:
         """Lower-case hex of the encrypted value. Empty values kill a deployed Factory's worker:
-        refused (9.1/1).
+        refused (protocol 9.1/1).
         """
         raw = plain.encode() if isinstance(plain, str) else plain
         if not raw:
@@ -101,7 +101,7 @@ class PublicKey:
 
     @classmethod
     def from_pem(cls, pem: str) -> PublicKey:
-        """Load PubKeyValue (real newlines); the id is MD5 of `RSA `+PEM (2.1)."""
+        """Load PubKeyValue (real newlines); the id is MD5 of `RSA `+PEM (protocol 2.1)."""
         try:
             key = serialization.load_pem_public_key(pem.encode())
         except (ValueError, UnsupportedAlgorithm) as error:
@@ -111,7 +111,7 @@ class PublicKey:
         return cls(pem, public_key_id(pem))
 
     def wrap(self, code: str) -> str:
-        """ReqEncKeyCode: hex of RSA-OAEP-SHA1 (what every Factory accepts, 2.8)."""
+        """ReqEncKeyCode: hex of RSA-OAEP-SHA1 (what every Factory accepts; protocol 2.8)."""
         key = serialization.load_pem_public_key(self.pem.encode())
         assert isinstance(key, rsa.RSAPublicKey)
         return key.encrypt(code.encode(), _oaep(hashes.SHA1())).hex()
@@ -176,11 +176,10 @@ class FactoryKey:
 
 
 def keys_at_start(work_dir: Path, grace: float, bits: int, now: float) -> list[FactoryKey]:
-    """The keys of a starting Factory, newest first (2.1): one that was not in use for `grace`
-    seconds is set aside as
-    rsa.key.bak, and a new one is made; else it is kept, with its predecessor if that loads. It was
-    in use when it was
-    made, and when a Factory last wrote its status.
+    """The keys of a starting Factory, newest first (protocol 2.1): one that was not in use for
+    `grace` seconds is set aside as rsa.key.bak, and a new one is made; else it is kept, with its
+    predecessor if that loads. It was in use when it was made, and when a Factory last wrote its
+    status.
     """
     path, old, used = (
         work_dir / "rsa.key",

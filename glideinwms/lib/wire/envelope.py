@@ -44,7 +44,7 @@ class Seal:
 
     def params(self, values: Mapping[str, str | bytes]) -> dict[str, str]:
         """Sealed values by name; empty ones are left out, a deployed Factory cannot take them
-        (9.1/1).
+        (protocol 9.1/1).
         """
         return {name: self._seal(value) for name, value in values.items() if value}
 

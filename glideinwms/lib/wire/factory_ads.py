@@ -74,7 +74,7 @@ class GlideFactory(WireAd):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlideFactoryClient(WireAd):
     """One per entry and ClientName: what became of its requests. `monitor` carries limits hit and
-    reasons (1.8).
+    reasons (protocol 1.8).
     """
 
     KIND: ClassVar[AdKind] = AdKind("glidefactoryclient", *LICENSE)

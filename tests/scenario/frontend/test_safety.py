@@ -1,4 +1,4 @@
-"""What fails, hangs, forgets or talks nonsense changes no request for the worse (design 6, decision 15)."""
+"""What fails, hangs, forgets or talks nonsense changes no request for the worse (decision 15)."""
 
 from __future__ import annotations
 

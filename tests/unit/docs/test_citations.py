@@ -25,7 +25,10 @@ PAGES = [
     *sorted((ROOT / "docs/reference").rglob("*.md")),
     *sorted((ROOT / "docs/adr").glob("*.md")),
 ]
-ALIASES = {"features": "feature", "decisions": "decision", "pilot.md": "contract"}
+ALIASES = {"features": "feature", "decisions": "decision", "Protocol": "protocol"}
+# forms that lead nowhere
+OLD = re.compile(r"\b(?:pilot\.md|design|asks|quirk|script-api) [0-9]|\(9\.[0-9]/[0-9]")
+OLD_ON_PAGES = re.compile(rf"{OLD.pattern}|(?<=\s)\[[0-9]{{1,2}}\](?![(\w\[])")
 NUMBER = r"[0-9]+(?:\.[0-9]+)?(?:/[0-9]+)?"
 FEATURE = r"[A-O][0-9]*"
 
@@ -35,9 +38,7 @@ def listed(number: str) -> str:
 
 
 CITATIONS = [
-    re.compile(
-        rf"\b(protocol|config|contract|pilot\.md|credentials-3\.11|decisions?) {listed(NUMBER)}"
-    ),
+    re.compile(rf"\b([Pp]rotocol|config|contract|credentials-3\.11|decisions?) {listed(NUMBER)}"),
     re.compile(rf"\b(features?) {listed(FEATURE)}"),
 ]
 
@@ -83,6 +84,16 @@ def test_every_citation_leads_to_an_anchor() -> None:
         if cited not in known
     ]
     assert unresolved == []
+
+
+def test_no_form_is_used_that_leads_nowhere() -> None:
+    files = [path for path in FILES if path != Path(__file__)]
+    old = [
+        f"{path.relative_to(ROOT)}: {found[0]}"
+        for path in files
+        for found in (OLD_ON_PAGES if path.suffix == ".md" else OLD).finditer(path.read_text())
+    ]
+    assert old == []
 
 
 @pytest.mark.parametrize(

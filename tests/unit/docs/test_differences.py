@@ -27,7 +27,7 @@ def rows() -> list[tuple[str, list[str]]]:
 @pytest.mark.parametrize(("where", "cells"), rows(), ids=[w for w, _ in rows()])
 def test_every_row_names_a_test_that_exists(where: str, cells: list[str]) -> None:
     assert len(cells) == COLUMNS, (
-        f"{where}: {len(cells)} columns, expected what|deployed|ours|why|spec|test"
+        f"{where}: {len(cells)} columns, expected what|upstream|ours|why|where|test"
     )
     names = re.findall(r"[\w/.-]+\.(?:py|bats)(?:::\w+)?", cells[-1])
     assert names, f"{where}: names no test"

@@ -42,7 +42,9 @@ def description(e: EntryPolicy, files: dict[str, str], sub: int = 0) -> Descript
     ],
 )
 def test_which_pilots_have_a_scitoken(gridtype: str, auth_method: str, given: bool) -> None:
-    """4.10: a CE of type arc that wants a proxy gets no token, as neither attribute nor command."""
+    """Protocol 4.10: a CE of type arc that wants a proxy gets no token, as neither attribute nor
+    command.
+    """
     made = description(entry(gridtype=gridtype, auth_method=auth_method), {"scitoken": "/t"})
     named = {
         k.lower().removeprefix("my.").replace("_", "")

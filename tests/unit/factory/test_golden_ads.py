@@ -29,7 +29,8 @@ ENTRIES = ("CMS_T2_XX_Alpha_ce01", "OSG-Beta.ce-02", "AWS_Gamma", "GCE_Delta")
 CLASSES = ("fe_service:frontend", "fe_service:group_special", "other_service:frontend")
 OURS = {"GlideinWMSVersion", "DaemonStartTime", "UpdateSequenceNumber", "ReqClientIdentity"}
 NOW = 1795347008.0
-# which of the client's sums in glidefactoryclient is fed by which item of its requests (7.1)
+# which of the client's sums in glidefactoryclient is fed by which item of its requests (protocol
+# 7.1)
 FED = {
     "JobsIdle": "Idle",
     "JobsRunning": "Running",

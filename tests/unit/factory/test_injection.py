@@ -1,4 +1,4 @@
-"""A Frontend cannot write into the submit description: no new line, no macro, no other command (design 6)."""
+"""A Frontend cannot write into the submit description: no new line, no macro, no other command."""
 
 from __future__ import annotations
 

@@ -194,7 +194,9 @@ def test_one_bad_value_refuses_the_request_and_names_it(value: str) -> None:
 
 
 def test_the_wrong_symmetric_key_is_noticed() -> None:
-    """9.1/2: it may decrypt to garbage without an error; the identity inside tells."""
+    """Protocol protocol 9.1/2: it may decrypt to garbage without an error; the identity inside
+    tells.
+    """
     key = FactoryKey.generate()
     seal = Seal.make(key.public, FRONTEND)
     for n in range(30):
@@ -206,7 +208,9 @@ def test_the_wrong_symmetric_key_is_noticed() -> None:
 
 
 def test_a_pickle_is_refused_unread() -> None:
-    """9.1/4: newer Frontends send pickled objects; loading one would run what it says."""
+    """Protocol protocol 9.1/4: newer Frontends send pickled objects; loading one would run what it
+    says.
+    """
 
     class Bomb:
         def __reduce__(self) -> tuple[Any, ...]:

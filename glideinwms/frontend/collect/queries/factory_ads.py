@@ -1,4 +1,6 @@
-"""Factory ads of one WMS pool, read and checked inside a reader process (protocol 5.2, 2.5; 9.1/7-9)."""
+"""Factory ads of one WMS pool, read and checked inside a reader process (protocol 5.2, 2.5,
+protocol 9.1/7-9).
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,9 @@ def clients_constraint(client: str, factory_query: str, me: str = "") -> str:
 
 
 def expanded(query: str, attrs: Mapping[str, Any]) -> str:
-    """`$$(attr)` replaced by the value of a Frontend attribute as a ClassAd literal (quirk 51)."""
+    """`$$(attr)` replaced by the value of a Frontend attribute as a ClassAd literal (protocol
+    protocol 9.4/51).
+    """
 
     def literal(found: re.Match[str]) -> str:
         value = attrs.get(found[1])
@@ -89,8 +93,8 @@ class ForeignAd(WireError):
 
 
 def split(ad: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The three maps of an ad (1.3): params, monitor, attrs. A WireError if it is larger than any
-    Factory's.
+    """The three maps of an ad (protocol 1.3): params, monitor, attrs. A WireError if it is larger
+    than any Factory's.
     """
     if len(ad) > MAX_ATTRIBUTES:
         raise WireError(f"has {len(ad)} attributes; {MAX_ATTRIBUTES} are allowed")

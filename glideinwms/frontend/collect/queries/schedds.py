@@ -1,4 +1,6 @@
-"""Which user schedds there are and how loaded they say they are, read inside a reader process (5.2, decision 48)."""
+"""Which user schedds there are and how loaded they say they are, read inside a reader process
+(protocol 5.2, decision 48).
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ def row(ad: Mapping[str, Any], curbed: Collection[str]) -> dict[str, str] | None
 
 
 def overloaded(ad: Mapping[str, Any], curbed: bool) -> str:
-    """The bad-schedd rule (5.2); an ad without these numbers is not bad."""
+    """The bad-schedd rule (protocol 5.2); an ad without these numbers is not bad."""
     running, most = (count_or(ad.get(n), None) for n in ("TotalRunningJobs", "MaxJobsRunning"))
     if running is not None and most is not None and running >= int(SHARE * most + 0.5):
         return f"runs {running} of at most {most} jobs (MaxJobsRunning)"

@@ -50,7 +50,7 @@ Key = tuple[str, str, str]
 
 @dataclass(slots=True)
 class SlotTally:
-    """Slots and cores of one bucket (5.5)."""
+    """Slots and cores of one bucket (protocol 5.5)."""
 
     total: int = 0
     idle: int = 0
@@ -126,8 +126,8 @@ def is_running(slot: Mapping[str, Any]) -> bool:
 
 
 def tally(slots: Iterable[Mapping[str, Any]], min_memory: float) -> SlotTally:
-    """Count slots by the classes of 5.5. IdleCores goes by the default memory, as deployed
-    (9.4/45).
+    """Count slots by the classes of protocol 5.5. IdleCores goes by the default memory, as deployed
+    (protocol 9.4/45).
     """
     t = SlotTally()
     for slot in slots:

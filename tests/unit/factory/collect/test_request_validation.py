@@ -114,8 +114,8 @@ def test_refusals(ad: dict[str, Any], reason: Reason, tmp_path: Path) -> None:
 
 
 def test_numbers_as_old_frontends_write_them(tmp_path: Path) -> None:
-    """As text (A12), and the maximum under its old name, which counts only where there is no new
-    one.
+    """As text (protocol 9.7/12), and the maximum under its old name, which counts only where there
+    is no new one.
     """
     ad = {
         **request_ad(),
@@ -152,7 +152,9 @@ def test_a_refused_request_leaves_no_file(tmp_path: Path) -> None:
 def test_allow_frontends(
     allowed: tuple[str, ...], whitelisted: bool, reason: Reason | None, tmp_path: Path
 ) -> None:
-    """4.3 steps 3 and 6: a Frontend not listed is as in downtime, a class not listed is refused."""
+    """Protocol 4.3 steps 3 and 6: a Frontend not listed is as in downtime, a class not listed is
+    refused.
+    """
     row = trust(tmp_path, entry(allow_frontends=allowed)).request(request_ad())
     assert refusal(row) is reason
     assert reason is not None or row.whitelisted is whitelisted

@@ -1,6 +1,8 @@
-"""The deployed Factory's own decisions (golden-factory), in strict mode: no difference but the order in which equally
-good pilots are taken. Where a case has commands that fail, the plan is played as `apply` and `pick_and_act` do. Where
-the deployed program aborts, ours answers: as for the same case without what it stumbles over (A6, A8, A11, A12)."""
+"""The deployed Factory's own decisions (golden-factory), in strict mode: no difference but the
+order in which equally good pilots are taken. Where a case has commands that fail, the plan is
+played as `apply` and `pick_and_act` do. Where the deployed program aborts, ours answers: as for the
+same case without what it stumbles over (protocol 9.7/6, 9.7/8, 9.7/11, 9.7/12).
+"""
 
 from __future__ import annotations
 
@@ -236,8 +238,8 @@ def of_request(given: Case, request: Request) -> list[Mapping[str, Any]]:
 
 def clusters_of(row: RequestPlan, given: Case) -> list[tuple[str, int]]:
     """(file, pilots) of each submit command that `apply` gives: after one that fails, none. A
-    cluster is taken whole
-    or not at all, so that a short one of the recording (A2) has no counterpart.
+    cluster is taken whole or not at all, so that a short one of the recording (protocol 9.7/2) has
+    no counterpart.
     """
     size = given["factory"]["submit_cluster_size"]
     found = [(p.file, n) for p in row.placements for n in sizes(p.n, size)]
@@ -256,7 +258,9 @@ def same_submission(row: RequestPlan, clusters: Sequence[Case], planned: int, gi
 
 
 def work_of(row: RequestPlan, clusters: Sequence[Case]) -> int:
-    """What keep-idle returns once the submission is known: nothing if a command failed (A1)."""
+    """What keep-idle returns once the submission is known: nothing if a command failed (protocol
+    protocol 9.7/1).
+    """
     return 0 if any(c["accepted"] == 0 for c in clusters) else row.work
 
 
@@ -301,7 +305,7 @@ def test_limits(case: Case) -> None:
         assert totals.held_reached(key) == out["class_held_limit_reached"][key]
     for row in out["allowed_additional"]:
         assert totals.clamp(row["class"], row["wanted"])[0] == row["allowed"]
-    # what was once recorded stays with its last numbers (A9)
+    # what was once recorded stays with its last numbers (protocol 9.7/9)
     before = {**given, "queue": given.get("earlier_queue", given["queue"])}
     seen = LimitTotals(entry_of(given), queue_of(before).groups, classes(given)).triggered(
         strict=True
@@ -420,8 +424,8 @@ def test_where_the_deployed_factory_aborts(case: Case) -> None:
 @of("keep_idle", "excess", "sanitize", "cycle")
 def test_mended_does_never_more(case: Case) -> None:
     """Without `strict` (docs/differences.md): no removal, release or submission beyond the deployed
-    one's, but where a
-    downtime leaks into other requests (37) or a full CE loses its turn (A3).
+    one's, but where a downtime leaks into other requests (protocol 9.3/37) or a full CE loses its
+    turn (protocol 9.7/3).
     """
     given = case["input"]
     rows = given.get("requests") or ([given["request"]] if "request" in given else [])

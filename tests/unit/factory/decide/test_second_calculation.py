@@ -1,5 +1,6 @@
-"""Protocol 4.2-4.7 with the amendments of golden-factory, calculated a second time, plainly, pilot by pilot: strict
-mode gives the same on random queues and requests."""
+"""The rules of protocol 4.2-4.7 with the corrections of protocol 9.7, calculated a second time,
+plainly, pilot by pilot: strict mode gives the same on random queues and requests.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +71,7 @@ def totals(jobs: Sequence[Job]) -> tuple[int, int, int]:
 
 
 def lost(job: Job) -> bool:
-    """4.7: held, and unrecoverable."""
+    """Protocol 4.7: held, and unrecoverable."""
     number = job.get("HoldReasonCode")
     if number not in CODES or (CODES[number] and job.get("HoldReasonSubCode") not in CODES[number]):
         return True
@@ -78,8 +79,8 @@ def lost(job: Job) -> bool:
 
 
 def sanitised(jobs: Sequence[Job], factory: Job) -> Any:
-    """4.7: (removals by group with their number), pilots that may be released, how many are,
-    whether it is work.
+    """Protocol 4.7: (removals by group with their number), pilots that may be released, how many
+    are, whether it is work.
     """
     age = {j["id"]: NOW - j["EnteredCurrentStatus"] for j in jobs}
     held = [j for j in jobs if j["JobStatus"] == 5]
@@ -113,7 +114,7 @@ def ids(jobs: Sequence[Job]) -> list[str]:
 
 
 def supply(case: Job) -> Any:
-    """4.3 steps 5 to 12: (effective idle, what is done, whether it is work)."""
+    """Protocol 4.3 steps 5 to 12: (effective idle, what is done, whether it is work)."""
     jobs, limits, factory, ask = case["queue"], case["limits"], case["factory"], case["request"]
     key = f"{ask['security_name']}:{ask['security_class']}"
     same = [j for j in jobs if j["GlideinFrontendName"] == key]
@@ -157,7 +158,7 @@ def supply(case: Job) -> Any:
 
 
 def excess(own: Sequence[Job], ask: Job, idle: int, running: int, held: int) -> list[str]:
-    """4.6: the pilots that may be taken."""
+    """Protocol 4.6: the pilots that may be taken."""
     level, margin, most = (
         ask["ReqRemoveExcess"],
         ask["ReqRemoveExcessMargin"],

@@ -90,7 +90,7 @@ class ByTheBook:
         return "remove", *self.excess(own, ask)
 
     def excess(self, own: Sequence[Job], ask: Job) -> tuple[int, int]:
-        """4.6 over the request's own pilots: how many live ones go, how many held ones."""
+        """Protocol 4.6 over the request's own pilots: how many live ones go, how many held ones."""
         level, margin, top = (
             ask["ReqRemoveExcess"],
             ask["ReqRemoveExcessMargin"],
@@ -114,8 +114,8 @@ class ByTheBook:
         return live, min(held, cap - live)
 
     def sanitised(self, jobs: Sequence[Job]) -> tuple[list[int], int, bool]:
-        """4.7: how many of each step are removed, how many held ones released, whether there was
-        anything.
+        """Protocol 4.7: how many of each step are removed, how many held ones released, whether
+        there was anything.
         """
         age = {j["id"]: NOW - j["EnteredCurrentStatus"] for j in jobs}
         held = [j for j in jobs if j["JobStatus"] == 5]

@@ -66,8 +66,8 @@ all_totals = st.builds(RequestTotals, small, small, small, small, small, small)
 def by_the_book(
     j: int, o: int, here: EntrySlotCounts, t: RequestTotals, g: GroupLimits, f: FrontendPolicy
 ) -> tuple[int, int, dict[str, str]]:
-    """(ReqIdleGlideins, ReqMaxGlideins, limits and curbs) of items 1, 2, 4 and 5 of 5.6, in their
-    order.
+    """(ReqIdleGlideins, ReqMaxGlideins, limits and curbs) of items 1, 2, 4 and 5 of protocol 5.6,
+    in their order.
     """
     total, idle, running = here.counts.total, here.counts.idle, here.running_glideins
     j = max(j, g.min_running)
@@ -196,7 +196,7 @@ removals = st.builds(
 @given(cycles, removals)
 @settings(max_examples=200)
 def test_removal_over_many_cycles(seen: list[tuple[int, int, int]], conf: RemovalPolicy) -> None:
-    """5.7, from what each cycle saw: (idle jobs, slots, idle slots)."""
+    """Protocol 5.7, from what each cycle saw: (idle jobs, slots, idle slots)."""
     counters = Counters()
     none = empty = gone = 0
     for jobs, total, idle in seen:

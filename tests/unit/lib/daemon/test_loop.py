@@ -1,4 +1,6 @@
-"""The machine both daemons are: cycles, signals, reloads, failures, and what it tells (design 3, decision 18)."""
+"""The machine both daemons are: cycles, signals, reloads, failures, and what it tells (decision
+18).
+"""
 
 from __future__ import annotations
 

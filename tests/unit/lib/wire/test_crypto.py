@@ -1,4 +1,4 @@
-"""Keys and envelopes: the spec's vectors, the deployed bytes, and tampering (protocol 2; 9.1/1-6)."""
+"""Keys and envelopes: the spec's vectors, the deployed bytes, and tampering (protocol 2, 9.1/1-6)."""
 
 from __future__ import annotations
 
@@ -118,8 +118,8 @@ def test_nonsense_is_never_anything_but_a_crypto_error(text: str) -> None:
 
 @given(st.binary(min_size=16, max_size=64), st.integers(0, 10_000), st.integers(1, 255))
 def test_a_changed_value_is_refused_or_different(plain: bytes, place: int, flip: int) -> None:
-    """There is no tag (9.1/6): what can be noticed is bad padding; the rest must at least not come
-    back as it was.
+    """There is no tag (protocol 9.1/6): what can be noticed is bad padding; the rest must at least
+    not come back as it was.
     """
     symmetric = SymmetricKey("aes_256_cbc", b"k" * 32, b"i" * 16)
     raw = bytearray.fromhex(symmetric.encrypt_hex(plain))
@@ -221,8 +221,8 @@ def test_public_keys_that_are_none() -> None:
 
 
 def test_keys_at_start(tmp_path: Path) -> None:
-    """2.1: a fresh key is reused; an old one is set aside, and still opens requests; a broken copy
-    stops nothing.
+    """Protocol 2.1: a fresh key is reused; an old one is set aside, and still opens requests; a
+    broken copy stops nothing.
     """
     first = keys_at_start(tmp_path, 900, 2048, 1000.0)
     assert len(first) == 1
