@@ -163,8 +163,8 @@ def _factory(s: dict[str, Any]) -> Iterator[Finding]:
         )
     for lost in s.get("lost_queues", ()):
         text = (
-            f"its job queue was made anew: new pilots got cluster id {lost['after']} after {lost['before']}; was its "
-            "spool lost? pilots of before are not known to it, and may run on until they end by themselves"
+            f"its job queue seems to be lost, perhaps with its spool: {lost['sign']}; "
+            "the schedd no longer knows these pilots, which may run until they end by themselves"
         )
         yield Finding(Rank.PILOTS, "factory", text, (f"schedd {lost['schedd']}",))
     for name, row in s["entries"].items():

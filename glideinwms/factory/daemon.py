@@ -15,6 +15,7 @@ from glideinwms.factory.apply.applier import FactoryApplier, FactoryReport
 from glideinwms.factory.apply.removal_state import RemovalLimitFile
 from glideinwms.factory.collect import reader
 from glideinwms.factory.collect.reader import InputReader
+from glideinwms.factory.collect.schedd_memory import QueueRecords
 from glideinwms.factory.decide import decide
 from glideinwms.factory.housekeeping import command_handlers
 from glideinwms.factory.housekeeping.cleanup import Cleaner, LastUse
@@ -53,7 +54,9 @@ class FactoryDaemon:
         self.work_dir, self.state, self.started = work_dir, work_dir / "state", now
         self.state.mkdir(parents=True, exist_ok=True, mode=0o750)
         self.keys: list[FactoryKey] = []
+        self.queue_records = QueueRecords(self.state / "schedds.json")
         self.collector = InputReader(pool, {})
+        self.collector.schedds = self.queue_records.restore()
         self.audit = Audit(self.state / "audit.jsonl")
         self.applier = FactoryApplier(pool, self.collector.schedds, self.audit)
         self.advertiser = Advertiser(pool, int(now))
@@ -99,7 +102,7 @@ class FactoryDaemon:
             self.audit.note("credential", cycle=self.cycle, file=str(path))
         lines, wrong = self._downtimes(policy)
         health = self.learner.update(policy, now)
-        queues = self.collector.read_queues(policy, now)
+        queues = self.collector.read_queues(policy, now, self.learner.ended)
         if trouble := storage.problem(self.state):
             # what cannot be recorded is not done
             queues = tuple(replace(s, frozen=s.frozen or trouble) for s in queues)
@@ -146,6 +149,7 @@ class FactoryDaemon:
         self.holds.add(report.acted, now)
         parked = [r.parked for e in plan.entries for r in e.requests if r.parked]
         self.writes.attempt(lambda: self.rail.remember(parked, now))
+        self.writes.attempt(lambda: self.queue_records.save(self.collector.schedds))
         if policy.pilot_accounting:
             self._account(policy)
         self._clean(policy, requests.values(), now)
@@ -229,7 +233,7 @@ class FactoryDaemon:
         out["lost_queues"] = [
             {"schedd": name, **to_json(lost)}
             for name, m in self.collector.schedds.items()
-            if (lost := m.lost_queue) and abs(snapshot.now - lost.when) < WINDOW_SECONDS
+            if (lost := m.record.lost) and abs(snapshot.now - lost.when) < WINDOW_SECONDS
         ]
         out["key_id"] = self.keys[0].public.key_id
         line = {

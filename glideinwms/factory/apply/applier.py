@@ -17,7 +17,7 @@ from typing import Any
 
 from glideinwms.factory.apply import job_actions
 from glideinwms.factory.apply.job_actions import Hold, JobAction, Outcome
-from glideinwms.factory.collect.reader import ScheddMemory, UnknownSubmit
+from glideinwms.factory.collect.schedd_memory import ScheddMemory, UnknownSubmit
 from glideinwms.factory.plan import FactoryEntryPlan, FactoryPlan, RequestPlan
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
 from glideinwms.factory.snapshot import Request, TakenRemoval

@@ -5,7 +5,7 @@ schedds (decision 18).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from glideinwms.factory.collect.request_validation import (
     RequestValidator,
     bare_request,
 )
+from glideinwms.factory.collect.schedd_memory import ScheddMemory, UnknownSubmit
 from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.factory.snapshot import PilotGroup, PilotQueue, QueuedPilot, Request, ScheddState
 from glideinwms.lib.bounded import MAX_COUNT, count, count_or, moment_or, shown, text_or
@@ -42,61 +43,6 @@ SETTLE = 10.0
 STALE_EVERY = 600.0
 MAX_PILOT_TEXT = 1000
 Row = Mapping[str, Any]
-
-
-@dataclass(slots=True)
-class UnknownSubmit:
-    """A submit of `n` pilots at `when` whose outcome is not known: freezes its schedd until its id
-    is looked up.
-
-    `missed` is when the schedd first said that it does not have the id (0: not yet).
-    """
-
-    submit_id: str
-    entry: str
-    n: int
-    when: float
-    missed: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class LostQueue:
-    """A schedd's job queue that was made anew, as after its spool was lost: noticed `when`, since a
-    cluster got the id
-    `after` while an earlier one had `before`.
-    """
-
-    when: float
-    before: int
-    after: int
-
-
-@dataclass(slots=True)
-class ScheddMemory:
-    """What the daemon remembers of a schedd between cycles: never pilots, only where it is and what
-    is pending. One
-    that did not answer is `lost`: it is looked for again, and asked where it was until it is found.
-    `stale_at`: when
-    no pilot was found to be stale; `unkeyed_at`: when jobs without a count key were seen. Both hold
-    for STALE_EVERY.
-    """
-
-    address: ScheddAddress | None = None
-    lost: bool = False
-    touched: float = 0.0
-    stale_at: float = 0.0
-    unkeyed_at: float = 0.0
-    unknown: list[UnknownSubmit] = field(default_factory=list)
-    last_cluster: int = 0
-    lost_queue: LostQueue | None = None
-
-    def submitted(self, cluster: int, when: float) -> None:
-        """The schedd has given a new cluster its id. Ids only rise, as long as its job queue is the
-        same one.
-        """
-        if cluster <= self.last_cluster:
-            self.lost_queue = LostQueue(when, self.last_cluster, cluster)
-        self.last_cluster = cluster
 
 
 class InputReader:
@@ -181,8 +127,13 @@ class InputReader:
         except Exception as error:  # noqa: BLE001 - the boundary of one ad
             self.refusals.append(Refusal(Reason.MALFORMED_AD, name, place_of(error)))
 
-    def read_queues(self, policy: FactoryPolicy, now: float) -> tuple[ScheddState, ...]:
-        """Every schedd that an enabled entry uses, all at the same time."""
+    def read_queues(
+        self, policy: FactoryPolicy, now: float, ended: Mapping[str, int]
+    ) -> tuple[ScheddState, ...]:
+        """Read the queue of every schedd that an enabled entry uses, all at the same time.
+
+        `ended` is how many pilots of each entry have ended by their event logs.
+        """
         names = sorted({e.schedd_name for e in policy.entries if e.enabled})
         self.locate(policy, names)
         self._settle(names)
@@ -207,7 +158,11 @@ class InputReader:
             if (memory := self.schedds[name]).address
         ]
         answers = {a.call.endpoint: a for a in self.pool.run(calls)}
-        return tuple(self._state(name, answers.get(name), now) for name in names)
+        gone = dict.fromkeys(names, 0)
+        for entry in policy.entries:
+            if entry.schedd_name in gone:
+                gone[entry.schedd_name] += ended.get(entry.name, 0)
+        return tuple(self._state(name, answers.get(name), now, gone[name]) for name in names)
 
     def locate(self, policy: FactoryPolicy, names: list[str]) -> None:
         """Find schedds that are not known or lost; one that is not found stays as it was. A
@@ -229,7 +184,7 @@ class InputReader:
                 memory = self.schedds[found]
                 memory.address, memory.lost = ScheddAddress(found, address), False
 
-    def _state(self, name: str, answer: CallResult | None, now: float) -> ScheddState:
+    def _state(self, name: str, answer: CallResult | None, now: float, ended: int) -> ScheddState:
         memory = self.schedds[name]
         reading: Reading[PilotQueue] = Reading(name, 0.0)
         if answer is None:
@@ -251,6 +206,7 @@ class InputReader:
                 Refusal(Reason.UNREADABLE, name, f"{wrong} pilots in its queue cannot be read")
             )
         reading = reading.fresh(queue, answer.began)
+        memory.counted(sum(group.count for group in queue.groups), ended, answer.began)
         if answer.call.args["stale"] and all(
             row.get("JobStatus") == 5 for row in answer.value["exceptions"]
         ):

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,7 +66,10 @@ class LogPlace:
 
 
 class PilotFollower:
-    """What the Factory knows of pilots that have ended. `update` once a cycle."""
+    """What the Factory knows of pilots that have ended. Call `update` once a cycle.
+
+    `ended` counts, by entry, the ends of pilots that were read since the daemon started.
+    """
 
     def __init__(self, state_dir: Path) -> None:
         self.db = PilotStore(state_dir / "learned.db")
@@ -74,6 +77,7 @@ class PilotFollower:
         self.sizes: dict[str, tuple[int, int]] = {}
         self.scanned: dict[str, int] = {}
         self.known: dict[str, tuple[Health, ...]] = {}
+        self.ended: Counter[str] = Counter()
         self.changed: set[str] = set()
         self.first, self.tidied = True, 0.0
         self.unreadable: dict[Refusal, float] = {}
@@ -200,6 +204,7 @@ class PilotFollower:
         if not ended:
             return
         place = LogPlace.of(path)
+        self.ended[place.entry] += len(ended)
         rows: dict[bool, list[FinishedPilot]] = defaultdict(list)
         for (cluster, proc), (code, when, times) in ended.items():
             submitted, started = self.db.times(number, cluster, proc)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from glideinwms.factory.collect.reader import UnknownSubmit
+from glideinwms.factory.collect.schedd_memory import UnknownSubmit
 from glideinwms.factory.housekeeping.prune import named
 from glideinwms.lib.files import locked
 from glideinwms.lib.stage import generations

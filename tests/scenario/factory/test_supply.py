@@ -349,3 +349,18 @@ def test_a_policy_that_does_not_load_leaves_the_old_one(tmp_path: Path) -> None:
     s.cycle()
     assert s.schedd.count() == 2
     assert "schema 99" in s.runner.policy_error
+
+
+def test_a_queue_lost_during_a_restart_is_noticed_without_a_submission(tmp_path: Path) -> None:
+    s = FactoryHarness(tmp_path)
+    s.ask(idle=3)
+    s.cycle(2)
+    assert s.status()["lost_queues"] == []
+    s.schedd.jobs.clear()
+    s.schedd.cluster = 0
+    s.forget()
+    s.start()
+    s.cycle(2)
+    [lost] = s.status()["lost_queues"]
+    assert lost["schedd"] == "schedd@factory"
+    assert "all 3 pilots left the queue" in lost["sign"]

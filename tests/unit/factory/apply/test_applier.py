@@ -14,7 +14,7 @@ import pytest
 
 from glideinwms.factory.apply import job_actions
 from glideinwms.factory.apply.applier import ACT, FactoryApplier, FactoryReport
-from glideinwms.factory.collect.reader import ScheddMemory
+from glideinwms.factory.collect.schedd_memory import ScheddMemory
 from glideinwms.factory.plan import (
     FactoryEntryPlan,
     FactoryPlan,

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from glideinwms.factory.collect.reader import InputReader, ScheddMemory, UnknownSubmit
+from glideinwms.factory.collect.reader import InputReader
+from glideinwms.factory.collect.schedd_memory import ScheddMemory, UnknownSubmit
 from glideinwms.factory.snapshot import ScheddState
 from glideinwms.lib.condor.htc import ScheddAddress
 from glideinwms.lib.condor.workers import Call, CallResult, CallResults
@@ -47,7 +48,7 @@ def rows(n: int) -> dict[str, Any]:
 
 
 def state(collector: InputReader, pool: Queue) -> ScheddState:
-    [found] = collector.read_queues(policy(Path("/x")), pool.now)
+    [found] = collector.read_queues(policy(Path("/x")), pool.now, {})
     return found
 
 
