@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, get_type_hints
 
+from glideinwms import __version__
 from glideinwms.lib import bounded
 from glideinwms.lib.errors import WireError
 
@@ -19,7 +20,8 @@ Value = str | int | float | bool
 Ad = dict[str, Value]
 # Serial numbers and times of a peer's own: nothing is added up of them.
 MAX_SERIAL = 2**53
-VERSION = "glideinWMS 4.0.0a1 "
+# 3.11 Frontends complain of versions that begin with 3.8, 3.9 or 3.10
+VERSION = f"glideinWMS {__version__} "
 
 # Never part of an ad's own content (protocol 1.3).
 STRIPPED = frozenset(
