@@ -208,7 +208,7 @@ none_left() {
 @test "nothing beyond a mount is ever removed" {
     unshare -rm true || skip "no user namespaces"
     local tree="$home/a tree"
-    mkdir -p "$tree/deep/mount" "$home/precious"
+    mkdir -p "$tree/deep/mount" "$home/precious" "$home/tools"
     touch "$home/precious/file"
     # shellcheck disable=SC2016
     run unshare -rm bash -c '
@@ -216,14 +216,18 @@ none_left() {
         . "$1/glidein_ending.source"
         mount --bind "$2" "$3/deep/mount"
         mount --bind "$2" "$3/deep/mount"
-        fusermount() { false; }
-        fusermount3() { false; }
-        umount() { false; }
+        umount=$(command -v umount)
+        # the pilot runs them through timeout, so they are programs on PATH, not functions
+        PATH=$4:$PATH
+        for tool in fusermount fusermount3 umount; do
+            printf "#!/bin/sh\nexit 1\n" > "$4/$tool"
+            chmod +x "$4/$tool"
+        done
         remove_tree "$3" && exit 1
         [ -e "$3/deep/mount/file" ] || exit 2
-        unset -f umount
+        ln -sf "$umount" "$4/umount"
         exec 9< "$3/deep/mount/file"
-        remove_tree "$3"' - "$GLIDEIN" "$home/precious" "$tree"
+        remove_tree "$3"' - "$GLIDEIN" "$home/precious" "$tree" "$home/tools"
     [ "$status" = 0 ] || { echo "$status $output" && false; }
     [[ $output == *"a tree stays: "*"deep/mount cannot be unmounted"* ]]
     [ -e "$home/precious/file" ]

@@ -51,7 +51,7 @@ def small_disk() -> Iterator[SmallDisk]:
         ),
         pytest.param(
             "4m",
-            r"cannot write {home}/glide_\w+/main/condor_bin_\S+.tgz: is the disk full\?",
+            r"cannot write {home}/glide_\w+/\.quarantine/main/condor_bin_\S+.tgz: is the disk full\?",
             id="fetch",
         ),
         pytest.param(
