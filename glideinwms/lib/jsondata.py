@@ -12,10 +12,12 @@ import json
 import types
 import typing
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 from glideinwms.lib.bounded import MAX_DIGITS, shown
 from glideinwms.lib.errors import StateError
+from glideinwms.lib.files import read_text
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -62,7 +64,12 @@ def _opened(value: Any) -> Any:
     return sorted(value) if isinstance(value, frozenset | set) else str(value)
 
 
-def parse(text: str | bytes, where: str, *, largest: int | None = None) -> Any:
+def read_file(path: Path, *, hint: str = "") -> Any:
+    """Return the plain data of a JSON file; a StateError with `hint` if it cannot be read."""
+    return parse(read_text(path), str(path), hint=hint)
+
+
+def parse(text: str | bytes, where: str, *, largest: int | None = None, hint: str = "") -> Any:
     """JSON text as plain data. A StateError for anything else: too large or too deep, not UTF-8,
     endless numbers.
     """
@@ -72,7 +79,7 @@ def parse(text: str | bytes, where: str, *, largest: int | None = None) -> Any:
         return json.loads(text, parse_int=_whole)
     except (ValueError, RecursionError) as error:
         why = "too many levels" if isinstance(error, RecursionError) else str(error)
-        raise StateError(f"is not JSON: {why}", where=where) from error
+        raise StateError(f"is not JSON: {why}", where=where, hint=hint) from error
 
 
 def _whole(digits: str) -> int:

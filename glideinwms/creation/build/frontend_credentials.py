@@ -227,13 +227,13 @@ def parsed(context: str) -> dict[str, Any]:
 
         try:
             value = yaml.safe_load(context)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, RecursionError) as error:
             raise ValueError(" ".join(str(error).split())) from error
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise ValueError("it is no dict")
     try:
         json.dumps(value)
-    except TypeError as error:
+    except (TypeError, RecursionError) as error:
         raise ValueError(str(error)) from error
     return value
 

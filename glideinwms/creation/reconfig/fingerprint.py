@@ -14,9 +14,10 @@ from typing import Any
 from xml.parsers import expat
 
 from glideinwms import __version__
+from glideinwms.lib import jsondata
 from glideinwms.lib.daemon import status
 from glideinwms.lib.errors import StateError
-from glideinwms.lib.files import read_text, write_atomic
+from glideinwms.lib.files import write_atomic
 
 SCHEMA = 3
 NAME = "inputs.json"
@@ -42,8 +43,8 @@ def unchanged(xml: Path, side: str) -> str:
 def known(work: Path, xml: Path, skip: Container[Path] = ()) -> dict[str, Any]:
     """What is remembered of the inputs, if none but those of `skip` has changed; else {}."""
     try:
-        data = json.loads(read_text(work / "state" / NAME))
-    except (StateError, ValueError):
+        data = jsondata.read_file(work / "state" / NAME)
+    except StateError:
         return {}
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         return {}
@@ -84,9 +85,9 @@ def remember(
     """
     path = work / "state" / NAME
     try:
-        before = json.loads(path.read_text())
+        before = jsondata.read_file(path)
         old = before["files"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (StateError, KeyError, TypeError):
         before, old = {}, {}
     paths = dict.fromkeys([*inputs, *pilot_files(), work / "policy.json"])
     data = {

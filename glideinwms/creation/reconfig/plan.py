@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from glideinwms.creation.build.resolved import Built
-from glideinwms.lib.errors import StateError
-from glideinwms.lib.files import read_text
+from glideinwms.lib import jsondata
 from glideinwms.lib.stage import publish
 
 # what every stage change brings along: shown as files, not as changes
@@ -71,12 +69,7 @@ def previous_policy(work_dir: Path) -> dict[str, Any]:
 @functools.lru_cache(maxsize=1)
 def _parsed(path: Path, inode: int, mtime_ns: int) -> dict[str, Any]:
     """It is asked for several times in a reconfig, and may be large."""
-    try:
-        data: dict[str, Any] = json.loads(read_text(path))
-    except ValueError as error:
-        raise StateError(
-            f"is not JSON: {error}", where=str(path), hint="move it away and reconfig anew"
-        ) from error
+    data: dict[str, Any] = jsondata.read_file(path, hint="move it away and run reconfig again")
     return data
 
 

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from glideinwms.creation.xml.problems import Problems, Where, did_you_mean
 
 NAME = "gwms.toml"
+# tomllib takes quadratic time for a key of many parts
+MAX_CHARACTERS = 16 * 1024
 
 
 class _Own(BaseModel):
@@ -71,10 +73,12 @@ def load(xml: Path, kind: type[Own], problems: Problems) -> Own:
     where = Where(str(path), 0)
     try:
         text = path.read_text()
+        if len(text) > MAX_CHARACTERS:
+            raise ValueError(f"it has more than {MAX_CHARACTERS} characters")
         data = tomllib.loads(text)
     except FileNotFoundError:
         return kind()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         problems.error(where, NAME, f"cannot be read: {error}")
         return kind()
     for name in set(data) - {"factory", "frontend"}:

@@ -10,9 +10,8 @@ from pathlib import Path
 from glideinwms.factory.decide.removal_limit import expired, parked_id
 from glideinwms.factory.plan import ParkedRemoval
 from glideinwms.factory.snapshot import Approval, RunningRemovals, TakenRemoval
-from glideinwms.lib.errors import StateError
-from glideinwms.lib.files import read_text, write_atomic
-from glideinwms.lib.jsondata import from_json, to_json
+from glideinwms.lib.files import write_atomic
+from glideinwms.lib.jsondata import from_json, read_file, to_json
 
 APPROVAL_LIFE = 24 * 3600.0
 
@@ -29,19 +28,8 @@ class RemovalLimitFile:
     def _load(self) -> RunningRemovals:
         if not self.path.exists():
             return RunningRemovals()
-        try:
-            return from_json(
-                RunningRemovals,
-                json.loads(read_text(self.path)),
-                where=str(self.path),
-                ignore_unknown=True,
-            )
-        except ValueError as error:
-            raise StateError(
-                f"is not JSON: {error}",
-                where=str(self.path),
-                hint="remove it: approvals are forgotten",
-            ) from error
+        data = read_file(self.path, hint="remove it: approvals are forgotten")
+        return from_json(RunningRemovals, data, where=str(self.path), ignore_unknown=True)
 
     def current(self, now: float) -> RunningRemovals:
         """Without what no longer counts."""

@@ -12,10 +12,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from glideinwms.factory.policy import FactoryPolicy
+from glideinwms.lib import jsondata
 from glideinwms.lib.daemon import log
 from glideinwms.lib.daemon.retention import own_kind, removed, sweep
 from glideinwms.lib.errors import StateError
-from glideinwms.lib.files import read_text, write_atomic
+from glideinwms.lib.files import write_atomic
 
 HOUR, SOON = 3600.0, 600.0
 SUFFIXES = ("", "_compressed", "_idtoken")
@@ -52,7 +53,7 @@ class LastUse:
         if not self.path.exists():
             return {}
         try:
-            data = json.loads(read_text(self.path))
+            data = jsondata.read_file(self.path)
             return {str(k): float(v) for k, v in data.items()}
         except (StateError, ValueError, TypeError, AttributeError) as error:
             # lives begin anew, which removes nothing too early

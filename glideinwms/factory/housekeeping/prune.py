@@ -5,18 +5,18 @@ Only the queues know what is named. A generation goes only when every schedd tha
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from glideinwms.factory.collect.reader import InputReader
 from glideinwms.factory.policy import FactoryPolicy
+from glideinwms.lib import jsondata
 from glideinwms.lib.condor.workers import JOB_DEADLINE, Call
 from glideinwms.lib.daemon import log, policy_file
 from glideinwms.lib.daemon.audit import Audit
 from glideinwms.lib.errors import StateError
-from glideinwms.lib.files import locked, read_text
+from glideinwms.lib.files import locked
 from glideinwms.lib.stage import generations
 
 EVERY, SOON = 3600.0, 600.0
@@ -117,7 +117,7 @@ class Pruner:
             return []
         try:
             with locked(work / "state" / "reconfig.lock", "pruning of the stage"):
-                in_force = str(json.loads(read_text(work / policy_file.NAME))["generation"])
+                in_force = str(jsondata.read_file(work / policy_file.NAME)["generation"])
                 gone = generations.prune(
                     Path(policy.stage_dir),
                     work,

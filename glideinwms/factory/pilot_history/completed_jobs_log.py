@@ -14,7 +14,7 @@ from pathlib import Path
 
 from glideinwms.factory.pilot_history.pilot_log import MOST, sections, tail
 from glideinwms.factory.policy import FactoryPolicy
-from glideinwms.lib.bounded import count, moment
+from glideinwms.lib.bounded import count, moment, shown
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.wire.names import is_safe
 
@@ -91,7 +91,7 @@ def dates(last: str, days: int) -> list[str]:
     try:
         noon = time.mktime(time.strptime(f"{last} 12", "%Y%m%d %H"))
     except ValueError:
-        raise StateError(f"{last!r} is not a date YYYYMMDD") from None
+        raise StateError(f"{shown(last)} is not a date YYYYMMDD") from None
     return [
         time.strftime("%Y%m%d", time.localtime(noon - n * DAY))
         for n in reversed(range(max(1, days)))

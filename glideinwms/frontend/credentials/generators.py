@@ -14,7 +14,6 @@ import importlib.util
 import inspect
 import io
 import itertools
-import json
 import logging
 import re
 import secrets
@@ -30,7 +29,7 @@ from typing import Any
 import jwt
 
 from glideinwms.frontend.credentials.pilot_tokens import first_word
-from glideinwms.lib import file_ownership
+from glideinwms.lib import file_ownership, jsondata
 from glideinwms.lib.credentials.tokens import PILOT_SCOPES, Signer
 from glideinwms.lib.errors import ConfigError, CredentialError, TimedOut
 
@@ -209,7 +208,7 @@ def _binds(statement: ast.stmt) -> list[str]:
 
 def parsed(context: str) -> dict[str, Any]:
     """A context, which the policy keeps as JSON."""
-    value = json.loads(context or "{}")
+    value = jsondata.parse(context or "{}", "the context of a generator")
     if not isinstance(value, dict):
         raise CredentialError("the context of a generator is no dict")
     return value

@@ -40,15 +40,14 @@ def subject(pem: bytes, where: str) -> str:
     is no CA.
     """
     try:
-        certificates = x509.load_pem_x509_certificates(pem)
-    except ValueError as error:
+        for certificate in reversed(x509.load_pem_x509_certificates(pem)):
+            if not _is_ca(certificate):
+                return "".join(
+                    f"/{SHORT.get(a.oid, a.oid.dotted_string)}={_escaped(a.value)}"
+                    for a in certificate.subject
+                )
+    except Exception as error:
         raise CredentialError(f"holds no certificate: {error}", where=where) from error
-    for certificate in reversed(certificates):
-        if not _is_ca(certificate):
-            return "".join(
-                f"/{SHORT.get(a.oid, a.oid.dotted_string)}={_escaped(a.value)}"
-                for a in certificate.subject
-            )
     raise CredentialError("holds only CA certificates", where=where)
 
 

@@ -93,7 +93,7 @@ def _read(path: Path, match: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             try:
                 record = dict(json.loads(text))
                 when = float(record["time"])
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
                 yield {
                     "time": when,
                     "act": "unreadable",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import give
-from glideinwms.lib.jsondata import from_json, to_json
+from glideinwms.lib.jsondata import from_json, read_file, to_json
 
 NAME = "heartbeat"
 RECORD_BYTES = 4096
@@ -77,6 +77,6 @@ def _encoded(heartbeat: Heartbeat) -> bytes:
 def read(state: Path) -> Heartbeat | None:
     """The record; None if there is none that can be read, as with a daemon of an older version."""
     try:
-        return from_json(Heartbeat, json.loads((state / NAME).read_bytes()), ignore_unknown=True)
-    except (OSError, ValueError, StateError):
+        return from_json(Heartbeat, read_file(state / NAME), ignore_unknown=True)
+    except StateError:
         return None

@@ -88,7 +88,7 @@ def wait_answer(directory: Path, word_id: str, timeout: float) -> CommandAnswer:
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if path.exists():
-            answer = from_json(CommandAnswer, json.loads(path.read_text()))
+            answer = from_json(CommandAnswer, jsondata.read_file(path))
             path.unlink(missing_ok=True)
             return answer
         time.sleep(0.1)

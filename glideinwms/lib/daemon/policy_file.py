@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from glideinwms.lib.errors import ConfigError, StateError
-from glideinwms.lib.files import hint_of, read_text, write_atomic
-from glideinwms.lib.jsondata import from_json
+from glideinwms.lib.files import hint_of, write_atomic
+from glideinwms.lib.jsondata import from_json, read_file
 
 T = TypeVar("T")
 NAME = "policy.json"
@@ -44,10 +43,7 @@ def load(kind: type[T], path: Path, schema: int, side: str) -> T:
     hint = f"run gwms {side} reconfig"
     if not path.exists():
         raise ConfigError("there is no policy", where=str(path), hint=hint)
-    try:
-        data = json.loads(read_text(path))
-    except ValueError as error:
-        raise ConfigError(f"is not JSON: {error}", where=str(path), hint=hint) from error
+    data = read_file(path, hint=hint)
     other = {"factory": "frontend", "frontend": "factory"}[side]
     if isinstance(data, dict) and f"{other}_name" in data:
         raise ConfigError(

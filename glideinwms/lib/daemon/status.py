@@ -11,7 +11,7 @@ from typing import Any
 
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import held, read_text, write_atomic
-from glideinwms.lib.jsondata import from_json, to_json
+from glideinwms.lib.jsondata import from_json, read_file, to_json
 
 SCHEMA = 1
 LOCK = "daemon.lock"
@@ -62,10 +62,7 @@ def read(path: Path, daemon: str = "") -> Status:
     """The status file (of this kind of daemon, if it is named); a StateError if there is none."""
     if not path.exists():
         raise StateError("no status yet", where=str(path), hint="has the daemon run here?")
-    try:
-        found = from_json(Status, json.loads(read_text(path)), ignore_unknown=True)
-    except ValueError as error:
-        raise StateError(f"is not JSON: {error}", where=str(path)) from error
+    found = from_json(Status, read_file(path), where=str(path), ignore_unknown=True)
     if daemon not in ("", found.daemon):
         hint = f"the {daemon}'s is wanted"
         raise StateError(

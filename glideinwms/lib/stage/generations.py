@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from glideinwms.lib import jsondata
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import make_directory, read_text, write_atomic
 from glideinwms.lib.stage.blobs import Blob
@@ -102,7 +103,7 @@ def load(path: Path, *, policies: bool = True) -> Generation:
     try:
         text = read_text(path)
         head, found, _ = text.partition(POLICY)
-        data = json.loads(text if policies or not found else head + "}")
+        data = jsondata.parse(text if policies or not found else head + "}", str(path))
         policy = data["policy"] if policies else {}
         files, work_files = tuple(data["files"]), tuple(data["work_files"])
         return Generation(

@@ -14,6 +14,7 @@ from glideinwms.frontend.collect.queries.slots import collector_started
 from glideinwms.lib.bounded import reason
 from glideinwms.lib.condor import htc
 from glideinwms.lib.errors import GwmsError, WireError
+from glideinwms.lib.wire.base import BACKSLASH_N
 from glideinwms.lib.wire.crypto import PublicKey
 from glideinwms.lib.wire.names import RequestName, is_safe
 
@@ -37,7 +38,6 @@ STRIPPED = frozenset(
         "Name",
     ]
 )
-BACKSLASH_N = re.compile(r"\\+n")
 MAX_ATTRIBUTES = 2000  # of one ad
 MAX_VALUE = 64 * 1024  # characters of one attribute
 MAX_AD = 512 * 1024  # characters of all values of an ad
@@ -108,7 +108,7 @@ def split(ad: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         size += length
         if length > MAX_VALUE or size > MAX_AD:
             raise WireError(
-                f"{name} has {length} characters; {MAX_VALUE} are allowed, {MAX_AD} in all"
+                f"{reason(name)} has {length} characters; {MAX_VALUE} are allowed, {MAX_AD} in all"
             )
         if name.startswith("GlideinParam"):
             out["params"][name[12:]] = plain
@@ -134,7 +134,7 @@ def entry(ad: Mapping[str, Any], identity: str) -> dict[str, Any]:
     for part in (parsed.entry, parsed.glidein, parsed.factory):
         _name(part)
     if ad.get("EntryName", parsed.entry) != parsed.entry:
-        raise WireError(f"EntryName is {ad['EntryName']!r}")
+        raise WireError(f"EntryName is {reason(ad['EntryName'])!r}")
     return {"name": name, **split(ad)}
 
 
@@ -145,7 +145,7 @@ def public_key(ad: Mapping[str, Any], identity: str) -> tuple[str, str, str]:
     _check(ad, identity)
     name = _name(ad.get("Name"))
     if ad.get("PubKeyType") != "RSA":
-        raise WireError(f"PubKeyType is {ad.get('PubKeyType')!r}, not RSA")
+        raise WireError(f"PubKeyType is {reason(ad.get('PubKeyType'))!r}, not RSA")
     pem, key_id = str(ad.get("PubKeyValue", "")), str(ad.get("PubKeyID") or "")
     if len(pem) > MAX_KEY or len(key_id) > MAX_KEY:
         raise WireError(
@@ -173,7 +173,9 @@ def _name(value: Any) -> str:
 def _check(ad: Mapping[str, Any], identity: str) -> None:
     found = ad.get(IDENTITY, "nobody")
     if found != identity:
-        raise ForeignAd(f"comes from {found}, not from {identity}", hint="check factory_identity")
+        raise ForeignAd(
+            f"comes from {reason(found)}, not from {identity}", hint="check factory_identity"
+        )
 
 
 @dataclass(slots=True)

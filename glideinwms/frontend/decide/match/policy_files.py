@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from glideinwms.frontend.decide.match.expression import Conjunct, ExpressionReads, SeenNames
-from glideinwms.lib import file_ownership
-from glideinwms.lib.errors import ConfigError
+from glideinwms.lib import file_ownership, jsondata
+from glideinwms.lib.errors import ConfigError, StateError
 
 QUERIES = ("factory_query_expr", "job_query_expr")
 ATTRS = ("factory_match_attrs", "job_match_attrs")
@@ -158,8 +158,8 @@ def try_out(path: str, seconds: float = TRIAL_SECONDS) -> dict[str, Any]:
         ) from None
     last = (done.stdout.strip().splitlines() or [""])[-1]
     try:
-        answer = json.loads(last)
-    except ValueError:
+        answer = jsondata.parse(last, path)
+    except StateError:
         raise ConfigError(
             f"ended the process with code {done.returncode}", where=path, hint="mend the file"
         ) from None
