@@ -154,6 +154,9 @@ def _factory(s: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(
             Rank.REFUSED, "factory", f"refused, {text}", (row["where"],), "gwms factory explain"
         )
+    for warning in s.get("warnings", ()):
+        where = (warning["where"],) if warning["where"] else ()
+        yield Finding(Rank.INPUT, "factory", warning["text"], where)
     for submit in s.get("unknown_submits", ()):
         yield Finding(
             Rank.INPUT,

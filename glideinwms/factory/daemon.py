@@ -235,6 +235,12 @@ class FactoryDaemon:
             for name, m in self.collector.schedds.items()
             if (lost := m.record.lost) and abs(snapshot.now - lost.when) < WINDOW_SECONDS
         ]
+        out["warnings"] = [
+            {"where": conflict.client, "text": f"ClientName in conflict: {conflict}"}
+            for conflict in self.advertiser.clients.conflicts
+        ]
+        if self.collector.clock_difference:
+            out["warnings"].append({"where": "", "text": self.collector.clock_difference})
         out["key_id"] = self.keys[0].public.key_id
         line = {
             k: out[k]

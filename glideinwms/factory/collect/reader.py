@@ -58,6 +58,7 @@ class InputReader:
         self.vault: CredentialStore | None = None
         self.opener = Opener(keys, ())
         self.silent = False
+        self.clock_difference = ""
         self.log = log.get("collect")
 
     def read_requests(self, policy: FactoryPolicy, now: float) -> Reading[tuple[Request, ...]]:
@@ -85,8 +86,9 @@ class InputReader:
         if self.vault is None or self.vault.base != Path(policy.client_proxies_dir):
             self.vault = CredentialStore(Path(policy.client_proxies_dir), policy.glidein_name)
         clock = collector_time(answer.value.get("clock", ()), now)
-        if text := difference(now, clock):
-            self.log.warning("clocks differ", why=text)
+        self.clock_difference = difference(now, clock)
+        if self.clock_difference:
+            self.log.warning("clocks differ", why=self.clock_difference)
         trust = RequestValidator(policy, self.keys, clock, self.vault, self.opener)
         odd = "GlideinMyType is no text that we know"
         self.refusals += [

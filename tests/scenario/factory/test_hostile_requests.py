@@ -184,11 +184,6 @@ def test_nothing_of_another_frontend_stands_in_a_frontends_ad(
         attack(s, forged(s, security_name), OTHER)
         s.cycle()
     answers = [ad for ad in client_ads(s) if ad["ReqClientName"] == CLIENT]
-    if first == "other" and security_name == "other":
-        assert not [ad for ad in answers if ad["ReqClientIdentity"] == IDENTITY], (
-            "it is not clear whose name it is"
-        )
-        return
     [ad] = answers
     assert ad["ReqClientIdentity"] == IDENTITY
     assert (ad["GlideinMonitorRequestedIdle"], ad["GlideinMonitorStatusIdle"]) == (2, 2)
@@ -196,6 +191,36 @@ def test_nothing_of_another_frontend_stands_in_a_frontends_ad(
         None,
         Reason.REQUEST_COVERED,
     )
+
+
+def test_a_client_name_of_a_configured_frontend_cannot_be_taken_before_it_appears(
+    tmp_path: Path,
+) -> None:
+    s = FactoryHarness(tmp_path)
+    for _ in range(2):
+        attack(s, forged(s), OTHER)
+        s.cycle()
+    assert client_ads(s) == []
+    assert s.schedd.count() == 7, "its pilots are its own business"
+    [warning] = s.status()["warnings"]
+    assert warning["where"] == CLIENT
+    assert f"{OTHER} use it, but it belongs to {IDENTITY}" in warning["text"]
+    s.ask(idle=2)
+    s.cycle()
+    assert {ad["ReqClientIdentity"] for ad in client_ads(s)} == {IDENTITY}
+
+
+def test_another_client_name_belongs_to_its_first_user(tmp_path: Path) -> None:
+    """GlideinWMS 3.10 allows a Frontend a frontend_name that is not its security_name."""
+    s = FactoryHarness(tmp_path)
+    s.ask(idle=2, client="vo-v1_0.main")
+    s.cycle()
+    attack(s, forged(s, client_name="vo-v1_0.main"), OTHER)
+    s.cycle()
+    [ad] = client_ads(s)
+    assert (ad["ReqClientName"], ad["ReqClientIdentity"]) == ("vo-v1_0.main", IDENTITY)
+    [warning] = s.status()["warnings"]
+    assert warning["where"] == "vo-v1_0.main"
 
 
 def test_a_stranger_is_not_answered_under_a_frontends_name(tmp_path: Path) -> None:

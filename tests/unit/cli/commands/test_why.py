@@ -293,6 +293,16 @@ def test_a_schedd_that_lost_its_queue_is_named(pair: CoupledDaemons, why: Why) -
     ), text
 
 
+def test_a_clock_that_differs_from_the_collectors_is_named(pair: CoupledDaemons, why: Why) -> None:
+    pair.turn(2)
+    now = pair.factory.clock
+    pair.factory.clock = lambda: now() + 7200.0
+    pair.turn()
+    code, text = why()
+    assert code == 1
+    assert "factory: this host's clock is 2 h ahead of the collector's" in text
+
+
 def test_the_first_cycle_after_a_restart_shows_no_old_numbers(
     pair: CoupledDaemons, why: Why
 ) -> None:

@@ -20,8 +20,7 @@ def test_clocks_that_differ_give_the_collector_s_time(ours: float) -> None:
     assert collector_time([NOW, NOW - 900, None, "x", float("nan")], NOW + ours) == NOW
     side = "ahead of" if ours > 0 else "behind"
     assert (
-        difference(NOW + ours, NOW)
-        == f"this host's clock is 7200 s {side} the collector's; set it by NTP"
+        difference(NOW + ours, NOW) == f"this host's clock is 2 h {side} the collector's; use NTP"
     )
 
 
