@@ -37,7 +37,10 @@ from glideinwms.frontend.policy import (
     StageTriple,
     WmsPool,
 )
-from glideinwms.lib.condor.workers import Call, ProcessWorkers
+from glideinwms.lib.condor import htc
+from glideinwms.lib.condor.calls import Call
+from glideinwms.lib.condor.worker_process import resolve
+from glideinwms.lib.condor.workers import ProcessWorkers
 from glideinwms.lib.daemon import log, status
 from glideinwms.lib.daemon.loop import CycleRecord
 from glideinwms.lib.jsondata import to_json
@@ -128,7 +131,7 @@ def submit(g: Grid, jobs: int, *, distinct: bool) -> None:
 def ask(g: Grid, function: str, **args: Any) -> Any:
     """The value of one call as the Frontend."""
     with ProcessWorkers(env=g.client_env(FRONTEND)) as pool:
-        answer = pool.one(Call("x", function, args, 600.0))
+        answer = pool.one(Call("x", resolve(function), args, 600.0))
     if answer.error is not None:
         raise answer.error
     return answer.value
@@ -356,7 +359,7 @@ def advertise_entries(g: Grid) -> None:
     )
     with ProcessWorkers(env=g.client_env(FACTORY)) as pool:
         args = {"collector": g["wms"].collector, "ads": ads, "command": "UPDATE_AD_GENERIC"}
-        answer = pool.one(Call("wms", "glideinwms.lib.condor.htc:advertise", args, 60.0))
+        answer = pool.one(Call("wms", htc.advertise, args, 60.0))
     if answer.error is not None:
         raise answer.error
     time.sleep(2)

@@ -38,7 +38,9 @@ from glideinwms.factory.policy import (
     Limits,
     StageTriple,
 )
-from glideinwms.lib.condor.workers import Call, ProcessWorkers
+from glideinwms.lib.condor import htc
+from glideinwms.lib.condor.calls import Call
+from glideinwms.lib.condor.workers import ProcessWorkers
 from glideinwms.lib.daemon import log
 from glideinwms.lib.jsondata import to_json
 from glideinwms.lib.wire import GlideClient, GlideClientGlobal, Seal
@@ -386,7 +388,7 @@ def advertise(g: Grid, key: FactoryKey, fe: str, entries: list[str], idle: int) 
     collector = g["wms"].collector
     with ProcessWorkers(env=g.client_env(FRONTEND)) as pool:
         args = {"collector": collector, "ads": ads, "command": "UPDATE_MASTER_AD"}
-        answer = pool.one(Call("wms", "glideinwms.lib.condor.htc:advertise", args, 120.0))
+        answer = pool.one(Call("wms", htc.advertise, args, 120.0))
         if answer.error is not None:
             raise answer.error
         deadline = time.monotonic() + 60
@@ -397,9 +399,7 @@ def advertise(g: Grid, key: FactoryKey, fe: str, entries: list[str], idle: int) 
             "projection": ["Name"],
             "ad_type": "Any",
         }
-        while len(
-            pool.one(Call("wms", "glideinwms.lib.condor.htc:query_ads", args, 60.0)).value or []
-        ) < len(entries):
+        while len(pool.one(Call("wms", htc.query_ads, args, 60.0)).value_or([])) < len(entries):
             if time.monotonic() > deadline:
                 raise TimeoutError("the requests have not arrived")
             time.sleep(0.2)

@@ -9,7 +9,7 @@ from typing import Any
 from glideinwms.frontend.collect.reader import ALL
 from glideinwms.frontend.policy import FrontendPolicy, GroupPolicy
 from glideinwms.frontend.snapshot import GroupInput, Value
-from glideinwms.lib.condor.workers import Call, Workers
+from glideinwms.lib.condor.calls import Workers, call
 from glideinwms.lib.errors import StateError
 
 IDLE = 1
@@ -77,6 +77,7 @@ def find(name: str, policy: FrontendPolicy, schedd: str, pool: Workers) -> Queue
     """The job ClusterId.ProcId; a StateError unless exactly one schedd (or the one that is named)
     has it.
     """
+    from glideinwms.lib.condor import htc
     from glideinwms.lib.condor.htc import ScheddAddress, quoted
 
     cluster, _, proc = name.partition(".")
@@ -85,12 +86,8 @@ def find(name: str, policy: FrontendPolicy, schedd: str, pool: Workers) -> Queue
             f"{name!r} is not ClusterId.ProcId", where="job explain", hint="for example 12.0"
         )
     collector = policy.user_collector
-    located = pool.one(
-        Call("user pool", "glideinwms.lib.condor.htc:locate_schedds", {"collector": collector})
-    )
-    if located.error is not None:
-        raise located.error
-    known = [ScheddAddress(str(ad["Name"]), str(ad["MyAddress"])) for ad in located.value or ()]
+    located = pool.one(call("user pool", htc.locate_schedds, collector=collector))
+    known = [ScheddAddress(str(ad["Name"]), str(ad["MyAddress"])) for ad in located.value]
     asked = [a for a in known if schedd in ("", a.name)]
     if schedd and not asked:
         names = ", ".join(sorted(a.name for a in known)) or "none"
@@ -100,16 +97,10 @@ def find(name: str, policy: FrontendPolicy, schedd: str, pool: Workers) -> Queue
             hint=f"there are {names}",
         )
     where = f"ClusterId == {cluster} && ProcId == {proc or 0}"
-    args = [{"schedd": a, "constraint": where, "projection": []} for a in asked]
     answers = pool.run(
-        [
-            Call(a.name, "glideinwms.lib.condor.htc:query_jobs", g)
-            for a, g in zip(asked, args, strict=True)
-        ]
+        [call(a.name, htc.query_jobs, schedd=a, constraint=where, projection=[]) for a in asked]
     )
-    found = [
-        Queued(a.call.endpoint, ad) for a in answers if a.error is None for ad in a.value or ()
-    ]
+    found = [Queued(a.call.endpoint, ad) for a in answers for ad in a.value_or([])]
     if len(found) == 1:
         return found[0]
     if found:

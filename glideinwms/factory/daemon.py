@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from glideinwms.factory.apply import accounting
 from glideinwms.factory.apply.advertise import Advertiser
 from glideinwms.factory.apply.applier import FactoryApplier, FactoryReport
 from glideinwms.factory.apply.removal_state import RemovalLimitFile
@@ -27,7 +28,8 @@ from glideinwms.factory.pilot_history.hold_reasons import WINDOW_SECONDS, HoldMe
 from glideinwms.factory.plan import FactoryPlan
 from glideinwms.factory.policy import SCHEMA, FactoryPolicy
 from glideinwms.factory.snapshot import FactorySnapshot, Request, TakenRemoval
-from glideinwms.lib.condor.workers import WRITE_DEADLINE, Call, ProcessWorkers, Workers
+from glideinwms.lib.condor.calls import WRITE_DEADLINE, Workers, call
+from glideinwms.lib.condor.workers import ProcessWorkers
 from glideinwms.lib.daemon import log, loop, operator_commands, policy_file, storage
 from glideinwms.lib.daemon.audit import KEEP_DAYS, Audit, rotate
 from glideinwms.lib.daemon.reading import Reading
@@ -178,25 +180,20 @@ class FactoryDaemon:
 
     def _account(self, policy: FactoryPolicy) -> None:
         """Describe finished pilots in their own job ads."""
-        known = [
-            (n, m)
-            for n, m in self.collector.schedds.items()
-            if m.address is not None and not m.unknown
-        ]
-        for name, memory in known:
-            args = {
-                "schedd": memory.address,
-                "factory": policy.factory_name,
-                "glidein": policy.glidein_name,
-            }
-            call = Call(
+        addresses = {
+            name: memory.address
+            for name, memory in self.collector.schedds.items()
+            if memory.address is not None and not memory.unknown
+        }
+        for name, address in addresses.items():
+            annotating = call(
                 name,
-                "glideinwms.factory.apply.accounting:annotate",
-                args,
-                WRITE_DEADLINE,
-                writer=True,
+                accounting.annotate,
+                schedd=address,
+                factory=policy.factory_name,
+                glidein=policy.glidein_name,
             )
-            answer = self.applier.pool.one(call)
+            answer = self.applier.pool.one(annotating.within(WRITE_DEADLINE).as_writer())
             if answer.error is not None:
                 self.log.error(
                     "finished pilots not described", schedd=name, error=str(answer.error)

@@ -28,7 +28,9 @@ from glideinwms.frontend.plan import FrontendPlan
 from glideinwms.frontend.policy import SCHEMA, FrontendPolicy
 from glideinwms.frontend.snapshot import FrontendSnapshot, GroupInput
 from glideinwms.frontend.state import command_handlers, ha, memory
-from glideinwms.lib.condor.workers import Call, ProcessWorkers, Workers
+from glideinwms.lib.condor import htc
+from glideinwms.lib.condor.calls import Workers, call
+from glideinwms.lib.condor.workers import ProcessWorkers
 from glideinwms.lib.daemon import log, loop, policy_file, retention
 from glideinwms.lib.daemon.audit import KEEP_DAYS, Audit, rotate
 from glideinwms.lib.daemon.operator_commands import OperatorCommand
@@ -250,12 +252,10 @@ class FrontendDaemon:
             or not maker.issuer
             or (maker.passwords_dir, maker.tokens_dir) != (keys, kept)
         ):
-            answer = self.pool.one(
-                Call("configuration", "glideinwms.lib.condor.htc:param", {"name": "TRUST_DOMAIN"})
-            )
+            answer = self.pool.one(call("configuration", htc.param, name="TRUST_DOMAIN"))
             if answer.error is not None:
                 log.get("frontend").warning("TRUST_DOMAIN not known", error=str(answer.error))
-            maker = self.tokens = TokenMaker(keys, kept, first_word(str(answer.value or "")))
+            maker = self.tokens = TokenMaker(keys, kept, first_word(answer.value_or("")))
         maker.begin()
         return maker
 

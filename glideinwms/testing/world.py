@@ -11,7 +11,7 @@ from typing import Any
 import htcondor2
 
 from glideinwms.lib.condor import htc, worker_process
-from glideinwms.lib.condor.workers import Call, CallResult, Workers
+from glideinwms.lib.condor.calls import Call, CallResult, Result, Workers
 from glideinwms.lib.errors import OutcomeUnknown, TimedOut
 from glideinwms.testing.clock import FakeClock, HungCall
 from glideinwms.testing.collector import FakeCollector
@@ -55,16 +55,16 @@ class World:
     @contextlib.contextmanager
     def installed(self, identity: Identity = "condor@fake") -> Iterator[None]:
         """`lib.htc` speaks to this world, as `identity`, while the block runs."""
-        old = htc._collector, htc._schedd, htc.param
+        old = htc._collector, htc._schedd, htc._param
         htc._collector = lambda pool: _CollectorClient(self, pool, _who(identity, pool))
         htc._schedd = lambda schedd: _ScheddClient(
             self, schedd.address, _who(identity, schedd.name)
         )
-        htc.param = lambda name: self.params.get(name, "")
+        htc._param = lambda name: self.params.get(name, "")
         try:
             yield
         finally:
-            htc._collector, htc._schedd, htc.param = old
+            htc._collector, htc._schedd, htc._param = old
 
 
 def _who(identity: Identity, endpoint: str) -> str:
@@ -138,9 +138,9 @@ class LocalWorkers(Workers):
 
     world: World
     identity: Identity = "condor@fake"
-    calls: list[Call] = field(default_factory=list)
+    calls: list[Call[Any]] = field(default_factory=list)
 
-    def run(self, calls: Sequence[Call]) -> list[CallResult]:
+    def run(self, calls: Sequence[Call[Result]]) -> list[CallResult[Result]]:
         """The answers, in the order of the calls; an endpoint that hangs is asked once, as by the
         real pool.
         """
@@ -160,12 +160,12 @@ class LocalWorkers(Workers):
     def close(self) -> None:
         """Nothing to end."""
 
-    def _ask(self, call: Call) -> CallResult:
+    def _ask(self, call: Call[Result]) -> CallResult[Result]:
         self.calls.append(call)
         began = self.world.clock()
         try:
-            args = pickle.loads(pickle.dumps(call.args))  # noqa: S301 - our own
-            value, error = pickle.loads(pickle.dumps(worker_process.answer(call.function, args)))  # noqa: S301 - our own
+            args = pickle.loads(pickle.dumps(dict(call.args)))  # noqa: S301 - our own
+            value, error = pickle.loads(pickle.dumps(worker_process.answer(call.name, args)))  # noqa: S301 - our own
         except HungCall:
             kind = OutcomeUnknown if call.writer else TimedOut
             text = f"no answer within {call.deadline:g} s"
@@ -174,6 +174,6 @@ class LocalWorkers(Workers):
         return CallResult(call, value, error, began, self.world.clock.advance(COST))
 
 
-def _not_asked(call: Call, now: float) -> CallResult:
+def _not_asked(call: Call[Result], now: float) -> CallResult[Result]:
     error = TimedOut("not asked, since it did not answer just now", where=call.endpoint)
     return CallResult(call, None, error, now, now)

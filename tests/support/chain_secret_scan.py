@@ -7,7 +7,9 @@ from pathlib import Path
 
 from glideinwms.demo import process
 from glideinwms.demo.full_stack import SIDES, Chain
-from glideinwms.lib.condor.workers import Call, ProcessWorkers
+from glideinwms.lib.condor import htc
+from glideinwms.lib.condor.calls import call
+from glideinwms.lib.condor.workers import ProcessWorkers
 from tests.support import secret_scan
 
 # directories made for secrets, and those in which HTCondor itself carries a pilot's input
@@ -41,13 +43,8 @@ def ads(chain: Chain) -> list[tuple[str, object]]:
     seen: list[tuple[str, object]] = []
     for pool, who in (("wms", "factory@wms.demo"), ("user", "alice@user.demo")):
         with ProcessWorkers(env=chain.grid.client_env(who)) as readers:
-            call = Call(
-                pool,
-                "glideinwms.lib.condor.htc:query_ads",
-                {"collector": chain.grid[pool].collector},
-                60.0,
-            )
-            got = readers.one(call)
+            asking = call(pool, htc.query_ads, collector=chain.grid[pool].collector).within(60.0)
+            got = readers.one(asking)
             assert got.error is None and len(got.value) > 3, got.error
             seen += [(f"ad {ad.get('MyType')} {ad.get('Name')}", ad) for ad in got.value]
         seen.append(

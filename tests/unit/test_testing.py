@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from glideinwms.lib.condor import htc
+from glideinwms.lib.condor.calls import Call
 from glideinwms.lib.condor.htc import Expr, ScheddAddress
-from glideinwms.lib.condor.workers import Call
 from glideinwms.lib.errors import CondorError, OutcomeUnknown, TimedOut, Unreachable
 from glideinwms.testing import FakeClock, World
 
@@ -28,16 +29,20 @@ def address(world: World) -> ScheddAddress:
 
 
 def call(
-    function: str, deadline: float = 10.0, writer: bool = False, endpoint: str = "e", **args: Any
+    function: Callable[..., Any],
+    deadline: float = 10.0,
+    writer: bool = False,
+    endpoint: str = "e",
+    **args: Any,
 ) -> Call:
-    return Call(endpoint, f"glideinwms.lib.condor.htc:{function}", args, deadline, writer)
+    return Call(endpoint, function, args, deadline, writer)
 
 
 def test_time_stands_still_until_told(world: World) -> None:
     clock = FakeClock(100.0)
     assert clock() == 100.0 and clock.advance(5) == 105.0 == clock()
     before = world.clock()
-    world.pool().one(call("query_ads", collector=WMS))
+    world.pool().one(call(htc.query_ads, collector=WMS))
     assert 0 < world.clock() - before < 1
 
 
@@ -46,7 +51,7 @@ def test_ads_are_seen_after_a_while_and_live_their_life(world: World) -> None:
     wms = world.collectors[WMS]
     pool.one(
         call(
-            "advertise",
+            htc.advertise,
             collector=WMS,
             ads=[{"MyType": "x", "Name": "n"}],
             command="UPDATE_AD_GENERIC",
@@ -54,7 +59,7 @@ def test_ads_are_seen_after_a_while_and_live_their_life(world: World) -> None:
     )
     assert (
         wms.ads("x") == []
-        and pool.one(call("query_ads", collector=WMS, constraint='MyType == "x"')).value == []
+        and pool.one(call(htc.query_ads, collector=WMS, constraint='MyType == "x"')).value == []
     )
     world.clock.advance(0.2)
     assert [a["AuthenticatedIdentity"] for a in wms.ads("x")] == ["me@wms.demo"]
@@ -68,7 +73,7 @@ def test_the_first_collector_is_the_local_one(world: World) -> None:
     world.collectors[WMS].put({"MyType": "x", "Name": "here"})
     pool = world.pool()
     for name, found in (("", "here"), (WMS, "here"), ("user.demo:9618", "there")):
-        ads = pool.one(call("query_ads", collector=name, constraint='MyType == "x"')).value
+        ads = pool.one(call(htc.query_ads, collector=name, constraint='MyType == "x"')).value
         assert [a["Name"] for a in ads] == [found]
 
 
@@ -80,7 +85,7 @@ def test_one_pool_can_be_somebody_else_elsewhere(world: World) -> None:
     for name in (WMS, "user.demo:9618"):
         pool.one(
             call(
-                "advertise",
+                htc.advertise,
                 collector=name,
                 ads=[{"MyType": "x", "Name": "n"}],
                 command="UPDATE_AD_GENERIC",
@@ -89,7 +94,7 @@ def test_one_pool_can_be_somebody_else_elsewhere(world: World) -> None:
     world.clock.advance(1)
     assert world.collectors[WMS].ads("x")[0]["AuthenticatedIdentity"] == "a@wms.demo"
     assert world.collectors["user.demo:9618"].ads("x")[0]["AuthenticatedIdentity"] == "a@user.demo"
-    assert [c.function.split(":")[1] for c in pool.calls] == ["advertise", "advertise"]
+    assert [c.function for c in pool.calls] == [htc.advertise, htc.advertise]
 
 
 def test_daemons_that_are_down_or_hang(world: World) -> None:
@@ -97,13 +102,13 @@ def test_daemons_that_are_down_or_hang(world: World) -> None:
     wms, schedd = world.collectors[WMS], world.schedds[where.address]
     wms.down = schedd.down = True
     asked = {"constraint": "true", "projection": []}
-    for one in (call("query_ads", collector=WMS), call("query_jobs", schedd=where, **asked)):
+    for one in (call(htc.query_ads, collector=WMS), call(htc.query_jobs, schedd=where, **asked)):
         assert isinstance(pool.one(one).error, Unreachable)
     wms.down = schedd.down = False
     wms.hung = schedd.hung = True
     for one in (
-        call("query_ads", 7.0, collector=WMS),
-        call("query_jobs", 7.0, schedd=where, **asked),
+        call(htc.query_ads, 7.0, collector=WMS),
+        call(htc.query_jobs, 7.0, schedd=where, **asked),
     ):
         before = world.clock()
         got = pool.one(one)
@@ -113,9 +118,9 @@ def test_daemons_that_are_down_or_hang(world: World) -> None:
         )
     several = pool.run(
         [
-            call("query_ads", 7.0, collector=WMS),
-            call("query_ads", 7.0, collector=WMS),
-            call("ping", endpoint="f"),
+            call(htc.query_ads, 7.0, collector=WMS),
+            call(htc.query_ads, 7.0, collector=WMS),
+            call(htc.ping, endpoint="f"),
         ]
     )
     assert [type(a.error) for a in several] == [TimedOut, TimedOut, type(None)]
@@ -125,7 +130,7 @@ def test_a_submit_whose_answer_is_lost(world: World) -> None:
     pool, where = world.pool(), address(world)
     schedd = world.schedds[where.address]
     submit = call(
-        "submit",
+        htc.submit,
         writer=True,
         schedd=where,
         description={"executable": "/x", "My.Id": '"u"'},
@@ -157,9 +162,11 @@ def test_removed_jobs_can_linger_as_on_a_grid(world: World) -> None:
     schedd.lingers = True
     ids = schedd.add(2)
     pool = world.pool()
-    assert pool.one(call("act", schedd=where, action="Remove", ids=ids, reason="x")).value == 2
+    assert pool.one(call(htc.act, schedd=where, action="Remove", ids=ids, reason="x")).value == 2
     assert schedd.count("JobStatus == 3") == 2
-    assert pool.one(call("act", schedd=where, action="RemoveX", ids=ids[:1], reason="x")).value == 1
+    assert (
+        pool.one(call(htc.act, schedd=where, action="RemoveX", ids=ids[:1], reason="x")).value == 1
+    )
     assert schedd.reap() == 1 and schedd.count() == 0
 
 
@@ -176,5 +183,5 @@ def test_htc_itself_can_speak_to_a_world_and_is_itself_again_afterwards(world: W
 
 
 def test_errors_of_folds_are_answers(world: World) -> None:
-    got = world.pool().one(Call("e", "glideinwms.lib.condor.htc:query_ads", {"nonsense": 1}))
+    got = world.pool().one(Call("e", htc.query_ads, {"nonsense": 1}))
     assert isinstance(got.error, CondorError) and "TypeError" in str(got.error)

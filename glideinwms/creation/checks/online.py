@@ -14,7 +14,7 @@ from glideinwms.creation.build.resolved import Built
 from glideinwms.creation.checks import online_pools
 from glideinwms.creation.xml.problems import Problems, Where
 from glideinwms.factory.policy import FactoryPolicy
-from glideinwms.lib.condor.workers import Workers
+from glideinwms.lib.condor.calls import Workers
 
 SECONDS, DNS_SECONDS = 10.0, 30.0
 AT_A_TIME = 20

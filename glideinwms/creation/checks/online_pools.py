@@ -11,8 +11,8 @@ from glideinwms.creation.xml.problems import Problems, Where, did_you_mean
 from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.frontend.collect.queries.factory_ads import IDENTITY, entries_constraint, expanded
 from glideinwms.frontend.policy import FrontendPolicy, GroupPolicy, WmsPool
-from glideinwms.lib.condor.htc import quoted
-from glideinwms.lib.condor.workers import Call, CallResult, Workers
+from glideinwms.lib.condor.calls import Call, CallResult, Workers, call
+from glideinwms.lib.condor.htc import locate_schedds, query_ads, quoted
 
 DEADLINE = 20.0
 Ads = Sequence[dict[str, Any]]
@@ -29,16 +29,25 @@ def check(
         _frontend(policy, where, problems, pool)
 
 
-def _call(collector: str, function: str, **args: Any) -> Call:
-    return Call(
+def _query(
+    collector: str,
+    constraint: str = "true",
+    projection: Sequence[str] | None = None,
+    ad_type: str = "Any",
+) -> Call[list[dict[str, Any]]]:
+    return call(
         collector or "local collector",
-        f"glideinwms.lib.condor.htc:{function}",
-        {"collector": collector, **args},
-        DEADLINE,
-    )
+        query_ads,
+        collector=collector,
+        constraint=constraint,
+        projection=projection,
+        ad_type=ad_type,
+    ).within(DEADLINE)
 
 
-def _ads(answer: CallResult, what: str, where: Where, problems: Problems) -> Ads | None:
+def _ads(
+    answer: CallResult[list[dict[str, Any]]], what: str, where: Where, problems: Problems
+) -> Ads | None:
     """The ads, None with a warning if there is no answer."""
     if answer.error is None:
         return list(answer.value)
@@ -55,8 +64,10 @@ def _factory(policy: FactoryPolicy, where: Where, problems: Problems, pool: Work
     names = ["ClientName", IDENTITY]
     schedds, asking = pool.run(
         [
-            _call(policy.collector, "locate_schedds"),
-            _call(policy.collector, "query_ads", constraint=clients, projection=names),
+            call(
+                policy.collector or "local collector", locate_schedds, collector=policy.collector
+            ).within(DEADLINE),
+            _query(policy.collector, constraint=clients, projection=names),
         ]
     )
     if (found := _ads(schedds, what, where, problems)) is None:
@@ -82,13 +93,13 @@ def _factory(policy: FactoryPolicy, where: Where, problems: Problems, pool: Work
 def _frontend(policy: FrontendPolicy, where: Where, problems: Problems, pool: Workers) -> None:
     groups = [g for g in policy.groups if g.enabled]
     rows = [(g, p) for g in groups for p in g.wms_pools]
-    calls = [_call(policy.user_collector, "query_ads", projection=["Name"], ad_type="Collector")]
+    calls = [_query(policy.user_collector, projection=["Name"], ad_type="Collector")]
     for group, wms in rows:
         query = entries_constraint(expanded(group.factory_query, group.attrs))
         ours = f'(GlideinMyType=?="glideclient") && (ClientName=?={quoted(f"{policy.frontend_name}.{group.name}")})'
         calls += [
-            _call(wms.node, "query_ads", constraint=query),
-            _call(wms.node, "query_ads", constraint=ours, projection=["Name", IDENTITY]),
+            _query(wms.node, constraint=query),
+            _query(wms.node, constraint=ours, projection=["Name", IDENTITY]),
         ]
     answers = pool.run(calls)
     _ads(answers[0], "collectors", where, problems)

@@ -11,8 +11,9 @@ from glideinwms.factory.collect.client_names import ClientNames
 from glideinwms.factory.plan import FactoryEntryPlan, FactoryPlan
 from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.factory.snapshot import FactorySnapshot, Request
+from glideinwms.lib.condor import htc
+from glideinwms.lib.condor.calls import JOB_DEADLINE, Workers, call
 from glideinwms.lib.condor.htc import quoted
-from glideinwms.lib.condor.workers import JOB_DEADLINE, Call, Workers
 from glideinwms.lib.daemon import log
 from glideinwms.lib.errors import place_of
 from glideinwms.lib.reasons import Refusal
@@ -27,10 +28,6 @@ from glideinwms.lib.wire import (
 from glideinwms.lib.wire.crypto import PublicKey
 from glideinwms.lib.wire.names import RequestName
 
-ADVERTISE, INVALIDATE = (
-    "glideinwms.lib.condor.htc:advertise",
-    "glideinwms.lib.condor.htc:invalidate",
-)
 # what differs each time without saying anything new
 RESTLESS = (
     "UpdateSequenceNumber",
@@ -115,17 +112,14 @@ class Advertiser:
 
     def _send(self, policy: FactoryPolicy, due: Mapping[str, list[Ad]]) -> tuple[int, str]:
         calls = [
-            Call(
+            call(
                 policy.collector or "collector",
-                ADVERTISE,
-                {
-                    "collector": policy.collector,
-                    "ads": found,
-                    "command": command,
-                    "tcp": policy.advertise_tcp,
-                },
-                JOB_DEADLINE,
-            )
+                htc.advertise,
+                collector=policy.collector,
+                ads=found,
+                command=command,
+                tcp=policy.advertise_tcp,
+            ).within(JOB_DEADLINE)
             for command, found in due.items()
         ]
         count, problem = 0, self.unmade
@@ -227,15 +221,13 @@ class Advertiser:
         self, policy: FactoryPolicy, wanted: Sequence[tuple[type[WireAd], str]]
     ) -> None:
         calls = [
-            Call(
+            call(
                 policy.collector or "collector",
-                INVALIDATE,
-                {
-                    "collector": policy.collector,
-                    "target_type": kind.KIND.my_type,
-                    "command": kind.KIND.invalidate,
-                    "constraint": f"{constraint} && GlideinMyType =?= {quoted(kind.KIND.my_type)}",
-                },
+                htc.invalidate,
+                collector=policy.collector,
+                target_type=kind.KIND.my_type,
+                command=kind.KIND.invalidate,
+                constraint=f"{constraint} && GlideinMyType =?= {quoted(kind.KIND.my_type)}",
             )
             for kind, constraint in wanted
         ]

@@ -22,16 +22,13 @@ from glideinwms.factory.plan import FactoryEntryPlan, FactoryPlan, RequestPlan
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
 from glideinwms.factory.snapshot import Request, TakenRemoval
 from glideinwms.factory.submit.batches import Cluster, SubmitBatch, batch_of
-from glideinwms.lib.condor.workers import WRITE_DEADLINE, Call, CallResult, Workers
+from glideinwms.lib.condor import htc
+from glideinwms.lib.condor.calls import WRITE_DEADLINE, CallResult, Workers, call
 from glideinwms.lib.daemon import log
 from glideinwms.lib.daemon.audit import Audit
 from glideinwms.lib.errors import GwmsError, OutcomeUnknown, TimedOut, Unreachable, place_of
 from glideinwms.lib.reasons import Reason, Refusal
 
-SUBMIT, ACT = (
-    "glideinwms.lib.condor.htc:submit",
-    "glideinwms.factory.apply.job_actions:pick_and_act",
-)
 GONE = (OutcomeUnknown, TimedOut, Unreachable)
 
 
@@ -204,18 +201,20 @@ class FactoryApplier:
             report.taken.append(TakenRemoval(now, deed.entry, deed.request, n))
             self.took(report.taken[-1])
 
-    def act(self, deed: JobAction, why: str) -> CallResult:
+    def act(self, deed: JobAction, why: str) -> CallResult[Outcome]:
         """One act through the writer."""
         memory = self.schedds[deed.schedd]
-        args = {
-            "schedd": memory.address,
-            "action": deed.action,
-            "picks": [(p.constraint, p.limit) for p in deed.picks],
-            "cap": deed.cap,
-            "reason": why,
-            "force": deed.force,
-        }
-        answer = self.pool.one(Call(deed.schedd, ACT, args, WRITE_DEADLINE, writer=True))
+        acting = call(
+            deed.schedd,
+            job_actions.pick_and_act,
+            schedd=memory.known_address(deed.schedd),
+            action=deed.action,
+            picks=[(p.constraint, p.limit) for p in deed.picks],
+            cap=deed.cap,
+            reason=why,
+            force=deed.force,
+        )
+        answer = self.pool.one(acting.within(WRITE_DEADLINE).as_writer())
         memory.touched = answer.ended
         return answer
 
@@ -260,8 +259,14 @@ class FactoryApplier:
 
     def _one(self, batch: SubmitBatch, cluster: Cluster, gone: set[str]) -> Submitted:
         memory = self.schedds[batch.schedd]
-        args = {"schedd": memory.address, "description": cluster.description, "count": cluster.n}
-        answer = self.pool.one(Call(batch.schedd, SUBMIT, args, WRITE_DEADLINE, writer=True))
+        submitting = call(
+            batch.schedd,
+            htc.submit,
+            schedd=memory.known_address(batch.schedd),
+            description=cluster.description,
+            count=cluster.n,
+        )
+        answer = self.pool.one(submitting.within(WRITE_DEADLINE).as_writer())
         memory.touched = answer.ended
         row = batch.row
         done = Submitted(batch.entry, row.request, cluster.file, cluster.n, cluster.submit_id)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from glideinwms.factory.collect import queries
 from glideinwms.factory.collect.collector_clock import collector_time, difference
 from glideinwms.factory.collect.credential_store import CredentialStore, packed
 from glideinwms.factory.collect.request_validation import (
@@ -20,8 +21,8 @@ from glideinwms.factory.collect.schedd_memory import ScheddMemory, UnknownSubmit
 from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.factory.snapshot import PilotGroup, PilotQueue, QueuedPilot, Request, ScheddState
 from glideinwms.lib.bounded import MAX_COUNT, count, count_or, moment_or, shown, text_or
-from glideinwms.lib.condor.htc import ScheddAddress
-from glideinwms.lib.condor.workers import JOB_DEADLINE, Call, CallResult, Workers
+from glideinwms.lib.condor.calls import JOB_DEADLINE, CallResult, Workers, call
+from glideinwms.lib.condor.htc import ScheddAddress, locate_schedds
 from glideinwms.lib.daemon import log
 from glideinwms.lib.daemon.reading import Reading
 from glideinwms.lib.downtimes import downtime_file
@@ -65,16 +66,13 @@ class InputReader:
         """This cycle's requests. A failed query keeps none: a request that vanished means no change
         (decision 26).
         """
-        args = {
-            "collector": policy.collector,
-            "glidein": policy.glidein_name,
-            "factory": policy.factory_name,
-        }
         answer = self.pool.one(
-            Call(
+            call(
                 policy.collector or "collector",
-                "glideinwms.factory.collect.queries:read_requests",
-                args,
+                queries.read_requests,
+                collector=policy.collector,
+                glidein=policy.glidein_name,
+                factory=policy.factory_name,
             )
         )
         self.refusals, self.stored, self.named = [], [], set()
@@ -142,20 +140,17 @@ class InputReader:
         age = min([min(e.stale_idle, e.stale_running) for e in policy.entries] or [604800])
         files = any(e.sub_entries for e in policy.entries)
         calls = [
-            Call(
+            call(
                 name,
-                "glideinwms.factory.collect.queries:read_queue",
-                {
-                    "schedd": memory.address,
-                    "factory": policy.factory_name,
-                    "glidein": policy.glidein_name,
-                    "min_age": age,
-                    "files": files,
-                    "stale": _due(memory.stale_at, now),
-                    "keyed": _due(memory.unkeyed_at, now),
-                },
-                JOB_DEADLINE,
-            )
+                queries.read_queue,
+                schedd=memory.address,
+                factory=policy.factory_name,
+                glidein=policy.glidein_name,
+                min_age=age,
+                files=files,
+                stale=_due(memory.stale_at, now),
+                keyed=_due(memory.unkeyed_at, now),
+            ).within(JOB_DEADLINE)
             for name in names
             if (memory := self.schedds[name]).address
         ]
@@ -176,17 +171,23 @@ class InputReader:
         lost = [n for n in names if self.schedds[n].address is None or self.schedds[n].lost]
         if not lost or self.silent:
             return
-        args = {"collector": policy.collector, "names": lost}
         answer = self.pool.one(
-            Call(policy.collector or "collector", "glideinwms.lib.condor.htc:locate_schedds", args)
+            call(
+                policy.collector or "collector",
+                locate_schedds,
+                collector=policy.collector,
+                names=lost,
+            )
         )
-        for ad in answer.value or []:
+        for ad in answer.value_or([]):
             found, address = text_or(ad.get("Name"), ""), text_or(ad.get("MyAddress"), "")
             if found in self.schedds and address:
                 memory = self.schedds[found]
                 memory.address, memory.lost = ScheddAddress(found, address), False
 
-    def _state(self, name: str, answer: CallResult | None, now: float, ended: int) -> ScheddState:
+    def _state(
+        self, name: str, answer: CallResult[dict[str, Any]] | None, now: float, ended: int
+    ) -> ScheddState:
         memory = self.schedds[name]
         reading: Reading[PilotQueue] = Reading(name, 0.0)
         if answer is None:
@@ -233,11 +234,7 @@ class InputReader:
         late must be in the reading that is decided on.
         """
         calls = [
-            Call(
-                name,
-                "glideinwms.factory.collect.queries:find_submit",
-                {"schedd": memory.address, "submit_id": item.submit_id},
-            )
+            call(name, queries.find_submit, schedd=memory.address, submit_id=item.submit_id)
             for name in names
             if (memory := self.schedds[name]).address
             for item in memory.unknown
@@ -248,7 +245,7 @@ class InputReader:
                 u for u in memory.unknown if not self._settled(u, found.get(u.submit_id))
             ]
 
-    def _settled(self, item: UnknownSubmit, answer: CallResult | None) -> bool:
+    def _settled(self, item: UnknownSubmit, answer: CallResult[int] | None) -> bool:
         if answer is None:
             return False
         if not answer.value:
@@ -274,10 +271,14 @@ def files_in_use(collector: InputReader, policy: FactoryPolicy) -> set[str] | No
         address = collector.schedds[name].address
         if address is None:
             return None
-        args = {"schedd": address, "factory": policy.factory_name, "glidein": policy.glidein_name}
-        answer = collector.pool.one(
-            Call(name, "glideinwms.factory.collect.queries:files_in_use", args, JOB_DEADLINE)
+        asking = call(
+            name,
+            queries.files_in_use,
+            schedd=address,
+            factory=policy.factory_name,
+            glidein=policy.glidein_name,
         )
+        answer = collector.pool.one(asking.within(JOB_DEADLINE))
         if answer.error is not None:
             return None
         found |= answer.value

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from glideinwms.lib.condor.htc import ScheddAddress
 from glideinwms.lib.daemon import log
-from glideinwms.lib.errors import GwmsError
+from glideinwms.lib.errors import GwmsError, Unreachable
 from glideinwms.lib.files import read_text, write_atomic
 from glideinwms.lib.jsondata import from_json, to_json
 
@@ -80,6 +80,12 @@ class ScheddMemory:
     record: QueueRecord = field(default_factory=QueueRecord)
     ended: int = 0
     emptied: EmptiedQueue | None = None
+
+    def known_address(self, name: str) -> ScheddAddress:
+        """Where schedd `name` answers. Unreachable if it was never found."""
+        if self.address is None:
+            raise Unreachable("its address is not known", where=name)
+        return self.address
 
     def submitted(self, cluster: int, when: float) -> None:
         """Note the id of a new cluster. Ids only rise while the job queue is the same one."""

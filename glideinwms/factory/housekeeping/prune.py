@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from glideinwms.factory.collect import queries
 from glideinwms.factory.collect.reader import InputReader
 from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.lib import jsondata
-from glideinwms.lib.condor.workers import JOB_DEADLINE, Call
+from glideinwms.lib.condor.calls import JOB_DEADLINE, call
 from glideinwms.lib.daemon import log, policy_file
 from glideinwms.lib.daemon.audit import Audit
 from glideinwms.lib.errors import StateError
@@ -59,14 +60,14 @@ def named(
     """
     names = sorted(schedds)
     collector.locate(policy, names)
-    args = {"factory": policy.factory_name, "glidein": policy.glidein_name}
     calls = [
-        Call(
+        call(
             name,
-            "glideinwms.factory.collect.queries:generations",
-            {"schedd": memory.address, **args},
-            JOB_DEADLINE,
-        )
+            queries.generations,
+            schedd=memory.address,
+            factory=policy.factory_name,
+            glidein=policy.glidein_name,
+        ).within(JOB_DEADLINE)
         for name in names
         if (memory := collector.schedds[name]).address is not None and not memory.unknown
     ]

@@ -10,8 +10,8 @@ from glideinwms.factory.apply import job_actions
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
 from glideinwms.factory.snapshot import Request
 from glideinwms.lib.bounded import count_or, moment_or
-from glideinwms.lib.condor.htc import ScheddAddress
-from glideinwms.lib.condor.workers import JOB_DEADLINE, Call, Workers
+from glideinwms.lib.condor.calls import JOB_DEADLINE, Workers, call
+from glideinwms.lib.condor.htc import ScheddAddress, locate_schedds, query_jobs
 from glideinwms.lib.errors import StateError
 
 SHOWN = [
@@ -46,27 +46,23 @@ def entry_of(policy: FactoryPolicy, name: str) -> EntryPolicy:
 def pilots(policy: FactoryPolicy, entry: EntryPolicy, pool: Workers) -> list[dict[str, Any]]:
     """The entry's pilots, asked of its schedd now."""
     where = policy.collector or "collector"
-    args = {"collector": policy.collector, "names": [entry.schedd_name]}
-    found = pool.one(Call(where, "glideinwms.lib.condor.htc:locate_schedds", args))
-    if found.error is not None:
-        raise found.error
+    found = pool.one(
+        call(where, locate_schedds, collector=policy.collector, names=[entry.schedd_name])
+    )
     if not found.value:
         raise StateError(
             f"schedd {entry.schedd_name} is not in the collector", where=f"entry {entry.name}"
         )
     address = ScheddAddress(found.value[0]["Name"], found.value[0]["MyAddress"])
-    query = {
-        "schedd": address,
-        "constraint": job_actions.entry_constraint(policy, entry.name),
-        "projection": SHOWN,
-    }
-    answer = pool.one(
-        Call(entry.schedd_name, "glideinwms.lib.condor.htc:query_jobs", query, JOB_DEADLINE)
+    asking = call(
+        entry.schedd_name,
+        query_jobs,
+        schedd=address,
+        constraint=job_actions.entry_constraint(policy, entry.name),
+        projection=SHOWN,
     )
-    if answer.error is not None:
-        raise answer.error
-    rows: list[dict[str, Any]] = sorted(answer.value, key=lambda a: (a["ClusterId"], a["ProcId"]))
-    return rows
+    answer = pool.one(asking.within(JOB_DEADLINE))
+    return sorted(answer.value, key=lambda ad: (ad["ClusterId"], ad["ProcId"]))
 
 
 def pilot_row(ad: Mapping[str, Any]) -> list[Any]:

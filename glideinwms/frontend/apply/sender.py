@@ -9,8 +9,9 @@ from glideinwms.frontend.apply import request_ads
 from glideinwms.frontend.collect import probe
 from glideinwms.frontend.plan import FrontendPlan
 from glideinwms.frontend.policy import FrontendPolicy
+from glideinwms.lib.condor import htc
+from glideinwms.lib.condor.calls import Call, CallResults, Workers, call
 from glideinwms.lib.condor.htc import quoted
-from glideinwms.lib.condor.workers import Call, CallResults, Workers
 from glideinwms.lib.errors import TimedOut
 from glideinwms.lib.wire import (
     GlideClient,
@@ -53,7 +54,7 @@ class AdSender:
     requested: dict[str, list[str]] = field(default_factory=dict)
     _silent: set[str] = field(default_factory=set)
     _going: list[AdBatch] = field(default_factory=list)
-    _answers: CallResults = list
+    _answers: CallResults[int] = list
 
     def send(self, batches: Sequence[AdBatch]) -> None:
         """Hand the batches over, once those before are through."""
@@ -80,14 +81,15 @@ class AdSender:
                 self.sent[ad.KIND.my_type] = self.sent.get(ad.KIND.my_type, 0) + 1
         self._going, self._answers = [], list
 
-    def _call(self, batch: AdBatch) -> Call:
-        args = {
-            "collector": batch.node,
-            "ads": [a.to_ad() for a in batch.ads],
-            "command": batch.ads[0].KIND.update,
-            "tcp": self.policy.advertise_tcp,
-        }
-        return Call(batch.node, "glideinwms.lib.condor.htc:advertise", args, SEND_DEADLINE)
+    def _call(self, batch: AdBatch) -> Call[int]:
+        return call(
+            batch.node,
+            htc.advertise,
+            collector=batch.node,
+            ads=[a.to_ad() for a in batch.ads],
+            command=batch.ads[0].KIND.update,
+            tcp=self.policy.advertise_tcp,
+        ).within(SEND_DEADLINE)
 
 
 def _what(batch: AdBatch) -> str:
@@ -119,15 +121,15 @@ def withdraw(pool: Workers, policy: FrontendPolicy, ha_mode: str) -> list[str]:
     return [f"{a.call.endpoint}: {a.error}" for a in pool.run(calls) if a.error is not None]
 
 
-def _invalidation(node: str, ad: type[WireAd], whose: str, mode: str) -> Call:
-    constraint = f"{whose} && GlideinMyType == {quoted(ad.KIND.my_type)} && {mode}"
-    args = {
-        "collector": node,
-        "target_type": ad.KIND.my_type,
-        "constraint": constraint,
-        "command": ad.KIND.invalidate,
-    }
-    return Call(node, "glideinwms.lib.condor.htc:invalidate", args)
+def _invalidation(node: str, ad: type[WireAd], whose: str, mode: str) -> Call[None]:
+    return call(
+        node,
+        htc.invalidate,
+        collector=node,
+        target_type=ad.KIND.my_type,
+        constraint=f"{whose} && GlideinMyType == {quoted(ad.KIND.my_type)} && {mode}",
+        command=ad.KIND.invalidate,
+    )
 
 
 def monitor_batch(

@@ -4,10 +4,11 @@ cycle 10 s, not the whole deadline of a long question (decision 5)."""
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from glideinwms.frontend.collect.inputs import Inputs
 from glideinwms.lib.condor import htc
-from glideinwms.lib.condor.workers import READ_DEADLINE, Call, CallResult, CallResults, Workers
+from glideinwms.lib.condor.calls import Call, CallResult, CallResults, Result, Workers, call
 
 
 def ping_collector(collector: str) -> int:
@@ -29,7 +30,9 @@ def suspects(inputs: Inputs, user_collector: str) -> set[str]:
     return found
 
 
-def run(pool: Workers, calls: Sequence[Call], wary_of: Collection[str]) -> list[CallResult]:
+def run(
+    pool: Workers, calls: Sequence[Call[Result]], wary_of: Collection[str]
+) -> list[CallResult[Result]]:
     """As `pool.run`, with a probe before the first call to each endpoint in `wary_of`. If that does
     not answer, the
     pool gives up the endpoint's other calls of this run.
@@ -37,22 +40,22 @@ def run(pool: Workers, calls: Sequence[Call], wary_of: Collection[str]) -> list[
     return begin(pool, calls, wary_of)()
 
 
-def begin(pool: Workers, calls: Sequence[Call], wary_of: Collection[str]) -> CallResults:
+def begin(
+    pool: Workers, calls: Sequence[Call[Result]], wary_of: Collection[str]
+) -> CallResults[Result]:
     """As `pool.begin`, with the probes of `run`."""
-    first: dict[str, Call] = {}
-    for call in calls:
-        if call.endpoint in wary_of:
-            first.setdefault(call.endpoint, call)
-    probes = [_probe(call) for call in first.values()]
-    answers = pool.begin([*probes, *calls])
-    return lambda: answers()[len(probes) :]
+    first: dict[str, Call[Result]] = {}
+    for asked in calls:
+        if asked.endpoint in wary_of:
+            first.setdefault(asked.endpoint, asked)
+    probes = [_probe(asked) for asked in first.values()]
+    mixed: list[Call[Any]] = [*probes, *calls]
+    results = pool.begin(mixed)
+    return lambda: results()[len(probes) :]
 
 
-def _probe(call: Call) -> Call:
-    module = "glideinwms.frontend.collect.probe"
-    if "address" in call.args:
-        args = {"name": call.args["name"], "address": call.args["address"]}
-        return Call(call.endpoint, f"{module}:ping_schedd", args, READ_DEADLINE)
-    return Call(
-        call.endpoint, f"{module}:ping_collector", {"collector": call.endpoint}, READ_DEADLINE
-    )
+def _probe(asked: Call[Any]) -> Call[int]:
+    if "address" in asked.args:
+        name, address = asked.args["name"], asked.args["address"]
+        return call(asked.endpoint, ping_schedd, name=name, address=address)
+    return call(asked.endpoint, ping_collector, collector=asked.endpoint)

@@ -11,8 +11,12 @@ from typing import Any
 from glideinwms.frontend.collect import inputs, probe
 from glideinwms.frontend.collect.inputs import HeldInput, Inputs
 from glideinwms.frontend.collect.queries import factory_ads
+from glideinwms.frontend.collect.queries.factory_ads import read_pool
+from glideinwms.frontend.collect.queries.jobs import read_jobs
+from glideinwms.frontend.collect.queries.schedds import read_loads
+from glideinwms.frontend.collect.queries.slots import read_slots
 from glideinwms.frontend.policy import FrontendPolicy, GroupPolicy
-from glideinwms.lib.condor.workers import JOB_DEADLINE, Call, CallResult, Workers
+from glideinwms.lib.condor.calls import JOB_DEADLINE, Call, CallResult, Workers, call
 from glideinwms.lib.errors import TimedOut
 from glideinwms.lib.wire.names import client_name
 
@@ -121,17 +125,17 @@ def collect(pool: Workers, policy: FrontendPolicy, old: Inputs) -> Inputs:
     if told.error is None:
         suspects.discard(policy.user_collector)
     answers = iter(
-        probe.run(pool, [*(call for call, _ in asking), *pool_calls, *slots_calls], suspects)
+        probe.run(pool, [*(asked for asked, _ in asking), *pool_calls, *slots_calls], suspects)
     )
-    for (call, wide), answer in zip(asking, answers, strict=False):
-        schedds[call.endpoint] = _take(
-            schedds[call.endpoint], _labelled(call, answer, wide), _of_jobs
+    for (asked, wide), answer in zip(asking, answers, strict=False):
+        schedds[asked.endpoint] = _take(
+            schedds[asked.endpoint], _labelled(asked, answer, wide), _of_jobs
         )
     pools = {}
-    for call, answer in zip(pool_calls, answers, strict=False):
-        key = pool_key(call.endpoint, call.args["identity"])
+    for asked, answer in zip(pool_calls, answers, strict=False):
+        key = pool_key(asked.endpoint, asked.args["identity"])
         known = inputs.new(
-            f"Factories of {call.endpoint}", policy.factory_max_age, old.pools.get(key)
+            f"Factories of {asked.endpoint}", policy.factory_max_age, old.pools.get(key)
         )
         pools[key] = _take(known, answer, _of_pool)
     slots = _take(
@@ -150,7 +154,9 @@ class Judged:
     started: float = -1.0
 
 
-def _take(old: HeldInput, answer: CallResult, judge: Callable[[Any], Judged]) -> HeldInput:
+def _take(
+    old: HeldInput, answer: CallResult[dict[str, Any]], judge: Callable[[Any], Judged]
+) -> HeldInput:
     if answer.error is not None:
         return old.failed(str(answer.error))
     told = judge(answer.value)
@@ -175,30 +181,24 @@ def _of_jobs(value: dict[str, Any]) -> Judged:
     return Judged(value, sum(t["jobs"] for t in value["tables"]), int(value["all_queued"]))
 
 
-def _loads_call(policy: FrontendPolicy) -> Call:
-    return Call(
-        policy.user_collector,
-        "glideinwms.frontend.collect.queries.schedds:read_loads",
-        {"collector": policy.user_collector},
-    )
+def _loads_call(policy: FrontendPolicy) -> Call[dict[str, Any]]:
+    return call(policy.user_collector, read_loads, collector=policy.user_collector)
 
 
-def _slots_call(policy: FrontendPolicy, groups: Sequence[GroupPolicy]) -> Call:
+def _slots_call(policy: FrontendPolicy, groups: Sequence[GroupPolicy]) -> Call[dict[str, Any]]:
     memory = {client_name(policy.frontend_name, g.name): g.limits.min_memory for g in groups}
-    args = {
-        "collector": policy.user_collector,
-        "frontend": policy.frontend_name,
-        "min_memory": memory,
-    }
-    return Call(
+    return call(
         policy.user_collector,
-        "glideinwms.frontend.collect.queries.slots:read_slots",
-        args,
-        POOL_DEADLINE,
-    )
+        read_slots,
+        collector=policy.user_collector,
+        frontend=policy.frontend_name,
+        min_memory=memory,
+    ).within(POOL_DEADLINE)
 
 
-def _pool_calls(policy: FrontendPolicy, groups: Sequence[GroupPolicy]) -> list[Call]:
+def _pool_calls(
+    policy: FrontendPolicy, groups: Sequence[GroupPolicy]
+) -> list[Call[dict[str, Any]]]:
     """One call per WMS pool, with every group that uses it."""
     wanted: dict[tuple[str, str], list[dict[str, str]]] = {}
     for group in groups:
@@ -209,19 +209,14 @@ def _pool_calls(policy: FrontendPolicy, groups: Sequence[GroupPolicy]) -> list[C
                 {**ask, "me": wms.my_identity}
             )
     return [
-        Call(
-            node,
-            "glideinwms.frontend.collect.queries.factory_ads:read_pool",
-            {"pool": node, "identity": identity, "groups": asks},
-            POOL_DEADLINE,
-        )
+        call(node, read_pool, pool=node, identity=identity, groups=asks).within(POOL_DEADLINE)
         for (node, identity), asks in wanted.items()
     ]
 
 
 def _schedds(
     policy: FrontendPolicy, groups: Sequence[GroupPolicy], loads: HeldInput, old: Inputs
-) -> tuple[dict[str, HeldInput], list[tuple[Call, set[str]]]]:
+) -> tuple[dict[str, HeldInput], list[tuple[Call[dict[str, Any]], set[str]]]]:
     """The inputs of all schedds as they were, and the calls, with their `wide` queries, to those
     whose address is
     known; the others have failed.
@@ -264,7 +259,7 @@ def _jobs_call(
     groups: Sequence[GroupPolicy],
     wide: Collection[str],
     methods: Mapping[tuple[str, tuple[str, ...]], str],
-) -> Call:
+) -> Call[dict[str, Any]]:
     queries = [
         {
             "query": q.query,
@@ -274,23 +269,25 @@ def _jobs_call(
         }
         for q in job_queries(groups, wide)
     ]
-    args = {"name": name, "address": address, "queries": queries}
-    return Call(name, "glideinwms.frontend.collect.queries.jobs:read_jobs", args, JOB_DEADLINE)
+    asking = call(name, read_jobs, name=name, address=address, queries=queries)
+    return asking.within(JOB_DEADLINE)
 
 
-def _labelled(call: Call, answer: CallResult, wide: Collection[str]) -> CallResult:
+def _labelled(
+    asked: Call[dict[str, Any]], answer: CallResult[dict[str, Any]], wide: Collection[str]
+) -> CallResult[dict[str, Any]]:
     """The tables with their query and the names of their columns, and the address that answered."""
     if answer.error is not None:
         return answer
-    asked = call.args["queries"]
+    queries = asked.args["queries"]
     tables = [
         {**t, "query": q["query"], "names": q["names"]}
-        for q, t in zip(asked, answer.value["tables"], strict=True)
+        for q, t in zip(queries, answer.value["tables"], strict=True)
     ]
     value = {
         **answer.value,
         "tables": tables,
-        "address": call.args["address"],
+        "address": asked.args["address"],
         "wide": sorted(wide),
     }
-    return replace(answer, value=value)
+    return replace(answer, answer=value)

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from glideinwms.frontend.credentials.generators import safe
+from glideinwms.frontend.credentials.generators import generate, safe
 from glideinwms.frontend.policy import CredentialPolicy, FrontendPolicy, GroupPolicy
 from glideinwms.frontend.snapshot import EntryState
-from glideinwms.lib.condor.workers import Call, CallResult, Workers
+from glideinwms.lib.condor.calls import Call, CallResult, Workers, call
 from glideinwms.lib.credentials.tokens import remaining
 from glideinwms.lib.daemon import log
 from glideinwms.lib.errors import CredentialError, TimedOut, place_of
@@ -87,7 +87,7 @@ class GeneratedCredentials:
 
     def _calls(
         self, policy: FrontendPolicy, group: GroupPolicy, entries: Sequence[EntryState], now: float
-    ) -> Iterator[tuple[GroupPolicy, CredentialPolicy, Call]]:
+    ) -> Iterator[tuple[GroupPolicy, CredentialPolicy, Call[dict[str, Any]]]]:
         for credential in group.credentials:
             if not credential.generator or self._failed(group.name, credential, now):
                 continue
@@ -102,29 +102,25 @@ class GeneratedCredentials:
             ]
             due.sort(key=lambda e: e.name in wrong)  # one that hangs comes after the others
             for start in range(0, len(due), PART):
-                args = {
-                    "folder": policy.generators_dir,
-                    "name": credential.generator,
-                    "context": credential.context,
-                    "group": group.name,
-                    "trust_domain": credential.trust_domain,
-                    "tokens_dir": policy.tokens_dir,
-                    "entries": [described(e) for e in due[start : start + PART]],
-                }
-                endpoint = f"generator {credential.generator}"
-                yield (
-                    group,
-                    credential,
-                    Call(
-                        endpoint,
-                        "glideinwms.frontend.credentials.generators:generate",
-                        args,
-                        DEADLINE,
-                    ),
+                asking = call(
+                    f"generator {credential.generator}",
+                    generate,
+                    folder=policy.generators_dir,
+                    name=credential.generator,
+                    context=credential.context,
+                    group=group.name,
+                    trust_domain=credential.trust_domain,
+                    tokens_dir=policy.tokens_dir,
+                    entries=[described(e) for e in due[start : start + PART]],
                 )
+                yield group, credential, asking.within(DEADLINE)
 
     def _take(
-        self, group: str, credential: CredentialPolicy, answer: CallResult, now: float
+        self,
+        group: str,
+        credential: CredentialPolicy,
+        answer: CallResult[dict[str, Any]],
+        now: float,
     ) -> None:
         if answer.error is not None:
             if isinstance(answer.error, TimedOut) and answer.began == answer.ended:

@@ -13,7 +13,7 @@ from pathlib import Path
 from glideinwms.frontend.credentials.loaded import lifetime
 from glideinwms.frontend.policy import CredentialPolicy
 from glideinwms.lib import file_ownership
-from glideinwms.lib.condor.workers import Call, Workers
+from glideinwms.lib.condor.calls import Workers, call
 from glideinwms.lib.errors import ConfigError, CredentialError, place_of
 
 SECONDS = 60.0
@@ -43,12 +43,9 @@ class Renewals:
                 self.tried[credential.name] = (now, place_of(error))
                 yield credential.name, place_of(error)
         calls = [
-            Call(
-                f"creation_script of {c.name}",
-                "glideinwms.frontend.credentials.renewal:make",
-                {"command": c.creation_script, "path": c.absfname},
-                SECONDS + 10,
-            )
+            call(
+                f"creation_script of {c.name}", make, command=c.creation_script, path=c.absfname
+            ).within(SECONDS + 10)
             for c in due
         ]
         for credential, answer in zip(due, pool.run(calls) if calls else [], strict=True):

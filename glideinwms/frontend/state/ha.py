@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from glideinwms.frontend.policy import FrontendPolicy
 from glideinwms.lib.condor import htc
-from glideinwms.lib.condor.workers import Call, Workers
+from glideinwms.lib.condor.calls import Workers, call
 
 MASTER, SLAVE = "master", "slave"
 LOOPS = 3
@@ -63,11 +63,11 @@ def check(pool: Workers, policy: FrontendPolicy, old: HaState, now: float) -> Ha
     if old.seen is not None and now - old.checked_at < ha.check_interval:
         return old
     nodes = sorted({w.node for g in policy.groups if g.enabled for w in g.wms_pools})
-    args = {"master": ha.master, "within": LOOPS * policy.loop_delay}
+    within = LOOPS * policy.loop_delay
     answers = pool.run(
-        [Call(n, "glideinwms.frontend.state.ha:master_ads", {"pool": n, **args}) for n in nodes]
+        [call(n, master_ads, pool=n, master=ha.master, within=within) for n in nodes]
     )
-    seen = judge([None if a.error else int(a.value) for a in answers])
+    seen = judge([answer.value_or(None) for answer in answers])
     if seen is MasterSeen.UNKNOWN:
         return replace(old, seen=seen, checked_at=now)
     return HaState(seen is MasterSeen.ABSENT, seen, now)

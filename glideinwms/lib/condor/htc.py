@@ -360,10 +360,14 @@ def edit(schedd: ScheddAddress, job: str, name: str, expression: str) -> None:
         raise _failed(f"edit of {job}", schedd.name, error) from error
 
 
-def param(name: str) -> str:
-    """A knob of this process's HTCondor configuration; "" where it is not set."""
+def _param(name: str) -> str:
     htcondor2, _ = _bindings()
     return str(htcondor2.param.get(name, "") or "")
+
+
+def param(name: str) -> str:
+    """A knob of this process's HTCondor configuration; "" where it is not set."""
+    return _param(name)
 
 
 def ping(value: Any = None) -> Any:

@@ -31,11 +31,14 @@ def die_with_parent(parent: int) -> None:
 
 
 def resolve(function: str) -> Any:
-    """The function that `package.module:name` names; only our own package."""
+    """The function that `package.module:name` names. CondorError unless glideinwms defines it."""
     module, _, name = function.partition(":")
     if not module.startswith("glideinwms."):
-        raise CondorError(f"{function} is not ours to call")
-    return getattr(importlib.import_module(module), name)
+        raise CondorError(f"{function} is not a function of glideinwms")
+    resolved = getattr(importlib.import_module(module), name)
+    if getattr(resolved, "__module__", "") != module or not callable(resolved):
+        raise CondorError(f"{function} is not a function of glideinwms")
+    return resolved
 
 
 def answer(function: str, args: dict[str, Any]) -> tuple[Any, GwmsError | None]:

@@ -17,74 +17,22 @@ import sys
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from glideinwms.lib.condor import worker_process
-from glideinwms.lib.errors import GwmsError, OutcomeUnknown, TimedOut, Unreachable
+from glideinwms.lib.condor.calls import Call, CallResult, CallResults, Result, Workers
+from glideinwms.lib.errors import OutcomeUnknown, TimedOut, Unreachable
 
-READ_DEADLINE = 10.0
-JOB_DEADLINE = 60.0
-WRITE_DEADLINE = 60.0
 PATIENCE = 30.0
 # A reader process is replaced after so many calls, or when it is larger than this (looked at every
 # so many calls).
 CALLS_BEFORE_RENEWAL = 1000
 CALLS_AT_LEAST = 50
 MAX_RESIDENT_BYTES = 1024**3
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One thing to ask of `endpoint`: `function` is `glideinwms.module:name`, `args` plain data,
-    `deadline` seconds of
-    wall time. A `writer` changes something there: if it is cut off, its outcome is unknown.
-    """
-
-    endpoint: str
-    function: str
-    args: dict[str, Any] = field(default_factory=dict)
-    deadline: float = READ_DEADLINE
-    writer: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CallResult:
-    """What came of a call; `began` and `ended` are epoch seconds around the asking itself."""
-
-    call: Call
-    value: Any
-    error: GwmsError | None
-    began: float
-    ended: float
-
-
-CallResults = Callable[[], list[CallResult]]
-
-
-class Workers(Protocol):
-    """Runs calls; one that fails never disturbs the others. Whoever inherits it need only say what
-    `run` does.
-    """
-
-    def run(self, calls: Sequence[Call]) -> list[CallResult]:
-        """The answers, in the order of the calls."""
-        ...
-
-    def begin(self, calls: Sequence[Call]) -> CallResults:
-        """Hand the calls over and come back; the answers are had by calling what is returned. One
-        set of calls goes on
-        at a time: whoever begins another waits for the one before.
-        """
-        answers = self.run(calls)
-        return lambda: answers
-
-    def one(self, call: Call) -> CallResult:
-        """The answer to a single call."""
-        return self.run([call])[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +79,7 @@ class _Reader:
         self.child: _Child | None = None
         self.successor: _Child | None = None
         self.calls = 0
-        self.busy: tuple[int, Call, float, float] | None = None
+        self.busy: tuple[int, Call[Any], float, float] | None = None
 
     @property
     def process(self) -> subprocess.Popen[bytes] | None:
@@ -143,7 +91,7 @@ class _Reader:
         """The way to it."""
         return self.child.pipe if self.child else None
 
-    def start(self, index: int, call: Call) -> None:
+    def start(self, index: int, call: Call[Any]) -> None:
         """Hand the call over; the child is made when first needed."""
         self._renew()
         if self.child is None or self.child.process.poll() is not None:
@@ -152,7 +100,7 @@ class _Reader:
         self.calls += 1
         self.busy = (index, call, time.time(), time.monotonic() + call.deadline)
         with contextlib.suppress(OSError):
-            self.child.pipe.send((call.function, call.args))
+            self.child.pipe.send((call.name, dict(call.args)))
 
     def _renew(self) -> None:
         """Start a successor when it is time to, or let one that is ready take over."""
@@ -209,8 +157,8 @@ class _Run:
     that were lost in quarantine.
     """
 
-    queues: list[deque[tuple[int, Call]]]
-    answers: dict[int, CallResult]
+    queues: list[deque[tuple[int, Call[Any]]]]
+    answers: dict[int, CallResult[Any]]
     calls: int
     lost: float = 0.0
 
@@ -244,14 +192,14 @@ class ProcessWorkers(Workers):
         for reader in self._readers:
             reader.close()
 
-    def run(self, calls: Sequence[Call]) -> list[CallResult]:
+    def run(self, calls: Sequence[Call[Result]]) -> list[CallResult[Result]]:
         """All answers, in the order of the calls; calls to different readers go on at the same
         time. An endpoint that
         passed its deadline is not asked again in the same run: its other calls fail at once.
         """
         return self.begin(calls)()
 
-    def begin(self, calls: Sequence[Call]) -> CallResults:
+    def begin(self, calls: Sequence[Call[Result]]) -> CallResults[Result]:
         """Start the calls that readers are free for; the others follow when the answers are asked
         for.
         """
@@ -280,7 +228,7 @@ class ProcessWorkers(Workers):
             if item is not None:
                 reader.start(*item)
 
-    def _next(self, queues: Sequence[deque[tuple[int, Call]]]) -> tuple[int, Call] | None:
+    def _next(self, queues: Sequence[deque[tuple[int, Call[Any]]]]) -> tuple[int, Call[Any]] | None:
         """The first call whose endpoint nobody is asking, taken out. Only the first queue's
         writers.
         """
@@ -292,7 +240,7 @@ class ProcessWorkers(Workers):
                     return item
         return None
 
-    def _finish(self, run: _Run) -> list[CallResult]:
+    def _finish(self, run: _Run) -> list[CallResult[Any]]:
         while len(run.answers) < run.calls:
             self._feed(run)
             for index, answer, apart in self._wait():
@@ -313,7 +261,7 @@ class ProcessWorkers(Workers):
                     )
         return [run.answers[i] for i in range(run.calls)]
 
-    def _place(self, call: Call) -> int:
+    def _place(self, call: Call[Any]) -> int:
         ordinary = len(self._readers) - 1
         if call.writer:
             return ordinary - 1
@@ -321,13 +269,13 @@ class ProcessWorkers(Workers):
             return ordinary
         return zlib.crc32(call.endpoint.encode()) % ordinary
 
-    def _judge(self, answer: CallResult) -> None:
+    def _judge(self, answer: CallResult[Any]) -> None:
         if isinstance(answer.error, TimedOut | Unreachable | OutcomeUnknown):
             self.quarantined[answer.call.endpoint] = answer.ended
         else:
             self.quarantined.pop(answer.call.endpoint, None)
 
-    def _wait(self) -> Iterator[tuple[int, CallResult, bool]]:
+    def _wait(self) -> Iterator[tuple[int, CallResult[Any], bool]]:
         """The answers that are there next, and whether they were asked for in quarantine."""
         busy = [r for r in self._readers if r.busy is not None]
         soonest = min(r.busy[3] for r in busy if r.busy)
@@ -342,7 +290,7 @@ class ProcessWorkers(Workers):
                 reader.close()
                 yield index, _cut_off(call, began, f"no answer within {call.deadline:g} s"), apart
 
-    def _receive(self, reader: _Reader, call: Call, began: float) -> CallResult:
+    def _receive(self, reader: _Reader, call: Call[Any], began: float) -> CallResult[Any]:
         assert reader.pipe is not None
         try:
             value, error = reader.pipe.recv()
@@ -354,8 +302,8 @@ class ProcessWorkers(Workers):
 
 
 def _given_up(
-    queues: Sequence[deque[tuple[int, Call]]], endpoints: Collection[str], why: str, now: float
-) -> dict[int, CallResult]:
+    queues: Sequence[deque[tuple[int, Call[Any]]]], endpoints: Collection[str], why: str, now: float
+) -> dict[int, CallResult[Any]]:
     """Takes the calls that still wait for these endpoints out of the queues; their answers."""
     answers = {}
     for queue in queues:
@@ -366,6 +314,6 @@ def _given_up(
     return answers
 
 
-def _cut_off(call: Call, began: float, why: str) -> CallResult:
+def _cut_off(call: Call[Any], began: float, why: str) -> CallResult[Any]:
     kind = OutcomeUnknown if call.writer else TimedOut
     return CallResult(call, None, kind(why, where=call.endpoint), began, time.time())

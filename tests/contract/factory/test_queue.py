@@ -11,13 +11,16 @@ import pytest
 from glideinwms.demo.grid import Grid
 from glideinwms.factory.apply import job_actions
 from glideinwms.factory.collect import count_key
+from glideinwms.factory.collect import queries as factory_queries
 from glideinwms.factory.collect.reader import queue_of
 from glideinwms.factory.decide.pilot_states import count
 from glideinwms.factory.plan import QUEUED, RUNNING, WAIT
 from glideinwms.factory.policy import SubmitAttribute
 from glideinwms.factory.submit.description import SubmitSpec, describe, sub_entries
+from glideinwms.lib.condor import htc
+from glideinwms.lib.condor.calls import Call
 from glideinwms.lib.condor.htc import ScheddAddress, quoted
-from glideinwms.lib.condor.workers import Call, ProcessWorkers
+from glideinwms.lib.condor.workers import ProcessWorkers
 from tests.unit.factory.builders import entry, policy, request
 
 pytestmark = pytest.mark.condor
@@ -36,7 +39,7 @@ class Queue:
     def __init__(self, pool: ProcessWorkers, schedd: ScheddAddress) -> None:
         self.pool, self.schedd = pool, schedd
 
-    def ask(self, function: str, writer: bool = False, **args: object) -> object:
+    def ask(self, function: Callable[..., object], writer: bool = False, **args: object) -> object:
         answer = self.pool.one(
             Call(self.schedd.name, function, {"schedd": self.schedd, **args}, 60.0, writer=writer)
         )
@@ -59,7 +62,7 @@ class Queue:
             "hold": "True",
         }
         made = self.ask(
-            "glideinwms.lib.condor.htc:submit",
+            htc.submit,
             True,
             description={**job, **attributes, **more},
             count=n,
@@ -69,7 +72,7 @@ class Queue:
 
     def read(self, min_age: int = 100, **more: object) -> dict[str, object]:
         found = self.ask(
-            "glideinwms.factory.collect.queries:read_queue",
+            factory_queries.read_queue,
             factory="f",
             glidein="i",
             min_age=min_age,
@@ -84,9 +87,7 @@ def queue(make_grid: Callable[..., Grid], client: Callable[[Grid, str], Path]) -
     grid = make_grid(("wms",))
     client(grid, "factory@wms.demo")
     with ProcessWorkers() as pool:
-        found = pool.one(
-            Call("c", "glideinwms.lib.condor.htc:locate_schedds", {"collector": "", "names": None})
-        )
+        found = pool.one(Call("c", htc.locate_schedds, {"collector": "", "names": None}))
         ad = found.value[0]
         yield Queue(pool, ScheddAddress(ad["Name"], ad["MyAddress"]))
 
@@ -150,7 +151,7 @@ def test_slices_count_the_same(queue: Queue) -> None:
     queue.put(12, entry="B")
     grouped = queue_of(queue.read())[0].groups
     rows = queue.ask(
-        "glideinwms.factory.collect.queries:by_slices",
+        factory_queries.by_slices,
         constraint='GlideinFactory =?= "f"',
         total=42,
         size=10,
@@ -202,14 +203,14 @@ def test_a_schedd_takes_every_grid_type(kind: str, queue: Queue, tmp_path: Path)
     row = request(files={role: str(tmp_path / name) for role, name in files.items()}, extra=extra)
     order = SubmitSpec(policy(tmp_path, e), e, sub_entries(e)[0], row, "uuid", "20261124")
     made = queue.ask(
-        "glideinwms.lib.condor.htc:submit",
+        htc.submit,
         True,
         description={**describe(order), "hold": "True"},
         count=2,
     )
     assert isinstance(made, list) and made[0][2] == 2
     jobs = queue.ask(
-        "glideinwms.lib.condor.htc:query_jobs",
+        htc.query_jobs,
         constraint='GlideinSubmitId =?= "uuid"',
         projection=[],
     )
@@ -231,8 +232,8 @@ def test_a_schedd_takes_every_grid_type(kind: str, queue: Queue, tmp_path: Path)
 
 def test_a_submit_is_found_by_its_id(queue: Queue) -> None:
     queue.put(7, **{"My.GlideinSubmitId": '"abc"'})
-    assert queue.ask("glideinwms.factory.collect.queries:find_submit", submit_id="abc") == 7
-    assert queue.ask("glideinwms.factory.collect.queries:find_submit", submit_id="abd") == 0
+    assert queue.ask(factory_queries.find_submit, submit_id="abc") == 7
+    assert queue.ask(factory_queries.find_submit, submit_id="abd") == 0
 
 
 def test_acting_on_ids(queue: Queue) -> None:
@@ -242,7 +243,7 @@ def test_acting_on_ids(queue: Queue) -> None:
         (job_actions.ids_constraint([f"{second}.2"]), 5),
     ]
     args = {"action": "Remove", "picks": picks, "cap": 5, "reason": "test"}
-    done = queue.ask("glideinwms.factory.apply.job_actions:pick_and_act", True, **args)
+    done = queue.ask(job_actions.pick_and_act, True, **args)
     assert done.tried == [
         [f"{first}.0", f"{first}.1", f"{first}.2", f"{second}.0"],
         [f"{second}.2"],
@@ -250,13 +251,11 @@ def test_acting_on_ids(queue: Queue) -> None:
     assert done.done == 5
     [hold] = done.holds
     assert hold.n == 5 and hold.code > 0 and hold.reason
-    left = queue.ask(
-        "glideinwms.factory.collect.queries:read_ids", constraint="JobStatus != 3", limit=9
-    )
+    left = queue.ask(factory_queries.read_ids, constraint="JobStatus != 3", limit=9)
     assert list(left) == [f"{second}.1"]
-    assert queue.ask(
-        "glideinwms.factory.apply.job_actions:pick_and_act", True, **{**args, "cap": 0}
-    ) == job_actions.Outcome([[], []], 0)
+    assert queue.ask(job_actions.pick_and_act, True, **{**args, "cap": 0}) == job_actions.Outcome(
+        [[], []], 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -299,7 +298,7 @@ def test_files_that_pilots_name(queue: Queue) -> None:
             "log": "/tmp/a.log",
         },
     )
-    found = queue.ask("glideinwms.factory.collect.queries:files_in_use", factory="f", glidein="i")
+    found = queue.ask(factory_queries.files_in_use, factory="f", glidein="i")
     assert isinstance(found, set)
     assert {"/x/t.scitoken", "/etc/hostname", "/etc/passwd", "/tmp/a.log"} <= found
 
@@ -311,6 +310,4 @@ def test_generations_that_pilots_name(queue: Queue) -> None:
     )
     queue.put(2, **{"My.GlideinStageGeneration": '"g3"', "My.GlideinName": '"another"'})
     queue.put(1)
-    assert queue.ask(
-        "glideinwms.factory.collect.queries:generations", factory="f", glidein="i"
-    ) == {"g1", "g2"}
+    assert queue.ask(factory_queries.generations, factory="f", glidein="i") == {"g1", "g2"}

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from glideinwms.demo.grid import Grid
-from glideinwms.frontend.collect.queries import job_groups, jobs
+from glideinwms.frontend.collect.queries import job_ages, job_groups, jobs
 from glideinwms.frontend.collect.queries.job_groups import ClassCounts, Classes
 from glideinwms.frontend.collect.queries.job_values import Oddities
+from glideinwms.lib.condor import htc
+from glideinwms.lib.condor.calls import Call
 from glideinwms.lib.condor.htc import ScheddAddress
-from glideinwms.lib.condor.workers import Call, ProcessWorkers
+from glideinwms.lib.condor.workers import ProcessWorkers
 
 pytestmark = pytest.mark.condor
 NAMES = ["Wants", "RequestCpus", "RequestMemory", "WantList"]
@@ -37,12 +39,10 @@ class Rig:
 
     def __init__(self, grid: Grid, pool: ProcessWorkers) -> None:
         self.grid, self.pool = grid, pool
-        [ad] = self.ask(
-            "glideinwms.lib.condor.htc:locate_schedds", collector=grid["user"].collector
-        )
+        [ad] = self.ask(htc.locate_schedds, collector=grid["user"].collector)
         self.schedd = ScheddAddress(ad["Name"], ad["MyAddress"])
 
-    def ask(self, function: str, **args: Any) -> Any:
+    def ask(self, function: Callable[..., Any], **args: Any) -> Any:
         answer = self.pool.one(Call("schedd", function, args, 60.0))
         assert answer.error is None, answer.error
         return answer.value
@@ -62,7 +62,7 @@ class Rig:
             {"query": query, "names": names, "method": method, "extras": ["User", "ProjectName"]}
         ]
         answer = self.ask(
-            "glideinwms.frontend.collect.queries.jobs:read_jobs",
+            jobs.read_jobs,
             name=self.schedd.name,
             address=self.schedd.address,
             queries=asked,
@@ -81,7 +81,7 @@ class Rig:
             "x509UserProxyFirstFQAN",
         ]
         ads = self.ask(
-            "glideinwms.lib.condor.htc:query_jobs",
+            htc.query_jobs,
             schedd=self.schedd,
             constraint=constraint,
             projection=projection,
@@ -123,7 +123,7 @@ def test_grouped_classes_equal_single_jobs_and_the_trap_is_real(rig: Rig) -> Non
     assert {v[2] for v in truth if v[1] == 4} == {400}
     # what GroupBy does when its constraint names what it does not group on: nothing, and no error
     trap = rig.ask(
-        "glideinwms.lib.condor.htc:group_jobs",
+        htc.group_jobs,
         schedd=rig.schedd,
         constraint="JobUniverse==5 && JobStatus==1",
         projection=["Wants", "JobStatus"],
@@ -147,7 +147,7 @@ def test_slices_equal_groups(rig: Rig, size: int) -> None:
 
 def test_a_query_of_server_time_is_rewritten(rig: Rig) -> None:
     raw = rig.ask(
-        "glideinwms.lib.condor.htc:query_jobs",
+        htc.query_jobs,
         schedd=rig.schedd,
         constraint="ServerTime-QDate >= 0",
         projection=["Wants"],
@@ -208,7 +208,7 @@ def test_ages_after_classes_equal_single_jobs(rig: Rig, old: str) -> None:
 
 def test_times_that_nobody_shares_are_not_grouped(rig: Rig) -> None:
     def shared(wants: str) -> Any:
-        function = "glideinwms.frontend.collect.queries.job_ages:times_are_shared"
+        function = job_ages.times_are_shared
         constraint = f'JobStatus == 1 && Wants == "{wants}"'
         return rig.ask(function, schedd=rig.schedd, constraint=constraint, jobs=60, most=10)
 

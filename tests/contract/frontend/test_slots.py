@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from glideinwms.demo.grid import Grid
-from glideinwms.frontend.collect.queries import slots
-from glideinwms.lib.condor.workers import Call, ProcessWorkers
+from glideinwms.frontend.collect.queries import schedds as schedd_queries
+from glideinwms.frontend.collect.queries import slots as slot_queries
+from glideinwms.lib.condor import htc
+from glideinwms.lib.condor.calls import Call, call
+from glideinwms.lib.condor.workers import ProcessWorkers
 
 pytestmark = pytest.mark.condor
 GLIDEIN = {
@@ -60,7 +63,7 @@ def make(make_grid: Callable[..., Grid], **more: str) -> Grid:
     return make_grid(("user",), daemons=daemons, options={"user": extra})
 
 
-def ask(pool: ProcessWorkers, function: str, **args: Any) -> Any:
+def ask(pool: ProcessWorkers, function: Callable[..., Any], **args: Any) -> Any:
     answer = pool.one(Call("collector", function, args, 30.0))
     assert answer.error is None, answer.error
     return answer.value
@@ -78,18 +81,16 @@ def test_child_arrays_equal_dynamic_slots(make_grid: Callable[..., Grid]) -> Non
 
         def read() -> Any:
             args = {"collector": user.collector, "frontend": "fe", "min_memory": {"fe.main": 100.0}}
-            return ask(pool, "glideinwms.frontend.collect.queries.slots:read_slots", **args)
+            return ask(pool, slot_queries.read_slots, **args)
 
         found = wait_for(
             "three running jobs", lambda: (r := read())["here"] and r["slots"][0][5] == 3 and r
         )
-        every = ask(
-            pool, "glideinwms.lib.condor.htc:query_ads", collector=user.collector, ad_type="Startd"
-        )
+        every = ask(pool, htc.query_ads, collector=user.collector, ad_type="Startd")
     assert sum(ad.get("DynamicSlot") is True for ad in every) == 3
     apart = [{k: v for k, v in ad.items() if not k.startswith("Child")} for ad in every]
-    slots = [ad for ad in apart if slots.request_name(ad)]
-    want = slots.tally(slots, 100.0)
+    pilot_slots = [ad for ad in apart if slot_queries.request_name(ad)]
+    want = slot_queries.tally(pilot_slots, 100.0)
     assert found["slots"] == [["fe.main", "E@inst@factory", "CRED", *astuple(want)]]
     assert (want.total, want.running, want.running_cores, want.total_cores) == (4, 3, 5, 8)
     assert found["here"] == [["fe.main", "E@inst@factory", "wms:9618", 3, 1]]
@@ -102,12 +103,8 @@ def test_a_restarted_collector_tells_so(make_grid: Callable[..., Grid]) -> None:
     with ProcessWorkers(env=grid.client_env("frontend@wms.demo")) as pool:
 
         def born() -> float:
-            call = Call(
-                "c",
-                "glideinwms.frontend.collect.queries.slots:collector_started",
-                {"collector": user.collector},
-            )
-            return float(pool.one(call).value or -1)
+            asking = call("c", slot_queries.collector_started, collector=user.collector)
+            return pool.one(asking).value_or(-1.0)
 
         first = wait_for("the collector's own ad", lambda: (b := born()) > 0 and b)
         time.sleep(3)
@@ -130,7 +127,7 @@ def test_an_overloaded_schedd_is_named(make_grid: Callable[..., Grid]) -> None:
         def bad() -> str:
             [ad] = ask(
                 pool,
-                "glideinwms.frontend.collect.queries.schedds:read_loads",
+                schedd_queries.read_loads,
                 collector=user.collector,
             )["ads"]
             assert ad["Name"] == user.schedd and ad["MyAddress"]

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from glideinwms.demo.grid import Grid
+from glideinwms.lib.condor import htc
+from glideinwms.lib.condor.calls import CallResult, Workers, call
 from glideinwms.lib.condor.htc import ScheddAddress
-from glideinwms.lib.condor.workers import Call, CallResult, ProcessWorkers, Workers
+from glideinwms.lib.condor.workers import ProcessWorkers
 from glideinwms.testing import World
 
 FACTORY = "factory@wms.demo"
@@ -55,7 +57,10 @@ class RealCondor:
 
     def __post_init__(self) -> None:
         ad = ask(
-            self.pool(), "locate_schedds", collector=self.collector, names=[self.grid["wms"].schedd]
+            self.pool(),
+            htc.locate_schedds,
+            collector=self.collector,
+            names=[self.grid["wms"].schedd],
         )[0]
         self.schedd = ScheddAddress(ad["Name"], ad["MyAddress"])
 
@@ -153,17 +158,16 @@ class InMemoryCondor:
 
 def answer(
     pool: Workers,
-    function: str,
+    function: Callable[..., Any],
     endpoint: str = "somewhere",
     deadline: float = DEADLINE,
     **args: Any,
-) -> CallResult:
-    """Ask one function of lib.htc (or `module:name`)."""
-    name = function if ":" in function else f"glideinwms.lib.condor.htc:{function}"
-    return pool.one(Call(endpoint, name, args, deadline))
+) -> CallResult[Any]:
+    """Run one function in a worker."""
+    return pool.one(call(endpoint, function, **args).within(deadline))
 
 
-def ask(pool: Workers, function: str, **args: Any) -> Any:
+def ask(pool: Workers, function: Callable[..., Any], **args: Any) -> Any:
     """The value of a call that must not fail."""
     got = answer(pool, function, **args)
     assert got.error is None, got.error

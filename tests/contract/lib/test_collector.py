@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from glideinwms.lib.condor import htc
 from glideinwms.lib.condor.htc import Expr, quoted
 from glideinwms.lib.errors import CondorError, TimedOut, Unreachable
 from glideinwms.lib.wire import (
@@ -116,7 +117,7 @@ def sample(kind: type[WireAd], tag: str) -> WireAd:
 
 def seen(target: CondorTarget, constraint: str, **more: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = ask(
-        target.pool(), "query_ads", collector=target.collector, constraint=constraint, **more
+        target.pool(), htc.query_ads, collector=target.collector, constraint=constraint, **more
     )
     return found
 
@@ -125,7 +126,7 @@ def send(
     target: CondorTarget, ads: list[dict[str, Any]], command: str, identity: str = FACTORY
 ) -> None:
     assert ask(
-        target.pool(identity), "advertise", collector=target.collector, ads=ads, command=command
+        target.pool(identity), htc.advertise, collector=target.collector, ads=ads, command=command
     ) == len(ads)
 
 
@@ -154,7 +155,7 @@ def test_each_kind_is_read_back_as_it_was_sent_and_can_be_withdrawn(
     assert read["AuthenticatedIdentity"] == who
     ask(
         target.pool(who),
-        "invalidate",
+        htc.invalidate,
         collector=target.collector,
         target_type=kind.KIND.my_type,
         constraint=f"Name =?= {quoted(sent.name)}",
@@ -176,7 +177,11 @@ def test_a_malformed_ad_ends_the_batch(target: CondorTarget) -> None:
         for n, m in (("a", {}), ("b", nowhere), ("c", {}))
     ]
     got = answer(
-        target.pool(), "advertise", collector=target.collector, ads=ads, command="UPDATE_LICENSE_AD"
+        target.pool(),
+        htc.advertise,
+        collector=target.collector,
+        ads=ads,
+        command="UPDATE_LICENSE_AD",
     )
     assert got.error is None or isinstance(got.error, Unreachable), got.error
     arrives(target, f'Name =?= "a-{tag}"')
@@ -200,7 +205,7 @@ def test_what_cannot_be_sent_is_named_and_the_others_are_sent(
         {"MyType": "odd", "Name": Expr("undefined")},
     ]
     ads = [{"MyType": tag, "Name": f"a{tag}"}, *bad, {"MyType": tag, "Name": f"z{tag}"}]
-    got = answer(target.pool(), "advertise", collector=target.collector, ads=ads, command=command)
+    got = answer(target.pool(), htc.advertise, collector=target.collector, ads=ads, command=command)
     assert type(
         got.error
     ) is CondorError and "3 ads cannot be sent: nameless ?: has no Name" in str(got.error)
@@ -241,7 +246,7 @@ def test_generic_ads_are_withdrawn_only_by_their_own_type(target: CondorTarget) 
     for ad_type in ("Generic", f"x{tag}"):
         ask(
             target.pool(),
-            "invalidate",
+            htc.invalidate,
             collector=target.collector,
             target_type=ad_type,
             constraint=f"Name =?= {quoted(tag)}",
@@ -312,14 +317,14 @@ def test_what_is_not_true_takes_nothing(target: CondorTarget, constraint: str) -
 def test_a_broken_constraint_is_an_error_of_ours_not_an_endpoint_that_is_down(
     target: CondorTarget,
 ) -> None:
-    got = answer(target.pool(), "query_ads", collector=target.collector, constraint="a b (")
+    got = answer(target.pool(), htc.query_ads, collector=target.collector, constraint="a b (")
     assert type(got.error) is CondorError and target.collector in str(got.error)
 
 
 def test_an_unknown_command_is_refused_by_name(target: CondorTarget) -> None:
     got = answer(
         target.pool(),
-        "advertise",
+        htc.advertise,
         collector=target.collector,
         ads=[{"Name": "x"}],
         command="UPDATE_NOTHING",
@@ -334,11 +339,11 @@ def test_an_identity_sends_only_what_its_token_allows(target: CondorTarget) -> N
     )
     ads = [{"MyType": tag, "Name": tag}]
     done = answer(
-        pool, "advertise", collector=target.collector, ads=ads, command="UPDATE_MASTER_AD"
+        pool, htc.advertise, collector=target.collector, ads=ads, command="UPDATE_MASTER_AD"
     )
     assert done.error is None
     for command in ("UPDATE_AD_GENERIC", "UPDATE_LICENSE_AD"):
-        got = answer(pool, "advertise", collector=target.collector, ads=ads, command=command)
+        got = answer(pool, htc.advertise, collector=target.collector, ads=ads, command=command)
         assert isinstance(got.error, Unreachable) and "do our tokens open it?" in str(got.error)
     assert len(arrives(target, f"Name =?= {quoted(tag)}")) == 1
 
@@ -346,10 +351,10 @@ def test_an_identity_sends_only_what_its_token_allows(target: CondorTarget) -> N
 def test_a_collector_that_is_not_there(target: CondorTarget) -> None:
     nowhere = "127.0.0.1:1"
     for function, args in (
-        ("query_ads", {}),
-        ("advertise", {"ads": [{"MyType": "x", "Name": "x"}], "command": "UPDATE_AD_GENERIC"}),
+        (htc.query_ads, {}),
+        (htc.advertise, {"ads": [{"MyType": "x", "Name": "x"}], "command": "UPDATE_AD_GENERIC"}),
         (
-            "invalidate",
+            htc.invalidate,
             {"target_type": "x", "constraint": "true", "command": "INVALIDATE_ADS_GENERIC"},
         ),
     ):
@@ -385,14 +390,14 @@ def test_ads_end_with_their_lifetime(special: Special) -> None:
 def test_a_hung_collector_costs_its_deadline_and_no_more(special: Special) -> None:
     target = special()
     pool = target.pool()
-    ask(pool, "query_ads", collector=target.collector)
+    ask(pool, htc.query_ads, collector=target.collector)
     target.hang("COLLECTOR")
     try:
-        got = answer(pool, "query_ads", deadline=3.0, collector=target.collector)
+        got = answer(pool, htc.query_ads, deadline=3.0, collector=target.collector)
     finally:
         target.resume("COLLECTOR")
     assert isinstance(got.error, TimedOut) and 3.0 <= got.ended - got.began < 10.0
-    assert ask(pool, "query_ads", collector=target.collector, ad_type="Collector")
+    assert ask(pool, htc.query_ads, collector=target.collector, ad_type="Collector")
 
 
 def test_the_collectors_own_ad_tells_its_time(target: CondorTarget) -> None:
@@ -409,7 +414,7 @@ def test_the_collectors_own_ad_tells_its_time(target: CondorTarget) -> None:
 def test_a_schedds_ad_is_what_load_rules_need(target: CondorTarget) -> None:
     ads = ask(
         target.pool(),
-        "locate_schedds",
+        htc.locate_schedds,
         collector=target.collector,
         names=[target.schedd.name, "nobody"],
     )
@@ -417,7 +422,7 @@ def test_a_schedds_ad_is_what_load_rules_need(target: CondorTarget) -> None:
         (target.schedd.name, target.schedd.address)
     ]
     assert ads[0]["MaxJobsRunning"] > 0 and {"TotalIdleJobs", "TotalRunningJobs"} <= set(ads[0])
-    assert ask(target.pool(), "locate_schedds", collector=target.collector, names=[]) == []
+    assert ask(target.pool(), htc.locate_schedds, collector=target.collector, names=[]) == []
 
 
 @pytest.mark.condor

@@ -9,6 +9,7 @@ from typing import Any
 from glideinwms.creation.checks import online_pools
 from glideinwms.creation.reconfig.run import build
 from glideinwms.creation.xml.problems import Problems
+from glideinwms.lib.condor import htc
 from glideinwms.lib.condor.htc import quoted
 from glideinwms.lib.wire import GlideClient, GlideFactory
 from tests.contract.lib.condor_targets import FACTORY, FRONTEND, CondorTarget, ask, wait_for
@@ -18,13 +19,13 @@ from tests.support.configs import place
 def send(target: CondorTarget, ad: Any, identity: str) -> None:
     ask(
         target.pool(identity),
-        "advertise",
+        htc.advertise,
         collector=target.collector,
         ads=[ad.to_ad()],
         command=ad.KIND.update,
     )
     named = f"(GlideinMyType =?= {quoted(ad.KIND.my_type)}) && (Name =?= {quoted(ad.name)})"
-    look = lambda: ask(target.pool(), "query_ads", collector=target.collector, constraint=named)  # noqa: E731
+    look = lambda: ask(target.pool(), htc.query_ads, collector=target.collector, constraint=named)  # noqa: E731
     wait_for(target, ad.name, look, bool)
 
 

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from glideinwms.factory.collect import queries as factory_queries
+from glideinwms.frontend.collect.queries import jobs as job_queries
+from glideinwms.lib.condor import htc
+from glideinwms.lib.condor.calls import Workers, call
 from glideinwms.lib.condor.htc import Expr, ScheddAddress, quoted
-from glideinwms.lib.condor.workers import Call, Workers
 from glideinwms.lib.errors import CondorError, OutcomeUnknown, TimedOut, Unreachable
 from tests.contract.lib.condor_targets import FRONTEND, CondorTarget, answer, ask, wait_for
 
@@ -42,7 +45,7 @@ def submit(
         "count": count,
         "items": items,
     }
-    cluster, first, n = ask(pool or target.pool(), "submit", **args)[0]
+    cluster, first, n = ask(pool or target.pool(), htc.submit, **args)[0]
     return [f"{cluster}.{p}" for p in range(first, first + n)]
 
 
@@ -51,7 +54,7 @@ def jobs(
 ) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = ask(
         target.pool(),
-        "query_jobs",
+        htc.query_jobs,
         schedd=target.schedd,
         constraint=f"(Tag =?= {quoted(tag)}) && ({constraint})",
         projection=list(names),
@@ -63,7 +66,7 @@ def jobs(
 def rows(target: CondorTarget, constraint: str, *names: str, **more: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = ask(
         target.pool(),
-        "group_jobs",
+        htc.group_jobs,
         schedd=target.schedd,
         constraint=constraint,
         projection=list(names),
@@ -74,7 +77,7 @@ def rows(target: CondorTarget, constraint: str, *names: str, **more: Any) -> lis
 
 def summary(target: CondorTarget, constraint: str) -> dict[str, Any]:
     found: dict[str, Any] = ask(
-        target.pool(), "summary_jobs", schedd=target.schedd, constraint=constraint
+        target.pool(), htc.summary_jobs, schedd=target.schedd, constraint=constraint
     )
     return found
 
@@ -193,7 +196,7 @@ def test_a_summary_counts_the_constraint_and_everybody(target: CondorTarget, tag
 
 @pytest.mark.parametrize("constraint", ["a b (", '"unclosed'])
 def test_a_broken_constraint_is_our_error(target: CondorTarget, constraint: str) -> None:
-    for function, projection in (("query_jobs", ["A"]), ("group_jobs", ["A"])):
+    for function, projection in ((htc.query_jobs, ["A"]), (htc.group_jobs, ["A"])):
         got = answer(
             target.pool(),
             function,
@@ -213,7 +216,7 @@ def test_jobs_are_released_held_and_removed_by_id_with_the_reason(
     def act(action: str, *chosen: str) -> int:
         done: int = ask(
             pool,
-            "act",
+            htc.act,
             schedd=target.schedd,
             action=action,
             ids=list(chosen),
@@ -258,7 +261,7 @@ def test_jobs_are_released_held_and_removed_by_id_with_the_reason(
 @pytest.mark.parametrize("wrong", ["no-id", "1.x"])
 def test_ids_that_are_none_are_an_error(target: CondorTarget, wrong: str) -> None:
     got = answer(
-        target.pool(), "act", schedd=target.schedd, action="Remove", ids=[wrong], reason="x"
+        target.pool(), htc.act, schedd=target.schedd, action="Remove", ids=[wrong], reason="x"
     )
     assert isinstance(got.error, CondorError)
 
@@ -275,7 +278,7 @@ def test_a_description_that_is_no_job_is_refused_whole(
     target: CondorTarget, tag: str, change: dict[str, str], words: str
 ) -> None:
     description = {**HELD_JOB, "My.Tag": quoted(tag), **change}
-    got = answer(target.pool(), "submit", schedd=target.schedd, description=description, count=3)
+    got = answer(target.pool(), htc.submit, schedd=target.schedd, description=description, count=3)
     assert type(got.error) is CondorError and words in str(got.error) and "\n" not in str(got.error)
     assert jobs(target, tag, "ProcId") == []
 
@@ -299,10 +302,10 @@ def test_limits_of_the_schedd_are_told_by_their_knob(special: Special, tag: str)
         {"max_jobs_per_submission": 5, "max_jobs_per_owner": 8, "max_jobs_submitted": 10},
         {"MAX_JOBS_PER_SUBMISSION": "5", "MAX_JOBS_PER_OWNER": "8", "MAX_JOBS_SUBMITTED": "10"},
     )
-    got = answer(target.pool(), "submit", schedd=target.schedd, description=HELD_JOB, count=6)
+    got = answer(target.pool(), htc.submit, schedd=target.schedd, description=HELD_JOB, count=6)
     assert type(got.error) is CondorError and "MAX_JOBS_PER_SUBMISSION" in str(got.error), got.error
     submit(target, tag, 5)
-    got = answer(target.pool(), "submit", schedd=target.schedd, description=HELD_JOB, count=4)
+    got = answer(target.pool(), htc.submit, schedd=target.schedd, description=HELD_JOB, count=4)
     assert type(got.error) is CondorError and "MAX_JOBS_PER_OWNER" in str(got.error), got.error
     submit(target, tag, 3)
     assert summary(target, "true")["Jobs"] == 8
@@ -311,7 +314,7 @@ def test_limits_of_the_schedd_are_told_by_their_knob(special: Special, tag: str)
 def test_the_limit_of_all_jobs(special: Special, tag: str) -> None:
     target = special({}, {"max_jobs_submitted": 3}, {"MAX_JOBS_SUBMITTED": "3"})
     submit(target, tag, 3)
-    got = answer(target.pool(), "submit", schedd=target.schedd, description=HELD_JOB, count=1)
+    got = answer(target.pool(), htc.submit, schedd=target.schedd, description=HELD_JOB, count=1)
     assert type(got.error) is CondorError and "MAX_JOBS_SUBMITTED" in str(got.error), got.error
     assert summary(target, "true")["Jobs"] == 3
 
@@ -319,19 +322,19 @@ def test_the_limit_of_all_jobs(special: Special, tag: str) -> None:
 def test_who_may_not_write_can_read(target: CondorTarget, tag: str) -> None:
     ids = submit(target, tag)
     pool = target.pool(FRONTEND, ("READ",))
-    got = answer(pool, "submit", schedd=target.schedd, description=HELD_JOB, count=1)
+    got = answer(pool, htc.submit, schedd=target.schedd, description=HELD_JOB, count=1)
     assert (
         isinstance(got.error, Unreachable)
         and "DENIED" in str(got.error)
         and FRONTEND in str(got.error)
     )
-    got = answer(pool, "act", schedd=target.schedd, action="Remove", ids=ids, reason="x")
+    got = answer(pool, htc.act, schedd=target.schedd, action="Remove", ids=ids, reason="x")
     assert isinstance(got.error, Unreachable) and "do our tokens open it?" in str(got.error)
     assert (
         len(
             ask(
                 pool,
-                "query_jobs",
+                htc.query_jobs,
                 schedd=target.schedd,
                 constraint=f"Tag =?= {quoted(tag)}",
                 projection=["A"],
@@ -343,11 +346,11 @@ def test_who_may_not_write_can_read(target: CondorTarget, tag: str) -> None:
 
 def test_a_schedd_that_is_not_there(target: CondorTarget) -> None:
     nobody = ScheddAddress("nobody@nowhere", "<127.0.0.1:1>")
-    calls: list[tuple[str, dict[str, Any]]] = [
-        ("query_jobs", {"constraint": "true", "projection": []}),
-        ("summary_jobs", {"constraint": "true"}),
-        ("submit", {"description": HELD_JOB, "count": 1}),
-        ("act", {"action": "Remove", "ids": ["1.0"], "reason": "x"}),
+    calls: list[tuple[Callable[..., Any], dict[str, Any]]] = [
+        (htc.query_jobs, {"constraint": "true", "projection": []}),
+        (htc.summary_jobs, {"constraint": "true"}),
+        (htc.submit, {"description": HELD_JOB, "count": 1}),
+        (htc.act, {"action": "Remove", "ids": ["1.0"], "reason": "x"}),
     ]
     for function, args in calls:
         got = answer(target.pool(), function, schedd=nobody, **args)
@@ -361,18 +364,13 @@ def test_a_hung_schedd_delays_no_other(special: Special, tag: str) -> None:
     target = special()
     pool = target.pool()
     ids = submit(target, tag, 2, pool=pool)
-    one = "glideinwms.lib.condor.htc:"
     asked = {"schedd": target.schedd, "constraint": "true", "projection": ["ProcId"]}
-    jobs_call = Call(target.schedd.name, f"{one}query_jobs", asked, 4.0)
+    jobs_call = call(target.schedd.name, htc.query_jobs, **asked).within(4.0)
     others = [
-        Call(f"pool{n}", f"{one}query_ads", {"collector": target.collector}, 30.0) for n in range(6)
+        call(f"pool{n}", htc.query_ads, collector=target.collector).within(30.0) for n in range(6)
     ]
-    act = Call(
-        target.schedd.name,
-        f"{one}act",
-        {"schedd": target.schedd, "action": "Remove", "ids": ids, "reason": "x"},
-        4.0,
-        True,
+    removing = call(
+        target.schedd.name, htc.act, schedd=target.schedd, action="Remove", ids=ids, reason="x"
     )
     target.hang("SCHEDD")
     try:
@@ -385,7 +383,7 @@ def test_a_hung_schedd_delays_no_other(special: Special, tag: str) -> None:
         assert all(a.error is None for a in second[1:])
         if target.real:  # in quarantine now: nobody waits behind it
             assert max(a.ended for a in second[1:]) < second[0].ended
-        assert isinstance(pool.one(act).error, OutcomeUnknown)
+        assert isinstance(pool.one(removing.within(4.0).as_writer()).error, OutcomeUnknown)
     finally:
         target.resume("SCHEDD")
     found = wait_for(
@@ -408,9 +406,9 @@ def test_pilots_are_counted_and_found(target: CondorTarget, tag: str) -> None:
         target, tag, 2, My__GlideinEntryName='"b"', **mine
     )
     pool = target.pool()
-    ask(pool, "act", schedd=target.schedd, action="Release", ids=ids[:1], reason="x")
+    ask(pool, htc.act, schedd=target.schedd, action="Release", ids=ids[:1], reason="x")
     args = {"schedd": target.schedd, "factory": tag, "glidein": "i", "min_age": 3600}
-    value = ask(pool, "glideinwms.factory.collect.queries:read_queue", **args)
+    value = ask(pool, factory_queries.read_queue, **args)
     counts = {(g["GlideinEntryName"], g["JobStatus"]): g["JobCount"] for g in value["groups"]}
     assert counts == {("a", 1): 1, ("a", 5): 2, ("b", 5): 2} and value["method"] == "grouped"
     assert sorted(f"{e['ClusterId']}.{e['ProcId']}" for e in value["exceptions"]) == sorted(ids[1:])
@@ -418,7 +416,7 @@ def test_pilots_are_counted_and_found(target: CondorTarget, tag: str) -> None:
     assert (
         ask(
             pool,
-            "glideinwms.factory.collect.queries:find_submit",
+            factory_queries.find_submit,
             schedd=target.schedd,
             submit_id=f"id-{tag}",
         )
@@ -427,14 +425,14 @@ def test_pilots_are_counted_and_found(target: CondorTarget, tag: str) -> None:
     held = f"GlideinFactory =?= {quoted(tag)} && JobStatus == 5"
     pilots = ask(
         pool,
-        "glideinwms.factory.collect.queries:read_ids",
+        factory_queries.read_ids,
         schedd=target.schedd,
         constraint=held,
         limit=2,
     )
     assert list(pilots) == ids[1:3]
     assert {ad["HoldReasonCode"] for ad in pilots.values()} == {15}
-    ask(pool, "act", schedd=target.schedd, action="Remove", ids=ids, reason="done")
+    ask(pool, htc.act, schedd=target.schedd, action="Remove", ids=ids, reason="done")
 
 
 def test_user_jobs_are_counted_in_classes(target: CondorTarget, tag: str) -> None:
@@ -459,7 +457,7 @@ def test_user_jobs_are_counted_in_classes(target: CondorTarget, tag: str) -> Non
         ]
         value = ask(
             target.pool(),
-            "glideinwms.frontend.collect.queries.jobs:read_jobs",
+            job_queries.read_jobs,
             queries=queries,
             **args,
         )
@@ -478,7 +476,7 @@ def test_one_attribute_of_a_job_can_be_set(target: CondorTarget, tag: str) -> No
     for expression, seen in (('"text"', "text"), ("7", 7), ("1 + ProcId", "1 + ProcId")):
         assert (
             answer(
-                pool, "edit", schedd=target.schedd, job=ids[1], name="Note", expression=expression
+                pool, htc.edit, schedd=target.schedd, job=ids[1], name="Note", expression=expression
             ).error
             is None
         )
@@ -489,11 +487,11 @@ def test_one_attribute_of_a_job_can_be_set(target: CondorTarget, tag: str) -> No
             None,
             seen,
         ]
-    got = answer(pool, "edit", schedd=target.schedd, job="999999.0", name="Note", expression="1")
+    got = answer(pool, htc.edit, schedd=target.schedd, job="999999.0", name="Note", expression="1")
     assert isinstance(got.error, CondorError)
     got = answer(
         target.pool(FRONTEND, ("READ",)),
-        "edit",
+        htc.edit,
         schedd=target.schedd,
         job=ids[0],
         name="Note",

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from glideinwms.demo.grid import Grid
+from glideinwms.lib.condor import htc
 from glideinwms.lib.condor.workers import ProcessWorkers
 from glideinwms.lib.credentials.tokens import PILOT_SCOPES, Signer
 from tests.contract.lib.condor_targets import RealCondor, ask
@@ -115,14 +116,17 @@ def test_one_directory_of_tokens_serves_two_pools(make_grid: Callable[..., Grid]
             ad = {"MyType": "who", "Name": name}
             ask(
                 pool,
-                "advertise",
+                htc.advertise,
                 collector=grid[name].collector,
                 ads=[ad],
                 command="UPDATE_AD_GENERIC",
             )
             found = wait_until(
                 lambda name=name: ask(
-                    pool, "query_ads", collector=grid[name].collector, constraint='MyType == "who"'
+                    pool,
+                    htc.query_ads,
+                    collector=grid[name].collector,
+                    constraint='MyType == "who"',
                 )
             )
             assert found[0]["AuthenticatedIdentity"] == f"frontend@{name}.demo"

@@ -13,7 +13,7 @@ import pytest
 
 from glideinwms.frontend.policy import MatchAttribute
 from glideinwms.lib.condor import workers
-from glideinwms.lib.condor.workers import Workers
+from glideinwms.lib.condor.calls import Workers
 from glideinwms.lib.jsondata import to_json
 from tests.scenario.frontend.frontend_harness import ME, WMS, FrontendHarness, at
 from tests.scenario.frontend.test_commands import gwms, place

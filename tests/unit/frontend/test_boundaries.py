@@ -31,7 +31,7 @@ from glideinwms.frontend.snapshot import (
 from glideinwms.frontend.state import memory
 from glideinwms.frontend.state.memory import Memory
 from glideinwms.lib.bounded import Expr
-from glideinwms.lib.condor.workers import Call, CallResult, Workers
+from glideinwms.lib.condor.calls import Call, CallResult, Workers
 from glideinwms.lib.credentials.tokens import claims_of, remaining
 from glideinwms.lib.errors import CredentialError
 from glideinwms.testing import World

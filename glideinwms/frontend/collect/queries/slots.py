@@ -269,7 +269,7 @@ def same_pool(node: str, pool: str) -> bool:
     return node == pool or (node.startswith("host:") and node[5:] == pool.split(":")[0])
 
 
-def read_slots(collector: str, frontend: str, min_memory: dict[str, float]) -> dict[str, Any]:
+def read_slots(collector: str, frontend: str, min_memory: Mapping[str, float]) -> dict[str, Any]:
     """Counters of the whole user pool from one query.
 
     {"slots": [[client, request name, credential, 7 counts of Tally]], "here": [[client, request

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from glideinwms.factory.apply import job_actions
-from glideinwms.factory.apply.applier import ACT, FactoryApplier, FactoryReport
+from glideinwms.factory.apply.applier import FactoryApplier, FactoryReport
 from glideinwms.factory.collect.schedd_memory import ScheddMemory
 from glideinwms.factory.plan import (
     FactoryEntryPlan,
@@ -24,8 +24,8 @@ from glideinwms.factory.plan import (
 )
 from glideinwms.factory.submit import batches
 from glideinwms.factory.submit.batches import sizes
+from glideinwms.lib.condor.calls import Call, CallResult
 from glideinwms.lib.condor.htc import ScheddAddress
-from glideinwms.lib.condor.workers import Call, CallResult
 from glideinwms.lib.daemon import audit
 from glideinwms.lib.daemon.audit import Audit
 from glideinwms.lib.errors import CondorError, GwmsError, OutcomeUnknown, StateError, Unreachable
@@ -56,7 +56,7 @@ class FakePool:
     firm: GwmsError | None = None
 
     def one(self, call: Call) -> CallResult:
-        if call.function == ACT:
+        if call.function is job_actions.pick_and_act:
             self.acts.append((call.args["action"], call.args["cap"]))
             return CallResult(call, job_actions.Outcome([["9.0"]], 1), self.firm, 1.0, 2.0)
         self.seen.append(

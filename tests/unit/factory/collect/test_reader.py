@@ -9,8 +9,8 @@ from typing import Any
 from glideinwms.factory.collect.reader import InputReader
 from glideinwms.factory.collect.schedd_memory import ScheddMemory, UnknownSubmit
 from glideinwms.factory.snapshot import ScheddState
+from glideinwms.lib.condor.calls import Call, CallResult, CallResults
 from glideinwms.lib.condor.htc import ScheddAddress
-from glideinwms.lib.condor.workers import Call, CallResult, CallResults
 from tests.unit.factory.builders import NOW, policy
 
 NAME = "schedd@factory"
@@ -26,9 +26,7 @@ class Queue:
     def one(self, call: Call) -> CallResult:
         self.asked.append(call)
         self.now += 1.0
-        return CallResult(
-            call, self.say(call.function.partition(":")[2]), None, self.now - 1.0, self.now
-        )
+        return CallResult(call, self.say(call.function.__name__), None, self.now - 1.0, self.now)
 
     def run(self, calls: Sequence[Call]) -> list[CallResult]:
         return [self.one(c) for c in calls]

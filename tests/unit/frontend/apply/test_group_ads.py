@@ -18,7 +18,7 @@ from glideinwms.frontend.credentials.pilot_tokens import TokenMaker
 from glideinwms.frontend.plan import CredentialShare, FrontendEntryPlan, GroupPlan
 from glideinwms.frontend.policy import FrontendPolicy, WmsPool
 from glideinwms.frontend.state.memory import Memory
-from glideinwms.lib.condor.workers import Call, CallResult, Workers
+from glideinwms.lib.condor.calls import Call, CallResult, Workers
 from glideinwms.lib.errors import CondorError, TimedOut, Unreachable
 from glideinwms.lib.wire import GlideClient, GlideClientGlobal, open_envelope
 from glideinwms.lib.wire.crypto import FactoryKey

@@ -14,7 +14,7 @@ from glideinwms.frontend.collect.reader import (
     wide_queries,
 )
 from glideinwms.frontend.policy import MatchAttribute, WmsPool
-from glideinwms.lib.condor.workers import Call, CallResult, Workers
+from glideinwms.lib.condor.calls import Call, CallResult, Workers
 from glideinwms.lib.errors import Unreachable
 from tests.unit.frontend.build_frontend import NODE, NOW, group, jobs, known, policy, table
 

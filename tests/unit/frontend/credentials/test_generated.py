@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from glideinwms.frontend.credentials.generated import PART, RETRY, GeneratedCredentials
 from glideinwms.frontend.policy import CredentialPolicy
 from glideinwms.frontend.snapshot import EntryState
-from glideinwms.lib.condor.workers import Call, CallResult, Workers
+from glideinwms.lib.condor.calls import Call, CallResult, Workers
 from glideinwms.lib.errors import CredentialError, GwmsError, TimedOut
 from tests.unit.frontend.build_frontend import NOW, group, policy
 

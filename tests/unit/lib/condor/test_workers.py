@@ -17,13 +17,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glideinwms.lib.condor import workers
-from glideinwms.lib.condor.workers import Call, CallResult, ProcessWorkers
+from glideinwms.lib.condor import htc, worker_process, workers
+from glideinwms.lib.condor.calls import Call, CallResult, call
+from glideinwms.lib.condor.workers import ProcessWorkers
 from glideinwms.lib.errors import CondorError, OutcomeUnknown, StateError, TimedOut
+from glideinwms.lib.files import read_text
 
-PING = "glideinwms.lib.condor.htc:ping"
-READ = "glideinwms.lib.files:read_text"
-DIE = "glideinwms.lib.condor.worker_process:die_with_parent"
+PING = htc.ping
+READ = read_text
+DIE = worker_process.die_with_parent
 
 
 @pytest.fixture
@@ -99,29 +101,59 @@ def test_large_data_crosses_both_ways(pool: ProcessWorkers) -> None:
 def test_errors_cross_as_they_are(pool: ProcessWorkers, tmp_path: Path) -> None:
     missing = pool.one(Call("a", READ, {"path": tmp_path / "no"}))
     assert isinstance(missing.error, StateError) and missing.error.where == str(tmp_path / "no")
-    wrong = {
-        "glideinwms.lib.condor.htc:nothing": "AttributeError",
-        "glideinwms.nothing:x": "ModuleNotFoundError",
-        "os:getcwd": "is not ours to call",
-        "glideinwmsx.evil:x": "is not ours to call",
-    }
-    for function, words in wrong.items():
-        got = pool.one(Call("a", function))
-        assert (
-            isinstance(got.error, CondorError)
-            and words in str(got.error)
-            and function in str(got.error)
-        )
+    foreign = pool.one(Call("a", os.getcwd))
+    assert isinstance(foreign.error, CondorError)
+    assert "posix:getcwd is not a function of glideinwms" in str(foreign.error)
     got = pool.one(Call("a", PING, {"nonsense": 1}))
     assert isinstance(got.error, CondorError) and "TypeError" in str(got.error)
     assert not pool.quarantined, "the endpoint is not to blame"
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("glideinwms.lib.condor.htc:nothing", "AttributeError"),
+        ("glideinwms.nothing:x", "ModuleNotFoundError"),
+        ("os:getcwd", "is not a function of glideinwms"),
+        ("glideinwmsx.evil:x", "is not a function of glideinwms"),
+        ("glideinwms.lib.condor.worker_process:Connection", "is not a function of glideinwms"),
+        ("glideinwms.lib.condor.worker_process:os", "is not a function of glideinwms"),
+        ("glideinwms.lib.condor.worker_process:READY", "is not a function of glideinwms"),
+        ("glideinwms.lib.condor.htc:short", "is not a function of glideinwms"),
+    ],
+)
+def test_a_worker_runs_only_functions_that_glideinwms_defines(name: str, error: str) -> None:
+    value, failure = worker_process.answer(name, {})
+    assert value is None
+    assert isinstance(failure, CondorError)
+    assert error in str(failure)
+    assert name in str(failure)
+
+
+def test_a_call_is_checked_where_it_is_built() -> None:
+    built = call("a", htc.query_ads, "pool:9618", constraint="x").within(3.0)
+    assert built == Call("a", htc.query_ads, {"collector": "pool:9618", "constraint": "x"}, 3.0)
+    assert built.name == "glideinwms.lib.condor.htc:query_ads"
+    assert not built.writer and built.as_writer().writer
+    with pytest.raises(TypeError, match="nonsense"):
+        call("a", htc.query_ads, "pool:9618", nonsense=1)
+    with pytest.raises(TypeError, match="collector"):
+        call("a", htc.query_ads)
+
+
+def test_the_value_of_a_call_that_failed_cannot_be_used_by_mistake() -> None:
+    failed = CallResult(call("a", htc.ping), None, TimedOut("no answer", where="a"), 1.0, 2.0)
+    with pytest.raises(TimedOut, match="a: no answer"):
+        assert failed.value
+    assert failed.value_or([]) == []
+    assert CallResult(call("a", htc.ping), 0, None, 1.0, 2.0).value_or(7) == 0
 
 
 def test_a_value_that_is_no_plain_data_is_an_error_and_the_reader_lives(
     pool: ProcessWorkers,
 ) -> None:
     before = pool.one(ping("a")) and pids(pool)
-    got = pool.one(Call("a", "glideinwms.lib.condor.htc:_bindings"))
+    got = pool.one(Call("a", htc._bindings))
     assert isinstance(got.error, CondorError) and "not plain data" in str(got.error)
     assert pool.one(ping("a", 1)).value == 1 and pids(pool) == before
 
@@ -133,7 +165,7 @@ def test_a_call_that_hangs_is_killed_at_its_deadline(
     before = pids(pool)
     got = pool.one(hang("a", 1.0))
     assert isinstance(got.error, TimedOut) and "a: no answer within 1 s" in str(got.error)
-    assert 1.0 <= got.ended - got.began < 20.0 and got.value is None
+    assert 1.0 <= got.ended - got.began < 20.0 and got.value_or(None) is None
     wait_gone(before)
     assert pool.one(ping("a", 3)).value == 3 and not set(pids(pool)) & set(before)
 
@@ -176,7 +208,9 @@ def test_deadlines_run_from_when_a_call_is_asked(
     pool.run([ping(e) for e in "ab"])
     others = [Call(e, PING, {"value": e}, 1.0) for e in "cdefgh"]
     answers = pool.run([hang("a", 2.0), hang("b", 2.0), *others])
-    assert [a.value for a in answers] == [None, None, *"cdefgh"], "waiting is not held against them"
+    assert [a.value_or(None) for a in answers] == [None, None, *"cdefgh"], (
+        "waiting is not held against them"
+    )
 
 
 def neighbours() -> list[str]:
@@ -191,7 +225,7 @@ def test_a_free_reader_takes_the_calls_that_wait_for_another(
     a, b, c = neighbours()[:3]
     pool.run([ping(e) for e in "abcd"])
     answers = pool.run([hang(a, 3.0), ping(a, 1), ping(b, 2), ping(c, 3)])
-    assert [x.value for x in answers] == [None, None, 2, 3]
+    assert [x.value_or(None) for x in answers] == [None, None, 2, 3]
     assert max(x.ended for x in answers[2:]) < answers[0].ended - 1.0
 
 
@@ -213,7 +247,7 @@ def test_what_changes_something_goes_through_one_reader(
         [hang("a", 2.0, writer=True), ping("b", 1, writer=True), ping("c", 2, writer=True)]
     )
     assert min(x.began for x in answers[1:]) >= answers[0].ended - 0.1
-    assert [x.value for x in answers] == [None, 1, 2]
+    assert [x.value_or(None) for x in answers] == [None, 1, 2]
 
 
 def test_a_cut_off_write_has_an_unknown_outcome(
@@ -265,11 +299,14 @@ def test_readers_die_with_their_parent(how: int, tmp_path: Path) -> None:
     program = textwrap.dedent(
         f"""
         import pathlib
-        from glideinwms.lib.condor.workers import Call, ProcessWorkers as ProcessWorkers
+        from glideinwms.lib.condor import htc
+        from glideinwms.lib.files import read_text
+        from glideinwms.lib.condor.calls import Call
+        from glideinwms.lib.condor.workers import ProcessWorkers as ProcessWorkers
         pool = ProcessWorkers()
-        pool.run([Call(e, {PING!r}, {{}}, 60.0) for e in "abcd"])
+        pool.run([Call(e, htc.ping, {{}}, 60.0) for e in "abcd"])
         print(*[r.process.pid for r in pool._readers if r.process], flush=True)
-        pool.one(Call("a", {READ!r}, {{"path": pathlib.Path({str(fifo)!r})}}, 600.0))
+        pool.one(Call("a", read_text, {{"path": pathlib.Path({str(fifo)!r})}}, 600.0))
         """
     )
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
@@ -287,9 +324,10 @@ def test_the_daemon_itself_never_imports_the_bindings() -> None:
     program = """
 import sys
 from glideinwms.lib.daemon import loop as cycle; from glideinwms.lib.condor import htc
-from glideinwms.lib.condor.workers import Call, ProcessWorkers as ProcessWorkers
+from glideinwms.lib.condor.calls import Call
+from glideinwms.lib.condor.workers import ProcessWorkers as ProcessWorkers
 with ProcessWorkers() as pool:
-    got = pool.one(Call("127.0.0.1:1", "glideinwms.lib.condor.htc:query_ads", {"collector": "127.0.0.1:1"}, 60.0))
+    got = pool.one(Call("127.0.0.1:1", htc.query_ads, {"collector": "127.0.0.1:1"}, 60.0))
 assert got.error is not None
 print([m for m in sys.modules if m.startswith(("htcondor", "classad", "pydantic", "lxml"))])
 """
