@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from glideinwms.frontend import policy_files
 from glideinwms.frontend.apply import sender
 from glideinwms.frontend.apply.group_ads import GroupAds, Sealer
 from glideinwms.frontend.apply.report import FrontendReport
@@ -122,11 +123,14 @@ class FrontendDaemon:
         found = build_snapshot.build(
             self.inputs,
             policy,
-            self.wallets,
-            self.memory,
-            actions,
-            self._downtime(policy, now),
-            now,
+            credentials=self.wallets,
+            memory=self.memory,
+            actions=actions,
+            downtime=self._downtime(policy, now),
+            now=now,
+            policy_files=policy_files.read_all(
+                path for g in groups_of(policy) for path in g.policy_files
+            ),
         )
         self.seen = {g.name: g for g in found.groups}
         self.times = {"frontend_condor_queries": time.monotonic() - began}

@@ -105,6 +105,17 @@ class PublishedGroup:
     max_glideins: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyFile:
+    """An operator's policy file as it was read for this cycle: its text, or the problem why it cannot be
+    used.
+    """
+
+    path: str
+    text: str = ""
+    problem: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class GroupInput:
     """Everything one group's decision needs. `held` names inputs that are older than this cycle,
@@ -132,6 +143,7 @@ class GroupInput:
     unusable_credentials: dict[str, str] = field(default_factory=dict)
     told: dict[str, dict[str, Value]] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    policy_files: tuple[PolicyFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glideinwms.frontend.collect.queries import slots as slot_queries
-from glideinwms.frontend.decide.match.matcher import MatchCache, law, matcher
+from glideinwms.frontend.decide.match.cache import MatchCache
+from glideinwms.frontend.decide.match.matcher import match_rules, matcher
 from glideinwms.frontend.policy import GroupPolicy
 from glideinwms.frontend.snapshot import (
     EntrySlotCounts,
@@ -158,7 +159,7 @@ def running_here(
     """Per request name (jobs, glideins with at least one of them). `places`: slot name -> (request
     name, pool).
     """
-    conj = law(group)
+    conj = match_rules(group)
     match = matcher(group, entries, 0, cache, conj)
     bits = {e.name: (1 << i, e.pool) for i, e in enumerate(entries)}
     jobs: dict[str, int] = {}

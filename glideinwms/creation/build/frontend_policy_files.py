@@ -7,7 +7,7 @@ from pathlib import Path
 
 from glideinwms.creation.xml.frontend_model import Frontend, Match, MatchAttr
 from glideinwms.creation.xml.problems import Problems
-from glideinwms.frontend.decide.match import policy_files
+from glideinwms.frontend import policy_files
 from glideinwms.lib.errors import ConfigError
 
 

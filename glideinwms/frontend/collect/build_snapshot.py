@@ -8,7 +8,7 @@ everything; then it is dropped (decision 15).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from glideinwms.frontend.collect.inputs import HeldInput, Inputs
@@ -30,6 +30,7 @@ from glideinwms.frontend.snapshot import (
     GroupInput,
     JobClassRow,
     JobTable,
+    PolicyFile,
     SlotCounts,
 )
 from glideinwms.frontend.state.memory import Memory
@@ -69,20 +70,28 @@ class InputDoubt:
 def build(
     inputs: Inputs,
     policy: FrontendPolicy,
-    wallets: Mapping[str, GroupCredentials],
+    *,
+    credentials: Mapping[str, GroupCredentials],
     memory: Memory,
     actions: Mapping[str, str],
     downtime: bool,
     now: float,
+    policy_files: Mapping[str, PolicyFile] | None = None,
 ) -> FrontendSnapshot:
-    """The tables of every enabled group. `actions`: removal words of operators by group."""
+    """The tables of every enabled group. `actions`: operators' removal commands by group.
+    `policy_files`: the policy files of all groups by path.
+    """
+    files = policy_files or {}
     slots = (inputs.slots.reading.value if inputs.slots else None) or {}
     frontend, pool = slots.get("frontend", ZERO), slots.get("global", ZERO)
     groups = []
     for group in groups_of(policy):
-        wallet, action = wallets.get(group.name, GroupCredentials()), actions.get(group.name, "")
+        loaded = credentials.get(group.name, GroupCredentials())
+        action = actions.get(group.name, "")
         try:
-            groups.append(group_input(inputs, policy, group, wallet, memory, action, now))
+            given = group_input(inputs, policy, group, loaded, memory, action, now)
+            own_files = tuple(files[path] for path in group.policy_files if path in files)
+            groups.append(replace(given, policy_files=own_files))
         except Exception as error:  # noqa: BLE001 - the boundary of one group
             groups.append(GroupInput(group.name, unknown=(f"readings: {place_of(error)}",)))
     return FrontendSnapshot(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 
 from glideinwms.frontend.decide.group import decide_group
-from glideinwms.frontend.decide.match.matcher import MatchCache
+from glideinwms.frontend.decide.match.cache import MatchCache
 from glideinwms.frontend.plan import FrontendPlan, GroupPlan
 from glideinwms.frontend.policy import FrontendPolicy
 from glideinwms.frontend.snapshot import FrontendSnapshot

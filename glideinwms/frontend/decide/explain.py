@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glideinwms.frontend.decide.match.expression import GLIDEIN_PARTS, Conjunct
-from glideinwms.frontend.decide.match.matcher import law, must_be_true
+from glideinwms.frontend.decide.match.matcher import match_rules, must_be_true
 from glideinwms.frontend.policy import GroupPolicy
 from glideinwms.frontend.snapshot import EntryState, GroupInput, Value
 from glideinwms.lib.reasons import Reason
@@ -35,24 +35,24 @@ def explain_class(
     inputs: GroupInput, group: GroupPolicy, job: Mapping[str, Value]
 ) -> list[Verdict]:
     """A verdict for every entry, in the order of their names."""
-    conj = law(group)
+    rules = match_rules(group, inputs.policy_files)
     return [
-        explain_entry(e, group, conj, job) for e in sorted(inputs.entries, key=lambda e: e.name)
+        explain_entry(e, group, rules, job) for e in sorted(inputs.entries, key=lambda e: e.name)
     ]
 
 
 def explain_entry(
-    entry: EntryState, group: GroupPolicy, conj: list[Conjunct], job: Mapping[str, Value]
+    entry: EntryState, group: GroupPolicy, rules: list[Conjunct], job: Mapping[str, Value]
 ) -> Verdict:
     """The verdict of one entry."""
     if group.ignore_down_entries and entry.in_downtime:
         return Verdict(entry.name, False, Reason.ENTRY_DOWNTIME)
     glidein: dict[str, Mapping[str, Any]] = {p: getattr(entry, p) for p in GLIDEIN_PARTS}
-    for index, one in enumerate(conj):
+    for index, one in enumerate(rules):
         error = returned = ""
         try:
             result = one.test(job, glidein, group.attrs)
-            passed = result == True if must_be_true(conj, index) else bool(result)  # noqa: E712 - as deployed
+            passed = result == True if must_be_true(rules, index) else bool(result)  # noqa: E712 - as deployed
             returned = repr(result)[:200] if one.seen else ""
         except Exception as failure:  # noqa: BLE001 - an expression that fails matches nothing (protocol 5.3)
             passed, error = False, f"{type(failure).__name__}: {failure}"

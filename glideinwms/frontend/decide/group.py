@@ -6,7 +6,8 @@ import random
 from collections.abc import Sequence
 
 from glideinwms.frontend.decide import job_counts, removal
-from glideinwms.frontend.decide.match.matcher import MatchCache, law, matcher
+from glideinwms.frontend.decide.match.cache import MatchCache
+from glideinwms.frontend.decide.match.matcher import match_rules, matcher
 from glideinwms.frontend.decide.request import (
     RequestNumbers,
     RequestTotals,
@@ -57,13 +58,13 @@ def decide_group(
     means nothing.
     """
     entries = sorted(inputs.entries, key=lambda e: (e.name, e.pool))
-    conj = law(group)
+    rules = match_rules(group, inputs.policy_files)
     down = (
         sum(1 << i for i, e in enumerate(entries) if e.in_downtime)
         if group.ignore_down_entries
         else 0
     )
-    match = matcher(group, entries, down, cache, conj)
+    match = matcher(group, entries, down, cache, rules)
     found = job_counts.tally(inputs.jobs, match, len(entries))
     by_type = job_counts.counts(found, entries)
     rejected = found.rejected()
@@ -101,7 +102,7 @@ def decide_group(
     rows = [row for table in inputs.jobs if table.good for row in table.rows]
     return GroupPlan(
         group.name,
-        tuple((c.text, c.origin) for c in conj),
+        tuple((c.text, c.origin) for c in rules),
         tuple(plans),
         _unmatched(found, len(entries)),
         found.only_here("IdleAll").get(0, 0),

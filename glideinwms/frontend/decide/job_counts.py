@@ -10,7 +10,7 @@ from glideinwms.frontend.decide.match.builtins import cpus
 from glideinwms.frontend.decide.match.matcher import Matcher
 from glideinwms.frontend.decide.packed_sums import JOBS, Places, packed, spread, unpacked
 from glideinwms.frontend.plan import JobCounts
-from glideinwms.frontend.snapshot import EntryState, JobTable, Value
+from glideinwms.frontend.snapshot import EntryState, JobClassRow, JobTable, Value
 from glideinwms.lib.bounded import count_or
 
 TYPES = ("IdleAll", "Idle", "OldIdle", "Idle_3600", "VomsIdle", "Running")
@@ -140,18 +140,30 @@ def request_cpus(value: Value | None) -> int:
 
 def tally(tables: Sequence[JobTable], matcher: Matcher, size: int) -> MatchTally:
     """Match every class once and add its jobs up."""
-    result = MatchTally(matcher.everything, size, len(matcher.law), places=matcher.places)
-    for table in tables:
-        _tally_table(table, matcher, result)
+    result = MatchTally(matcher.everything, size, len(matcher.rules), places=matcher.places)
+    expensive = [
+        (table, row) for table in tables for row in _tally_table(table, table.rows, matcher, result)
+    ]
+    matcher.budget.deferring = False
+    # Classes that exceed the budget match nothing; those with most jobs come first.
+    for table, row in sorted(expensive, key=lambda pair: -(pair[1].idle + pair[1].running)):
+        _tally_table(table, [row], matcher, result)
     return result
 
 
-def _tally_table(table: JobTable, matcher: Matcher, result: MatchTally) -> None:
+def _tally_table(
+    table: JobTable, rows: Sequence[JobClassRow], matcher: Matcher, result: MatchTally
+) -> list[JobClassRow]:
+    """Add rows of a table to the result. Return the rows whose matching is deferred."""
     look, everything, left = matcher.bind(table.names), matcher.everything, result.left
+    budget, deferred = matcher.budget, []
     cpus_at = table.names.index("RequestCpus") if "RequestCpus" in table.names else -1
     by_type = [result.types[t] for t in TYPES]
-    for row in table.rows:
+    for row in rows:
         masks, remaining, idle, at = look(row.values), everything, row.idle, 0
+        if budget.deferred and budget.take_deferred():
+            deferred.append(row)
+            continue
         before, fields = everything, idle
         for mask in masks:
             remaining &= mask
@@ -168,3 +180,4 @@ def _tally_table(table: JobTable, matcher: Matcher, result: MatchTally) -> None:
         for jobs, sums in zip((idle, *good, row.running), by_type, strict=True):
             if jobs:
                 sums[key] = sums.get(key, 0) + jobs
+    return deferred

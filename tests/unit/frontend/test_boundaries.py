@@ -115,7 +115,13 @@ def test_one_group_whose_readings_cannot_be_used() -> None:
     found = {
         g.name: g
         for g in build_snapshot.build(
-            given, policy(broken, group()), {}, memory, {}, False, NOW
+            given,
+            policy(broken, group()),
+            credentials={},
+            memory=memory,
+            actions={},
+            downtime=False,
+            now=NOW,
         ).groups
     }
     assert found["broken"].unknown[0].startswith("readings: unexpected AttributeError")

@@ -8,6 +8,7 @@ that depend on the size of a value also take steps of a budget, which `begin` re
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sized
 from typing import Any
 
@@ -22,6 +23,7 @@ MAX_DIGITS = 20  # that round keeps, and of a number of CPUs
 MAX_BITS = 256  # of a product
 # of one evaluation: items that are looked at, or CHARACTERS_PER_STEP of a text that is made
 MAX_STEPS = 20_000
+NO_LIMIT = sys.maxsize
 CHARACTERS_PER_STEP = 64
 PATTERN_WORK_PER_STEP = 1000  # instructions of a pattern times characters of a text
 MAX_PATTERN = 1000  # characters
@@ -35,10 +37,17 @@ class SizeBound(ValueError):
     """An operation that would cost too much."""
 
 
+class ClassBound(Exception):
+    """All entries together take more steps than a class of jobs may take."""
+
+
 class Budget:
-    """Steps that the evaluation going on may still take."""
+    """Steps that may still be taken: `left` by the current evaluation, `total` by the current class of
+    jobs over all entries.
+    """
 
     left = MAX_STEPS
+    total = NO_LIMIT
 
 
 def begin() -> None:
@@ -47,10 +56,13 @@ def begin() -> None:
 
 
 def charge(steps: int) -> None:
-    """Take steps from the budget."""
+    """Take steps from the budget of the evaluation and of the class."""
     Budget.left -= steps
+    Budget.total -= steps
     if Budget.left < 0:
         raise SizeBound(f"more than {MAX_STEPS} steps")
+    if Budget.total < 0:
+        raise ClassBound
 
 
 def items(values: Any) -> Any:

@@ -117,7 +117,7 @@ class Conjunct:
     test: Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Any]
     safe_text: str = ""
     attr_dict: bool = True
-    version: tuple[int, ...] = ()
+    version: str = ""
     seen: SeenNames | None = None
 
 

@@ -47,6 +47,13 @@ WALLET = GroupCredentials(
     names={"CRED": "/tok"},
     scitokens={"demo": "the token"},
 )
+KNOWN: dict[str, Any] = {
+    "credentials": {"main": WALLET},
+    "memory": Memory(),
+    "actions": {},
+    "downtime": False,
+    "now": NOW,
+}
 SHARE = CredentialShare("/tok", 3, 9)
 
 
@@ -59,7 +66,7 @@ def ads(
     tmp_path: Path, given: Inputs, *rows: FrontendEntryPlan, p: FrontendPolicy | None = None
 ) -> GroupAds:
     p = p or policy()
-    [main] = build_snapshot.build(given, p, {"main": WALLET}, Memory(), {}, False, NOW).groups
+    [main] = build_snapshot.build(given, p, **KNOWN).groups
     tokens = TokenMaker(tmp_path / "keys", tmp_path / "tokens", "user.demo")
     plan = GroupPlan("main", (), rows)
     return GroupAds(
@@ -126,9 +133,7 @@ def test_a_project_travels_sealed(tmp_path: Path) -> None:
 
 def test_an_entry_that_cannot_be_served_stops_no_other(tmp_path: Path) -> None:
     given = one_pool(A, B)
-    [main] = build_snapshot.build(
-        given, policy(), {"main": WALLET}, Memory(), {}, False, NOW
-    ).groups
+    [main] = build_snapshot.build(given, policy(), **KNOWN).groups
     odd = replace(main.entries[0], name="not a request name", has_key=True)
     built = replace(
         ads(tmp_path, given, row("not a request name"), row(B)),

@@ -46,7 +46,9 @@ def build(
 ) -> Any:
     p = p or policy()
     wallets = {g.name: GroupCredentials(names={"CREDID": "/tok"}) for g in p.groups}
-    return build_snapshot.build(given, p, wallets, memory, {}, False, now)
+    return build_snapshot.build(
+        given, p, credentials=wallets, memory=memory, actions={}, downtime=False, now=now
+    )
 
 
 def test_everything_known() -> None:

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glideinwms.frontend.decide import decide
-from glideinwms.frontend.decide.match import matcher as matcher_module
+from glideinwms.frontend.decide.match import table as table_module
 from glideinwms.frontend.decide.match.builtins import CALLS, cpus_of_glidein
+from glideinwms.frontend.decide.match.cache import MatchCache
 from glideinwms.frontend.decide.match.expression import conjuncts
-from glideinwms.frontend.decide.match.matcher import MatchCache, law, matcher
+from glideinwms.frontend.decide.match.matcher import match_rules, matcher
 from glideinwms.frontend.decide.match.vectorize import fast
 from glideinwms.frontend.snapshot import (
     EntryState,
@@ -108,7 +109,9 @@ def cost(text: str) -> tuple[float, int, str]:
     entries = [EntryState("E", "p", ATTRS)]
     try:
         own = group(match=expression(text))
-        matcher(own, entries, 0, MatchCache(), law(own)).entries(tuple(JOB), tuple(JOB.values()))
+        matcher(own, entries, 0, MatchCache(), match_rules(own)).entries(
+            tuple(JOB), tuple(JOB.values())
+        )
     except Exception as failure:  # noqa: BLE001
         error = error or type(failure).__name__
     took, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
@@ -132,14 +135,19 @@ def test_the_budget_is_of_one_job_and_one_entry() -> None:
     text = 'any(a == glidein["attrs"]["T"] for a in job["S"].split(",")) and len([c for c in job["S"]]) > 1'
     own = group(match=expression(text))
     entries = [EntryState(f"E{n}", "p", {"T": "a" if n % 2 else "b"}) for n in range(300)]
-    found = matcher(own, entries, 0, MatchCache(), law(own)).entries(("S",), ("a," + "x," * 200,))
+    found = matcher(own, entries, 0, MatchCache(), match_rules(own)).entries(
+        ("S",), ("a," + "x," * 200,)
+    )
     assert found == sum(1 << n for n in range(1, 300, 2))
 
 
 def test_a_generator_is_gone_through_anew_for_each_entry() -> None:
     own = group(match=expression('glidein["attrs"]["T"] in (s for s in job["S"].split(","))'))
     entries = [EntryState(f"E{n}", "p", {"T": "b"}) for n in range(5)]
-    assert matcher(own, entries, 0, MatchCache(), law(own)).entries(("S",), ("a,b,c",)) == 0b11111
+    assert (
+        matcher(own, entries, 0, MatchCache(), match_rules(own)).entries(("S",), ("a,b,c",))
+        == 0b11111
+    )
 
 
 @pytest.mark.parametrize(
@@ -160,7 +168,7 @@ def test_a_slice_over_both_sides(text: str) -> None:
         EntryState("E2", "p", {}),
     ]
     wanted = [i for i, e in enumerate(entries) if e.attrs and truth(text, job, e.attrs)]
-    found = matcher(own, entries, 0, MatchCache(), law(own)).entries(
+    found = matcher(own, entries, 0, MatchCache(), match_rules(own)).entries(
         tuple(job), tuple(job.values())
     )
     assert found == sum(1 << i for i in wanted)
@@ -298,7 +306,9 @@ def test_what_is_accepted_compiles_and_says_what_python_says(
             fast(part.safe_text, last)
     own = group(match=expression(text))
     entries = [EntryState(f"E{i}", "p", a) for i, a in enumerate(attrs)]
-    got = matcher(own, entries, 0, MatchCache(), law(own)).entries(tuple(job), tuple(job.values()))
+    got = matcher(own, entries, 0, MatchCache(), match_rules(own)).entries(
+        tuple(job), tuple(job.values())
+    )
     # bounded operations may refuse what Python does, and then match nothing; never the other way
     # round
     wanted = sum(truth(text, job, e.attrs) << i for i, e in enumerate(entries))
@@ -308,7 +318,7 @@ def test_what_is_accepted_compiles_and_says_what_python_says(
         if refused >> i & 1:
             glidein = {"attrs": entry.attrs, "params": {}, "monitor": {}}
             with pytest.raises(ValueError, match=r"only numbers|str of a|steps|bits"):
-                for part in law(own):
+                for part in match_rules(own):
                     part.test(job, glidein, {})
 
 
@@ -357,7 +367,7 @@ def test_an_expression_without_a_fast_form_is_evaluated_all_the_same(
     def broken(*_: Any) -> Any:
         raise SyntaxError("invalid syntax")
 
-    monkeypatch.setattr(matcher_module, "fast", broken)
+    monkeypatch.setattr(table_module, "fast", broken)
     own = group(match=expression('job["A"] == glidein["attrs"]["M"]'))
     entries = [EntryState(f"E{n}", "p", {"M": n}) for n in range(3)]
-    assert matcher(own, entries, 0, MatchCache(), law(own)).entries(("A",), (2,)) == 0b100
+    assert matcher(own, entries, 0, MatchCache(), match_rules(own)).entries(("A",), (2,)) == 0b100

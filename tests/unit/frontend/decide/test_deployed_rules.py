@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glideinwms.frontend import policy_files
 from glideinwms.frontend.decide import decide, removal
 from glideinwms.frontend.decide.explain import explain_class
 from glideinwms.frontend.decide.request import (
@@ -247,7 +248,8 @@ def test_the_expression_must_be_true_with_a_policy_file_as_without(
         policy_files=(str(path),) if with_file else (),
     )
     jobs = JobTable("s", ("Wants",), (JobClassRow(("x",), 5),))
-    inputs = GroupInput("main", (jobs,), (EntryState("E", "p", {}),))
+    files = (policy_files.read(str(path)),)
+    inputs = GroupInput("main", (jobs,), (EntryState("E", "p", {}),), policy_files=files)
     [plan] = decide(FrontendSnapshot(0.0, (inputs,)), policy(own), 0.0, random.Random(1)).groups
     assert plan.entries[0].jobs["Idle"].count == (5 if fits else 0)
     assert [v.matches for v in explain_class(inputs, own, {"Wants": "x"})] == [fits]

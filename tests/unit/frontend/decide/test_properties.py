@@ -108,10 +108,12 @@ def plan(
 @given(tables)
 def test_shares_sum_to_the_jobs_that_match(found: tuple[JobTable, ...]) -> None:
     from glideinwms.frontend.decide import job_counts
-    from glideinwms.frontend.decide.match.matcher import law, matcher
+    from glideinwms.frontend.decide.match.matcher import match_rules, matcher
 
     mine = entries()
-    tally = job_counts.tally(found, matcher(own(), mine, 0, MatchCache(), law(own())), len(mine))
+    tally = job_counts.tally(
+        found, matcher(own(), mine, 0, MatchCache(), match_rules(own())), len(mine)
+    )
     sums = tally.sums()
     for kind, name in enumerate(job_counts.TYPES):
         by_mask = tally.types[name]

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glideinwms.frontend.decide.match.builtins import SizeBound
+from glideinwms.frontend.decide.match.cache import MatchCache
 from glideinwms.frontend.decide.match.expression import conjuncts
-from glideinwms.frontend.decide.match.matcher import MatchCache, law, matcher
+from glideinwms.frontend.decide.match.matcher import match_rules, matcher
 from glideinwms.frontend.decide.match.vectorize import fast
 from glideinwms.frontend.snapshot import EntryState
 from glideinwms.lib.errors import ConfigError
@@ -211,9 +212,11 @@ def test_the_fast_form_says_what_python_says(
     ]
     job = {n: v for n, v in job.items() if v is not None}
     own = group(match=expression(text), attrs={"VO": "a"})
-    got = matcher(own, entries, 0, MatchCache(), law(own)).entries(tuple(job), tuple(job.values()))
+    got = matcher(own, entries, 0, MatchCache(), match_rules(own)).entries(
+        tuple(job), tuple(job.values())
+    )
     wanted = 0
-    parts = law(own)
+    parts = match_rules(own)
     for i, entry in enumerate(entries):
         glidein = {"attrs": entry.attrs, "params": {}, "monitor": {}}
         try:
@@ -230,7 +233,7 @@ def test_the_fast_form_splits_once() -> None:
     assert made.run(made.of_job({"S": "a,b"}, {}), [(("a",), 1), (("c",), 2), (("b",), 4)], {}) == 5
 
 
-def test_a_classad_law() -> None:
+def test_a_classad_match_rules() -> None:
     own = group(
         match=(
             type(expression("x")[0])(
@@ -244,10 +247,10 @@ def test_a_classad_law() -> None:
         EntryState("C", "p", {}),
     ]
     assert (
-        matcher(own, entries, 0, MatchCache(), law(own)).entries(
+        matcher(own, entries, 0, MatchCache(), match_rules(own)).entries(
             ("Wants", "RequestMemory"), ("X", 2)
         )
         == 1
     )
     with pytest.raises(ConfigError, match=WHERE):
-        law(group(match=(type(expression("x")[0])("((", WHERE, "classad"),)))
+        match_rules(group(match=(type(expression("x")[0])("((", WHERE, "classad"),)))
