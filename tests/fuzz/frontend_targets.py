@@ -10,8 +10,9 @@ from glideinwms.frontend.collect.queries import factory_ads, job_values, slots
 from glideinwms.frontend.collect.queries.jobs import ClassCounts, fold_job
 from glideinwms.frontend.credentials import loaded, pilot_tokens
 from glideinwms.frontend.decide.match import builtins
+from glideinwms.frontend.decide.match.cache import MatchCache
 from glideinwms.frontend.decide.match.expression import conjuncts
-from glideinwms.frontend.decide.match.matcher import MatchCache, law, matcher
+from glideinwms.frontend.decide.match.matcher import match_rules, matcher
 from glideinwms.frontend.policy import Expression
 from glideinwms.frontend.snapshot import EntryState
 from glideinwms.lib.errors import ConfigError, StateError, WireError
@@ -278,6 +279,6 @@ def matched_entries(item: Any) -> None:
         EntryState(f"e{n}", "p", {"GLIDEIN_Site": v, "GLIDEIN_CPUS": v, "M": v})
         for n, v in enumerate(values[:2])
     ]
-    found = matcher(group, entries, 0, MatchCache(), law(group))
+    found = matcher(group, entries, 0, MatchCache(), match_rules(group))
     found.entries(("DESIRED_Sites", "A", "W", "N", "RequestMemory"), tuple(values + values[:1]))
     assert all(len(f.error) <= 200 for f in found.failing())

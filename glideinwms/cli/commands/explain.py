@@ -395,6 +395,10 @@ def _verdict_lines(answer: ExplainAnswer) -> list[str]:
         out[0] += f", each of them counts 1/{fitting} of it"
     out += [f"  not counted: {why}" for why in answer.not_counted]
     out += [f"  {n} is not read: it is no match attribute of this group" for n in answer.not_read]
+    out += [
+        f"  {failing.text}  ({failing.origin}) fails for {failing.classes} classes of jobs: {failing.error}"
+        for failing in answer.plan.failing
+    ]
     for v in rows:
         if v.matches:
             continue

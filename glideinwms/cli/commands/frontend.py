@@ -113,6 +113,11 @@ def _group(name: str, g: dict[str, Any]) -> None:
             output.say(
                 f"    {by['entries']} entries rejected by {by['conjunct']}  ({by['origin']})"
             )
+    for failing in g.get("failing", ()):
+        output.say(
+            f"  {failing['text']}  ({failing['origin']}) fails for {failing['classes']} classes "
+            f"of jobs, which match nothing by it: {failing['error']}"
+        )
     rows = [
         [
             e["entry"],

@@ -66,6 +66,25 @@ def test_status_tells_what_is_asked_and_why(
     assert code == 1 and "groups are main" in err
 
 
+def test_status_and_explain_name_an_expression_that_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s = Scene(tmp_path)
+    monkeypatch.setattr(frontend, "time", SimpleNamespace(time=s.world.clock))
+    one = s.group().match[0]
+    s.write(groups=(s.group(match=(type(one)('int(job["Wants"]) >= 0', "frontend.xml:12"),)),))
+    s.runner.reload()
+    s.jobs(3, wants="many")
+    s.cycle()
+    error = "invalid literal for int() with base 10: 'many'"
+    _, out, _ = gwms(capsys, "frontend", "status", *place(s))
+    assert "(frontend.xml:12) fails for 1 classes of jobs" in out
+    assert error in out
+    _, out, _ = gwms(capsys, "job", "explain", "--class", "Wants=many", *place(s))
+    assert "(frontend.xml:12) fails for 1 classes of jobs" in out
+    assert error in out
+
+
 def test_status_of_a_daemon_that_is_gone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
