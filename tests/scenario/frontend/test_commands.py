@@ -69,7 +69,7 @@ def test_status_tells_what_is_asked_and_why(
 def test_status_and_explain_name_an_expression_that_fails(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    s = Scene(tmp_path)
+    s = FrontendHarness(tmp_path)
     monkeypatch.setattr(frontend, "time", SimpleNamespace(time=s.world.clock))
     one = s.group().match[0]
     s.write(groups=(s.group(match=(type(one)('int(job["Wants"]) >= 0', "frontend.xml:12"),)),))
