@@ -233,7 +233,7 @@ def test_the_fast_form_splits_once() -> None:
     assert made.run(made.of_job({"S": "a,b"}, {}), [(("a",), 1), (("c",), 2), (("b",), 4)], {}) == 5
 
 
-def test_a_classad_match_rules() -> None:
+def test_a_classad_expression() -> None:
     own = group(
         match=(
             type(expression("x")[0])(
