@@ -147,7 +147,7 @@ def request_constraint(policy: FactoryPolicy, row: RequestPlan) -> str:
 
 
 def state_constraint(wanted: Iterable[str]) -> str:
-    """ClassAd text of WAIT, QUEUED, RUNNING as `states.removal_state` has them."""
+    """ClassAd text of WAIT, QUEUED, RUNNING, as protocol 4.6 defines them."""
     known = sorted(pilot_states.RUNNING_WORDS | pilot_states.STAGE_OUT_WORDS)
     strange = " && ".join(f"toUpper(GridJobStatus) != {quoted(w)}" for w in known)
     texts = {

@@ -116,19 +116,21 @@ class _Table:
         )
         split = [(key, *key.split(":", 1)) for key in self.classes] if lines else []
         return EntryInput(
-            entry,
-            PilotQueue(
+            policy=entry,
+            queue=PilotQueue(
                 tuple(self.groups[entry.name]), tuple(sorted(self.pilots[entry.name], key=_oldest))
             ),
-            self.requests[entry.name],
-            self.classes,
-            down.comment if down else None,
-            frozenset(
-                k for k, f, c in split if downtime_file.class_down(lines, now, entry.name, f, c)
+            requests=self.requests[entry.name],
+            classes=self.classes,
+            down=down.comment if down else None,
+            class_down=frozenset(
+                key
+                for key, frontend, security_class in split
+                if downtime_file.class_down(lines, now, entry.name, frontend, security_class)
             ),
-            self.codes,
-            self.snapshot.rail,
-            self.health[entry.name],
+            codes=self.codes,
+            rail=self.snapshot.rail,
+            health=self.health[entry.name],
             frozen=self._frozen(entry),
         )
 

@@ -1,37 +1,20 @@
-"""How many pilots one request gets (protocol 4.5)."""
+"""Decide how many pilots one request gets (protocol 4.5)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from glideinwms.factory.decide.excess import Candidates, excess
+from glideinwms.factory.decide.excess import excess
 from glideinwms.factory.decide.limits import LimitTotals
+from glideinwms.factory.decide.pilot_demand import PilotDemand
 from glideinwms.factory.decide.sanitise import Sanitised
-from glideinwms.factory.plan import PilotRemoval, StatusCounts
+from glideinwms.factory.plan import PilotRemoval
 from glideinwms.lib.reasons import Adjustment, Reason
 
 
-@dataclass(frozen=True, slots=True)
-class PilotDemand:
-    """What a request wants, and what is there for it. `idle` after downtime and entry limits,
-    `asked_idle` before.
-    """
-
-    key: str
-    idle: int
-    asked_idle: int
-    max_glideins: int
-    level: str
-    margin: int
-    own: StatusCounts
-    candidates: Candidates
-    max_submit: int
-    max_remove: int
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SupplyDecision:
-    """The answer: submit `need`, or else what to remove; `path` names the algorithms entered."""
+    """Submit `need` pilots, or else remove some; `path` names the algorithms that were used."""
 
     need: int = 0
     clips: tuple[Adjustment, ...] = ()
@@ -40,57 +23,46 @@ class SupplyDecision:
     path: tuple[str, ...] = ()
 
 
-def keep_idle(
-    ask: PilotDemand, totals: LimitTotals, held: Sanitised, *, strict: bool = False
-) -> SupplyDecision:
-    """Steps 1-5 of protocol 4.5; `held` is what sanitising this request's pilots would do, used
-    when its class is full of held ones. The totals are not changed.
+def keep_idle(demand: PilotDemand, totals: LimitTotals, held: Sanitised) -> SupplyDecision:
+    """Apply steps 1-5 of protocol 4.5. The totals are not changed.
+
+    `held` is what sanitising this request's pilots would do; it is used when the class has as many
+    held pilots as it may.
     """
-    if totals.held_reached(ask.key):
-        tally = totals.classes[ask.key]
-        clip = Adjustment(Reason.FACTORY_HELD_PER_CLASS, ask.idle, 0, tally.held, tally.limits.held)
-        return SupplyDecision(clips=(clip,), sanitised=held, path=("sanitise",))
-    need, clips = _need(ask, totals)
+    if totals.held_reached(demand.key):
+        counts = totals.classes[demand.key]
+        adjustment = Adjustment(
+            Reason.FACTORY_HELD_PER_CLASS, demand.idle, 0, counts.held, counts.limits.held
+        )
+        return SupplyDecision(clips=(adjustment,), sanitised=held, path=("sanitise",))
+    need, adjustments = _need(demand, totals)
     if need > 0:
-        return SupplyDecision(need, tuple(clips), path=("submit",))
-    seen = ask.own
-    if strict:
-        tally = totals.classes[ask.key]
-        seen = replace(ask.own, idle=tally.idle, running=tally.running, held=tally.held)
-    found = excess(
-        ask.level,
-        ask.margin,
-        ask.asked_idle,
-        ask.max_glideins,
-        seen,
-        ask.candidates,
-        ask.max_remove,
-        strict=strict,
-    )
-    return SupplyDecision(0, tuple(clips), found, path=("excess",))
+        return SupplyDecision(need=need, clips=tuple(adjustments), path=("submit",))
+    return SupplyDecision(clips=tuple(adjustments), removal=excess(demand), path=("excess",))
 
 
-def _need(ask: PilotDemand, totals: LimitTotals) -> tuple[int, list[Adjustment]]:
-    have, need = ask.own.idle, ask.idle - ask.own.idle
+def _need(demand: PilotDemand, totals: LimitTotals) -> tuple[int, list[Adjustment]]:
+    idle = demand.own.idle
+    total = idle + demand.own.running
+    need = demand.idle - idle
     if need <= 0:
-        return 0, [
-            Adjustment(Reason.REQUEST_COVERED, ask.idle, 0, have, ask.idle)
-        ] if ask.idle > 0 else []
-    clips = []
-    if have + ask.own.running + need >= ask.max_glideins:
-        room = ask.max_glideins - have - ask.own.running
+        if demand.idle <= 0:
+            return 0, []
+        return 0, [Adjustment(Reason.REQUEST_COVERED, demand.idle, 0, idle, demand.idle)]
+    adjustments = []
+    if total + need >= demand.max_glideins:
+        room = demand.max_glideins - total
         if room < need:
-            clips.append(
-                Adjustment(
-                    Reason.REQUEST_MAX, need, max(room, 0), have + ask.own.running, ask.max_glideins
-                )
+            adjustments.append(
+                Adjustment(Reason.REQUEST_MAX, need, max(room, 0), total, demand.max_glideins)
             )
         need = room
     if need <= 0:
-        return 0, clips
-    need, cut = totals.clamp(ask.key, need)
-    clips += cut
-    if need > ask.max_submit:
-        clips.append(Adjustment(Reason.SUBMIT_RATE, need, ask.max_submit, None, ask.max_submit))
-        need = ask.max_submit
-    return max(need, 0), clips
+        return 0, adjustments
+    need, by_limits = totals.clamp(demand.key, need)
+    adjustments += by_limits
+    rate = demand.max_submit
+    if need > rate:
+        adjustments.append(Adjustment(Reason.SUBMIT_RATE, need, rate, None, rate))
+        need = rate
+    return max(need, 0), adjustments

@@ -1,18 +1,17 @@
-"""All requests of one entry in one cycle, and the sanitising at its end (protocol 4.3)."""
+"""Decide on all requests of one entry in a cycle, and on the sanitising at its end (protocol 4.3)."""
 
 from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from glideinwms.factory.decide.demand import PilotDemand, SupplyDecision, keep_idle
+from glideinwms.factory.decide.demand import SupplyDecision, keep_idle
 from glideinwms.factory.decide.entry_sets import FileCount, deal
-from glideinwms.factory.decide.excess import Candidates
 from glideinwms.factory.decide.limits import LimitTotals
+from glideinwms.factory.decide.pilot_demand import Candidates, PilotDemand
 from glideinwms.factory.decide.pilot_states import (
-    IDLE,
     IDLE_OTHER,
     QUEUED_CODES,
     RUN,
@@ -43,14 +42,16 @@ from glideinwms.factory.snapshot import (
 from glideinwms.lib.reasons import Adjustment, Reason, Refusal
 
 Key = tuple[str, str, str, str]
+"""ClientName, SecurityName:class, class and credential: which pilots are a request's."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntryInput:
-    """What bears on one entry. `classes`: every `SecurityName:class` the Factory knows.
-    `class_down`: those in
-    downtime here. `aliases`: class of a request -> the class whose limits the deployed program uses
-    (strict only).
+    """Everything that a decision about one entry depends on.
+
+    `classes` has every `SecurityName:class` that the Factory knows, `class_down` those that are in
+    downtime at the entry. `down` is the comment of a downtime of the entry, or None. `frozen` says
+    why nothing may be decided, or is "".
     """
 
     policy: EntryPolicy
@@ -62,20 +63,16 @@ class EntryInput:
     codes: Codes = field(default_factory=dict)
     rail: RunningRemovals = field(default_factory=RunningRemovals)
     health: Sequence[Health] = ()
-    aliases: Mapping[str, str] = field(default_factory=dict)
     frozen: str = ""
 
 
 class EntryDecision:
     """Decides for one entry, request after request."""
 
-    def __init__(
-        self, given: EntryInput, now: float, rng: random.Random, *, strict: bool = False
-    ) -> None:
+    def __init__(self, given: EntryInput, now: float, rng: random.Random) -> None:
         self.given = given
         self.entry = given.policy
         self.rng = rng
-        self.strict = strict
         self.groups: dict[Key, list[PilotGroup]] = defaultdict(list)
         self.exceptions: dict[Key, list[QueuedPilot]] = defaultdict(list)
         for group in given.queue.groups:
@@ -84,8 +81,10 @@ class EntryDecision:
             self.exceptions[self._key(pilot, pilot.frontend)].append(pilot)
         self.totals = LimitTotals(self.entry, given.queue.groups, given.classes)
         self.counts = count(given.queue.groups)
-        self.limits = self.totals.triggered(strict=strict)
-        self.rail = RunningRemovalLimit(self.entry.name, self.counts.running, given.rail, now)
+        self.limits = self.totals.triggered()
+        self.removal_limit = RunningRemovalLimit(
+            self.entry.name, self.counts.running, given.rail, now
+        )
         self.health = {
             (name, health.client): health
             for health in given.health
@@ -94,157 +93,149 @@ class EntryDecision:
         # Frontends that share a user name share one limit.
         self.caps = {health: health.cap for health in given.health if health.cap is not None}
         self.dealt: Counter[str] = Counter()
-        self.leaked_down = False
 
     def plan(self) -> FactoryEntryPlan:
-        """Everything for this entry."""
-        rows = self.requests()
-        idle = all(r.work == 0 or r.placements for r in rows)
-        end = self.sanitise() if idle and not self.given.frozen else None
-        passes = 2 if self.strict else 1
+        """Return everything that is to be done for this entry."""
+        requests = self.requests()
+        nothing_done = all(row.work == 0 or row.placements for row in requests)
+        end = self.sanitise() if nothing_done and not self.given.frozen else None
+        return FactoryEntryPlan(
+            entry=self.entry.name,
+            schedd=self.entry.schedd_name,
+            counts=self.counts,
+            clients=self._clients(),
+            limits=self.limits,
+            in_downtime=self.given.down is not None,
+            downtime_comment=self.given.down or "",
+            frozen=self.given.frozen,
+            requests=tuple(requests),
+            removals=end.removals if end else (),
+            releases=end.releases if end else (),
+            unless_submitted=any(row.placements for row in requests),
+            failing="; ".join(h.text for h in self.given.health if h.cap is not None),
+        )
+
+    def _clients(self) -> dict[str, dict[str, StatusCounts]]:
+        """Return the entry's pilots by ClientName, then by the Frontend that they belong to."""
         clients: dict[str, dict[str, list[PilotGroup]]] = defaultdict(lambda: defaultdict(list))
         for group in self.given.queue.groups:
             clients[group.client][group.frontend.partition(":")[0]].append(group)
-        return FactoryEntryPlan(
-            self.entry.name,
-            self.entry.schedd_name,
-            self.counts,
-            {
-                client: {name: count(g) for name, g in found.items()}
-                for client, found in clients.items()
-            },
-            self.limits,
-            self.given.down is not None,
-            self.given.down or "",
-            self.given.frozen,
-            tuple(rows),
-            end.removals * passes if end else (),
-            end.releases * passes if end else (),
-            any(r.placements for r in rows),
-            "; ".join(h.text for h in self.given.health if h.cap is not None),
-        )
+        return {
+            client: {frontend: count(groups) for frontend, groups in frontends.items()}
+            for client, frontends in clients.items()
+        }
 
     def sanitise(self, pilots: Sequence[QueuedPilot] | None = None) -> Sanitised:
-        """Protocol 4.7 over all pilots of the entry, or those given."""
-        e = self.entry
-        return sanitise(
-            self.given.queue.exceptions if pilots is None else pilots,
-            self.given.codes,
-            e.stale_idle,
-            e.stale_running,
-            e.remove_max_per_cycle,
-            e.release_max_per_cycle,
-            strict=self.strict,
-        )
+        """Sanitise the given pilots, or all of the entry (protocol 4.7)."""
+        if pilots is None:
+            pilots = self.given.queue.exceptions
+        return sanitise(pilots, self.given.codes, self.entry)
 
     def requests(self) -> list[RequestPlan]:
-        """Every request's row, in the order given; mended: served in an order drawn anew each
-        cycle, so that no
-        Frontend always comes first where a limit is tight.
+        """Return every request's plan, by name. The requests are served in an order that is drawn
+        in each cycle, so that no Frontend always comes first where a limit is tight.
         """
-        if self.strict:
-            return [self.request(r) for r in self.given.requests]
-        order = sorted(self.given.requests, key=lambda r: r.name)
+        order = sorted(self.given.requests, key=lambda request: request.name)
         self.rng.shuffle(order)
-        return sorted((self.request(r) for r in order), key=lambda row: row.request)
+        plans = [self.request(request) for request in order]
+        return sorted(plans, key=lambda plan: plan.request)
 
     def request(self, request: Request) -> RequestPlan:
-        """One request, from its refusal to its placements."""
-        key = self.given.aliases.get(request.security_key, request.security_key)
-        row = RequestPlan(
-            request.name,
-            self.entry.name,
-            request.client,
-            request.security_key,
-            request.credential,
-            request.idle,
-            request.max_glideins,
+        """Decide on one request, from its refusal to its placements."""
+        key = request.security_key
+        plan = RequestPlan(
+            request=request.name,
+            entry=self.entry.name,
+            client=request.client,
+            security_key=key,
+            credential=request.credential,
+            idle=request.idle,
+            max_glideins=request.max_glideins,
             own=count(self._groups(request)),
         )
-        refusal = request.refusal
-        if refusal is None and key not in self.totals.classes:
-            refusal = Refusal(
-                Reason.UNKNOWN_CLASS, request.name, f"security class {key} is not configured"
-            )
-        if refusal is None and self.given.frozen:
-            refusal = Refusal(Reason.FROZEN, self.entry.schedd_name, self.given.frozen)
-        if refusal is not None:
-            return replace(row, refusal=refusal)
-        idle, clips = self._effective(request)
-        ask = self._ask(request, key, idle, row.own)
-        own = self.exceptions.get(self._key(request, request.security_key), [])
-        supply = keep_idle(ask, self.totals, self.sanitise(own), strict=self.strict)
-        row = replace(row, effective_idle=idle, clips=(*clips, *supply.clips), path=supply.path)
-        row = self._act(row, request, key, supply)
-        return row if self.strict else self._remembered(row, request)
+        if refusal := self._refusal(request):
+            return replace(plan, refusal=refusal)
+        idle, adjustments = self._effective(request)
+        supply = self._supply(request, idle, plan.own)
+        plan = replace(
+            plan, effective_idle=idle, clips=(*adjustments, *supply.clips), path=supply.path
+        )
+        return self._remembered(self._act(plan, request, supply), request)
 
-    def _remembered(self, row: RequestPlan, request: Request) -> RequestPlan:
-        """With what an earlier cycle parked, where this one removes or parks no running pilots."""
-        if row.parked is not None or any(RUNNING in r.states for r in row.removals):
-            return row
-        running = sum(g.count for g in self._groups(request) if g.status == RUN)
-        removal, parked = self.rail.remembered(
+    def _refusal(self, request: Request) -> Refusal | None:
+        if request.refusal is not None:
+            return request.refusal
+        key = request.security_key
+        if key not in self.totals.classes:
+            text = f"security class {key} is not configured"
+            return Refusal(Reason.UNKNOWN_CLASS, request.name, text)
+        if self.given.frozen:
+            return Refusal(Reason.FROZEN, self.entry.schedd_name, self.given.frozen)
+        return None
+
+    def _supply(self, request: Request, idle: int, own: StatusCounts) -> SupplyDecision:
+        pilots = self.exceptions.get(self._key(request, request.security_key), [])
+        return keep_idle(self._demand(request, idle, own), self.totals, self.sanitise(pilots))
+
+    def _remembered(self, plan: RequestPlan, request: Request) -> RequestPlan:
+        """Add what an earlier cycle parked, where this one removes or parks no running pilots."""
+        if plan.parked is not None or any(RUNNING in r.states for r in plan.removals):
+            return plan
+        running = sum(group.count for group in self._groups(request) if group.status == RUN)
+        removal, parked = self.removal_limit.remembered(
             request.name, running, self.entry.remove_max_per_cycle
         )
         if removal is None:
-            return replace(row, parked=parked)
-        return replace(row, removals=(*row.removals, removal), work=max(row.work, 1))
+            return replace(plan, parked=parked)
+        return replace(plan, removals=(*plan.removals, removal), work=max(plan.work, 1))
 
-    def _act(
-        self, row: RequestPlan, request: Request, key: str, supply: SupplyDecision
-    ) -> RequestPlan:
+    def _act(self, plan: RequestPlan, request: Request, supply: SupplyDecision) -> RequestPlan:
         if supply.need > 0:
-            return self._submit(row, request, key, supply.need)
+            return self._submit(plan, request, supply.need)
         if supply.sanitised:
             held = supply.sanitised
             return replace(
-                row, removals=held.removals, releases=held.releases, work=int(held.found)
+                plan, removals=held.removals, releases=held.releases, work=int(held.found)
             )
         if supply.removal is None:
-            return row
-        removal, parked, clips = self._railed(request, supply.removal)
+            return plan
+        removal, parked, adjustments = self._limited(request, supply.removal)
         return replace(
-            row,
+            plan,
             removals=(removal,) if removal else (),
             parked=parked,
-            clips=(*row.clips, *clips),
+            clips=(*plan.clips, *adjustments),
             work=int(bool(removal)),
         )
 
-    def _railed(
+    def _limited(
         self, request: Request, removal: PilotRemoval
     ) -> tuple[PilotRemoval | None, ParkedRemoval | None, list[Adjustment]]:
-        if self.strict:
-            return removal, None, []
-        return self.rail.pass_through(request.name, removal)
+        """Apply the limit on removals of running pilots."""
+        return self.removal_limit.pass_through(request.name, removal)
 
-    def _submit(self, row: RequestPlan, request: Request, key: str, need: int) -> RequestPlan:
-        clips = list(row.clips)
+    def _submit(self, plan: RequestPlan, request: Request, need: int) -> RequestPlan:
+        adjustments = list(plan.clips)
         guards = self._guards(request)
         for health in guards:
             cap = self.caps[health]
             if need > cap:
                 reason = Reason.CLIENT_THROTTLED if health.frontend else Reason.ENTRY_THROTTLED
-                clips.append(Adjustment(reason, need, cap, None, cap, health.text))
+                adjustments.append(Adjustment(reason, need, cap, None, cap, health.text))
                 need = cap
         placements = self._deal(request, need)
-        placed = sum(p.n for p in placements)
+        placed = sum(placement.n for placement in placements)
         if placed < need:
-            clips.append(
-                Adjustment(
-                    Reason.FACTORY_TOTAL_PER_ENTRY,
-                    need,
-                    placed,
-                    detail="no CE of the entry set has room",
-                )
-            )
-        if not self.strict:
-            self.totals.add(key, placed)
-            self.dealt.update({p.file: p.n for p in placements})
-            for health in guards:
-                self.caps[health] -= placed
-        work = need if self.strict else placed
-        return replace(row, planned=need, placements=placements, clips=tuple(clips), work=work)
+            reason = Reason.FACTORY_TOTAL_PER_ENTRY
+            detail = "no CE of the entry set has room"
+            adjustments.append(Adjustment(reason, need, placed, detail=detail))
+        self.totals.add(request.security_key, placed)
+        self.dealt.update({placement.file: placement.n for placement in placements})
+        for health in guards:
+            self.caps[health] -= placed
+        return replace(
+            plan, planned=need, placements=placements, clips=tuple(adjustments), work=placed
+        )
 
     def _guards(self, request: Request) -> list[Health]:
         """Return the limits that failing pilots set to a request: the entry's and its client's."""
@@ -252,89 +243,89 @@ class EntryDecision:
         of_client = self.health.get(
             (request.security_name, request.client), self.health.get((request.security_name, ""))
         )
-        return [
-            health for health in (of_entry, of_client) if health is not None and health in self.caps
-        ]
+        guards = (of_entry, of_client)
+        return [health for health in guards if health is not None and health in self.caps]
 
     def _deal(self, request: Request, need: int) -> tuple[Placement, ...]:
-        files = [s.submit_file for s in self.entry.sub_entries] or ["job.condor"]
+        files = [sub_entry.submit_file for sub_entry in self.entry.sub_entries] or ["job.condor"]
         order = list(files)
         if len(files) > 1:
             self.rng.shuffle(order)
-        seen = self._groups(request) if self.strict else self.given.queue.groups
-        have = self._file_counts(seen)
-        limits = self.entry.limits
         return deal(
             need,
-            files,
-            order,
-            self.entry.selection_algorithm,
-            have,
-            limits.idle,
-            limits.glideins,
-            strict=self.strict,
+            files=files,
+            order=order,
+            algorithm=self.entry.selection_algorithm,
+            pilots=self._file_counts(),
+            limits=self.entry.limits,
         )
 
-    def _file_counts(self, groups: Sequence[PilotGroup]) -> dict[str, FileCount]:
-        idle: dict[str, int] = defaultdict(int)
-        running: dict[str, int] = defaultdict(int)
-        for g in groups:
-            code = state_code(g.status, g.grid_status)
-            if g.status == IDLE if self.strict else code in (UNSUBMITTED, *QUEUED_CODES):
-                idle[g.submit_file] += g.count
-            elif g.status == RUN:
-                running[g.submit_file] += g.count
-        for file, n in self.dealt.items():
-            idle[file] += n
+    def _file_counts(self) -> dict[str, FileCount]:
+        """Count everybody's pilots by submit file, with those placed in this cycle."""
+        idle = Counter(self.dealt)
+        running: Counter[str] = Counter()
+        for group in self.given.queue.groups:
+            if state_code(group.status, group.grid_status) in (UNSUBMITTED, *QUEUED_CODES):
+                idle[group.submit_file] += group.count
+            elif group.status == RUN:
+                running[group.submit_file] += group.count
         return {file: FileCount(idle[file], running[file]) for file in {*idle, *running}}
 
     def _groups(self, request: Request) -> list[PilotGroup]:
         return self.groups.get(self._key(request, request.security_key), [])
 
-    def _key(self, of: PilotGroup | QueuedPilot | Request, frontend: str) -> Key:
-        """Whose pilots these are (protocol 4.3/11). Mended: the Frontend too, which was proved; a
-        client's name and a credential's id are what anybody may write.
+    def _key(self, item: PilotGroup | QueuedPilot | Request, frontend: str) -> Key:
+        """Return whose pilots these are (protocol 4.3, step 11).
+
+        Unlike in GlideinWMS 3.10 the Frontend is part of it: its name was proved, while anybody may
+        write a ClientName and a credential's id.
         """
-        return of.client, "" if self.strict else frontend, of.security_class, of.credential
+        return item.client, frontend, item.security_class, item.credential
 
     def _effective(self, request: Request) -> tuple[int, list[Adjustment]]:
-        """Protocol 4.3/3, 4.3/5, 4.3/6, 4.3/10: downtime and entry limits take the idle number to
-        zero, never the maximum.
+        """Apply steps 3, 5, 6 and 10 of protocol 4.3: downtimes and entry limits take the idle
+        number to zero, never the maximum.
         """
-        reason, detail = None, ""
-        if not request.whitelisted:
-            reason = Reason.NOT_ALLOWED
-            self.leaked_down = self.strict
-        elif self.given.down is not None or self.leaked_down:
-            reason, detail = Reason.FACTORY_DOWNTIME, self.given.down or ""
-        elif request.security_key in self.given.class_down:
-            reason = Reason.CLASS_DOWNTIME
-        elif blocked := self.totals.blocked():
-            reason = blocked[0]
+        reason, detail = self._no_submission(request)
         if reason is None:
             return request.idle, []
         return 0, [Adjustment(reason, request.idle, 0, detail=detail)] if request.idle else []
 
-    def _ask(self, request: Request, key: str, idle: int, own: StatusCounts) -> PilotDemand:
-        running = sum(g.count for g in self._groups(request) if g.status == RUN)
-        strange = sum(
-            g.count
-            for g in self._groups(request)
-            if state_code(g.status, g.grid_status) == IDLE_OTHER
+    def _no_submission(self, request: Request) -> tuple[Reason | None, str]:
+        """Return why nothing may be submitted for a request, with a detail."""
+        if not request.whitelisted:
+            return Reason.NOT_ALLOWED, ""
+        if self.given.down is not None:
+            return Reason.FACTORY_DOWNTIME, self.given.down
+        if request.security_key in self.given.class_down:
+            return Reason.CLASS_DOWNTIME, ""
+        blocked = self.totals.blocked()
+        return (blocked[0] if blocked else None), ""
+
+    def _demand(self, request: Request, idle: int, own: StatusCounts) -> PilotDemand:
+        groups = self._groups(request)
+        running = sum(group.count for group in groups if group.status == RUN)
+        # JobStatus 2 with an unknown GridJobStatus counts as running and as queued.
+        other = sum(
+            group.count
+            for group in groups
+            if state_code(group.status, group.grid_status) == IDLE_OTHER
         )
-        held = held_in_order(
-            self.exceptions.get(self._key(request, request.security_key), []), self.given.codes
-        )
-        mine = Candidates(own.wait, own.pending + own.stage_in + strange, running, held)
+        pilots = self.exceptions.get(self._key(request, request.security_key), [])
         return PilotDemand(
-            key,
-            idle,
-            request.idle,
-            request.max_glideins,
-            request.remove_level,
-            request.remove_margin,
-            own,
-            mine,
-            self.entry.submit_max_per_cycle,
-            self.entry.remove_max_per_cycle,
+            key=request.security_key,
+            idle=idle,
+            asked_idle=request.idle,
+            max_glideins=request.max_glideins,
+            level=request.remove_level,
+            margin=request.remove_margin,
+            own=own,
+            candidates=Candidates(
+                wait=own.wait,
+                queued=own.pending + own.stage_in + other,
+                running=running,
+                held=held_in_order(pilots, self.given.codes),
+            ),
+            max_submit=self.entry.submit_max_per_cycle,
+            max_remove=self.entry.remove_max_per_cycle,
         )

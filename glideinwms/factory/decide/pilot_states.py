@@ -1,10 +1,11 @@
-"""State classes of a pilot in the queue (protocol 4.2)."""
+"""Classify the pilots of a queue by state (protocol 4.2)."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
-from glideinwms.factory.plan import QUEUED, RUNNING, WAIT, StatusCounts
+from glideinwms.factory.plan import StatusCounts
 from glideinwms.factory.snapshot import PilotGroup
 
 UNSUBMITTED, PENDING, STAGE_IN, IDLE_OTHER, STAGE_OUT = 1001, 1002, 1010, 1100, 4010
@@ -32,43 +33,45 @@ STAGE_OUT_WORDS = frozenset(
 
 
 def state_code(status: int, grid_status: str | None) -> int:
-    """The class of a pilot; JobStatus itself where protocol 4.2 has no finer one. An empty
-    GridJobStatus is a present one.
+    """Return the state class of a pilot, or JobStatus itself where protocol 4.2 has no finer one.
+    An empty GridJobStatus counts as present.
     """
-    word = None if grid_status is None else grid_status.upper()
+    grid = None if grid_status is None else grid_status.upper()
     if status == IDLE:
-        if word is None:
-            return UNSUBMITTED
-        return (
-            PENDING if word in PENDING_WORDS else STAGE_IN if word in STAGE_IN_WORDS else IDLE_OTHER
-        )
+        return _idle_code(grid)
     if status == RUN:
-        if word is None or word in RUNNING_WORDS:
-            return RUN
-        return STAGE_OUT if word in STAGE_OUT_WORDS else IDLE_OTHER
+        return _running_code(grid)
     return status
 
 
-def removal_state(status: int, grid_status: str | None) -> tuple[str, ...]:
-    """Which of WAIT, QUEUED, RUNNING a pilot is a candidate for in excess removal (protocol 4.6):
-    JobStatus 2 of any class counts as running, one with a strange GridJobStatus also as queued.
-    """
-    code = state_code(status, grid_status)
-    found = (WAIT,) if code == UNSUBMITTED else (QUEUED,) if code in QUEUED_CODES else ()
-    return (*found, RUNNING) if status == RUN else found
+def _idle_code(grid: str | None) -> int:
+    if grid is None:
+        return UNSUBMITTED
+    if grid in PENDING_WORDS:
+        return PENDING
+    return STAGE_IN if grid in STAGE_IN_WORDS else IDLE_OTHER
+
+
+def _running_code(grid: str | None) -> int:
+    if grid is None or grid in RUNNING_WORDS:
+        return RUN
+    return STAGE_OUT if grid in STAGE_OUT_WORDS else IDLE_OTHER
 
 
 def count(groups: Iterable[PilotGroup]) -> StatusCounts:
-    """Totals over groups."""
-    by_code: dict[int, int] = {}
+    """Add up the pilots of groups by state."""
+    by_code: Counter[int] = Counter()
     for group in groups:
-        code = state_code(group.status, group.grid_status)
-        by_code[code] = by_code.get(code, 0) + group.count
-    get = by_code.get
-    wait, pending, stage_in, other = (
-        get(c, 0) for c in (UNSUBMITTED, PENDING, STAGE_IN, IDLE_OTHER)
-    )
-    idle = wait + pending + stage_in + other
+        by_code[state_code(group.status, group.grid_status)] += group.count
+    wait, pending = by_code[UNSUBMITTED], by_code[PENDING]
+    stage_in, other = by_code[STAGE_IN], by_code[IDLE_OTHER]
     return StatusCounts(
-        idle, get(RUN, 0), get(HELD, 0), wait, pending, stage_in, other, get(STAGE_OUT, 0)
+        idle=wait + pending + stage_in + other,
+        running=by_code[RUN],
+        held=by_code[HELD],
+        wait=wait,
+        pending=pending,
+        stage_in=stage_in,
+        idle_other=other,
+        stage_out=by_code[STAGE_OUT],
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from glideinwms.factory.decide.pilot_states import HELD, IDLE, RUN
 from glideinwms.factory.plan import PilotRelease, PilotRemoval
+from glideinwms.factory.policy import EntryPolicy
 from glideinwms.factory.snapshot import QueuedPilot
 from glideinwms.lib.errors import ConfigError
 from glideinwms.lib.reasons import Reason
@@ -57,8 +58,8 @@ def held_in_order(pilots: Iterable[QueuedPilot], codes: Codes) -> tuple[str, ...
 
 @dataclass(frozen=True, slots=True)
 class Sanitised:
-    """`found`: whether there was anything to sanitise, which counts as work even if nothing may be
-    done yet (protocol 9.7/7).
+    """What one pass removes and releases. `found` tells whether there was anything to sanitise,
+    which counts as work even if nothing may be done yet (protocol A7).
     """
 
     removals: tuple[PilotRemoval, ...]
@@ -66,38 +67,86 @@ class Sanitised:
     found: bool
 
 
-def sanitise(
-    pilots: Sequence[QueuedPilot],
-    codes: Codes,
-    stale_idle: int,
-    stale_running: int,
-    remove_cap: int,
-    release_cap: int,
-    *,
-    strict: bool = False,
-) -> Sanitised:
-    """One pass. Mended (protocol 9.7/5): `remove_cap` holds for the whole pass, not for each of its
-    four steps; (protocol 9.3/35): exactly `release_cap` pilots are released, not one more;
-    (protocol 9.7/6): a pilot without NumSystemHolds counts as held 0 times.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SanitiseStep:
+    """The pilots that one of the four steps may remove."""
+
+    group: str
+    reason: Reason
+    ids: tuple[str, ...]
+    force: bool = False
+
+
+def sanitise(pilots: Sequence[QueuedPilot], codes: Codes, entry: EntryPolicy) -> Sanitised:
+    """Do one pass over `pilots`.
+
+    Unlike GlideinWMS 3.10, the removal rate holds for the whole pass, not for each of its four
+    steps (protocol A5); exactly as many pilots are released as the release rate says, not one more
+    (protocol 9.3/35); a pilot without NumSystemHolds counts as held 0 times (protocol A6).
     """
-    held = [p for p in pilots if p.status == HELD]
-    lost = [p for p in held if not recoverable(p, codes)]
-    hopeful = [p for p in held if recoverable(p, codes)]
-    steps = (
-        ("stale_idle", Reason.STALE_IDLE, _stale(pilots, IDLE, stale_idle), False),
-        ("stale_running", Reason.STALE_RUNNING, _stale(pilots, RUN, stale_running), False),
-        ("held_unrecoverable_forcex", Reason.HELD_FORCEX, _ids(lost, True), True),
-        ("held_unrecoverable", Reason.HELD_UNRECOVERABLE, _ids(lost, False), False),
-    )
-    left, removals = remove_cap, []
-    for group, reason, ids, force in steps:
-        cap = remove_cap if strict else min(left, len(ids))
-        if ids and (strict or cap > 0):
-            removals.append(PilotRemoval(group, reason, ids=ids, cap=cap, force=force))
+    steps = sanitise_steps(pilots, codes, entry)
+    left = entry.remove_max_per_cycle
+    removals = []
+    for step in steps:
+        cap = min(left, len(step.ids))
+        if cap > 0:
+            removals.append(
+                PilotRemoval(step.group, step.reason, ids=step.ids, cap=cap, force=step.force)
+            )
             left -= cap
-    ready = tuple(p.id for p in hopeful if _may_release(p))
-    releases = (PilotRelease(ready, release_cap + (1 if strict else 0)),) if ready else ()
-    return Sanitised(tuple(removals), releases, any(ids for _, _, ids, _ in steps) or bool(hopeful))
+    ready = ready_to_release(pilots, codes)
+    releases = (PilotRelease(ready, entry.release_max_per_cycle),) if ready else ()
+    return Sanitised(tuple(removals), releases, anything_to_do(pilots, codes, steps))
+
+
+def sanitise_steps(
+    pilots: Sequence[QueuedPilot], codes: Codes, entry: EntryPolicy
+) -> tuple[SanitiseStep, ...]:
+    """Return the four steps in their order."""
+    unrecoverable = [
+        pilot for pilot in pilots if pilot.status == HELD and not recoverable(pilot, codes)
+    ]
+    return (
+        SanitiseStep(
+            group="stale_idle",
+            reason=Reason.STALE_IDLE,
+            ids=_stale(pilots, IDLE, entry.stale_idle),
+        ),
+        SanitiseStep(
+            group="stale_running",
+            reason=Reason.STALE_RUNNING,
+            ids=_stale(pilots, RUN, entry.stale_running),
+        ),
+        SanitiseStep(
+            group="held_unrecoverable_forcex",
+            reason=Reason.HELD_FORCEX,
+            ids=_ids(unrecoverable, True),
+            force=True,
+        ),
+        SanitiseStep(
+            group="held_unrecoverable",
+            reason=Reason.HELD_UNRECOVERABLE,
+            ids=_ids(unrecoverable, False),
+        ),
+    )
+
+
+def anything_to_do(
+    pilots: Iterable[QueuedPilot], codes: Codes, steps: Iterable[SanitiseStep]
+) -> bool:
+    """Return whether any pilot may be removed or, sometime, released."""
+    if any(step.ids for step in steps):
+        return True
+    return any(pilot.status == HELD and recoverable(pilot, codes) for pilot in pilots)
+
+
+def ready_to_release(pilots: Iterable[QueuedPilot], codes: Codes) -> tuple[str, ...]:
+    """Return the held pilots that may be released now."""
+    return tuple(
+        pilot.id
+        for pilot in pilots
+        if pilot.status == HELD and recoverable(pilot, codes) and _may_release(pilot)
+    )
 
 
 def _holds(pilot: QueuedPilot, absent: int) -> int:

@@ -275,7 +275,7 @@ def test_acting_on_ids(queue: Queue) -> None:
 def test_states_mean_the_same_to_the_schedd(
     status: int, grid: str | None, states: set[str]
 ) -> None:
-    """`act.state_constraint` against `states.removal_state`, in the ClassAd language itself."""
+    """`act.state_constraint` against the states of the protocol, in the ClassAd language itself."""
     import classad2
 
     ad = classad2.ClassAd(

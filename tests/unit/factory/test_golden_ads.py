@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from glideinwms.factory.apply.ads import EntryReport, client_ads, entry_ad, global_ad
-from glideinwms.factory.decide.limits import parse_class_limits
 from glideinwms.factory.plan import FactoryEntryPlan, RequestPlan, StatusCounts
 from glideinwms.factory.policy import (
     EntryPolicy,
@@ -23,6 +22,7 @@ from glideinwms.factory.snapshot import Request
 from glideinwms.lib.wire import parse_long_form
 from glideinwms.lib.wire.crypto import FactoryKey
 from tests.unit.factory.builders import IDENTITY, policy
+from tests.unit.factory.decide.upstream import parse_class_limits
 
 PACKED = Path(__file__).parents[2] / "data" / "golden-wire" / "golden-wire.tgz"
 ENTRIES = ("CMS_T2_XX_Alpha_ce01", "OSG-Beta.ce-02", "AWS_Gamma", "GCE_Delta")
@@ -86,7 +86,13 @@ def load(golden: Path, name: str, sums: dict[str, Any]) -> EntryPolicy:
         StageTriple("", sums["WebEntryDescriptFile"], sums["WebEntryDescriptSign"]),
         limits("PerEntry"),
         default,
-        parse_class_limits(default, special["Idle"], special["Held"], special["Glideins"], named),
+        parse_class_limits(
+            default,
+            idle=special["Idle"],
+            held=special["Held"],
+            glideins=special["Glideins"],
+            known=named,
+        ),
         {**table(work / "attributes.cfg"), **table(folder / "attributes.cfg")},
         {**table(work / "params.cfg"), **table(folder / "params.cfg")},
         published_submit_attrs=lines,

@@ -146,7 +146,12 @@ def test_an_unknown_class_refuses_one_request_only() -> None:
 def test_what_is_placed_counts_not_what_was_planned() -> None:
     """A2: with entry sets fewer may be placed; only those count for the next request."""
     full = deal(
-        9, ["a", "b"], ["a", "b"], "Default", {"a": FileCount(4, 0), "b": FileCount(1, 0)}, 10, 100
+        9,
+        files=["a", "b"],
+        order=["a", "b"],
+        algorithm="Default",
+        pilots={"a": FileCount(4, 0), "b": FileCount(1, 0)},
+        limits=Limits(100, 10, 0),
     )
     assert sum(p.n for p in full) == 5
 
@@ -169,7 +174,7 @@ def test_a_ce_of_a_set_keeps_its_share_whoever_asks(asks: list[int], idle: int, 
 
 
 def test_a_refused_frontend_does_not_stop_those_after_it() -> None:
-    """37: in strict mode its downtime leaks."""
+    """In GlideinWMS 3.10 its downtime leaks (protocol 9.3/37)."""
     e = entry(allow_frontends=("fe:All",))
     bad = request(name="B", client="other.main", security_name="other", whitelisted=False)
     seen = rows(snapshot([bad, request()], []), e)
@@ -341,7 +346,17 @@ def test_dealing_keeps_each_files_share(
 ) -> None:
     files = [f"f{i}" for i in range(len(have))]
     counts = {f: FileCount(*c) for f, c in zip(files, have, strict=True)}
-    placed = {p.file: p.n for p in deal(n, files, files, algorithm, counts, idle, total)}
+    placed = {
+        p.file: p.n
+        for p in deal(
+            n,
+            files=files,
+            order=files,
+            algorithm=algorithm,
+            pilots=counts,
+            limits=Limits(total, idle, 0),
+        )
+    }
     assert sum(placed.values()) <= n
     if algorithm and len(files) > 1:
         for file, k in placed.items():

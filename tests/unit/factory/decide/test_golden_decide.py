@@ -17,14 +17,20 @@ from typing import Any
 import pytest
 
 from glideinwms.factory.decide.entry import EntryDecision, EntryInput
-from glideinwms.factory.decide.limits import LimitTotals, parse_class_limits
-from glideinwms.factory.decide.pilot_states import removal_state, state_code
+from glideinwms.factory.decide.limits import LimitTotals
+from glideinwms.factory.decide.pilot_states import state_code
 from glideinwms.factory.decide.sanitise import recoverable_codes
 from glideinwms.factory.plan import PilotRelease, PilotRemoval, RequestPlan
 from glideinwms.factory.policy import EntryPolicy, Limits, SubEntry
 from glideinwms.factory.snapshot import PilotGroup, PilotQueue, QueuedPilot, Request
 from glideinwms.factory.submit.batches import sizes
 from tests.unit.factory.builders import entry
+from tests.unit.factory.decide.upstream import (
+    UpstreamDecision,
+    UpstreamTotals,
+    parse_class_limits,
+    removal_state,
+)
 
 CASES = Path(__file__).parents[3] / "data" / "golden-factory" / "cases.jsonl"
 ALL = [json.loads(line) for line in CASES.read_text().splitlines()]
@@ -81,10 +87,10 @@ def entry_of(given: Case) -> EntryPolicy:
         class_default=default,
         class_limits=parse_class_limits(
             default,
-            n["class_max_idle"],
-            n["class_max_held"],
-            n["class_max_glideins"],
-            classes(given),
+            idle=n["class_max_idle"],
+            held=n["class_max_held"],
+            glideins=n["class_max_glideins"],
+            known=classes(given),
         ),
         stale_idle=f["stale_age_idle"],
         stale_running=f["stale_age_running"],
@@ -154,22 +160,31 @@ def request_of(row: Mapping[str, Any], number: int, given: Case) -> Request:
     )
 
 
-def cycle_of(given: Case, requests: Sequence[Request], *, strict: bool = True) -> EntryDecision:
-    order = given["factory"].get("submit_files_after_shuffle") or []
-    return EntryDecision(
-        EntryInput(
-            entry_of(given),
-            queue_of(given),
-            requests,
-            classes(given),
-            "down" if given.get("in_downtime") else None,
-            frozenset(given.get("classes_in_downtime", ())),
-            recoverable_codes(given["factory"]["recoverable_exitcodes"]),
-            aliases=aliases(given) if strict else {},
-        ),
-        given["server_time"],
-        Fixed(order),
-        strict=strict,
+def input_of(given: Case, requests: Sequence[Request]) -> EntryInput:
+    return EntryInput(
+        policy=entry_of(given),
+        queue=queue_of(given),
+        requests=requests,
+        classes=classes(given),
+        down="down" if given.get("in_downtime") else None,
+        class_down=frozenset(given.get("classes_in_downtime", ())),
+        codes=recoverable_codes(given["factory"]["recoverable_exitcodes"]),
+    )
+
+
+def draws_of(given: Case) -> Fixed:
+    return Fixed(given["factory"].get("submit_files_after_shuffle") or [])
+
+
+def decision_of(given: Case, requests: Sequence[Request]) -> EntryDecision:
+    """The production code on a case."""
+    return EntryDecision(input_of(given, requests), given["server_time"], draws_of(given))
+
+
+def upstream_of(given: Case, requests: Sequence[Request]) -> UpstreamDecision:
+    """The reference on a case."""
+    return UpstreamDecision(
+        input_of(given, requests), given["server_time"], draws_of(given), aliases(given)
     )
 
 
@@ -307,17 +322,16 @@ def test_limits(case: Case) -> None:
         assert totals.clamp(row["class"], row["wanted"])[0] == row["allowed"]
     # what was once recorded stays with its last numbers (protocol 9.7/9)
     before = {**given, "queue": given.get("earlier_queue", given["queue"])}
-    seen = LimitTotals(entry_of(given), queue_of(before).groups, classes(given)).triggered(
-        strict=True
-    )
-    assert {**seen, **totals.triggered(strict=True)} == out["limits_triggered"]
+    seen = UpstreamTotals(input_of(before, ()), {}).triggered()
+    now = UpstreamTotals(input_of(given, ()), {}).triggered()
+    assert {**seen, **now} == out["limits_triggered"]
 
 
 @of("keep_idle")
 def test_keep_idle(case: Case) -> None:
     given, out = case["input"], case["output"]
     request = request_of(given["request"], 0, given)
-    [row] = cycle_of(given, [request]).requests()
+    [row] = upstream_of(given, [request]).requests()
     assert row.effective_idle == out["effective_idle"]
     same_submission(row, out["submit"]["clusters"], out["submit"]["pilots_asked_of_submit"], given)
     same_removals(row.removals, out, of_request(given, request), given)
@@ -325,13 +339,13 @@ def test_keep_idle(case: Case) -> None:
     assert released(row.releases, given) == len(out["release"])
     assert list(row.path) == out["path"]
     assert work_of(row, out["submit"]["clusters"]) == out["return"]
-    assert cycle_of(given, [request]).limits == out["limits_triggered"]
+    assert upstream_of(given, [request]).limits == out["limits_triggered"]
 
 
 @of("sanitize")
 def test_sanitise(case: Case) -> None:
     given, out = case["input"], case["output"]
-    found = cycle_of(given, []).sanitise()
+    found = upstream_of(given, []).sanitise()
     same_removals(found.removals, out, [], given)
     assert [i for r in found.releases for i in r.ids] == out["release_candidates"]
     assert released(found.releases, given) == len(out["release"])
@@ -342,7 +356,7 @@ def test_sanitise(case: Case) -> None:
 def test_excess(case: Case) -> None:
     given, out = case["input"], case["output"]
     request = request_of(given["request"], 0, given)
-    cycle = cycle_of(given, [request])
+    cycle = upstream_of(given, [request])
     # as if nothing was to be submitted: no pilot may be added
     cycle.totals.clamp = lambda key, wanted: (0, [])  # type: ignore[method-assign]
     cycle.totals.held_reached = lambda key: False  # type: ignore[method-assign]
@@ -358,7 +372,7 @@ def test_excess(case: Case) -> None:
 def test_cycle(case: Case) -> None:
     given, out = case["input"], case["output"]
     requests = [request_of(r, i, given) for i, r in enumerate(given["requests"])]
-    plan = cycle_of(given, requests).plan()
+    plan = upstream_of(given, requests).plan()
     assert len(plan.requests) == len(out["per_request"])
     calls: list[tuple[str, int]] = []
     for row, theirs, request in zip(plan.requests, out["per_request"], requests, strict=True):
@@ -407,8 +421,8 @@ def test_where_the_deployed_factory_aborts(case: Case) -> None:
     given, out = case["input"], case["output"]
     rows = given.get("requests") or ([given["request"]] if "request" in given else [])
     requests = [request_of(r, i, given) for i, r in enumerate(rows)]
-    plan = cycle_of(given, requests).plan()
-    assert plan == cycle_of(mended(case), requests).plan()
+    plan = upstream_of(given, requests).plan()
+    assert plan == upstream_of(mended(case), requests).plan()
     assert len(plan.requests) == len(rows)
     tried = Counter(dict(r for row in plan.requests for r in clusters_of(row, given)))
     assert tried >= Counter(
@@ -430,7 +444,7 @@ def test_mended_does_never_more(case: Case) -> None:
     given = case["input"]
     rows = given.get("requests") or ([given["request"]] if "request" in given else [])
     requests = [request_of(r, i, given) for i, r in enumerate(rows)]
-    ours, theirs = cycle_of(given, requests, strict=False).plan(), cycle_of(given, requests).plan()
+    ours, theirs = decision_of(given, requests).plan(), upstream_of(given, requests).plan()
     more = "security_names_not_allowed" in given or given["factory"].get(
         "entry_selection_algorithm"
     )

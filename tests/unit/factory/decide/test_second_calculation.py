@@ -1,5 +1,5 @@
 """The rules of protocol 4.2-4.7 with the corrections of protocol 9.7, calculated a second time,
-plainly, pilot by pilot: strict mode gives the same on random queues and requests.
+plainly, pilot by pilot: the reference `UpstreamDecision` gives the same on random queues and requests.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tests.unit.factory.decide.test_golden_decide import (
     candidates,
-    cycle_of,
     of_request,
     request_of,
+    upstream_of,
 )
 
 Job = dict[str, Any]
@@ -277,7 +277,7 @@ def cases(draw: Any) -> Job:
 @settings(deadline=None, max_examples=400)
 def test_one_request(case: Job) -> None:
     request = request_of(case["request"], 0, case)
-    [row] = cycle_of(case, [request]).requests()
+    [row] = upstream_of(case, [request]).requests()
     own = of_request(case, request)
     done: Any = ("nothing",)
     if row.path == ("submit",):
@@ -295,7 +295,7 @@ def test_one_request(case: Job) -> None:
 @given(cases())
 @settings(deadline=None, max_examples=300)
 def test_sanitising(case: Job) -> None:
-    found = cycle_of(case, []).sanitise()
+    found = upstream_of(case, []).sanitise()
     removed = [(r.group, list(r.ids), min(r.cap, len(r.ids))) for r in found.removals]
     ready, n = (
         [i for r in found.releases for i in r.ids],

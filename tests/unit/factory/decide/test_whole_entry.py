@@ -15,7 +15,7 @@ from glideinwms.factory.decide.entry import EntryDecision
 from glideinwms.factory.plan import PilotRelease, PilotRemoval, RequestPlan
 from glideinwms.factory.policy import Limits
 from glideinwms.factory.snapshot import RunningRemovals, TakenRemoval
-from tests.unit.factory.decide.test_golden_decide import cycle_of, request_of
+from tests.unit.factory.decide.test_golden_decide import input_of, request_of
 from tests.unit.factory.decide.test_second_calculation import (
     NOW,
     WHO,
@@ -204,7 +204,7 @@ def test_all_requests_of_a_cycle(
         replace(request_of(ask, k, case), whitelisted=not ask["refused"])
         for k, ask in enumerate(wanted)
     ]
-    made = cycle_of(case, rows, strict=False).given
+    made = input_of(case, rows)
     policy = replace(made.policy, class_limits={**made.policy.class_limits, "vo1:B": SPECIAL})
     rail = RunningRemovals(
         (
