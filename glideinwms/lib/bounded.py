@@ -98,9 +98,11 @@ def field(ad: Mapping[str, Any], name: str) -> Any:
 def shown(value: object) -> str:
     """A value for a message: one short line, whatever it is."""
     if isinstance(value, str):
-        return repr(value[:MAX_SHOWN]) + (
-            f"... ({len(value)} characters)" if len(value) > MAX_SHOWN else ""
-        )
+        # what cannot be printed takes up to ten characters each
+        text = repr(value[:MAX_SHOWN])
+        if len(value) <= MAX_SHOWN and len(text) <= 2 * MAX_SHOWN:
+            return text
+        return f"{text[: 2 * MAX_SHOWN]}... ({len(value)} characters)"
     if isinstance(value, int) and value.bit_length() > 128:
         return f"a number of {value.bit_length()} bits"
     if value is None or isinstance(value, bool | int | float):

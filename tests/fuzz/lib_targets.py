@@ -161,7 +161,7 @@ def public_key(text: Any) -> None:
     max_message=400,
 )
 def peer_name(text: Any) -> None:
-    assert len(names.label(text)) < 300
+    assert len(names.label(text)) <= 200
     assert names.file_safe(text).isascii()
     if names.is_safe(text):
         assert bounded.file_name(text) == text
@@ -180,7 +180,7 @@ def bounded_value(item: Any) -> None:
     line = bounded.reason(item)
     assert len(line) <= bounded.MAX_REASON
     assert line.isprintable()
-    assert len(bounded.shown(item)) < 300
+    assert len(bounded.shown(item)) <= 200
 
 
 _LINE = "2026-01-31T08:00:00+00:00  None  All  All  All # down for repair\n"

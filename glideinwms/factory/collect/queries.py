@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from glideinwms.factory.collect import count_key
@@ -54,13 +55,18 @@ REQUEST_NAMES = {
     "AuthenticatedIdentity",
     "LastHeardFrom",
 }
+# ads of identities that are not configured; each costs as much time as a good one
+MAX_STRANGERS = 1000
 SLACK_JOBS, SLACK_SHARE, SLICE = 20, 0.01, 50_000
 
 
-def read_requests(collector: str, glidein: str, factory: str) -> dict[str, list[Any]]:
-    """Request and credential ads meant for this Factory, without what it does not use; `odd`: names
-    of ads that are
-    neither; `clock`: times by the collector's clock.
+def read_requests(
+    collector: str, glidein: str, factory: str, identities: Sequence[str]
+) -> dict[str, list[Any]]:
+    """Return the request and credential ads meant for this Factory, without what it does not use.
+
+    `odd` are names of ads that are neither, `clock` times by the collector's clock. Of ads of other
+    identities than the configured ones the first `MAX_STRANGERS` are returned; `more` counts the rest.
     """
     ours = f"{glidein}@{factory}"
     constraint = (
@@ -72,18 +78,26 @@ def read_requests(collector: str, glidein: str, factory: str) -> dict[str, list[
         "glideclientglobal": [],
         "odd": [],
         "clock": [],
+        "more": [],
     }
+    strangers, known = 0, frozenset(identities)
     for ad in htc.query_ads(collector, "true", ["LastHeardFrom"], "Collector"):
         found["clock"].append(bounded.moment_or(ad.get("LastHeardFrom"), 0.0))
     for ad in htc.query_ads(collector, constraint, None, "Any"):
         kind, name = ad.get("GlideinMyType", ""), bounded.shown(ad.get("Name", ""))
         found["clock"].append(bounded.moment_or(ad.get("LastHeardFrom"), 0.0))
+        identity = ad.get("AuthenticatedIdentity")
+        if not isinstance(identity, str) or identity not in known:
+            strangers += 1
+            if strangers > MAX_STRANGERS:
+                continue
         row = {k: v for k, v in ad.items() if k in REQUEST_NAMES or k.startswith(REQUEST_KEEP)}
         if isinstance(kind, htc.Expr) or kind not in ("glideclient", "glideclientglobal"):
             # an expression that the collector found equal
             found["odd"].append(name)
         elif kind == "glideclient" or bounded.text_or(ad.get("Name"), "").startswith(f"{ours}@"):
             found[kind].append(row)
+    found["more"].append(max(0, strangers - MAX_STRANGERS))
     return found
 
 

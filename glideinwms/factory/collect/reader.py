@@ -4,6 +4,7 @@ schedds (decision 18).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from glideinwms.factory.collect.credential_store import CredentialStore, packed
 from glideinwms.factory.collect.request_validation import (
     RequestRefused,
     RequestValidator,
+    StoredCredential,
     bare_request,
 )
 from glideinwms.factory.collect.schedd_memory import ScheddMemory, UnknownSubmit
@@ -43,6 +45,9 @@ from glideinwms.lib.wire.names import label
 SETTLE = 10.0
 STALE_EVERY = 600.0
 MAX_PILOT_TEXT = 1000
+# of one Frontend in a cycle; each is written twice
+MAX_NEW_CREDENTIALS = 500
+MAX_CREDENTIAL_BYTES = 1024 * 1024
 Row = Mapping[str, Any]
 
 
@@ -56,6 +61,8 @@ class InputReader:
         self.refusals: list[Refusal] = []
         self.stored: list[Path] = []
         self.named: set[str] = set()
+        # credentials that were written in this cycle, by Frontend
+        self.new: Counter[str] = Counter()
         self.vault: CredentialStore | None = None
         self.opener = Opener(keys, ())
         self.silent = False
@@ -73,6 +80,7 @@ class InputReader:
                 collector=policy.collector,
                 glidein=policy.glidein_name,
                 factory=policy.factory_name,
+                identities=sorted({frontend.identity for frontend in policy.frontends}),
             )
         )
         self.refusals, self.stored, self.named = [], [], set()
@@ -92,6 +100,11 @@ class InputReader:
         self.refusals += [
             Refusal(Reason.MALFORMED_AD, label(n), odd) for n in answer.value.get("odd", ())
         ]
+        for more in answer.value["more"]:
+            if more:
+                text = f"{more} more ads come from identities that are not configured here"
+                self.refusals.append(Refusal(Reason.BAD_ENVELOPE, "requests", text))
+        self.new.clear()
         for raw in answer.value["glideclientglobal"]:
             self._store(trust, raw)
         rows = tuple(self._row(trust, raw) for raw in answer.value["glideclient"])
@@ -110,22 +123,37 @@ class InputReader:
     def _store(self, trust: RequestValidator, raw: Row) -> None:
         name = label(raw.get("Name", "?"))
         try:
-            for item in trust.credentials(raw):
-                path = trust.vault.credential(item.owner, item.client, item.cred_id)
-                self.named |= {str(path), str(packed(path))}
-                if trust.vault.store_credential(item.owner, item.client, item.cred_id, item.data):
-                    self.stored.append(path)
+            late = sum(not self._store_one(trust, item, name) for item in trust.credentials(raw))
+            if late:
+                text = f"{late} new credentials wait for the next cycle"
+                self.refusals.append(Refusal(Reason.CREDENTIAL_MISSING, name, text))
         except RequestRefused as error:
             self.refusals.append(Refusal(error.reason, name, error.text))
         except GwmsError as error:
-            # what cannot be stored is no fault of the ad
-            lost = isinstance(error, CredentialError) and error.__cause__ is not None
-            reason = (
-                Reason.CREDENTIAL_MISSING if lost else getattr(error, "reason", Reason.MALFORMED_AD)
-            )
-            self.refusals.append(Refusal(reason, name, str(error) if lost else error.message))
+            reason = getattr(error, "reason", Reason.MALFORMED_AD)
+            self.refusals.append(Refusal(reason, name, error.message))
         except Exception as error:  # noqa: BLE001 - the boundary of one ad
             self.refusals.append(Refusal(Reason.MALFORMED_AD, name, place_of(error)))
+
+    def _store_one(self, trust: RequestValidator, item: StoredCredential, name: str) -> bool:
+        """Store one credential of the ad `name`; False if its Frontend has sent too many new ones."""
+        try:
+            path = trust.vault.credential(item.owner, item.client, item.cred_id)
+            self.named |= {str(path), str(packed(path))}
+            if len(item.data) > MAX_CREDENTIAL_BYTES:
+                size = f"{len(item.data)} bytes, at most {MAX_CREDENTIAL_BYTES} are allowed"
+                raise CredentialError(f"a credential has {size}")
+            if self.new[item.owner.frontend] >= MAX_NEW_CREDENTIALS and not path.exists():
+                return False
+            if trust.vault.store_credential(item.owner, item.client, item.cred_id, item.data):
+                self.stored.append(path)
+                self.new[item.owner.frontend] += 1
+        except CredentialError as error:
+            # what cannot be stored is not the fault of the ad
+            lost = error.__cause__ is not None
+            reason = Reason.CREDENTIAL_MISSING if lost else Reason.MALFORMED_AD
+            self.refusals.append(Refusal(reason, name, str(error) if lost else error.message))
+        return True
 
     def read_queues(
         self, policy: FactoryPolicy, now: float, ended: Mapping[str, int]

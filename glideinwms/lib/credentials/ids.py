@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from glideinwms.lib.bounded import reason
 from glideinwms.lib.errors import CredentialError
 
 # OpenSSL's one-line names of subject parts; others appear by their dotted number.
@@ -47,7 +48,7 @@ def subject(pem: bytes, where: str) -> str:
                     for a in certificate.subject
                 )
     except Exception as error:
-        raise CredentialError(f"holds no certificate: {error}", where=where) from error
+        raise CredentialError(f"holds no certificate: {reason(str(error))}", where=where) from error
     raise CredentialError("holds only CA certificates", where=where)
 
 

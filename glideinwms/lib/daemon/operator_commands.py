@@ -27,6 +27,7 @@ from glideinwms.lib.jsondata import from_json, to_json
 from glideinwms.lib.run_as_owner import name_of, who_started
 
 MAX_WORD_BYTES = 64 * 1024
+MAX_COMMANDS_PER_CYCLE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,9 @@ def caller() -> str:
 
 
 def pending(directory: Path) -> Iterator[tuple[Path, OperatorCommand]]:
-    """Commands not yet consumed, oldest first. One that cannot be read is answered so and dropped."""
+    """Commands not yet consumed, oldest first, at most `MAX_COMMANDS_PER_CYCLE`. One that cannot be
+    read is answered so and dropped.
+    """
     if not directory.is_dir():
         return
     times: dict[Path, float] = {}
@@ -128,7 +131,8 @@ def pending(directory: Path) -> Iterator[tuple[Path, OperatorCommand]]:
         with contextlib.suppress(OSError):  # withdrawn meanwhile
             if not path.name.endswith(".answer.json") and not stat.S_ISDIR(path.lstat().st_mode):
                 times[path] = path.lstat().st_mtime
-    for path in sorted(times, key=lambda p: (times[p], p.name)):
+    oldest = sorted(times, key=lambda p: (times[p], p.name))
+    for path in oldest[:MAX_COMMANDS_PER_CYCLE]:
         try:
             yield path, _word(path)
         except Exception as error:  # noqa: BLE001 - the boundary of one command

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from glideinwms.lib.bounded import reason
 from glideinwms.lib.errors import CryptoError
 from glideinwms.lib.files import write_atomic
 
@@ -105,7 +106,7 @@ class PublicKey:
         try:
             key = serialization.load_pem_public_key(pem.encode())
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise CryptoError(f"the public key cannot be loaded: {error}") from error
+            raise CryptoError(f"the public key cannot be loaded: {reason(str(error))}") from error
         if not isinstance(key, rsa.RSAPublicKey):
             raise CryptoError("the public key is not RSA")
         return cls(pem, public_key_id(pem))

@@ -43,7 +43,7 @@ STARTED = ["StatsLastUpdateTime", "StatsLifetime"]
 DEFAULT_MIN_MEMORY = 2500
 MAX_NAME = 256
 MAX_CORES = 100_000  # of one slot
-MAX_CHILDREN = 10_000  # dynamic slots of one partitionable slot
+MAX_CHILDREN = 1000  # dynamic slots of one partitionable slot
 MAX_SKIPPED = 20
 Key = tuple[str, str, str]
 
