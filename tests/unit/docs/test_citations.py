@@ -28,6 +28,8 @@ PAGES = [
 ALIASES = {"features": "feature", "decisions": "decision", "Protocol": "protocol"}
 # forms that lead nowhere
 OLD = re.compile(r"\b(?:pilot\.md|design|asks|quirk|script-api) [0-9]|\(9\.[0-9]/[0-9]")
+# a section number without the name of its document
+BARE = re.compile(r"[a-z] \(([1-9]\.[0-9]{1,2})[),]")
 OLD_ON_PAGES = re.compile(rf"{OLD.pattern}|(?<=\s)\[[0-9]{{1,2}}\](?![(\w\[])")
 NUMBER = r"[0-9]+(?:\.[0-9]+)?(?:/[0-9]+)?"
 FEATURE = r"[A-O][0-9]*"
@@ -94,6 +96,18 @@ def test_no_form_is_used_that_leads_nowhere() -> None:
         for found in (OLD_ON_PAGES if path.suffix == ".md" else OLD).finditer(path.read_text())
     ]
     assert old == []
+
+
+def test_no_number_stands_without_its_document() -> None:
+    known = set(anchors())
+    files = [path for path in FILES if ROOT / "docs/reference" not in path.parents]
+    bare = [
+        f"{path.relative_to(ROOT)}: {found[0]}"
+        for path in files
+        for found in BARE.finditer(path.read_text())
+        if f"protocol-{found[1]}" in known
+    ]
+    assert bare == []
 
 
 @pytest.mark.parametrize(
