@@ -105,6 +105,8 @@ def shown(value: object) -> str:
         return f"{text[: 2 * MAX_SHOWN]}... ({len(value)} characters)"
     if isinstance(value, int) and value.bit_length() > 128:
         return f"a number of {value.bit_length()} bits"
+    if isinstance(value, Missing):
+        return value.name.lower()
     if value is None or isinstance(value, bool | int | float):
         return repr(value)
     return f"a value of type {type(value).__name__}"

@@ -45,8 +45,11 @@ def references(ad: Any, name: str) -> list[str]:
 
 def project(ad: Any, names: Sequence[str], extra: Mapping[str, Any]) -> Any:
     """A copy with the wanted attributes as they are spelt here, those they refer to, and `extra`."""
-    out = classad2.ClassAd()
-    for name in names or list(ad):
+    if not names:
+        out = classad2.ClassAd(str(ad))  # through text: the names may be ones Python cannot read
+    else:
+        out = classad2.ClassAd()
+    for name in names:
         if name in ad:
             out[name] = ad[name]
             for other in references(ad, name):

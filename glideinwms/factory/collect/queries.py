@@ -65,7 +65,8 @@ def read_requests(
 ) -> dict[str, list[Any]]:
     """Return the request and credential ads meant for this Factory, without what it does not use.
 
-    `odd` are names of ads that are neither, `clock` times by the collector's clock. Of ads of other
+    `odd` are names of ads that are neither, `unreadable` of those that cannot be read, `clock`
+    times by the clock of the collector. Of ads of other
     identities than the configured ones the first `MAX_STRANGERS` are returned; `more` counts the rest.
     """
     ours = f"{glidein}@{factory}"
@@ -77,13 +78,14 @@ def read_requests(
         "glideclient": [],
         "glideclientglobal": [],
         "odd": [],
+        "unreadable": [],
         "clock": [],
         "more": [],
     }
     strangers, known = 0, frozenset(identities)
     for ad in htc.query_ads(collector, "true", ["LastHeardFrom"], "Collector"):
         found["clock"].append(bounded.moment_or(ad.get("LastHeardFrom"), 0.0))
-    for ad in htc.query_ads(collector, constraint, None, "Any"):
+    for ad in htc.query_ads(collector, constraint, None, "Any", keep_missing=True):
         kind, name = ad.get("GlideinMyType", ""), bounded.shown(ad.get("Name", ""))
         found["clock"].append(bounded.moment_or(ad.get("LastHeardFrom"), 0.0))
         identity = ad.get("AuthenticatedIdentity")
@@ -92,7 +94,9 @@ def read_requests(
             if strangers > MAX_STRANGERS:
                 continue
         row = {k: v for k, v in ad.items() if k in REQUEST_NAMES or k.startswith(REQUEST_KEEP)}
-        if isinstance(kind, htc.Expr) or kind not in ("glideclient", "glideclientglobal"):
+        if htc.UNREADABLE in ad:
+            found["unreadable"].append(name)
+        elif isinstance(kind, htc.Expr) or kind not in ("glideclient", "glideclientglobal"):
             # an expression that the collector found equal
             found["odd"].append(name)
         elif kind == "glideclient" or bounded.text_or(ad.get("Name"), "").startswith(f"{ours}@"):

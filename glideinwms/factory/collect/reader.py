@@ -100,6 +100,11 @@ class InputReader:
         self.refusals += [
             Refusal(Reason.MALFORMED_AD, label(n), odd) for n in answer.value.get("odd", ())
         ]
+        nameless = "the name of one of its attributes is not UTF-8"
+        self.refusals += [
+            Refusal(Reason.MALFORMED_AD, label(n), nameless)
+            for n in answer.value.get("unreadable", ())
+        ]
         for more in answer.value["more"]:
             if more:
                 text = f"{more} more ads come from identities that are not configured here"

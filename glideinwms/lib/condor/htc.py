@@ -1,7 +1,8 @@
 """Every call to HTCondor, as a function with plain data in and out. Runs in a reader process, never in a daemon's own.
 
-A collector argument "" is the pool of CONDOR_CONFIG. Values are str, int, float, bool, lists or dicts of them;
-undefined attributes are left out; an expression is its text as `Expr`.
+A collector argument "" is the pool of CONDOR_CONFIG. Values are str, int, float, bool, lists or dicts of them; an
+expression is its text as `Expr`. Attributes that are undefined or an error are left out, unless the caller passes
+`keep_missing`: then their values are `Missing.UNDEFINED` and `Missing.ERROR`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from glideinwms.lib.bounded import Expr as Expr
+from glideinwms.lib.bounded import Missing
 from glideinwms.lib.bounded import reason as short
 from glideinwms.lib.errors import CondorError, OutcomeUnknown, Unreachable
 
 Ad = dict[str, Any]
 MY_ADDRESS = "<127.0.0.1:0>"
 # what the bindings raise of a text that is not UTF-8: in a list, the second
-UNREADABLE = (UnicodeDecodeError, SystemError)
+UNREADABLE_TEXT = (UnicodeDecodeError, SystemError)
+# the attribute of an ad that could not be read: why
+UNREADABLE = "GwmsUnreadable"
 # ads that an error names one by one
 MAX_NAMED = 5
 
@@ -55,29 +59,58 @@ def plain(value: Any, classad2: Any) -> Any:
     return str(value)
 
 
-def plain_ads(ads: Iterable[Any]) -> list[Ad]:
-    """ClassAds as plain data. An ad that the bindings cannot read at all is left out."""
+def plain_ads(ads: Iterable[Any], *, keep_missing: bool = False) -> list[Ad]:
+    """ClassAds as plain data. An ad whose attribute names cannot be read becomes `_stand_in`."""
     _, classad2 = _bindings()
-    found = []
-    for ad in ads:
-        with contextlib.suppress(*UNREADABLE):
-            found.append(_plain_ad(ad, classad2))
-    return found
+    return [_plain_ad(ad, classad2, keep_missing) for ad in ads]
 
 
-def _plain_ad(ad: Any, classad2: Any) -> Ad:
-    """Without what is undefined. In a text that is not UTF-8 the bad bytes are replaced; a list or
-    ad that holds
-    one is left out.
+def _plain_ad(ad: Any, classad2: Any, keep_missing: bool) -> Ad:
+    """The ad without what is undefined, or with it as `Missing`.
+
+    In a text that is not UTF-8 the bad bytes are replaced. A list or ad that holds one is left out.
     """
     try:
-        return {k: v for k in ad if (v := plain(ad[k], classad2)) is not None}
-    except UNREADABLE:
-        found: Ad = {}
-        for name in ad:
-            with contextlib.suppress(*UNREADABLE):
-                found[name] = plain(_replaced(ad, name), classad2)
-        return {k: v for k, v in found.items() if v is not None}
+        if not keep_missing:
+            return {k: v for k in ad if (v := plain(ad[k], classad2)) is not None}
+        return {k: _or_missing(ad[k], classad2) for k in ad}
+    except UNREADABLE_TEXT:
+        return _repaired_ad(ad, classad2, keep_missing)
+
+
+def _or_missing(value: Any, classad2: Any) -> Any:
+    """A ClassAd value as plain data; `Missing` for undefined and error values."""
+    if isinstance(value, classad2.Value):
+        return Missing.ERROR if value == classad2.Value.Error else Missing.UNDEFINED
+    return plain(value, classad2)
+
+
+def _repaired_ad(ad: Any, classad2: Any, keep_missing: bool) -> Ad:
+    try:
+        names = list(ad)
+    except UNREADABLE_TEXT:
+        return _stand_in(ad, classad2)
+    repaired: Ad = {}
+    for name in names:
+        with contextlib.suppress(*UNREADABLE_TEXT):
+            repaired[name] = _or_missing(_replaced(ad, name), classad2)
+    if keep_missing:
+        return repaired
+    return {name: value for name, value in repaired.items() if not isinstance(value, Missing)}
+
+
+def _stand_in(ad: Any, classad2: Any) -> Ad:
+    """What is shown of an ad with an attribute name that is not UTF-8: `UNREADABLE` and its names.
+
+    The bindings list the names of such an ad only all or not at all. It stays in the answer, so
+    that it is counted and can be named; it lacks all that would make it count as one of ours.
+    """
+    stand_in: Ad = {UNREADABLE: "the name of an attribute is not UTF-8"}
+    for name in ("MyType", "Name", "MyAddress", "ClusterId", "ProcId"):
+        with contextlib.suppress(*UNREADABLE_TEXT):
+            if name in ad and (value := plain(_replaced(ad, name), classad2)) is not None:
+                stand_in[name] = value
+    return stand_in
 
 
 def _replaced(ad: Any, name: str) -> Any:
@@ -144,9 +177,10 @@ def query_ads(
     constraint: str = "true",
     projection: Sequence[str] | None = None,
     ad_type: str = "Any",
+    keep_missing: bool = False,
 ) -> list[Ad]:
-    """Ads of a collector. `ad_type` is a name of htcondor2.AdType; kinds of our own are only found
-    under Any.
+    """Ads of a collector. `ad_type` is a name of htcondor2.AdType; the kinds of GlideinWMS are only
+    found under Any.
     """
     htcondor2, classad2 = _bindings()
     kind = getattr(htcondor2.AdType, ad_type)
@@ -156,7 +190,7 @@ def query_ads(
         )
     except (htcondor2.HTCondorException, classad2.ClassAdException, RuntimeError) as error:
         raise _failed(f"query of {ad_type} ads", collector or "local collector", error) from error
-    return plain_ads(ads)
+    return plain_ads(ads, keep_missing=keep_missing)
 
 
 def locate_schedds(collector: str, names: Sequence[str] | None = None) -> list[Ad]:

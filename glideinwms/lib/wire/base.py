@@ -117,7 +117,10 @@ class WireAd:
 
     @classmethod
     def from_ad(cls, ad: Mapping[str, Any]) -> Self:
-        """Read an ad of this kind; a WireError names the ad and the attribute that does not fit."""
+        """Read an ad of this kind; a WireError names the ad and the attribute that does not fit.
+
+        An undefined or error value fits no attribute, and is no member of a map.
+        """
         where = f"{cls.KIND.my_type} {bounded.reason(ad.get('Name', '?'))}"
         values: dict[str, Any] = {}
         claimed: set[str] = set(STRIPPED)
@@ -129,12 +132,19 @@ class WireAd:
             key = meta["attr"]
             claimed.add(key)
             if key in ad:
-                values[name] = convert(ad[key], f"{where}: {key}")
+                try:
+                    values[name] = convert(ad[key], "")
+                except bounded.BadValue as error:
+                    raise bounded.BadValue(
+                        f"{key}: {error.message}", where=where, fault=error.fault
+                    ) from None
                 if meta.get("pem"):
                     values[name] = BACKSLASH_N.sub("\n", values[name])
             elif needed:
                 raise WireError(f"{key} is missing", where=where)
-        free = {k: v for k, v in ad.items() if k not in claimed}
+        free = {
+            k: v for k, v in ad.items() if k not in claimed and not isinstance(v, bounded.Missing)
+        }
         for name, meta in sorted(maps, key=lambda m: -len(m[1].get("prefix", ""))):
             prefix = meta.get("prefix", "")
             found = {k: v for k, v in free.items() if k.startswith(prefix)}
@@ -178,6 +188,8 @@ def _layout(cls: type) -> list[tuple[str, Mapping[str, Any], Callable[[Any, str]
 
 
 def _any(value: Any, where: str) -> Any:
+    if isinstance(value, bounded.Missing):
+        raise bounded.BadValue(value.value, where=where)
     return value
 
 
@@ -193,6 +205,7 @@ def _str(value: Any, where: str) -> str:
 
 
 def _bool(value: Any, where: str) -> bool:
+    value = _any(value, where)
     return value.strip().lower() == "true" if isinstance(value, str) else value is True
 
 

@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import classad2
 import pytest
 
 from glideinwms.factory import decide
 from glideinwms.factory.decide.entry import EntryDecision
 from glideinwms.factory.pilot_history.follow import OUTPUT_WAIT
 from glideinwms.lib.bounded import Expr, Missing
+from glideinwms.lib.condor.htc import to_classad
 from glideinwms.lib.daemon import operator_commands
 from glideinwms.lib.reasons import Reason
 from tests.scenario.factory.factory_harness import SECRETS, FactoryHarness, entry
@@ -214,6 +216,38 @@ def test_an_ad_whose_type_is_an_expression_hides_no_request(scene: FactoryHarnes
     assert "GlideinMyType is no text that we know" in [
         r["text"] for r in scene.status()["refusals"]
     ]
+
+
+def test_an_error_value_is_neither_absent_nor_a_number(scene: FactoryHarness) -> None:
+    """Left out, it would be a request for no pilots, which removes those there are."""
+    for number, (name, value) in enumerate(
+        itertools.product(
+            ("ReqIdleLifetime", "ReqRemoveExcess"), (Missing.ERROR, Missing.UNDEFINED)
+        )
+    ):
+        put(scene, {**hostile_request(scene, number), name: value})
+    scene.cycle()
+    served(scene)
+    assert {refusal["text"] for refusal in scene.status()["refusals"]} == {
+        "ReqIdleLifetime: is an error value",
+        "ReqIdleLifetime: is undefined",
+        "ReqRemoveExcess: is an error value",
+        "ReqRemoveExcess: is undefined",
+    }
+
+
+def test_a_request_with_an_attribute_name_that_is_not_utf8_is_refused_by_name(
+    scene: FactoryHarness,
+) -> None:
+    request = hostile_request(scene, 1)
+    spoilt = classad2.ClassAd("[ 'caf\\351' = 1 ]")
+    spoilt.update(to_classad(request))
+    assert put(scene, request) == 1
+    scene.wms.put(spoilt, "UPDATE_MASTER_AD", IDENTITY)
+    scene.cycle()
+    served(scene)
+    [refusal] = [r for r in scene.status()["refusals"] if "not UTF-8" in r["text"]]
+    assert request["Name"] in refusal["where"]
 
 
 ROW: dict[str, Mapping[str, Any]] = {

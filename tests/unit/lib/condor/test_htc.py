@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glideinwms.lib.bounded import Missing
 from glideinwms.lib.condor import htc
 from glideinwms.lib.condor.htc import Expr
 from glideinwms.lib.errors import CondorError
@@ -48,6 +49,29 @@ def test_a_text_that_is_not_utf8_costs_its_bad_bytes_only() -> None:
         *[{"A": 1, "D": 2}] * 2,
         {"A": 1, "B": "é"},
     ]
+
+
+def test_undefined_error_and_absent_are_told_apart_where_that_is_asked_for() -> None:
+    ad = classad2.ClassAd("[A = undefined; B = error; C = 1; L = {undefined}]")
+    assert htc.plain_ads([ad]) == [{"C": 1, "L": [None]}]
+    [kept] = htc.plain_ads([ad], keep_missing=True)
+    assert kept == {"A": Missing.UNDEFINED, "B": Missing.ERROR, "C": 1, "L": [None]}
+    bad_text = classad2.ClassAd('[A = undefined; B = error; T = "caf\\351"]')
+    assert htc.plain_ads([bad_text]) == [{"T": "caf\ufffd"}]
+    [kept] = htc.plain_ads([bad_text], keep_missing=True)
+    assert kept == {"A": Missing.UNDEFINED, "B": Missing.ERROR, "T": "caf\ufffd"}
+
+
+def test_an_ad_with_an_attribute_name_that_is_not_utf8_is_counted_and_named() -> None:
+    unreadable = classad2.ClassAd(
+        '[ \'caf\\351\' = 1; Name = "n"; GlideinMyType = "glideclient"; ClusterId = 3 ]'
+    )
+    [stand_in, other] = htc.plain_ads([unreadable, classad2.ClassAd("[A = 1]")])
+    assert stand_in["Name"] == "n"
+    assert stand_in["ClusterId"] == 3
+    assert "not UTF-8" in stand_in[htc.UNREADABLE]
+    assert "GlideinMyType" not in stand_in, "nobody may take it for a whole request"
+    assert other == {"A": 1}
 
 
 class Sent:

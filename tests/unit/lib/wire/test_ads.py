@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glideinwms.lib.bounded import Missing
 from glideinwms.lib.condor.htc import Expr, plain
 from glideinwms.lib.errors import WireError
 from glideinwms.lib.wire import (
@@ -218,6 +219,19 @@ def test_a_number_that_is_none_is_named(value: Any) -> None:
         WireError, match=r"glideclient x: ReqIdleGlideins: .* is not a whole number"
     ):
         GlideClient.from_ad({**ad, "ReqIdleGlideins": value})
+
+
+@pytest.mark.parametrize("missing", [Missing.UNDEFINED, Missing.ERROR])
+@pytest.mark.parametrize("kind", ALL)
+def test_what_has_no_value_fits_no_attribute(kind: type[WireAd], missing: Missing) -> None:
+    names = {f.metadata["attr"] for f in dataclasses.fields(kind) if "attr" in f.metadata}
+    values = {name: 1 for name in names}
+    good = {**values, "Name": "a@b@c"}
+    kind.from_ad(good)
+    for name in sorted(names - {"Name"}):
+        with pytest.raises(WireError, match=f"{re.escape(name)}: {missing.value}"):
+            kind.from_ad({**good, name: missing})
+    assert kind.from_ad({**good, "GlideinParamX": missing}) == kind.from_ad(good)
 
 
 @pytest.mark.parametrize("value", [5, "5", 5.0])
