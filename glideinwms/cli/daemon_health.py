@@ -1,46 +1,46 @@
-"""What `gwms factory status` and `gwms frontend status` have in common: whether the daemon is well."""
+"""Report whether a daemon is well, for `gwms factory status` and `gwms frontend status`."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from glideinwms.cli import output
 from glideinwms.lib.daemon.liveness import Liveness
 
 
-def lines(found: Liveness, name: str, now: float) -> list[str]:
-    """Whether it runs, its last cycle, and what is wrong with the daemon itself."""
-    told = found.shown
-    if told is None:
-        out = [f"{name} runs (pid {found.pid}) and is in its first cycle"]
+def lines(health: Liveness, name: str, now: float) -> list[str]:
+    """Describe whether it runs, its last cycle, and the problems of the daemon itself."""
+    status = health.shown
+    described = []
+    if status is None:
+        described.append(f"{name} runs (pid {health.pid}) and is in its first cycle")
     else:
-        out = [
-            f"{name} {'runs' if found.running else 'does not run'} (pid {told.pid}), policy {told.generation}"
-        ]
-        out.append(output.cycle(told, now))
-    out += [f"the {name} {found.hangs}"] if found.hangs else []
-    out += [f"problem: {text}" for text in found.problems]
-    if told is not None:
-        failures = (("cycle failed", told.error), ("policy not taken", told.policy_error))
-        out += [f"{label}: {text}" for label, text in failures if text]
-    return out
+        runs = "runs" if health.running else "does not run"
+        described.append(f"{name} {runs} (pid {status.pid}), policy {status.generation}")
+        described.append(output.cycle(status, now))
+    if health.hangs:
+        described.append(f"the {name} {health.hangs}")
+    described += [f"problem: {problem}" for problem in health.problems]
+    if status is not None and status.error:
+        described.append(f"cycle failed: {status.error}")
+    if status is not None and status.policy_error:
+        described.append(f"policy not loaded: {status.policy_error}")
+    return described
 
 
-def exit_code(found: Liveness) -> int:
-    """3: not running; 1: something is wrong with the daemon; 0: well."""
-    if not found.running:
+def exit_code(health: Liveness) -> int:
+    """Return 3 if it does not run, 1 if something is wrong with it, 0 if it is well."""
+    if not health.running:
         return output.NOT_RUNNING
-    told = found.shown
-    failed = told is not None and bool(told.error or told.policy_error)
-    return 1 if failed or found.hangs or found.problems else 0
+    status = health.shown
+    failed = status is not None and bool(status.error or status.policy_error)
+    return 1 if failed or health.hangs or health.problems else 0
 
 
-def as_json(found: Liveness) -> dict[str, Any]:
-    """For programs: `status` is null in the first cycle after a start."""
+def as_json(health: Liveness) -> dict[str, object]:
+    """Return the fields for programs. `status` is null in the first cycle after a start."""
     return {
-        "running": found.running,
-        "first_cycle": found.first_cycle,
-        "hangs": found.hangs,
-        "problems": list(found.problems),
-        "status": found.shown,
+        "running": health.running,
+        "first_cycle": health.first_cycle,
+        "hangs": health.hangs,
+        "problems": list(health.problems),
+        "status": health.shown,
     }

@@ -1,4 +1,4 @@
-"""A job as its schedd has it, and why a group may not count it, for `gwms job explain ID`."""
+"""Find a job in its schedd, and say why a group may not count it, for `gwms job explain ID`."""
 
 from __future__ import annotations
 
@@ -12,70 +12,77 @@ from glideinwms.frontend.snapshot import GroupInput, Value
 from glideinwms.lib.condor.calls import Workers, call
 from glideinwms.lib.errors import StateError
 
-IDLE = 1
 # JobStatus of HTCondor
+IDLE = 1
+RUNNING = 2
+HELD = 5
 STATES = {
-    1: "idle",
-    2: "running",
+    IDLE: "idle",
+    RUNNING: "running",
     3: "removed",
     4: "completed",
-    5: "held",
+    HELD: "held",
     6: "transferring output",
     7: "suspended",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
-    """One job: its schedd, and everything that says of it."""
+class QueuedJob:
+    """One job: its schedd and its job ad."""
 
     schedd: str
     ad: Mapping[str, Any] = field(repr=False)
 
     def values(self, names: Sequence[str]) -> dict[str, Value]:
-        """What the Frontend reads of these attributes; those that are undefined are left out."""
+        """Return these attributes as the Frontend reads them, without undefined ones."""
         from glideinwms.frontend.collect.queries.job_values import class_of
 
-        return {n: v for n, v in zip(names, class_of(self.ad, names), strict=True) if v is not None}
+        pairs = zip(names, class_of(self.ad, names), strict=True)
+        return {name: value for name, value in pairs if value is not None}
 
     def state(self) -> str:
-        """In words, with why it is held or where it runs."""
+        """Return the state, with the reason why it is held or the host where it runs."""
         status = int(self.ad.get("JobStatus", 0))
-        more = {5: self.ad.get("HoldReason"), 2: self.ad.get("RemoteHost")}.get(status)
-        return STATES.get(status, f"in JobStatus {status}") + (f" ({more})" if more else "")
+        details = {HELD: self.ad.get("HoldReason"), RUNNING: self.ad.get("RemoteHost")}
+        detail = details.get(status)
+        state = STATES.get(status, f"in JobStatus {status}")
+        return f"{state} ({detail})" if detail else state
 
-    def waits(self) -> bool:
-        """Whether it asks for a pilot at all."""
+    def is_idle(self) -> bool:
+        """Return whether it asks for a pilot."""
         return self.ad.get("JobStatus") == IDLE
 
     def not_counted(self, group: GroupPolicy, given: GroupInput) -> list[str]:
-        """Why it is not among a group's idle jobs, whatever entries it fits."""
-        table = {t.schedd: t for t in given.jobs}.get(self.schedd)
-        found = []
+        """Return the reasons why it is not among a group's idle jobs, whatever entries it fits."""
+        reasons = []
+        table = {table.schedd: table for table in given.jobs}.get(self.schedd)
         if table is not None and not table.good:
-            found.append(f"idle jobs of {self.schedd} do not count: {table.why}")
+            reasons.append(f"idle jobs of {self.schedd} do not count: {table.why}")
         elif table is None and (ALL in group.schedds or self.schedd in group.schedds):
-            found.append(f"{self.schedd} gave no answer in that cycle")
+            reasons.append(f"{self.schedd} did not answer in that cycle")
         elif table is None:
-            found.append(f"{self.schedd} is none of its schedds: {', '.join(group.schedds)}")
-        if not _takes(group.job_query, self.ad):
-            found.append(f"its job query does not take the job: {group.job_query}")
-        return found
+            schedds = ", ".join(group.schedds)
+            reasons.append(f"{self.schedd} is not among its schedds: {schedds}")
+        if not _matches(group.job_query, self.ad):
+            reasons.append(f"its job query does not match the job: {group.job_query}")
+        return reasons
 
 
-def _takes(query: str, ad: Mapping[str, Any]) -> bool:
+def _matches(query: str, ad: Mapping[str, Any]) -> bool:
     import classad2
 
     from glideinwms.frontend.collect.queries.job_groups import rewrite
     from glideinwms.lib.condor.htc import to_classad
 
-    result: Any = classad2.ExprTree(rewrite(query)).eval(to_classad(ad))
+    result: object = classad2.ExprTree(rewrite(query)).eval(to_classad(ad))
     return not isinstance(result, classad2.Value) and bool(result)
 
 
-def find(name: str, policy: FrontendPolicy, schedd: str, pool: Workers) -> Queued:
-    """The job ClusterId.ProcId; a StateError unless exactly one schedd (or the one that is named)
-    has it.
+def find_job(name: str, policy: FrontendPolicy, schedd: str, workers: Workers) -> QueuedJob:
+    """Find the job ClusterId.ProcId.
+
+    Raise StateError unless exactly one schedd has it, or the schedd that is named.
     """
     from glideinwms.lib.condor import htc
     from glideinwms.lib.condor.htc import ScheddAddress, quoted
@@ -86,35 +93,49 @@ def find(name: str, policy: FrontendPolicy, schedd: str, pool: Workers) -> Queue
             f"{name!r} is not ClusterId.ProcId", where="job explain", hint="for example 12.0"
         )
     collector = policy.user_collector
-    located = pool.one(call("user pool", htc.locate_schedds, collector=collector))
+    located = workers.one(call("user pool", htc.locate_schedds, collector=collector))
     known = [ScheddAddress(str(ad["Name"]), str(ad["MyAddress"])) for ad in located.value]
-    asked = [a for a in known if schedd in ("", a.name)]
+    asked = [address for address in known if schedd in ("", address.name)]
     if schedd and not asked:
-        names = ", ".join(sorted(a.name for a in known)) or "none"
+        names = ", ".join(sorted(address.name for address in known)) or "no schedds"
         raise StateError(
-            f"{schedd} is no schedd of the user pool",
+            f"{schedd} is not a schedd of the user pool",
             where=quoted(collector),
             hint=f"there are {names}",
         )
     where = f"ClusterId == {cluster} && ProcId == {proc or 0}"
-    answers = pool.run(
-        [call(a.name, htc.query_jobs, schedd=a, constraint=where, projection=[]) for a in asked]
+    answers = workers.run(
+        [
+            call(
+                address.name,
+                htc.query_jobs,
+                schedd=address,
+                constraint=where,
+                projection=[],
+            )
+            for address in asked
+        ]
     )
-    found = [Queued(a.call.endpoint, ad) for a in answers for ad in a.value_or([])]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        several = ", ".join(q.schedd for q in found)
+    jobs = [QueuedJob(answer.call.endpoint, ad) for answer in answers for ad in answer.value_or([])]
+    if len(jobs) == 1:
+        return jobs[0]
+    if jobs:
+        several = ", ".join(job.schedd for job in jobs)
         raise StateError(
             f"{several} each have a job {name}",
             where="job explain",
-            hint="choose one with --schedd",
+            hint="choose a schedd with --schedd",
         )
-    expected = {schedd} if schedd else {n for g in policy.groups for n in g.schedds if n != ALL}
-    silent = ", ".join(sorted(expected - {a.call.endpoint for a in answers if a.error is None}))
+    answered = {answer.call.endpoint for answer in answers if answer.error is None}
     raise StateError(
-        f"job {name} is in no schedd that answers"
-        + (f"; no answer from {silent}" if silent else ""),
+        f"job {name} is in no schedd that answers" + _silent(policy, schedd, answered),
         where=quoted(collector),
-        hint="has it ended? name its attributes with --class",
+        hint="if it has ended, give its attributes with --class",
     )
+
+
+def _silent(policy: FrontendPolicy, schedd: str, answered: set[str]) -> str:
+    """Name the schedds that should have answered and did not."""
+    used = {name for group in policy.groups for name in group.schedds if name != ALL}
+    silent = ", ".join(sorted(({schedd} if schedd else used) - answered))
+    return f"; no answer from {silent}" if silent else ""

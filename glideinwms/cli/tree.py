@@ -1,211 +1,118 @@
-"""What `gwms` can do, as data: noun -> (about, verb -> where it is and one line of help)."""
+"""The commands of `gwms` as data: noun -> (help, verb -> function and one line of help)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+COMMANDS = "glideinwms.cli.commands"
+
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One command: `target` is `module:function`, a typer command; `help` its line in the listing."""
+    """One command: `target` is `module:function`, a typer command; `help` is its line of help."""
 
     target: str
     help: str
 
 
+def _verb(target: str, text: str) -> Verb:
+    return Verb(f"{COMMANDS}.{target}", text)
+
+
+CONFIGURATION = {
+    "validate": _verb("config:validate", "Check the configuration file."),
+    "changes": _verb("reconfig:changes", "Show what a reconfig would change, as plan FILE.xml."),
+    "reconfig": _verb("reconfig:reconfig", "Apply a new configuration."),
+    "upgrade": _verb("reconfig:reconfig", "Apply a new configuration, as reconfig."),
+    "show": _verb("config:show", "Show the effective configuration and its origins."),
+    "rollback": _verb("rollback:rollback", "Return to an earlier configuration."),
+    "convert": _verb("config:convert", "Print the shortest equivalent configuration file."),
+}
+PLAN = "Show what FILE.xml would change, or what a cycle decided."
+REPLAY = "Repeat the decisions of recorded cycles and compare them."
+
 TREE: dict[str, tuple[str, dict[str, Verb] | Verb]] = {
     "why": (
-        "Why nothing starts: what stands in the way, most important first.",
-        Verb("glideinwms.cli.commands.why:why", "Why nothing starts."),
+        "Explain why no pilots start, most important reason first.",
+        _verb("why:why", "Explain why no pilots start."),
     ),
     "factory": (
-        "The Factory: what it submits, and why not more.",
+        "Operate a Factory and explain its decisions.",
         {
-            "validate": Verb(
-                "glideinwms.cli.commands.config:factory_validate", "Check the configuration file."
-            ),
-            "changes": Verb(
-                "glideinwms.cli.commands.config:factory_changes", "The same as plan FILE.xml."
-            ),
-            "reconfig": Verb(
-                "glideinwms.cli.commands.config:factory_reconfig", "Take a new configuration."
-            ),
-            "upgrade": Verb(
-                "glideinwms.cli.commands.config:factory_reconfig",
-                "The same: nothing is left to upgrade.",
-            ),
-            "show": Verb(
-                "glideinwms.cli.commands.config:factory_show",
-                "The effective configuration, with origins.",
-            ),
-            "rollback": Verb(
-                "glideinwms.cli.commands.config:factory_rollback",
-                "Go back to an earlier configuration.",
-            ),
-            "convert": Verb(
-                "glideinwms.cli.commands.config:factory_convert",
-                "The shortest file that means the same.",
-            ),
-            "run": Verb("glideinwms.cli.commands.factory:run", "Run the daemon."),
-            "status": Verb(
-                "glideinwms.cli.commands.factory:status", "What the daemon says of itself."
-            ),
-            "plan": Verb(
-                "glideinwms.cli.commands.config_plan:factory",
-                "What FILE.xml would change; or what a cycle decided.",
-            ),
-            "explain": Verb(
-                "glideinwms.cli.commands.factory:explain", "Why requests get what they get."
-            ),
-            "replay": Verb(
-                "glideinwms.cli.commands.replay:factory",
-                "Decide recorded cycles anew, and compare.",
-            ),
-            "approve": Verb(
-                "glideinwms.cli.commands.factory:approve",
-                "Let a parked removal of running pilots go on.",
-            ),
+            **CONFIGURATION,
+            "run": _verb("factory:run", "Run the daemon."),
+            "status": _verb("factory:status", "Show daemon status."),
+            "plan": _verb("config_plan:factory", PLAN),
+            "explain": _verb("factory:explain", "Explain what requests get."),
+            "replay": _verb("replay:replay", REPLAY),
+            "approve": _verb("factory:approve", "Approve a parked removal of running pilots."),
         },
     ),
     "entry": (
-        "Entries of a Factory, their pilots and logs.",
+        "Show entries of a Factory, their pilots and logs.",
         {
-            "list": Verb("glideinwms.cli.commands.entry:list_", "All entries."),
-            "show": Verb(
-                "glideinwms.cli.commands.entry:show",
-                "An entry's configuration, or its submit description.",
-            ),
-            "q": Verb("glideinwms.cli.commands.entry:q", "The entry's pilots in the queue."),
-            "rm": Verb("glideinwms.cli.commands.entry:rm", "Remove pilots of an entry."),
-            "log": Verb("glideinwms.cli.commands.entry:log", "The entry's log files."),
-            "submit": Verb(
-                "glideinwms.cli.commands.entry:submit",
-                "Submit a pilot for a Frontend's request now.",
-            ),
-            "stats": Verb(
-                "glideinwms.cli.commands.entry:stats",
-                "What was asked, waited, ran: averages over recorded cycles.",
-            ),
+            "list": _verb("entry:list_", "List all entries."),
+            "show": _verb("entry:show", "Show an entry's configuration or submit description."),
+            "q": _verb("entry:q", "List an entry's pilots in the queue."),
+            "rm": _verb("entry:rm", "Remove pilots of an entry."),
+            "log": _verb("entry:log", "Show an entry's log files."),
+            "submit": _verb("entry:submit", "Submit a pilot for a Frontend's request now."),
+            "stats": _verb("entry:stats", "Show averages over recorded cycles."),
         },
     ),
     "pilot": (
-        "Finished pilots: what they did and left.",
+        "Examine finished pilots, or run one by hand.",
         {
-            "log": Verb(
-                "glideinwms.cli.commands.pilot_log:log",
-                "How a pilot ended, and the logs in its output.",
-            ),
-            "list": Verb(
-                "glideinwms.cli.commands.pilots:list_",
-                "Finished pilots by entry and day, and their files.",
-            ),
-            "report": Verb(
-                "glideinwms.cli.commands.pilot_log:report",
-                "What finished pilots did, by entry and Frontend.",
-            ),
-            "run": Verb(
-                "glideinwms.cli.commands.pilot_run:run",
-                "Start one pilot by hand, on this machine or by a script.",
-            ),
+            "log": _verb("pilot_log:log", "Show how a pilot ended, and its logs."),
+            "list": _verb("pilots:list_", "List finished pilots and their files."),
+            "report": _verb("pilot_report:report", "Summarize finished pilots."),
+            "run": _verb("pilot_run:run", "Run one pilot on this machine."),
         },
     ),
     "downtime": (
-        "Downtimes of a Factory.",
+        "Manage downtimes of a Factory.",
         {
-            "add": Verb("glideinwms.cli.commands.downtime:add", "Begin a downtime, now or later."),
-            "end": Verb("glideinwms.cli.commands.downtime:end", "End downtimes."),
-            "list": Verb(
-                "glideinwms.cli.commands.downtime:list_", "Downtimes that are on or to come."
-            ),
-            "check": Verb(
-                "glideinwms.cli.commands.downtime:check", "Whether submission goes on now."
-            ),
-            "vacuum": Verb("glideinwms.cli.commands.downtime:vacuum", "Drop lines that are over."),
+            "add": _verb("downtime:add", "Add a downtime, now or later."),
+            "end": _verb("downtime:end", "End downtimes."),
+            "list": _verb("downtime:list_", "List current and future downtimes."),
+            "check": _verb("downtime:check", "Check whether entries are in downtime now."),
+            "vacuum": _verb("downtime:vacuum", "Delete downtimes that have ended."),
         },
     ),
     "audit": (
-        "Who did what, when and why.",
-        Verb("glideinwms.cli.commands.audit:audit", "The audit trail."),
+        "Show who did what, when and why.",
+        _verb("audit:audit", "Show the audit trail."),
     ),
     "frontend": (
-        "The Frontend: what it asks the Factories for, and why.",
+        "Operate a Frontend and explain its requests.",
         {
-            "validate": Verb(
-                "glideinwms.cli.commands.config:frontend_validate", "Check the configuration file."
-            ),
-            "changes": Verb(
-                "glideinwms.cli.commands.config:frontend_changes", "The same as plan FILE.xml."
-            ),
-            "reconfig": Verb(
-                "glideinwms.cli.commands.config:frontend_reconfig", "Take a new configuration."
-            ),
-            "upgrade": Verb(
-                "glideinwms.cli.commands.config:frontend_reconfig",
-                "The same: nothing is left to upgrade.",
-            ),
-            "show": Verb(
-                "glideinwms.cli.commands.config:frontend_show",
-                "The effective configuration, with origins.",
-            ),
-            "rollback": Verb(
-                "glideinwms.cli.commands.config:frontend_rollback",
-                "Go back to an earlier configuration.",
-            ),
-            "convert": Verb(
-                "glideinwms.cli.commands.config:frontend_convert",
-                "The shortest file that means the same.",
-            ),
-            "run": Verb("glideinwms.cli.commands.frontend:run", "Run the daemon."),
-            "status": Verb(
-                "glideinwms.cli.commands.frontend:status", "What the daemon says of itself."
-            ),
-            "plan": Verb(
-                "glideinwms.cli.commands.config_plan:frontend",
-                "What FILE.xml would change; or what a cycle decided.",
-            ),
-            "explain": Verb(
-                "glideinwms.cli.commands.explain:explain",
-                "Why entries are asked for what they are.",
-            ),
-            "replay": Verb(
-                "glideinwms.cli.commands.replay:frontend",
-                "Decide recorded cycles anew, and compare.",
-            ),
-            "downtime": Verb(
-                "glideinwms.cli.commands.frontend:downtime", "Downtimes of the whole Frontend."
-            ),
-            "remove": Verb(
-                "glideinwms.cli.commands.frontend:remove", "Ask the Factories to remove pilots."
-            ),
+            **CONFIGURATION,
+            "run": _verb("frontend:run", "Run the daemon."),
+            "status": _verb("frontend:status", "Show daemon status."),
+            "plan": _verb("config_plan:frontend", PLAN),
+            "explain": _verb("explain:explain", "Explain the requests to entries."),
+            "replay": _verb("replay:replay", REPLAY),
+            "downtime": _verb("frontend:downtime", "Manage downtimes of the whole Frontend."),
+            "remove": _verb("frontend:remove", "Ask the Factories to remove pilots."),
         },
     ),
     "job": (
-        "A user's job.",
-        {
-            "explain": Verb(
-                "glideinwms.cli.commands.explain:job",
-                "Which entries it fits, what stops the others, what is asked.",
-            )
-        },
+        "Examine a user's job.",
+        {"explain": _verb("job_explain:job", "Explain which entries a job matches, and why.")},
     ),
     "demo": (
-        "A whole grid on this machine.",
+        "Run a whole grid on this machine.",
         {
-            "run": Verb(
-                "glideinwms.cli.commands.demo:run",
-                "From nothing to finished jobs (`gwms demo` alone does this).",
-            ),
-            "status": Verb(
-                "glideinwms.cli.commands.demo:status", "What of it is up, and how to look around."
-            ),
-            "down": Verb("glideinwms.cli.commands.demo:down", "End a demo that was left up."),
+            "run": _verb("demo:run", "Build the grid and run jobs. `gwms demo` does the same."),
+            "status": _verb("demo:status", "Show which parts of the demo are up."),
+            "down": _verb("demo:down", "Stop a demo that was left running."),
         },
     ),
     "version": (
-        "The version of this program.",
-        Verb("glideinwms.cli.commands.version:version", "Print the version."),
+        "Print the version of this program.",
+        _verb("version:version", "Print the version."),
     ),
 }
 
-# what a noun alone does
+# the verb that a noun alone means
 DEFAULT = {"demo": "run"}

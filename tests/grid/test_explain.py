@@ -77,7 +77,7 @@ def test_jobs_of_the_queue_are_explained(make_chain: MakeChain) -> None:
     code, text = say(chain, "job", "explain", huge)
     assert (
         code == 1
-        and "group analysis: fits 0 of 2 entries" in text
+        and "group analysis: matches 0 of 2 entries" in text
         and "RequestMemory=500000" in text
     )
 

@@ -1,94 +1,86 @@
-"""`gwms factory|frontend plan`: what a reconfig with a file would change; or, without one, what a cycle decided."""
+"""`gwms factory|frontend plan`: what a reconfig with a file would change, or what a cycle decided."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glideinwms.cli import output
+from glideinwms.cli.options import AnySide, Cycle, Group, PolicyFile, SnapshotFile, XmlOption
 from glideinwms.cli.output import Json
+from glideinwms.cli.sides import FACTORY, FRONTEND, Side
 
 if TYPE_CHECKING:
     from glideinwms.creation.reconfig.affected_pilots import Affected
     from glideinwms.creation.reconfig.plan import Change, ReconfigPlan
 
-SHOWN = 20
+MAX_NAMES_SHOWN = 20
 File = Annotated[
     Path | None,
-    typer.Argument(metavar="[FILE.xml]", help="A configuration file: what would change."),
+    typer.Argument(metavar="[FILE.xml]", help="Show what this configuration file would change."),
 ]
-XmlOption = Annotated[Path | None, typer.Option("--xml", help="The same, as an option.")]
-FactoryDir = Annotated[
-    Path | None,
-    typer.Option("--work-dir", envvar="GWMS_FACTORY_DIR", help="The Factory's work directory."),
-]
-FrontendDir = Annotated[
-    Path | None,
-    typer.Option("--work-dir", envvar="GWMS_FRONTEND_DIR", help="The Frontend's work directory."),
-]
-Cycle = Annotated[
-    int | None, typer.Option("--cycle", help="A recorded cycle; the newest by default.")
-]
-Snapshot = Annotated[str, typer.Option("--snapshot", help="A recorded cycle's file, or `last`.")]
-Config = Annotated[
-    Path | None, typer.Option("--config", exists=True, help="Decide with this policy.json.")
-]
-Group = Annotated[str, typer.Option("--group", help="Only this group.")]
 
 
 def factory(
     file: File = None,
     xml: XmlOption = None,
-    work_dir: FactoryDir = None,
+    work_dir: AnySide = None,
     cycle: Cycle = None,
     as_json: Json = False,
 ) -> None:
-    """With a file, what a reconfig of the Factory would change, and whose pilots; else what a cycle
-    decided.
-    """
-    if found := xml or file:
-        configuration(found, "factory", as_json)
-        return
-    from glideinwms.cli.commands.factory import DEFAULT, plan
+    """Show what a reconfig would change and whose pilots it affects.
 
-    plan(_existing(work_dir or DEFAULT, "factory"), cycle, as_json)
+    Without a file, show what a cycle decided.
+    """
+    path = xml or file
+    if path:
+        configuration(path, FACTORY, as_json)
+        return
+    from glideinwms.cli.commands.factory import plan
+
+    plan(_existing(FACTORY, work_dir), cycle, as_json)
 
 
 def frontend(
     file: File = None,
     xml: XmlOption = None,
-    work_dir: FrontendDir = None,
+    work_dir: AnySide = None,
     cycle: Cycle = None,
-    snapshot: Snapshot = "",
-    config: Config = None,
+    snapshot: SnapshotFile = "",
+    config: PolicyFile = None,
     group: Group = "",
     as_json: Json = False,
 ) -> None:
-    """With a file, what a reconfig of the Frontend would change; else what a cycle decided, or
-    would with --config.
+    """Show what a reconfig would change.
+
+    Without a file, show what a cycle decided, or with --config what it would decide.
     """
-    if found := xml or file:
-        configuration(found, "frontend", as_json)
+    path = xml or file
+    if path:
+        configuration(path, FRONTEND, as_json)
         return
-    from glideinwms.cli.commands.explain import plan
-    from glideinwms.cli.commands.frontend import DEFAULT
+    from glideinwms.cli.commands.frontend_plan import plan
+    from glideinwms.cli.recorded import RecordedCycle
 
-    plan(work_dir or DEFAULT, cycle, snapshot, config, group, as_json)
+    chosen = FRONTEND.given_work_dir(work_dir) or FRONTEND.work_dir
+    plan(RecordedCycle(work_dir=chosen, cycle=cycle, snapshot=snapshot), config, group, as_json)
 
 
-def _existing(work_dir: Path, side: str) -> Path:
+def _existing(side: Side, option: Path | None) -> Path:
+    work_dir = side.given_work_dir(option) or side.work_dir
     if not work_dir.is_dir():
         output.fail(
-            f"{work_dir}: is not a directory (give --work-dir, or the configuration file: gwms {side} plan FILE)"
+            f"{work_dir}: is not a directory "
+            f"(give --work-dir, or the configuration file: gwms {side.name} plan FILE)"
         )
     return work_dir
 
 
-def configuration(xml: Path, side: str, as_json: bool) -> None:
-    """What a reconfig would change. Touches nothing."""
+def configuration(xml: Path, side: Side, as_json: bool) -> None:
+    """Show what a reconfig would change. Nothing is written."""
     from glideinwms.creation.build.resolved import named
     from glideinwms.creation.reconfig.affected_pilots import affected
     from glideinwms.creation.reconfig.plan import make_plan
@@ -96,72 +88,77 @@ def configuration(xml: Path, side: str, as_json: bool) -> None:
     from glideinwms.creation.xml.problems import InvalidConfig, Problems
     from glideinwms.lib.jsondata import to_json
 
-    xml, problems = xml.absolute(), Problems()
+    problems = Problems()
     try:
-        built, data = named(build(xml, side, problems))
+        built, policy = named(build(xml.absolute(), side.name, problems))
     except InvalidConfig:
         for warning in problems.warnings:
             print(warning, file=sys.stderr)
         raise
-    plan = make_plan(built, data)
+    plan = make_plan(built, policy)
     touched = (*plan.changed, *plan.removed)
-    met = affected(built.work_dir, touched) if side == "factory" and touched else None
+    pilots = affected(built.work_dir, touched) if side is FACTORY and touched else None
+    warnings = len(problems.all_warnings)
     if as_json:
-        output.print_json({**to_json(plan), "pilots": met, "warnings": len(problems.all_warnings)})
+        output.print_json({**to_json(plan), "pilots": pilots, "warnings": warnings})
         return
-    if standing := len(problems.all_warnings):
-        print(f"{standing} warnings stand; gwms {side} validate shows them", file=sys.stderr)
+    if warnings:
+        print(f"{warnings} warnings; gwms {side.name} validate shows them", file=sys.stderr)
     describe(plan)
+    whole = {f"[{name}]" for name in (*plan.added, *plan.removed)}
     for change in plan.changes:
-        if not any(
-            change.path.endswith(f"[{name}]") and "." not in change.path
-            for name in (*plan.added, *plan.removed)
-        ):
-            print(f"  {change.path}: {_moved(change)}")
+        if not ("." not in change.path and change.path.endswith(tuple(whole))):
+            print(f"  {change.path}: {_old_and_new(change)}")
     if plan.removed_active:
         print(f"needs --force-delete: {names(plan.removed_active)} are enabled")
-    if met:
-        _pilots(met)
+    if pilots:
+        _print_pilots(pilots)
 
 
-def _moved(change: Change) -> str:
-    """Old -> new; of match expressions only their text."""
+def _old_and_new(change: Change) -> str:
+    """Old -> new. Match expressions are shown by their text only."""
     old, new = _text(change.old), _text(change.new)
     return f"{old} -> {new}" if old != new else "only moved within the file"
 
 
-def _text(value: Any) -> str:
-    rows = value if isinstance(value, list | tuple) else ()
-    if rows and all(isinstance(r, dict) and "text" in r for r in rows):
-        return " and ".join(r["text"] for r in rows)
+def _text(value: object) -> str:
+    expressions = value if isinstance(value, list | tuple) else ()
+    if expressions and all(isinstance(one, dict) and "text" in one for one in expressions):
+        return " and ".join(expression["text"] for expression in expressions)
     return repr(value)
 
 
-def _pilots(met: Affected) -> None:
+def _print_pilots(pilots: Affected) -> None:
     print(
-        f"their pilots in cycle {met.cycle} of {output.clock(met.time)}, which keep what they were submitted with:"
+        f"their pilots in cycle {pilots.cycle} of {output.clock(pilots.time)}, "
+        "which keep what they were submitted with:"
     )
-    rows: list[list[Any]] = [[n, p.idle, p.running, p.held] for n, p in met.entries.items()]
-    output.table(["ENTRY", "IDLE", "RUNNING", "HELD"], rows)
-    if met.unknown:
-        print(f"not counted, since not known then: {', '.join(met.unknown)}")
+    output.table(
+        ["ENTRY", "IDLE", "RUNNING", "HELD"],
+        [[name, row.idle, row.running, row.held] for name, row in pilots.entries.items()],
+    )
+    if pilots.unknown:
+        print(f"not counted because they were unknown then: {', '.join(pilots.unknown)}")
 
 
-def names(found: tuple[str, ...]) -> str:
-    """Up to twenty names, then how many more."""
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return ", ".join(found[:SHOWN]) + more
+def names(listed: tuple[str, ...]) -> str:
+    """Join up to twenty names and say how many more there are."""
+    hidden = len(listed) - MAX_NAMES_SHOWN
+    more = f" and {hidden} more" if hidden > 0 else ""
+    return ", ".join(listed[:MAX_NAMES_SHOWN]) + more
 
 
 def describe(plan: ReconfigPlan) -> None:
-    """The plan in a few lines."""
+    """Print the plan in a few lines."""
     if plan.empty:
         print(f"nothing changes (generation {plan.generation})")
         return
-    what = "entries" if plan.side == "factory" else "groups"
+    kind = "entries" if plan.side == "factory" else "groups"
     print(
-        f"generation {plan.previous or '(none)'} -> {plan.generation}; {len(plan.files)} files to write"
+        f"generation {plan.previous or '(none)'} -> {plan.generation}; "
+        f"{len(plan.files)} files to write"
     )
-    for word in ("added", "removed", "changed"):
-        if some := getattr(plan, word):
-            print(f"{len(some)} {what} {word}: {names(some)}")
+    changed = {"added": plan.added, "removed": plan.removed, "changed": plan.changed}
+    for label, listed in changed.items():
+        if listed:
+            print(f"{len(listed)} {kind} {label}: {names(listed)}")

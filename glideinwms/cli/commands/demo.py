@@ -1,4 +1,7 @@
-"""`gwms demo`: the whole grid on this machine, from nothing to finished jobs."""
+"""`gwms demo`: a whole grid on this machine, from nothing to finished jobs.
+
+Exit codes beside the common ones: `run` 1 if a job did not finish; `status` 1 if a part is not up.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,13 @@ INTERRUPTED = 130
 
 def run(
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave everything up, and say how to look around.")
+        bool, typer.Option("--keep", help="Leave the grid running and show how to look around.")
     ] = False,
-    seconds: Annotated[int, typer.Option("--seconds", min=1, help="How long each job takes.")] = 3,
+    seconds: Annotated[
+        int, typer.Option("--seconds", min=1, help="Length of each job in seconds.")
+    ] = 3,
 ) -> None:
-    """Build the grid, run jobs through Frontend, Factory and pilots, show where they ran. Exit code
-    0: all did.
-    """
+    """Build a grid, run jobs through Frontend, Factory and pilots, and show where they ran."""
     from rich.console import Console
 
     from glideinwms.demo.run import Demo
@@ -35,16 +38,16 @@ def run(
 
 
 def status() -> None:
-    """What of the demo is up, and how to look around. Exit code 0: all of it is up; 1: not."""
-    from glideinwms.demo.run import status as look
+    """Show which parts of the demo are up. Exit code 1: not all of them."""
+    from glideinwms.demo.run import status as demo_status
 
-    lines, whole = look()
+    lines, complete = demo_status()
     print("\n".join(lines))
-    sys.exit(0 if whole else 1)
+    sys.exit(0 if complete else 1)
 
 
 def down() -> None:
-    """End a demo that was left up."""
-    from glideinwms.demo.run import down as end
+    """Stop a demo that was left running."""
+    from glideinwms.demo.run import down as stop_demo
 
-    print(end())
+    print(stop_demo())

@@ -1,7 +1,8 @@
-"""`gwms frontend ...`: run the daemon, look at what it asks for, speak to it.
+"""`gwms frontend ...`: run the daemon, show what it requests, manage downtimes, remove pilots.
 
-Exit codes beside the common ones: `status` 1 if the daemon hangs, cannot write its files, failed its last cycle or did
-not take a policy, 3 if it does not run; `downtime check` 1 if it is down; `remove` 1 if refused, 3 if nobody answers.
+Exit codes beside the common ones: `status` 1 if the daemon hangs, cannot write its files, failed
+its last cycle or did not load a policy, 3 if it does not run; `downtime check` 1 if it is in
+downtime; `remove` 1 if refused, 3 if the daemon does not answer.
 """
 
 from __future__ import annotations
@@ -9,32 +10,27 @@ from __future__ import annotations
 import sys
 import time
 from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from glideinwms.cli import output
+from glideinwms.cli.daemon_command import send
+from glideinwms.cli.options import ExistingFrontend, Group
 from glideinwms.cli.output import Json
+from glideinwms.cli.sides import FRONTEND
 from glideinwms.lib.daemon.status import Status
 
-DEFAULT = Path("/var/lib/gwms-frontend/vofrontend")
-WorkDir = Annotated[
-    Path,
-    typer.Option(
-        "--work-dir",
-        exists=True,
-        file_okay=False,
-        envvar="GWMS_FRONTEND_DIR",
-        help="The Frontend's work directory.",
-    ),
-]
-Group = Annotated[str, typer.Option("--group", help="Only this group.")]
+if TYPE_CHECKING:
+    from glideinwms.lib.downtimes.downtime_file import Downtime
+
+DEFAULT = FRONTEND.work_dir
+TIME = "now, +2h, or 2026-01-31T08:00 (local time unless it has a zone)."
 
 
 def run(
-    work_dir: WorkDir = DEFAULT,
-    once: Annotated[bool, typer.Option("--once", help="One cycle, then stop.")] = False,
+    work_dir: ExistingFrontend = DEFAULT,
+    once: Annotated[bool, typer.Option("--once", help="Run one cycle and stop.")] = False,
 ) -> None:
     """Run the Frontend daemon until SIGTERM."""
     from glideinwms.frontend.daemon import run_daemon
@@ -44,130 +40,147 @@ def run(
     sys.exit(run_daemon(work_dir, once=once))
 
 
-def status(work_dir: WorkDir = DEFAULT, group: Group = "", as_json: Json = False) -> None:
-    """What the daemon says of itself: per group the jobs, the requests, and why they are what they
-    are.
-    """
+def status(work_dir: ExistingFrontend = DEFAULT, group: Group = "", as_json: Json = False) -> None:
+    """Show daemon status: jobs, requests and reasons of each group."""
     from glideinwms.cli import daemon_health
     from glideinwms.lib.daemon import liveness
     from glideinwms.lib.errors import StateError
 
-    state, now = work_dir / "state", time.time()
-    found = liveness.look(state, "frontend", now)
-    liveness.require_start(found, state)
-    groups = found.shown.summary.get("groups", {}) if found.shown else {}
-    if group and found.shown and group not in groups:
+    state = work_dir / "state"
+    now = time.time()
+    health = liveness.look(state, FRONTEND.name, now)
+    liveness.require_start(health, state)
+    groups = health.shown.summary.get("groups", {}) if health.shown else {}
+    if group and health.shown and group not in groups:
         raise StateError(
-            f"there is no group {group} in the last cycle", hint=f"groups are {', '.join(groups)}"
+            f"there is no group {group} in the last cycle",
+            hint=f"the groups are {', '.join(groups)}",
         )
-    shown = {n: g for n, g in groups.items() if group in ("", n)}
+    shown = {name: fields for name, fields in groups.items() if group in ("", name)}
     if as_json:
-        output.print_json(daemon_health.as_json(found) | ({"groups": shown} if group else {}))
-        sys.exit(daemon_health.exit_code(found))
-    for line in daemon_health.lines(found, "frontend", now):
+        output.print_json(daemon_health.as_json(health) | ({"groups": shown} if group else {}))
+        sys.exit(daemon_health.exit_code(health))
+    for line in daemon_health.lines(health, FRONTEND.name, now):
         output.say(line)
-    if found.shown is not None:
-        _status(found.shown, shown)
-    sys.exit(daemon_health.exit_code(found))
+    if health.shown is not None:
+        _print_status(health.shown, shown, now)
+    sys.exit(daemon_health.exit_code(health))
 
 
-def _status(found: Status, groups: dict[str, Any]) -> None:
-    ha = found.summary.get("ha", {})
+def _print_status(shown: Status, groups: dict[str, Any], now: float) -> None:
+    ha = shown.summary.get("ha", {})
     if ha.get("seen"):
-        output.say(f"slave, {'working' if ha['working'] else 'hibernating'}: {ha['seen']}")
-    if found.summary.get("downtime"):
-        output.say("in downtime: nothing is asked for")
-    for reading in found.readings:
+        state = "working" if ha["working"] else "hibernating"
+        output.say(f"standby, {state}: {ha['seen']}")
+    if shown.summary.get("downtime"):
+        output.say("in downtime: no pilots are requested")
+    for reading in shown.readings:
         if reading.error:
             age = "never" if reading.age is None else f"{output.ago(reading.age)} ago"
             output.say(f"{reading.source}: last read {age}: {reading.error}")
-    for text in found.summary.get("failed", ()):
-        output.say(f"not sent: {text}")
-    for name, shown in groups.items():
-        _group(name, shown)
+    for failure in shown.summary.get("failed", ()):
+        output.say(f"not sent: {failure}")
+    for name, group in groups.items():
+        _print_group(name, group, now)
 
 
-def _group(name: str, g: dict[str, Any]) -> None:
-    jobs, slots, asked = g["jobs"], g["slots"], g["request"]
+def _print_group(name: str, group: dict[str, Any], now: float) -> None:
+    jobs, slots, request = group["jobs"], group["slots"], group["request"]
     print()
     output.say(
         f"group {name}: {jobs['idle']} idle jobs, {jobs['unmatched']} of them match no entry; "
         f"{jobs['running']} running; {slots['total']} slots, {slots['idle']} idle; "
-        f"asks for {asked['idle']} idle pilots, at most {asked['max']}"
+        f"requests {request['idle']} idle pilots, at most {request['max']}"
     )
-    for label in ("frozen", "held", "problems"):
-        for text in g[label]:
+    for label, key in (("frozen", "frozen"), ("retained", "held"), ("problem", "problems")):
+        for text in group[key]:
             output.say(f"  {label}: {text}")
-    for one in g.get("credentials", ()):
+    for credential in group.get("credentials", ()):
         output.say(
-            f"  credential {one['name']} ({one['type']}, {one['trust_domain']}): {_credential(one)}"
+            f"  credential {credential['name']} "
+            f"({credential['type']}, {credential['trust_domain']}): "
+            f"{_credential(credential, now)}"
         )
-    for schedd, why in g["schedds"].items():
+    for schedd, why in group["schedds"].items():
         output.say(f"  idle jobs of {schedd} do not count: {why}")
-    if g["silent"]:
-        output.say("  silent: too little is known for too long, requests are left to expire")
-    for one in g["unmatched"]:
-        values = ", ".join(f"{k}={v!r}" for k, v in one["values"].items())
-        output.say(f"  {one['idle']} jobs of {one['schedd']} match nothing: {values}")
-        for by in one["rejected_by"]:
-            output.say(
-                f"    {by['entries']} entries rejected by {by['conjunct']}  ({by['origin']})"
-            )
-    for failing in g.get("failing", ()):
+    if group["silent"]:
+        output.say("  silent: inputs have been unknown for too long, so requests may expire")
+    for unmatched in group["unmatched"]:
+        _print_unmatched(unmatched)
+    for failing in group.get("failing", ()):
         output.say(
             f"  {failing['text']}  ({failing['origin']}) fails for {failing['classes']} classes "
-            f"of jobs, which match nothing by it: {failing['error']}"
+            f"of jobs and matches none of them: {failing['error']}"
         )
-    rows = [
-        [
-            e["entry"],
-            e["jobs"],
-            e["share"],
-            e["slots"].get("total", 0),
-            e["slots"].get("idle", 0),
-            e["idle"] if e["requested"] else "-",
-            e["max"] if e["requested"] else "-",
-            e["removal"],
-            _why(e),
-        ]
-        for e in g["entries"]
-    ]
-    output.table(["ENTRY", "JOBS", "SHARE", "SLOTS", "IDLE", "ASKED", "MAX", "REMOVE", "WHY"], rows)
-    for entry in g["down"]:
+    headers = ["ENTRY", "JOBS", "SHARE", "SLOTS", "IDLE", "ASKED", "MAX", "REMOVE", "WHY"]
+    output.table(headers, [_entry_row(entry) for entry in group["entries"]])
+    for entry in group["down"]:
         output.say(f"{entry}: down, only its pilots are seen")
 
 
-def _credential(one: dict[str, Any]) -> str:
-    """How long it lasts, who makes it, and why it cannot be used."""
-    words = ["cannot be used"] if one["unusable"] else []
-    if one["made_by"] not in ("", "creation_script"):
-        words.append(f"made by generator {one['made_by']}, held for {one['made']} of its entries")
-    elif one["ends"] is not None:
-        words.append(_lasts(one["ends"] - time.time()))
-    elif not one["unusable"]:
-        words.append("does not say how long it lasts")
-    if one["tried"] is not None:
-        words.append(f"creation_script ran {output.ago(time.time() - one['tried'])} ago")
-    return ", ".join(words) + (
-        f": {one['failed'] or one['unusable']}" if one["failed"] or one["unusable"] else ""
-    )
+def _print_unmatched(unmatched: dict[str, Any]) -> None:
+    values = ", ".join(f"{name}={value!r}" for name, value in unmatched["values"].items())
+    output.say(f"  {unmatched['idle']} jobs of {unmatched['schedd']} match no entry: {values}")
+    for rejection in unmatched["rejected_by"]:
+        output.say(
+            f"    {rejection['entries']} entries rejected by "
+            f"{rejection['conjunct']}  ({rejection['origin']})"
+        )
 
 
-def _lasts(seconds: float) -> str:
-    """`lasts for 3.0 h`, or that it is over."""
-    return (
-        f"lasts for {output.ago(seconds)}" if seconds > 0 else f"ended {output.ago(-seconds)} ago"
-    )
+def _entry_row(entry: dict[str, Any]) -> list[object]:
+    requested = entry["requested"]
+    return [
+        entry["entry"],
+        entry["jobs"],
+        entry["share"],
+        entry["slots"].get("total", 0),
+        entry["slots"].get("idle", 0),
+        entry["idle"] if requested else "-",
+        entry["max"] if requested else "-",
+        entry["removal"],
+        _why(entry),
+    ]
+
+
+def _credential(credential: dict[str, Any], now: float) -> str:
+    """Describe how long it is valid, who makes it, and why it cannot be used."""
+    parts = ["cannot be used"] if credential["unusable"] else []
+    if credential["made_by"] not in ("", "creation_script"):
+        parts.append(
+            f"made by generator {credential['made_by']}, "
+            f"cached for {credential['made']} of its entries"
+        )
+    elif credential["ends"] is not None:
+        parts.append(_validity(credential["ends"] - now))
+    elif not credential["unusable"]:
+        parts.append("has no expiry time")
+    if credential["tried"] is not None:
+        parts.append(f"creation_script ran {output.ago(now - credential['tried'])} ago")
+    failure = credential["failed"] or credential["unusable"]
+    return ", ".join(parts) + (f": {failure}" if failure else "")
+
+
+def _validity(seconds: float) -> str:
+    if seconds > 0:
+        return f"valid for {output.ago(seconds)}"
+    return f"expired {output.ago(-seconds)} ago"
 
 
 def _why(entry: dict[str, Any]) -> str:
-    clips = [f"{c['reason']} {c['before']:g}->{c['after']:g}" for c in entry["clips"]]
-    refusals = [f"{r['reason']} ({r['text']})" for r in entry["refusals"]]
-    told = [f"Factory: {v}" for k, v in entry["factory"].items() if k.startswith("Status_Reason")]
-    return ", ".join([*clips, *refusals, *told])
+    adjustments = [
+        f"{step['reason']} {step['before']:g}->{step['after']:g}" for step in entry["clips"]
+    ]
+    refusals = [f"{refusal['reason']} ({refusal['text']})" for refusal in entry["refusals"]]
+    answers = [
+        f"Factory: {value}"
+        for name, value in entry["factory"].items()
+        if name.startswith("Status_Reason")
+    ]
+    return ", ".join([*adjustments, *refusals, *answers])
 
 
-class Act(StrEnum):
+class DowntimeAction(StrEnum):
     """What `gwms frontend downtime` does."""
 
     DOWN = "down"
@@ -177,62 +190,57 @@ class Act(StrEnum):
 
 
 def downtime(
-    act: Annotated[
-        Act,
-        typer.Argument(help="Begin one, end those that are on, tell whether one is on, or all."),
+    action: Annotated[
+        DowntimeAction,
+        typer.Argument(help="Begin a downtime, end it, check for a current one, or list all."),
     ],
-    work_dir: WorkDir = DEFAULT,
-    start: Annotated[
-        str, typer.Option("--start", help="now, +2h, or 2026-01-31T08:00 (local time).")
-    ] = "now",
-    end: Annotated[str, typer.Option("--end", help="As --start; none: open.")] = "none",
-    comment: Annotated[str, typer.Option("--comment", help="Why.")] = "",
+    work_dir: ExistingFrontend = DEFAULT,
+    start: Annotated[str, typer.Option("--start", help=f"Start: {TIME}")] = "now",
+    end: Annotated[
+        str, typer.Option("--end", help="End, as --start; none: no end is set.")
+    ] = "none",
+    comment: Annotated[str, typer.Option("--comment", help="Reason, for the list.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Downtimes of the whole Frontend: while one is on, every request is 0."""
+    """Manage downtimes of the whole Frontend. During a downtime every request is 0."""
     from glideinwms.frontend.daemon import load_policy
     from glideinwms.frontend.state import downtimes
     from glideinwms.lib.downtimes import downtime_file
     from glideinwms.lib.run_as_owner import work_as_owner
 
     work_as_owner(work_dir)
-    path, now = downtimes.path_of(work_dir, load_policy(work_dir)), time.time()
-    if act is Act.DOWN:
-        found = [
-            downtimes.begin(
-                work_dir,
-                path,
-                downtime_file.when(start, now),
-                downtime_file.until(end, now),
-                comment,
-            )
-        ]
-    elif act is Act.UP:
-        found = downtimes.finish(work_dir, path, downtime_file.until(end, now) or now)
-        if not found:
-            output.fail("no downtime is on")
+    path = downtimes.path_of(work_dir, load_policy(work_dir))
+    now = time.time()
+    listed: list[Downtime]
+    if action is DowntimeAction.DOWN:
+        begins, ends = downtime_file.when(start, now), downtime_file.until(end, now)
+        listed = [downtimes.begin(work_dir, path, begins, ends, comment)]
+    elif action is DowntimeAction.UP:
+        listed = downtimes.finish(work_dir, path, downtime_file.until(end, now) or now)
+        if not listed:
+            output.fail("there is no current downtime")
     else:
-        lines, wrong = downtime_file.load(path)
-        for error in wrong:
-            print(f"gwms: {error}", file=sys.stderr)
-        found = [
-            d
-            for d in lines
-            if (d.active(now) if act is Act.CHECK else d.end is None or d.end >= now)
-        ]
+        listed, errors = downtime_file.load(path)
+        for error in errors:
+            output.warn(str(error))
+        if action is DowntimeAction.CHECK:
+            listed = [line for line in listed if line.active(now)]
+        else:
+            listed = [line for line in listed if line.end is None or line.end >= now]
     if as_json:
-        output.print_json(found)
+        output.print_json(listed)
     else:
-        rows = [
-            [output.clock(d.start), "open" if d.end is None else output.clock(d.end), d.comment]
-            for d in found
-        ]
+        rows = [[output.clock(line.start), _end(line), line.comment] for line in listed]
         output.table(["START", "END", "COMMENT"], rows)
-    sys.exit(1 if act is Act.CHECK and found else 0)
+    sys.exit(1 if action is DowntimeAction.CHECK and listed else 0)
+
+
+def _end(line: Downtime) -> str:
+    return "open" if line.end is None else output.clock(line.end)
 
 
 class Level(StrEnum):
-    """Which pilots a removal word means."""
+    """Which pilots a removal means."""
 
     WAIT = "wait"
     IDLE = "idle"
@@ -242,19 +250,23 @@ class Level(StrEnum):
 def remove(
     level: Annotated[
         Level,
-        typer.Argument(help="wait: not started; idle: also without a job; all: also running."),
+        typer.Argument(
+            help="wait: pilots that have not started; idle: also those without a job; "
+            "all: also those that run jobs."
+        ),
     ],
-    work_dir: WorkDir = DEFAULT,
-    group: Annotated[str, typer.Option("--group", help="One group.")] = "all",
+    work_dir: ExistingFrontend = DEFAULT,
+    group: Annotated[
+        str, typer.Option("--group", help="Remove pilots of this group only.")
+    ] = "all",
     excess: Annotated[
-        bool, typer.Option("--excess", help="Only what is more than needed.")
+        bool, typer.Option("--excess", help="Remove only pilots in excess of the demand.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Ask the Factories to remove pilots, with the next cycle (running ones wait for a word of the
-    Factory's).
-    """
-    from glideinwms.cli.commands.factory import say
+    """Ask the Factories to remove pilots, in the next cycle.
 
+    Running pilots wait for the approval of the Factory's operator.
+    """
     args = {"level": level.value, "group": group, "excess": str(excess).lower()}
-    say(work_dir, "remove", args, as_json, "frontend")
+    send(work_dir, "remove", args, daemon=FRONTEND.name, as_json=as_json)

@@ -1,130 +1,156 @@
-"""`gwms pilot list`: finished pilots and the files they left; also called entry_ls, find_logs, find_StartdLogs."""
+"""`gwms pilot list`: finished pilots and the files they left.
+
+Also called entry_ls, find_logs and find_StartdLogs.
+"""
 
 from __future__ import annotations
 
-import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glideinwms.cli import output
-from glideinwms.cli.commands.factory import DEFAULT, WorkDir
+from glideinwms.cli.options import ExistingFactory
 from glideinwms.cli.output import Json
+from glideinwms.cli.sides import FACTORY
+
+if TYPE_CHECKING:
+    from glideinwms.factory.pilot_history.completed_jobs_log import EndedJob
+
+HEADERS = [
+    "ENDED",
+    "ENTRY",
+    "ID",
+    "CLIENT",
+    "USER",
+    "SECONDS",
+    "JOBS",
+    "HTCONDOR",
+    "CAUSE",
+    "STDERR",
+]
+
+
+class Files(StrEnum):
+    """Which file of each pilot to print."""
+
+    OUT = "out"
+    ERR = "err"
+
+
+Entries = Annotated[
+    list[str] | None, typer.Argument(metavar="[ENTRY]...", help="Entries. By default all.")
+]
+Date = Annotated[
+    str, typer.Option("--date", help="Day on which they ended, YYYYMMDD. By default today.")
+]
+Days = Annotated[
+    int, typer.Option("--days", min=1, help="Number of days, of which --date is the last.")
+]
+User = Annotated[str, typer.Option("--user", help="Only pilots of this Factory user name.")]
+Client = Annotated[
+    str, typer.Option("--client", help="Only pilots of this Frontend or ClientName.")
+]
+After = Annotated[float, typer.Option("--after", help="Ended at or after this hour of the day.")]
+Before = Annotated[float, typer.Option("--before", help="Ended before this hour of the day.")]
+Longer = Annotated[float, typer.Option("--longer", help="Lived at least this many seconds.")]
+Shorter = Annotated[float, typer.Option("--shorter", help="Lived at most this many seconds.")]
+Failed = Annotated[
+    bool, typer.Option("--failed", help="Only pilots in which HTCondor never started.")
+]
+Started = Annotated[bool, typer.Option("--started", help="Only pilots in which HTCondor started.")]
+Log = Annotated[
+    str, typer.Option("--log", help="Only pilots that left this log: StartdLog, StarterLog ...")
+]
+FilesOption = Annotated[
+    Files | None, typer.Option("--files", help="Print only the names of these files.")
+]
+Long = Annotated[bool, typer.Option("--long", help="With --files: also print time, size and mode.")]
 
 
 def list_(
-    entry: Annotated[
-        list[str] | None, typer.Argument(metavar="[ENTRY]...", help="All by default.")
-    ] = None,
-    work_dir: WorkDir = DEFAULT,
-    date: Annotated[
-        str, typer.Option("--date", help="The day on which they ended, YYYYMMDD; today by default.")
-    ] = "",
-    days: Annotated[
-        int, typer.Option("--days", min=1, help="So many days, the last of which is --date.")
-    ] = 1,
-    user: Annotated[
-        str, typer.Option("--user", help="Only of this user name of the Factory.")
-    ] = "",
-    client: Annotated[
-        str, typer.Option("--client", help="Only of this Frontend, or ClientName.")
-    ] = "",
-    after: Annotated[
-        float, typer.Option("--after", help="Ended not before this hour of the day.")
-    ] = 0.0,
-    before: Annotated[
-        float, typer.Option("--before", help="Ended before this hour of the day.")
-    ] = 24.0,
-    longer: Annotated[
-        float, typer.Option("--longer", help="Lived at least so many seconds.")
-    ] = 0.0,
-    shorter: Annotated[
-        float, typer.Option("--shorter", help="Lived at most so many seconds.")
-    ] = float("inf"),
-    failed: Annotated[
-        bool, typer.Option("--failed", help="Only those in which HTCondor never started.")
-    ] = False,
-    started: Annotated[
-        bool, typer.Option("--started", help="Only those in which HTCondor started.")
-    ] = False,
-    log: Annotated[
-        str, typer.Option("--log", help="Only those that left this log: StartdLog, StarterLog ...")
-    ] = "",
-    files: Annotated[
-        str, typer.Option("--files", help="Print only the names of these files: out or err.")
-    ] = "",
-    long: Annotated[
-        bool, typer.Option("--long", help="With --files: also time, size and mode of each.")
-    ] = False,
+    entry: Entries = None,
+    work_dir: ExistingFactory = FACTORY.work_dir,
+    date: Date = "",
+    days: Days = 1,
+    user: User = "",
+    client: Client = "",
+    after: After = 0.0,
+    before: Before = 24.0,
+    longer: Longer = 0.0,
+    shorter: Shorter = float("inf"),
+    failed: Failed = False,
+    started: Started = False,
+    log: Log = "",
+    files: FilesOption = None,
+    long: Long = False,
     as_json: Json = False,
 ) -> None:
-    """Finished pilots by entry and day, and the files they left."""
+    """List finished pilots by entry and day, and the files they left."""
     from glideinwms.factory.daemon import load_policy
     from glideinwms.factory.inspect.listing import entry_of
     from glideinwms.factory.pilot_history import completed_jobs_log
     from glideinwms.factory.pilot_history import report as reports
 
-    if files not in ("", "out", "err"):
-        output.fail(f"--files {files}: one of out, err")
     policy = load_policy(work_dir)
     names = [entry_of(policy, name).name for name in entry or []]
     wanted = completed_jobs_log.WantedAttributes(
-        user, client, after, before, longer, shorter, failed, log, started
+        username=user,
+        client=client,
+        first_hour=after,
+        last_hour=before,
+        shortest=longer,
+        longest=shorter,
+        failed=failed,
+        log=log,
+        started=started,
     )
-    found = completed_jobs_log.read(
-        policy, names, completed_jobs_log.dates(date or time.strftime("%Y%m%d"), days), wanted
-    )
+    chosen = completed_jobs_log.dates(date or time.strftime("%Y%m%d"), days)
     causes = reports.causes(work_dir / "state")
-    found = [replace(p, cause=causes.get((p.entry, p.id), "")) for p in found]
+    pilots = [
+        replace(pilot, cause=causes.get((pilot.entry, pilot.id), ""))
+        for pilot in completed_jobs_log.read(policy, names, chosen, wanted)
+    ]
     if as_json:
-        output.print_json(found)
-    elif files:
-        for pilot in found:
-            path = getattr(pilot, files)
-            if line := _long(path) if long else path:
-                print(line)
+        output.print_json(pilots)
+    elif files is not None:
+        _print_files([pilot.out if files is Files.OUT else pilot.err for pilot in pilots], long)
     else:
-        output.table(
-            [
-                "ENDED",
-                "ENTRY",
-                "ID",
-                "CLIENT",
-                "USER",
-                "SECONDS",
-                "JOBS",
-                "HTCONDOR",
-                "CAUSE",
-                "STDERR",
-            ],
-            [
-                [
-                    output.clock(p.ended),
-                    p.entry,
-                    p.id,
-                    p.client,
-                    p.username,
-                    p.duration,
-                    p.jobs,
-                    "started" if p.condor_started else "never",
-                    p.cause,
-                    p.err,
-                ]
-                for p in found
-            ],
-        )
+        output.table(HEADERS, [_row(pilot) for pilot in pilots])
+
+
+def _row(pilot: EndedJob) -> list[object]:
+    return [
+        output.clock(pilot.ended),
+        pilot.entry,
+        pilot.id,
+        pilot.client,
+        pilot.username,
+        pilot.duration,
+        pilot.jobs,
+        "started" if pilot.condor_started else "never",
+        pilot.cause,
+        pilot.err,
+    ]
+
+
+def _print_files(paths: Sequence[str], long: bool) -> None:
+    for path in paths:
+        line = _long(path) if long else path
+        if line:
+            print(line)
 
 
 def _long(path: str) -> str:
-    """Time of change, size and mode (octal) of a file, and its name; "" with a word on stderr if it
-    is gone.
-    """
+    """Return time, size, octal mode and name of a file; "" and a warning if it is gone."""
     try:
-        seen = Path(path).stat()
+        info = Path(path).stat()
     except OSError as error:
-        print(f"gwms: {path}: {error.strerror}", file=sys.stderr)
+        output.warn(f"{path}: {error.strerror}")
         return ""
-    return f"{time.ctime(seen.st_mtime)} {seen.st_size:10d} {seen.st_mode:6o} {path}"
+    return f"{time.ctime(info.st_mtime)} {info.st_size:10d} {info.st_mode:6o} {path}"

@@ -1,155 +1,127 @@
-"""`gwms factory|frontend replay`, and what other verbs need of recorded cycles: options, and the policy to decide with.
+"""`gwms factory|frontend replay`: repeat the decisions of recorded cycles and compare them.
 
-Exit code beside the common ones: `replay` 1 if something is decided otherwise.
+Exit codes beside the common ones: 1 if a decision differs.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated
 
 import typer
 
 from glideinwms.cli import output
-from glideinwms.cli.commands.factory import DEFAULT as FACTORY
-from glideinwms.cli.commands.frontend import DEFAULT as FRONTEND
+from glideinwms.cli.options import AnySide, PolicyFile
 from glideinwms.cli.output import Json
+from glideinwms.cli.recorded import policy_of, policy_of_cycle
+from glideinwms.cli.sides import FACTORY, side_of
 from glideinwms.frontend.plan import FrontendEntryPlan
-from glideinwms.lib.daemon import policy_file
-from glideinwms.lib.daemon.records import Record, Ring
+from glideinwms.lib.daemon.records import Ring
 from glideinwms.lib.errors import StateError
 
-FactoryDir = Annotated[
-    Path,
-    typer.Option("--work-dir", envvar="GWMS_FACTORY_DIR", help="The Factory's work directory."),
-]
-FrontendDir = Annotated[
-    Path,
-    typer.Option("--work-dir", envvar="GWMS_FRONTEND_DIR", help="The Frontend's work directory."),
-]
-Directory = Annotated[Path | None, typer.Argument(help="A directory of recorded cycles.")]
+MAX_ENTRIES_SHOWN = 20
+Directory = Annotated[Path | None, typer.Argument(help="Directory of recorded cycles.")]
 OneCycle = Annotated[
-    int | None, typer.Option("--cycle", help="Only this cycle; all that are kept by default.")
+    int | None, typer.Option("--cycle", help="Repeat only this cycle. By default all kept cycles.")
 ]
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", exists=True, help="Decide with this policy.json or XML configuration."
-    ),
-]
-P = TypeVar("P")
-SHOWN = 20
 
 
-def configured(path: Path, side: str, load: Callable[[Path], P]) -> P:
-    """A policy, or what a configuration would become; InvalidConfig if a reconfig would refuse
-    that.
-    """
-    if path.suffix != ".xml":
-        return load(path)
-    from glideinwms.creation.build.resolved import named
-    from glideinwms.creation.reconfig.run import build
-    from glideinwms.creation.xml.problems import Problems
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleDifferences:
+    """What differs when a cycle is decided again: the data for `--json`, and a line per entry."""
 
-    problems = Problems()
-    built, _ = named(build(path, side, problems))
-    for problem in problems.warnings:
-        print(f"gwms: {problem}", file=sys.stderr)
-    return cast(P, built.policy)
+    cycle: int
+    differences: object
+    entries: Sequence[str]
 
-
-def obeyed(work_dir: Path, generation: str) -> Path:
-    """The file of the policy that a cycle obeyed, else of the one in force."""
-    copy = policy_file.kept(work_dir / "state", generation)
-    return copy if copy.exists() else work_dir / policy_file.NAME
+    def line(self) -> str:
+        """Describe it for people."""
+        if not self.entries:
+            return f"cycle {self.cycle}: same plan"
+        shown = ", ".join(self.entries[:MAX_ENTRIES_SHOWN])
+        more = ", ... (all: --json)" if len(self.entries) > MAX_ENTRIES_SHOWN else ""
+        return f"cycle {self.cycle}: {len(self.entries)} entries differ: {shown}{more}"
 
 
-def _replay(
-    room: Any, side: str, base: Path, folder: Path, cycle: int | None, config: Path | None
-) -> dict[int, dict[str, Any]]:
-    """Differences of each cycle in a folder; `room`: factory.recorded or frontend.recorded."""
-    if not folder.is_dir() or not (paths := Ring(folder).paths()):
-        raise StateError(
-            "no cycle is recorded there", where=str(folder), hint="give a state/cycles directory"
-        )
-    if cycle is not None:
-        paths = [folder / f"{cycle:08d}.json.gz"]
-    given = configured(config, side, room.load_policy) if config else None
-    found = {}
-    for path in paths:
-        kept: Record[Any, Any] = room.read_file(path)
-        policy = given or room.load_policy(obeyed(base, kept.generation))
-        found[kept.cycle] = room.differences(kept.plan, room.replay(kept, policy))
-    return found
-
-
-def _tell(
-    found: dict[int, dict[str, Any]],
-    names: Callable[[dict[str, Any]], Iterable[str]],
-    as_json: bool,
+def replay(
+    context: typer.Context,
+    directory: Directory = None,
+    work_dir: AnySide = None,
+    cycle: OneCycle = None,
+    config: PolicyFile = None,
+    as_json: Json = False,
 ) -> None:
+    """Repeat the decisions of recorded cycles and compare them. Exit code 1: they differ."""
+    side = side_of(context)
+    chosen = side.given_work_dir(work_dir) or side.work_dir
+    folder = directory or chosen / "state/cycles"
+    base = directory.parent.parent if directory else chosen
+    compare = _compare_factory if side is FACTORY else _compare_frontend
+    compared = compare(_records(folder, cycle), base, config)
     if as_json:
-        output.print_json(found)
+        output.print_json({one.cycle: one.differences for one in compared})
     else:
-        for number, rows in found.items():
-            differ = list(names(rows))
-            shown = ", ".join(differ[:SHOWN]) + (
-                ", ... (all: --json)" if len(differ) > SHOWN else ""
-            )
-            print(
-                f"cycle {number}: {f'{len(differ)} entries differ: {shown}' if differ else 'same plan'}"
-            )
-    sys.exit(1 if any(found.values()) else 0)
+        for one in compared:
+            print(one.line())
+    sys.exit(1 if any(one.entries for one in compared) else 0)
 
 
-def factory(
-    directory: Directory = None,
-    work_dir: FactoryDir = FACTORY,
-    cycle: OneCycle = None,
-    config: Config = None,
-    as_json: Json = False,
-) -> None:
-    """Decide recorded cycles anew, and compare."""
-    from glideinwms.factory.inspect import replay
-
-    base, folder = _places(directory, work_dir)
-    _tell(_replay(replay, "factory", base, folder, cycle, config), list, as_json)
+def _records(folder: Path, cycle: int | None) -> list[Path]:
+    paths = list(Ring(folder).paths()) if folder.is_dir() else []
+    if not paths:
+        raise StateError(
+            "no recorded cycles", where=str(folder), hint="give a state/cycles directory"
+        )
+    return paths if cycle is None else [folder / f"{cycle:08d}.json.gz"]
 
 
-def frontend(
-    directory: Directory = None,
-    work_dir: FrontendDir = FRONTEND,
-    cycle: OneCycle = None,
-    config: Config = None,
-    as_json: Json = False,
-) -> None:
-    """Decide recorded cycles anew, and compare."""
-    from glideinwms.frontend.inspect import replay
+def _compare_factory(
+    paths: Sequence[Path], base: Path, config: Path | None
+) -> list[CycleDifferences]:
+    from glideinwms.factory.inspect import replay as recorded
 
-    base, folder = _places(directory, work_dir)
-    found = _replay(replay, "frontend", base, folder, cycle, config)
-    _tell(
-        found,
-        lambda groups: [
-            f"{g}/{e} {_change(*pair)}" for g, es in groups.items() for e, pair in es.items()
-        ],
-        as_json,
-    )
+    given = policy_of(config, "factory", recorded.load_policy) if config else None
+    compared = []
+    for path in paths:
+        record = recorded.read_file(path)
+        policy = given or recorded.load_policy(policy_of_cycle(base, record.generation))
+        differences = recorded.differences(record.plan, recorded.replay(record, policy))
+        compared.append(
+            CycleDifferences(cycle=record.cycle, differences=differences, entries=list(differences))
+        )
+    return compared
 
 
-def _change(old: FrontendEntryPlan | None, new: FrontendEntryPlan | None) -> str:
-    """`(12/35/NO -> 10/35/NO)`: idle, maximum and removal."""
-    before, after = (f"{e.idle}/{e.max_glideins}/{e.removal}" if e else "none" for e in (old, new))
-    return (
-        f"({before} -> {after})"
-        if before != after
-        else f"({before}, for other reasons or credentials)"
-    )
+def _compare_frontend(
+    paths: Sequence[Path], base: Path, config: Path | None
+) -> list[CycleDifferences]:
+    from glideinwms.frontend.inspect import replay as recorded
+
+    given = policy_of(config, "frontend", recorded.load_policy) if config else None
+    compared = []
+    for path in paths:
+        record = recorded.read_file(path)
+        policy = given or recorded.load_policy(policy_of_cycle(base, record.generation))
+        differences = recorded.differences(record.plan, recorded.replay(record, policy))
+        entries = [
+            f"{group}/{entry} {_change(before, after)}"
+            for group, pairs in differences.items()
+            for entry, (before, after) in pairs.items()
+        ]
+        compared.append(
+            CycleDifferences(cycle=record.cycle, differences=differences, entries=entries)
+        )
+    return compared
 
 
-def _places(directory: Path | None, work_dir: Path) -> tuple[Path, Path]:
-    return (
-        (directory.parent.parent, directory) if directory else (work_dir, work_dir / "state/cycles")
-    )
+def _change(before: FrontendEntryPlan | None, after: FrontendEntryPlan | None) -> str:
+    """Format `(12/35/NO -> 10/35/NO)`: idle, maximum and removal."""
+    old, new = _numbers(before), _numbers(after)
+    return f"({old} -> {new})" if old != new else f"({old}, other reasons or credentials)"
+
+
+def _numbers(entry: FrontendEntryPlan | None) -> str:
+    return f"{entry.idle}/{entry.max_glideins}/{entry.removal}" if entry else "none"

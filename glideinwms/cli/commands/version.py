@@ -1,4 +1,4 @@
-"""`gwms version`."""
+"""`gwms version`: the version of this program."""
 
 from glideinwms import __version__
 from glideinwms.cli.output import Json, print_json

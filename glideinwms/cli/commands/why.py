@@ -1,6 +1,6 @@
-"""`gwms why`: in one look, why nothing starts; of whichever daemons live on this host.
+"""`gwms why`: why no pilots start, from the status of the daemons on this host.
 
-Exit codes beside the common ones: 0 all flows; 1 something stands.
+Exit codes beside the common ones: 0 no problems found; 1 problems found.
 """
 
 from __future__ import annotations
@@ -13,100 +13,114 @@ from typing import Annotated
 import typer
 
 from glideinwms.cli import output
-from glideinwms.cli.commands import factory, frontend
 from glideinwms.cli.diagnosis import Finding, Rank, findings
 from glideinwms.cli.output import Json
+from glideinwms.cli.sides import FACTORY, FRONTEND, SIDES, Side
 from glideinwms.lib.daemon import liveness, policy_file
 from glideinwms.lib.errors import StateError
 
-LINES = 20
+MAX_LINES = 20
 FactoryDir = Annotated[
     Path | None,
     typer.Option(
-        "--factory-work-dir", envvar="GWMS_FACTORY_DIR", help="The Factory's work directory."
+        "--factory-work-dir", envvar=FACTORY.variable, help="Work directory of the Factory."
     ),
 ]
 FrontendDir = Annotated[
     Path | None,
     typer.Option(
-        "--frontend-work-dir", envvar="GWMS_FRONTEND_DIR", help="The Frontend's work directory."
+        "--frontend-work-dir", envvar=FRONTEND.variable, help="Work directory of the Frontend."
     ),
 ]
+All = Annotated[bool, typer.Option("--all", help=f"Show more than {MAX_LINES} lines.")]
 
 
 def why(
     factory_work_dir: FactoryDir = None,
     frontend_work_dir: FrontendDir = None,
     as_json: Json = False,
-    everything: Annotated[bool, typer.Option("--all", help=f"More than {LINES} lines.")] = False,
+    everything: All = False,
 ) -> None:
-    """Why nothing starts: what stands in the way, most important first."""
-    found, flowing = collect(places(factory_work_dir, frontend_work_dir), time.time())
-    stands = any(f.stands for f in found)
+    """Explain why no pilots start, most important reason first. Exit code 1: problems found."""
+    found, running = collect(places(factory_work_dir, frontend_work_dir), time.time())
+    problems = any(finding.is_problem for finding in found)
     if as_json:
-        output.print_json({"flows": not stands, "findings": [_plain(f) for f in found]})
-        sys.exit(1 if stands else 0)
-    shown = found if everything else found[:LINES]
-    for one in shown:
-        output.say(one.line() if one.stands else f"({one.line()})")
+        output.print_json(
+            {"flows": not problems, "findings": [_fields(finding) for finding in found]}
+        )
+        sys.exit(1 if problems else 0)
+    shown = found if everything else found[:MAX_LINES]
+    for finding in shown:
+        output.say(finding.line() if finding.is_problem else f"({finding.line()})")
     if len(shown) < len(found):
         print(f"... and {len(found) - len(shown)} more: --all")
-    if not stands:
-        print(f"all flows: {', '.join(flowing)}")
-    sys.exit(1 if stands else 0)
+    if not problems:
+        print(f"no problems found: {', '.join(running)}")
+    sys.exit(1 if problems else 0)
 
 
-def places(factory_dir: Path | None, frontend_dir: Path | None) -> list[tuple[str, Path]]:
-    """Which daemons are meant: the directories given, else the usual ones that are there; a
-    StateError if none is.
+def places(factory_dir: Path | None, frontend_dir: Path | None) -> list[tuple[Side, Path]]:
+    """Return the given work directories, else the usual ones that exist.
+
+    Raise StateError if there are none.
     """
-    given = [("factory", factory_dir), ("frontend", frontend_dir)]
-    named = [(who, path) for who, path in given if path is not None]
-    usual = [("factory", factory.DEFAULT), ("frontend", frontend.DEFAULT)]
-    found = named or [(who, path) for who, path in usual if path.is_dir()]
-    if found:
-        return found
-    where = f"{factory.DEFAULT}, {frontend.DEFAULT}"
-    raise StateError(
-        "no daemon lives here", where=where, hint="give --factory-work-dir or --frontend-work-dir"
+    given = [(FACTORY, factory_dir), (FRONTEND, frontend_dir)]
+    named = [(side, path) for side, path in given if path is not None]
+    if named:
+        return named
+    usual = [(side, side.work_dir) for side in SIDES.values() if side.work_dir.is_dir()]
+    if not usual:
+        raise StateError(
+            "no Factory or Frontend work directory found",
+            where=f"{FACTORY.work_dir}, {FRONTEND.work_dir}",
+            hint="give --factory-work-dir or --frontend-work-dir",
+        )
+    return usual
+
+
+def collect(work_dirs: list[tuple[Side, Path]], now: float) -> tuple[list[Finding], list[str]]:
+    """Return the findings in these work directories, most important first, and what runs."""
+    found: list[Finding] = []
+    running = []
+    for side, work_dir in work_dirs:
+        state = work_dir / "state"
+        if not work_dir.is_dir():
+            raise StateError(
+                "is not a directory",
+                where=str(work_dir),
+                hint=f"give the {side.title}'s work directory",
+            )
+        health = liveness.look(state, side.name, now)
+        if not health.running and health.told is None:
+            found.append(_never_ran(side, work_dir))
+            continue
+        found += findings(health, side.name, now)
+        status = health.shown
+        if status is None:
+            running.append(f"{side.name} is in its first cycle")
+        else:
+            ended = output.ago(now - status.cycle_ended)
+            running.append(f"{side.name} cycle {status.cycle}, {ended} ago")
+    return sorted(found, key=lambda finding: (not finding.is_problem, finding.rank)), running
+
+
+def _never_ran(side: Side, work_dir: Path) -> Finding:
+    configured = (work_dir / policy_file.NAME).exists()
+    note = "" if configured else ", which has no configuration"
+    return Finding(
+        rank=Rank.DAEMON,
+        daemon=side.name,
+        text=f"has never run in {work_dir}{note}",
+        see=f"gwms {side.name} {'run' if configured else 'reconfig'}",
     )
 
 
-def collect(dirs: list[tuple[str, Path]], now: float) -> tuple[list[Finding], list[str]]:
-    """What is found in these work directories, most important first; and a word on each daemon."""
-    found: list[Finding] = []
-    words = []
-    for who, work in dirs:
-        path = work / "state/status.json"
-        if not work.is_dir():
-            raise StateError(
-                "is no directory", where=str(work), hint=f"is this the {who}'s work directory?"
-            )
-        alive = liveness.look(path.parent, who, now)
-        if not alive.running and alive.told is None:
-            ready = (work / policy_file.NAME).exists()
-            text = f"has never run in {work}" + ("" if ready else ", which holds no configuration")
-            found.append(
-                Finding(Rank.DAEMON, who, text, see=f"gwms {who} {'run' if ready else 'reconfig'}")
-            )
-            continue
-        found += findings(alive, who, now)
-        told = alive.shown
-        cycle = (
-            f"cycle {told.cycle}, {output.ago(now - told.cycle_ended)} ago"
-            if told
-            else "is in its first cycle"
-        )
-        words.append(f"{who} {cycle}")
-    return sorted(found, key=lambda f: (not f.stands, f.rank)), words
-
-
-def _plain(one: Finding) -> dict[str, object]:
+def _fields(finding: Finding) -> dict[str, object]:
     return {
-        "kind": one.rank.name.lower(),
-        "daemon": one.daemon,
-        "where": list(one.where),
-        "text": one.text,
-        "see": one.see,
-        "stands": one.stands,
+        "kind": finding.rank.name.lower(),
+        "daemon": finding.daemon,
+        "where": list(finding.where),
+        "text": finding.text,
+        "see": finding.see,
+        "stands": finding.is_problem,
     }

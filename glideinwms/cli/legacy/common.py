@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from glideinwms.cli.main import main as gwms
-from glideinwms.cli.main import one_line
+from glideinwms.cli.main import one_line_errors
 
 DIR = os.environ.get("GWMS_FACTORY_DIR", "/var/lib/gwms-factory/work-dir")
 
@@ -76,7 +76,7 @@ def delay(text: str) -> int:
     return 3600 * hours + 60 * minutes + seconds
 
 
-@one_line()
+@one_line_errors()
 def entry_q(argv: Sequence[str] | None = None) -> None:
     """entry_q ENTRY: the entry's pilots in the queue; -l lists entries, -printschedd the entry's
     schedd.

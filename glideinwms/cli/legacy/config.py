@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glideinwms.cli import output
-from glideinwms.cli.commands.config import FACTORY_XML, FRONTEND_XML
 from glideinwms.cli.main import main as gwms
-from glideinwms.cli.main import one_line
+from glideinwms.cli.main import one_line_errors
+from glideinwms.cli.sides import SIDES
 
 # exit codes of a start-up script (LSB)
 BAD_ARGUMENTS, UNIMPLEMENTED = 2, 3
@@ -31,10 +31,9 @@ VERBS = {
     "factory": "start stop restart force-reload reload status reconfig upgrade down up statusdown info",
     "frontend": "start stop restart force-reload reload status reconfig upgrade down up statusdown",
 }
-XML = {"factory": FACTORY_XML, "frontend": FRONTEND_XML}
 
 
-@one_line()
+@one_line_errors()
 def gwms_factory(argv: Sequence[str] | None = None) -> None:
     """gwms-factory start|stop|restart|reload|status|reconfig|upgrade|down|up|statusdown|info [XML]
     [OPTIONS].
@@ -42,7 +41,7 @@ def gwms_factory(argv: Sequence[str] | None = None) -> None:
     _service("factory", sys.argv[1:] if argv is None else argv)
 
 
-@one_line()
+@one_line_errors()
 def gwms_frontend(argv: Sequence[str] | None = None) -> None:
     """gwms-frontend start|stop|restart|reload|status|reconfig|upgrade|down|up|statusdown [XML]
     [OPTIONS].
@@ -84,7 +83,7 @@ def _reconfig(prog: str, side: str, argv: Sequence[str] | None) -> None:
     gwms([side, "reconfig", a.xml, *["--force-delete"] * a.force_delete])
 
 
-@one_line()
+@one_line_errors()
 def _guard(xml: Path, side: str, name: str) -> None:
     """Refuse a file that is another instance's than `name`."""
     if not name:
@@ -115,7 +114,7 @@ def _service(side: str, words: Sequence[str]) -> None:
             if {"-force_delete", "--force_delete", "--force-delete"} & set(rest)
             else []
         )
-        xml = next((w for w in rest if w.endswith(".xml")), str(XML[side]))
+        xml = next((w for w in rest if w.endswith(".xml")), str(SIDES[side].xml))
         gwms([side, "reconfig", xml, *force])
     elif verb in ("down", "up", "statusdown"):
         from glideinwms.cli.legacy.common import manage_factory_downtimes

@@ -14,7 +14,7 @@ from pathlib import Path
 from glideinwms.cli import output
 from glideinwms.cli.legacy import common, frontend
 from glideinwms.cli.main import main as gwms
-from glideinwms.cli.main import one_line
+from glideinwms.cli.main import one_line_errors
 from glideinwms.lib.daemon import status
 from glideinwms.lib.run_as_owner import work_as_owner
 
@@ -58,7 +58,7 @@ def _check(prog: str, side: str, argv: Sequence[str] | None) -> None:
     gwms([side, "status", "--work-dir", a.dir])
 
 
-@one_line()
+@one_line_errors()
 def _stop(prog: str, side: str, argv: Sequence[str] | None) -> None:
     parser = _parser(prog, side, "End the daemon; what systemd keeps, systemctl stop ends.")
     parser.add_argument(

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from glideinwms.cli import output
-from glideinwms.cli.commands.pilot_log import sections_of
 from glideinwms.cli.legacy.common import old_parser
 from glideinwms.cli.main import main as gwms
-from glideinwms.cli.main import one_line
+from glideinwms.cli.main import one_line_errors
+from glideinwms.cli.packed_logs import sections_of
 from glideinwms.lib.files import write_atomic
 from glideinwms.lib.wire.names import file_safe
 
@@ -133,7 +133,7 @@ def _find(prog: str, argv: Sequence[str] | None, log: str) -> None:
     )
 
 
-@one_line()
+@one_line_errors()
 def gwms_logcat(argv: Sequence[str] | None = None) -> None:
     """gwms-logcat [-l | -a] [-i ID | -f FILE] [-c DIR] [-json] ENTRY [LOG...]: logs packed into a
     pilot's stderr.

@@ -237,7 +237,7 @@ def test_audit(scene: FactoryHarness, gwms: Shell) -> None:
     assert (
         code == 0
         and "submit" in out
-        and f"nothing has been done from {scene.base / 'empty'} yet" in err
+        and f"{scene.base / 'empty'}/state/audit.jsonl: there is no audit trail yet" in err
     )
 
 
@@ -413,7 +413,7 @@ def test_a_word_that_is_not_answered_is_taken_back(
     monkeypatch.setattr(operator_commands, "wait_answer", silent)
     with locking(scene.base / "work/state/daemon.lock"):
         found, _, err = gwms("entry", "rm", "A")
-    assert found == code and ("the word is taken back" in err or code == 130)
+    assert found == code and ("the command was withdrawn" in err or code == 130)
     assert not list((scene.base / "work/state/requests").glob("*.json"))
 
 

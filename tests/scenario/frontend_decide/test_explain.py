@@ -41,7 +41,7 @@ def test_a_class_is_explained(scene: FrontendHarness, capsys: Capture) -> None:
     code, out, _ = gwms(capsys, "job", "explain", "--class", "Wants=A", *place(scene))
     assert code == 0
     for text in (
-        "fits 1 of 3 entries",
+        "matches 1 of 3 entries",
         LAW.replace('"', "'"),
         "frontend.xml:1",
         "GLIDEIN_Site='B'",
@@ -125,7 +125,7 @@ def test_replay_decides_the_same(scene: FrontendHarness, tmp_path: Path, capsys:
     _, out, _ = gwms(
         capsys, "frontend", "replay", str(tmp_path / "work/state/cycles"), "--config", str(path)
     )
-    assert f"{at('A')} (21/60/NO, for other reasons or credentials)" in out
+    assert f"{at('A')} (21/60/NO, other reasons or credentials)" in out
     assert gwms(capsys, "frontend", "replay", str(tmp_path))[0] == 1
 
 
@@ -147,7 +147,7 @@ def test_what_the_factory_says_is_shown(scene: FrontendHarness, capsys: Capture)
     scene.pools[WMS].put(ad, identity="factory@wms.demo")
     scene.cycle()
     _, out, _ = gwms(capsys, "frontend", "explain", "A", *place(scene))
-    assert "the Factory says Status_Reason: CredentialMissing" in out and "no token" in out
+    assert "the Factory reports Status_Reason: CredentialMissing" in out and "no token" in out
 
 
 @pytest.fixture
@@ -180,15 +180,15 @@ def test_a_job_of_the_queue_is_explained(queue: FrontendHarness, capsys: Capture
     for text in (
         "job 1.0 of schedd1",
         ": idle",
-        "fits 2 of 3 entries, each of them counts 1/2 of it",
-        "fits 3 of 3 entries, each of them counts 1/3",
-        "Wants is not read",
+        "matches 2 of 3 entries, each of them counts 1/2 of it",
+        "matches 3 of 3 entries, each of them counts 1/3",
+        "Wants is not used",
         "groups main, big each count it",
         f"{at('C')}: ",
     ):
         assert text in out, text
     code, out, _ = gwms(capsys, "job", "explain", "2.1", *place(queue))
-    assert code == 0 and "not counted: its job query does not take the job: Big =?= true" in out
+    assert code == 0 and "not counted: its job query does not match the job: Big =?= true" in out
     code, out, _ = gwms(capsys, "job", "explain", "2.1", "--json", *place(queue))
     found: dict[str, Any] = json.loads(out)
     assert (found["schedd"], found["state"], found["counted_by"]) == ("schedd1", "idle", ["main"])
@@ -212,11 +212,11 @@ def test_what_keeps_a_job_from_being_counted(queue: FrontendHarness, capsys: Cap
     for text in (
         "idle jobs of schedd2 do not count",
         "CurbMatchmaking",
-        "schedd2 is none of its schedds: schedd1",
+        "schedd2 is not among its schedds: schedd1",
     ):
         assert text in out, text
     _, out, _ = gwms(capsys, "job", "explain", "1.0", "--schedd", "schedd1", *place(queue))
-    assert "held (disk quota)" in out and "only idle jobs ask for pilots" in out
+    assert "held (disk quota)" in out and "only idle jobs request pilots" in out
     assert (
         "there are schedd1, schedd2"
         in gwms(capsys, "job", "explain", "1.0", "--schedd", "s", *place(queue))[2]
@@ -255,13 +255,13 @@ def test_a_group_that_cannot_decide_is_said(queue: FrontendHarness, capsys: Capt
     queue.runner.reload()
     queue.cycle()
     code, out, _ = gwms(capsys, "job", "explain", "1.0", *place(queue))
-    assert code == 0 and "group broken: fits 0 of 0 entries" in out and "not counted: " in out
+    assert code == 0 and "group broken: matches 0 of 0 entries" in out and "not counted: " in out
 
 
 def test_what_removal_goes_by_is_shown(scene: FrontendHarness, capsys: Capture) -> None:
     scene.cycle(6)
     _, out, _ = gwms(capsys, "frontend", "explain", "B", *place(scene))
-    assert "cycles in a row" not in out
+    assert "consecutive cycles" not in out
     for schedd in scene.schedds.values():
         schedd.forget("true")
     scene.cycle(7)
@@ -275,4 +275,4 @@ def test_what_removal_goes_by_is_shown(scene: FrontendHarness, capsys: Capture) 
     scene.say("remove", level="idle")
     scene.cycle()
     _, out, _ = gwms(capsys, "frontend", "explain", "A", *place(scene))
-    assert "removal by an operator's word" in out
+    assert "removal by an operator's command" in out

@@ -84,7 +84,8 @@ def test_what_may_not_be_read_is_one_line(
     with pytest.raises(SystemExit) as ended:
         cli.main(["shut"])
     assert ended.value.code == cli.FAILED
-    said = "gwms: /var/lib/gwms-factory/work-dir/state: Permission denied; be root, or of the daemon's group\n"
+    place = "gwms: /var/lib/gwms-factory/work-dir/state: Permission denied"
+    said = f"{place}; run as root or as a member of the daemon's group\n"
     assert capsys.readouterr().err == said
 
 

@@ -128,7 +128,7 @@ def test_rollback_takes_the_work_directory(
     first = json.loads(capsys.readouterr().out)[0]["name"]
     monkeypatch.setenv(f"GWMS_{side.upper()}_DIR", str(work))
     assert run(side, "rollback") == 0
-    assert f"generation {first} is in force" in capsys.readouterr().out
+    assert f"generation {first} is active" in capsys.readouterr().out
     monkeypatch.setenv(f"GWMS_{side.upper()}_DIR", str(tmp_path))
     assert run(side, "rollback", path, "--list", "--json") == 0, (
         "the file that is named comes first"
@@ -250,7 +250,7 @@ def test_plan_counts_the_pilots_of_changed_entries(tmp_path: Path, capsys: Out) 
     assert (
         "their pilots in cycle 7" in out
         and "Alpha     6        3     0" in out
-        and "not known then: two" in out
+        and "unknown then: two" in out
     )
 
 
@@ -400,7 +400,7 @@ def test_plan_counts_the_warnings_that_stand(tmp_path: Path, capsys: Out) -> Non
     assert run("factory", "plan", path) == 0
     told = capsys.readouterr()
     assert "glexec" not in told.out + told.err
-    assert "1 warnings stand; gwms factory validate shows them" in told.err
+    assert "1 warnings; gwms factory validate shows them" in told.err
     assert run("factory", "plan", path, "--json") == 0
     assert json.loads(capsys.readouterr().out)["warnings"] == 1
 
@@ -460,9 +460,7 @@ def test_rollback_says_that_the_file_is_the_new_one(tmp_path: Path, capsys: Out)
     assert run("factory", "reconfig", path) == 0
     capsys.readouterr()
     assert run("factory", "rollback", path) == 0
-    assert (
-        f"{path} is as it was: the next reconfig puts it in force again" in capsys.readouterr().out
-    )
+    assert f"{path} is unchanged: the next reconfig applies it again" in capsys.readouterr().out
 
 
 def test_a_piece_of_config_d_is_checked_as_part_of_the_main_file(

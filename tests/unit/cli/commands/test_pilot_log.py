@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from glideinwms.cli import output
-from glideinwms.cli.commands import pilot_log
-from glideinwms.cli.legacy import common, pilots
+from glideinwms.cli.legacy import common, pilot_logs, pilots
 from glideinwms.cli.main import main as gwms
 from glideinwms.factory.pilot_history.follow import PilotFollower
 from glideinwms.lib.jsondata import to_json
@@ -86,25 +85,25 @@ def test_what_is_not_there_is_said(
 def test_cat_xml_result_prints_what_the_deployed_one_does(
     factory: Path, capsys: pytest.CaptureFixture[str], which: str
 ) -> None:
-    pilot_log.cat_xml_result([err(factory, 0 if which == "good" else 1)])
+    pilot_logs.cat_xml_result([err(factory, 0 if which == "good" else 1)])
     assert capsys.readouterr().out == EXPECTED[which]["cat_XMLResult"]["stdout"]
 
 
 def test_cat_names(factory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     logs = EXPECTED["good"]["condor_logs(stderr)"]
     for call, name in (
-        (pilot_log.cat_master_log, "MasterLog"),
-        (pilot_log.cat_startd_log, "StartdLog"),
-        (pilot_log.cat_starter_log, "StarterLog.slot1"),
+        (pilot_logs.cat_master_log, "MasterLog"),
+        (pilot_logs.cat_startd_log, "StartdLog"),
+        (pilot_logs.cat_starter_log, "StarterLog.slot1"),
     ):
         call([err(factory, 0)])
         assert capsys.readouterr().out == logs[name]
-    pilot_log.cat_named_log(["StarterLog.slot1", err(factory, 0)])
+    pilot_logs.cat_named_log(["StarterLog.slot1", err(factory, 0)])
     assert capsys.readouterr().out == logs["StarterLog.slot1"]
-    pilot_log.cat_logs([err(factory, 0)])
+    pilot_logs.cat_logs([err(factory, 0)])
     assert "======== GlideinLog ========" in capsys.readouterr().out
-    assert run(lambda: pilot_log.cat_history_log([err(factory, 0)])) == 1
-    assert run(lambda: pilot_log.cat_startd_log(["-monitor", err(factory, 0)])) == 1
+    assert run(lambda: pilot_logs.cat_history_log([err(factory, 0)])) == 1
+    assert run(lambda: pilot_logs.cat_startd_log(["-monitor", err(factory, 0)])) == 1
 
 
 def test_report(factory: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,10 +147,10 @@ def test_report_by_client_tells_frontends_with_the_same_client_name_apart(
 @pytest.mark.parametrize(
     ("call", "words", "said"),
     [
-        (pilot_log.cat_logs, ["{}"], "gwms: {}: cannot be read: Is a directory\n"),
-        (pilot_log.cat_master_log, ["{}/none.err"], "gwms: {}/none.err: no such file\n"),
-        (pilot_log.cat_xml_result, ["{}/none.err"], "gwms: {}/none.err: no such file\n"),
-        (pilot_log.cat_xml_result, ["{}"], "gwms: {}: cannot be read: Is a directory\n"),
+        (pilot_logs.cat_logs, ["{}"], "gwms: {}: cannot be read: Is a directory\n"),
+        (pilot_logs.cat_master_log, ["{}/none.err"], "gwms: {}/none.err: no such file\n"),
+        (pilot_logs.cat_xml_result, ["{}/none.err"], "gwms: {}/none.err: no such file\n"),
+        (pilot_logs.cat_xml_result, ["{}"], "gwms: {}: cannot be read: Is a directory\n"),
         (
             common.entry_q,
             ["-printschedd", "X", "-dir", "{}/work"],

@@ -12,8 +12,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from glideinwms.cli.commands import pilot_run
+from glideinwms.cli import manual_start
+from glideinwms.cli.legacy import pilot_run as legacy_pilot_run
 from glideinwms.cli.main import main as gwms
+from glideinwms.cli.manual_pilot import ManualPilot
 from glideinwms.demo.web import server
 from glideinwms.factory.inspect import replay
 from glideinwms.factory.snapshot import Request, Web
@@ -118,9 +120,9 @@ def test_what_is_missing_is_said(
         (("Beta",), ["there is no entry Beta"]),
         (
             ("Alpha", "--client", "other.main"),
-            ["no recorded request of other.main; vo.main asks", "--frontend"],
+            ["no recorded request of other.main; recorded are vo.main", "--frontend"],
         ),
-        (("Alpha", *front, "--group", "x"), ["there is no group x; it has main"]),
+        (("Alpha", *front, "--group", "x"), ["there is no group x; there are main"]),
         (("Alpha", *front, "--param", "X"), ["NAME=VALUE"]),
         (("Alpha", *front), ["there is no token", "--token FILE"]),
         (
@@ -132,30 +134,35 @@ def test_what_is_missing_is_said(
         assert code == 1 and all(text in err for text in texts), err
     Path(request_seen.files["idtoken"]).unlink()
     code, _, err = say("Alpha")
-    assert code == 1 and "the token cannot be read" in err
+    assert code == 1 and "cannot read the token" in err
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert "not for root" in say("Alpha", *front)[2]
+    assert "root cannot start a pilot" in say("Alpha", *front)[2]
+
+
+def manual_pilot(tmp_path: Path, *, url: str, sha256: str = "") -> ManualPilot:
+    """A pilot whose start-up script is only at the URL."""
+    return ManualPilot(
+        words=[],
+        stage=[],
+        startup=tmp_path / "none",
+        startup_url=url,
+        client="vo.main",
+        token="t",
+        startup_sha256=sha256,
+    )
 
 
 def test_without_the_executable_at_hand_the_stage_must_have_it(
     setup: Setup, tmp_path: Path
 ) -> None:
-    pilot = pilot_run.ByHand(
-        [],
-        [],
-        tmp_path / "none",
-        "http://127.0.0.1:9/glidein_startup.sh",
-        "vo.main",
-        "t",
-        startup_sha256="0" * 64,
-    )
-    with pytest.raises(StageError, match="start-up script cannot be downloaded"):
-        pilot_run.start(pilot, tmp_path, keep=False)
+    pilot = manual_pilot(tmp_path, url="http://127.0.0.1:9/glidein_startup.sh", sha256="0" * 64)
+    with pytest.raises(StageError, match="cannot download the start-up script"):
+        manual_start.start(pilot, tmp_path, keep=False)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
-def altered(setup: Setup, tmp_path: Path) -> Iterator[tuple[pilot_run.ByHand, Path]]:
+def altered(setup: Setup, tmp_path: Path) -> Iterator[tuple[ManualPilot, Path]]:
     """A pilot whose stage area serves another start-up script than the Factory made; the mark that
     it would leave.
     """
@@ -167,30 +174,30 @@ def altered(setup: Setup, tmp_path: Path) -> Iterator[tuple[pilot_run.ByHand, Pa
     policy = json.loads((setup.out / "factory/work/policy.json").read_text())
     url = f"http://127.0.0.1:{httpd.server_address[1]}/glidein_startup.sh"
     yield (
-        pilot_run.ByHand([], [], tmp_path / "none", url, "vo.main", "t", policy["startup_sha256"]),
+        manual_pilot(tmp_path, url=url, sha256=policy["startup_sha256"]),
         mark,
     )
     httpd.shutdown()
 
 
 def test_a_startup_script_with_another_sum_is_not_run(
-    altered: tuple[pilot_run.ByHand, Path], tmp_path: Path
+    altered: tuple[ManualPilot, Path], tmp_path: Path
 ) -> None:
     pilot, mark = altered
     with pytest.raises(StageError, match="does not have the checksum"):
-        pilot_run.start(pilot, tmp_path, keep=False)
+        manual_start.start(pilot, tmp_path, keep=False)
     assert not mark.exists()
 
 
 def test_the_printed_script_runs_no_startup_script_with_another_sum(
-    altered: tuple[pilot_run.ByHand, Path], tmp_path: Path
+    altered: tuple[ManualPilot, Path], tmp_path: Path
 ) -> None:
     pilot, mark = altered
     (tmp_path / "token").write_text("t")
     env = {"PATH": "/usr/bin:/bin", "GWMS_TOKEN": str(tmp_path / "token")}
     done = subprocess.run(
         ["bash"],
-        input=pilot_run.script(pilot),
+        input=manual_start.script(pilot),
         env=env,
         cwd=tmp_path,
         text=True,
@@ -204,18 +211,16 @@ def test_the_printed_script_runs_no_startup_script_with_another_sum(
 
 def test_a_policy_without_the_sum_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StateError, match="no checksum of the start-up script"):
-        pilot_run.script(
-            pilot_run.ByHand([], [], tmp_path / "none", "http://127.0.0.1:9/x", "vo.main", "t")
-        )
+        manual_start.script(manual_pilot(tmp_path, url="http://127.0.0.1:9/x"))
 
 
 def test_old_names(setup: Setup, request_seen: Request, capsys: pytest.CaptureFixture[str]) -> None:
     work = ["-dir", str(setup.out / "factory/work")]
     with pytest.raises(SystemExit):
-        pilot_run.manual_glidein_startup(
+        legacy_pilot_run.manual_glidein_startup(
             ["--entry-name", "Alpha", "--fe-name", "vo", "--group-name", "main", *work]
         )
     assert capsys.readouterr().out.startswith("#!/bin/bash")
     with pytest.raises(SystemExit):
-        pilot_run.local_start(["Gamma", *work])
+        legacy_pilot_run.local_start(["Gamma", *work])
     assert "there is no entry Gamma" in capsys.readouterr().err

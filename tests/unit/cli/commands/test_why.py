@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from glideinwms.cli import sides
 from glideinwms.cli.main import main as gwms
 from glideinwms.factory.policy import Limits
 from glideinwms.frontend.policy import Expression, MaxCurb
@@ -68,7 +69,7 @@ def test_when_jobs_become_pilots_all_flows(pair: CoupledDaemons, why: Why) -> No
         pair.turn()
         pair.queue.set("JobStatus == 1", JobStatus=2, GridJobStatus="RUNNING")
     code, text = why()
-    assert code == 0 and text.splitlines()[-1].startswith("all flows: factory cycle "), text
+    assert code == 0 and text.splitlines()[-1].startswith("no problems found: factory cycle "), text
     assert json.loads(why("--json")[1])["flows"] is True
 
 
@@ -76,7 +77,7 @@ def test_no_jobs_is_no_fault_but_is_said(pair: CoupledDaemons, why: Why) -> None
     pair.turn(3)
     code, text = why()
     assert code == 0 and "(frontend: group main: no idle jobs)" in text
-    assert "(factory: no Frontend asks for pilots)" in text
+    assert "(factory: no Frontend requests pilots)" in text
 
 
 def test_the_condition_that_rejects_is_named(pair: CoupledDaemons, why: Why) -> None:
@@ -151,7 +152,7 @@ def test_inputs_that_fail_come_with_age_and_cause_before_anything_else(
     lines = text.splitlines()
     assert code == 1 and {k for k, _ in kinds(why)[:2]} == {"input"}, text
     assert any(
-        x.startswith("frontend: schedd jobs@user.demo: held, ") and " old: " in x for x in lines
+        x.startswith("frontend: schedd jobs@user.demo: retained, ") and " old: " in x for x in lines
     ), text
     assert any(x.startswith("factory: schedd@factory: ") for x in lines), text
     assert "factory: A: frozen: queue of schedd@factory is not known" in lines, text
@@ -196,7 +197,7 @@ def test_a_limit_of_the_frontend_is_named_with_its_numbers(pair: CoupledDaemons,
     pair.turn(3)
     code, text = why()
     assert code == 1 and kinds(why) == [("limit", "frontend")], text
-    said = "frontend: group main at A@inst@fact: asks for nothing: TotalGlideinsPerGroup (0 of 0)"
+    said = "frontend: group main at A@inst@fact: requests no pilots: TotalGlideinsPerGroup (0 of 0)"
     assert f"{said}  [gwms frontend explain A@inst@fact]" in text
 
 
@@ -216,7 +217,7 @@ def test_a_policy_that_is_not_taken(pair: CoupledDaemons, why: Why) -> None:
     pair.frontend.once()
     code, text = why()
     assert code == 1 and kinds(why)[0] == ("policy", "frontend")
-    assert "the new configuration was not taken, g1 is in force: " in text
+    assert "the new configuration was not loaded, g1 is active: " in text
 
 
 def test_a_daemon_that_is_not_there(pair: CoupledDaemons, why: Why) -> None:
@@ -231,7 +232,7 @@ def test_a_daemon_that_is_not_there(pair: CoupledDaemons, why: Why) -> None:
     )
     assert "[gwms frontend run]" in text
     (pair.base / "frontend/policy.json").unlink()
-    assert "which holds no configuration  [gwms frontend reconfig]" in why()[1]
+    assert "which has no configuration  [gwms frontend reconfig]" in why()[1]
 
 
 def test_a_daemon_that_hangs_is_named_with_its_step(pair: CoupledDaemons, why: Why) -> None:
@@ -317,12 +318,12 @@ def test_the_first_cycle_after_a_restart_shows_no_old_numbers(
 def test_where_nothing_lives_and_what_is_not_a_work_directory(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("factory", "frontend"):
-        monkeypatch.setattr(f"glideinwms.cli.commands.{module}.DEFAULT", tmp_path / module)
+    nowhere = {name: replace(side, work_dir=tmp_path / name) for name, side in sides.SIDES.items()}
+    monkeypatch.setattr("glideinwms.cli.commands.why.SIDES", nowhere)
     for words in ([], ["--factory-work-dir", str(tmp_path / "no")]):
         with pytest.raises(SystemExit) as end:
             gwms(["why", *words])
         assert end.value.code == 1
     err = capsys.readouterr().err
-    assert "no daemon lives here" in err and "is no directory" in err
+    assert "no Factory or Frontend work directory found" in err and "is not a directory" in err
     assert len(err.splitlines()) == 2
