@@ -27,6 +27,8 @@ OURS = [
     if not any(page.is_relative_to(ROOT / "docs/reference" / name) for name in UPSTREAM)
 ]
 MAX_COLUMNS = 120
+# their tables are read by tests, or are generated
+WIDE_TABLES = ("differences.md", "security.md", "script-api.md", "options.md")
 EACH = pytest.mark.parametrize("page", PAGES, ids=[str(p.relative_to(ROOT)) for p in PAGES])
 OF_OURS = pytest.mark.parametrize("page", OURS, ids=[str(p.relative_to(ROOT)) for p in OURS])
 NAMES = r"[\w-]+(?:(?:\\?\||, )\w+)*"
@@ -116,7 +118,8 @@ def test_the_index_and_the_pages_are_the_same() -> None:
 @EACH
 def test_lines_are_short_enough_to_review(page: Path) -> None:
     text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.S | re.M)
-    lines = [line for line in text.splitlines() if not line.startswith("|")]
+    wide = page.name in WIDE_TABLES
+    lines = [line for line in text.splitlines() if not (wide and line.startswith("|"))]
     assert [line for line in lines if len(line) > MAX_COLUMNS] == []
 
 
