@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import traceback
 
+MAX_TRACE_LINES = 100
+
 
 class GwmsError(Exception):
     """What is wrong (`message`), where (`where`: file:line, ad, entry, endpoint) and what to do
@@ -50,6 +52,21 @@ def place_of(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
     return f"unexpected {type(error).__name__}{place}"
+
+
+def trace_of(error: BaseException) -> str:
+    """The kind of an unexpected error and its causes with their places in the code, one a line.
+
+    Unlike a traceback it has no message: that could contain a secret.
+    """
+    lines: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None and len(lines) < MAX_TRACE_LINES:
+        lines.append(type(cause).__name__)
+        for frame in traceback.extract_tb(cause.__traceback__):
+            lines.append(f"  {frame.filename}:{frame.lineno} {frame.name}")
+        cause = cause.__cause__ or cause.__context__
+    return "\n".join(lines[:MAX_TRACE_LINES])
 
 
 class ConfigError(GwmsError):

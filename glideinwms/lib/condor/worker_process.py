@@ -17,7 +17,7 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any
 
-from glideinwms.lib.errors import CondorError, GwmsError
+from glideinwms.lib.errors import CondorError, GwmsError, place_of
 
 PR_SET_PDEATHSIG = 1
 READY = "--ready"
@@ -48,7 +48,7 @@ def answer(function: str, args: dict[str, Any]) -> tuple[Any, GwmsError | None]:
     except GwmsError as error:
         return None, error
     except Exception as error:  # noqa: BLE001 - the boundary of one call
-        return None, CondorError(f"{function}: {type(error).__name__}: {error}")
+        return None, CondorError(f"{function}: {place_of(error)}")
 
 
 def get_ready(pipe: Connection) -> None:
@@ -70,7 +70,9 @@ def serve(pipe: Connection) -> None:
         try:
             pipe.send(reply)
         except (pickle.PicklingError, TypeError, AttributeError) as error:
-            pipe.send((None, CondorError(f"{function}: its value is not plain data: {error}")))
+            pipe.send(
+                (None, CondorError(f"{function}: its value is not plain data: {place_of(error)}"))
+            )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import random
 import signal
 import socket
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from glideinwms.lib.daemon import heartbeat, log, operator_commands, status, storage
 from glideinwms.lib.daemon.reading import Reading
 from glideinwms.lib.daemon.records import Ring
-from glideinwms.lib.errors import GwmsError
+from glideinwms.lib.errors import GwmsError, place_of, trace_of
 from glideinwms.lib.files import locked
 
 P = TypeVar("P", bound="LoopPolicy")
@@ -210,12 +209,9 @@ class CycleRecord(Generic[P, S, L, R]):
                 }
                 writes.attempt(lambda: self.ring.append(self.number, record))
         except Exception as failure:  # noqa: BLE001 - the boundary of one cycle
-            error = (
-                str(failure)
-                if isinstance(failure, GwmsError)
-                else f"{type(failure).__name__}: {failure}"
-            )
-            trace = "" if isinstance(failure, GwmsError) else traceback.format_exc()
+            expected = isinstance(failure, GwmsError)
+            error = str(failure) if expected else place_of(failure)
+            trace = "" if expected else trace_of(failure)
             self.log.error("cycle failed", cycle=self.number, error=error, trace=trace)
         self.problems = [*self._problems(), *writes.taken()]
         told = writes.attempt(

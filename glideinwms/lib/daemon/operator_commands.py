@@ -11,7 +11,6 @@ import json
 import os
 import stat
 import time
-import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from typing import Any
 from glideinwms.lib import bounded, jsondata
 from glideinwms.lib.bounded import reason
 from glideinwms.lib.daemon import log
-from glideinwms.lib.errors import GwmsError, StateError
+from glideinwms.lib.errors import GwmsError, StateError, trace_of
 from glideinwms.lib.files import write_atomic
 from glideinwms.lib.jsondata import from_json, to_json
 from glideinwms.lib.run_as_owner import name_of, who_started
@@ -176,7 +175,7 @@ def consume(
             answer = CommandAnswer(False, str(error))
         except Exception as error:  # noqa: BLE001 - the boundary of one command
             log.get("commands").error(
-                "failed", verb=reason(word.verb), who=word.who, trace=traceback.format_exc()
+                "failed", verb=reason(word.verb), who=word.who, trace=trace_of(error)
             )
             answer = CommandAnswer(
                 False, f"the daemon failed on this: {type(error).__name__}; see its log"

@@ -130,6 +130,15 @@ def test_a_worker_runs_only_functions_that_glideinwms_defines(name: str, error: 
     assert name in str(failure)
 
 
+def test_no_text_of_an_unexpected_error_crosses() -> None:
+    """A library's message may contain a value that it was given."""
+    schedd = htc.ScheddAddress("s", "<127.0.0.1:1>")
+    args = {"schedd": schedd, "action": "s3cret", "ids": ["1.0"], "reason": "x"}
+    _, error = worker_process.answer("glideinwms.lib.condor.htc:act", args)
+    assert "unexpected AttributeError at " in str(error)
+    assert "s3cret" not in str(error)
+
+
 def test_a_call_is_checked_where_it_is_built() -> None:
     built = call("a", htc.query_ads, "pool:9618", constraint="x").within(3.0)
     assert built == Call("a", htc.query_ads, {"collector": "pool:9618", "constraint": "x"}, 3.0)

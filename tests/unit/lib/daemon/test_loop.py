@@ -156,12 +156,29 @@ def test_a_cycle_that_fails_does_not_end_the_daemon(
     running = machine(toy, tmp_path)
     assert not running.once()
     told = seen(tmp_path)
-    assert (str(failure) in told.error) and told.cycle == 1 and told.summary == {}
+    expected = str(failure) if isinstance(failure, StateError) else type(failure).__name__
+    assert expected in told.error and told.cycle == 1 and told.summary == {}
     assert list(told.took) == ["words", *STEPS[: STEPS.index(step) + 1]]
     assert not list((tmp_path / "state" / "cycles").iterdir())
     assert toy.done == STEPS[: STEPS.index(step) + 1], "nothing is done after what failed"
     toy.fail.clear()
     assert running.once() and seen(tmp_path).error == "" and seen(tmp_path).cycle == 2
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_no_text_of_an_unexpected_error_reaches_the_status_or_the_log(
+    tmp_path: Path, step: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A library's message may contain a value that it was given."""
+    failure = ValueError("cannot parse 's3cret'")
+    failure.__cause__ = KeyError("s3cret")
+    assert not machine(Toy(fail={step: failure}), tmp_path).once()
+    logged = capsys.readouterr()
+    assert seen(tmp_path).error.startswith("unexpected ValueError at test_loop.py:")
+    for place in ("ValueError", "KeyError", "test_loop.py:"):
+        assert place in logged.out + logged.err
+    files = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
+    assert "s3cret" not in "".join([*files, logged.out, logged.err])
 
 
 def test_a_command_that_fails_costs_that_command_only(tmp_path: Path) -> None:
