@@ -83,7 +83,7 @@ def main() -> None:
     work = Path(sys.argv[1])
     with ProcessWorkers() as pool:
         daemon = FactoryDaemon(work, pool, time.time())
-        applier = daemon.applier = Timed(pool, daemon.collector.schedds, daemon.audit)
+        applier = daemon.applier = Timed(pool, daemon.queue_reader.schedds, daemon.audit)
         runner = CycleRecord(daemon, work, clock=time.time, seed=lambda: 1)
         print("ready", flush=True)
         for _ in sys.stdin:

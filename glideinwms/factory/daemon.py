@@ -14,8 +14,9 @@ from glideinwms.factory.apply import accounting
 from glideinwms.factory.apply.advertise import Advertiser
 from glideinwms.factory.apply.applier import FactoryApplier, FactoryReport
 from glideinwms.factory.apply.removal_state import RemovalLimitFile
-from glideinwms.factory.collect import reader
-from glideinwms.factory.collect.reader import InputReader
+from glideinwms.factory.collect.downtimes import read_downtimes, unreadable
+from glideinwms.factory.collect.queue_reader import QueueReader
+from glideinwms.factory.collect.request_reader import RequestReader
 from glideinwms.factory.collect.schedd_memory import QueueRecords
 from glideinwms.factory.decide import decide
 from glideinwms.factory.housekeeping import command_handlers
@@ -57,10 +58,10 @@ class FactoryDaemon:
         self.state.mkdir(parents=True, exist_ok=True, mode=0o750)
         self.keys: list[FactoryKey] = []
         self.queue_records = QueueRecords(self.state / "schedds.json")
-        self.collector = InputReader(pool, {})
-        self.collector.schedds = self.queue_records.restore()
+        self.request_reader = RequestReader(pool, {})
+        self.queue_reader = QueueReader(pool, self.queue_records.restore())
         self.audit = Audit(self.state / "audit.jsonl")
-        self.applier = FactoryApplier(pool, self.collector.schedds, self.audit)
+        self.applier = FactoryApplier(pool, self.queue_reader.schedds, self.audit)
         self.advertiser = Advertiser(pool, int(now))
         self.rail = RemovalLimitFile(self.state / "rail.json")
         self.applier.took = self._took
@@ -68,7 +69,7 @@ class FactoryDaemon:
         self.completed = CompletedJobs(self.learner.db.db)
         self.last_use = LastUse(self.state / "credentials.json")
         self.cleaner = Cleaner(self.last_use, self._named)
-        self.pruner = Pruner(self.collector, self.audit)
+        self.pruner = Pruner(self.queue_reader, self.audit)
         self.cycle = Ring(self.state / "cycles").next_number() - 1
         self.snapshot: FactorySnapshot | None = None
         self.plan: FactoryPlan | None = None
@@ -88,7 +89,7 @@ class FactoryDaemon:
             self.keys = keys_at_start(
                 self.work_dir, policy.old_key_grace, policy.key_length, self.started
             )
-            self.collector.keys = {k.public.key_id: k for k in self.keys}
+            self.request_reader.keys = {k.public.key_id: k for k in self.keys}
         policy_file.keep(self.work_dir / policy_file.NAME, policy.generation, self.state)
         return policy
 
@@ -99,12 +100,13 @@ class FactoryDaemon:
         self.cycle += 1
         self.applier.cycle = self.cycle
         self._forget_old_key(policy, now)
-        requests = self.collector.read_requests(policy, now)
-        for path in self.collector.stored:
+        requests = self.request_reader.read_requests(policy, now)
+        for path in self.request_reader.stored:
             self.audit.note("credential", cycle=self.cycle, file=str(path))
         lines, wrong = self._downtimes(policy)
         health = self.learner.update(policy, now)
-        queues = self.collector.read_queues(policy, now, self.learner.ended)
+        self.queue_reader.collector_silent = self.request_reader.silent
+        queues = self.queue_reader.read_queues(policy, now, self.learner.ended)
         if trouble := storage.problem(self.state):
             # what cannot be recorded is not done
             queues = tuple(replace(s, frozen=s.frozen or trouble) for s in queues)
@@ -115,16 +117,21 @@ class FactoryDaemon:
             lines,
             self.rail.current(now),
             health,
-            (*self.collector.refusals, *wrong, *self.learner.refusals(now)),
+            (
+                *self.request_reader.refusals,
+                *self.queue_reader.refusals,
+                *wrong,
+                *self.learner.refusals(now),
+            ),
         )
         return self.snapshot
 
     def _downtimes(self, policy: FactoryPolicy) -> tuple[tuple[Downtime, ...], tuple[Refusal, ...]]:
         try:
-            return reader.read_downtimes(policy)
+            return read_downtimes(policy)
         except StateError as error:
             # an unreadable file may hide a downtime: the last lines stay
-            return self.snapshot.downtimes if self.snapshot else (), (reader.unreadable(error),)
+            return self.snapshot.downtimes if self.snapshot else (), (unreadable(error),)
 
     def _forget_old_key(self, policy: FactoryPolicy, now: float) -> None:
         """The key before the last is good for the grace time after a start (protocol 2.1)."""
@@ -132,7 +139,7 @@ class FactoryDaemon:
             for key in self.keys[1:]:
                 self.log.info("old key dropped", key=key.public.key_id)
             self.keys = self.keys[:1]
-            self.collector.keys = {k.public.key_id: k for k in self.keys}
+            self.request_reader.keys = {k.public.key_id: k for k in self.keys}
             (self.work_dir / "rsa.key.bak").unlink(missing_ok=True)
 
     def decide(
@@ -151,12 +158,12 @@ class FactoryDaemon:
         self.holds.add(report.acted, now)
         parked = [r.parked for e in plan.entries for r in e.requests if r.parked]
         self.writes.attempt(lambda: self.rail.remember(parked, now))
-        self.writes.attempt(lambda: self.queue_records.save(self.collector.schedds))
+        self.writes.attempt(lambda: self.queue_records.save(self.queue_reader.schedds))
         if policy.pilot_accounting:
             self._account(policy)
         self._clean(policy, requests.values(), now)
         self.pruner.run(policy, now, self.cycle)
-        if self.collector.silent:
+        if self.request_reader.silent:
             self.advertiser.forget()
             self.problem = "the collector does not answer"
             return report
@@ -175,14 +182,14 @@ class FactoryDaemon:
 
     def _named(self, policy: FactoryPolicy) -> set[str] | None:
         """Files that must stay: named by queued pilots, or logs that are still followed."""
-        named = reader.files_in_use(self.collector, policy)
+        named = self.queue_reader.files_in_use(policy)
         return None if named is None else named | self.learner.followed()
 
     def _account(self, policy: FactoryPolicy) -> None:
         """Describe finished pilots in their own job ads."""
         addresses = {
             name: memory.address
-            for name, memory in self.collector.schedds.items()
+            for name, memory in self.queue_reader.schedds.items()
             if memory.address is not None and not memory.unknown
         }
         for name, address in addresses.items():
@@ -201,7 +208,7 @@ class FactoryDaemon:
 
     def _clean(self, policy: FactoryPolicy, requests: Iterable[Request], now: float) -> None:
         self.last_use.touch((f for r in requests for f in r.files.values()), now)
-        self.last_use.touch(self.collector.named, now)
+        self.last_use.touch(self.request_reader.named, now)
         kept = policy.retention.get("summary")
         try:
             rotate(self.audit.path, now, kept.max_days if kept else KEEP_DAYS)
@@ -225,25 +232,25 @@ class FactoryDaemon:
             if lately := self.holds.shown(name):
                 row["held_lately"] = lately
         out["unknown_submits"] = [
-            u.submit_id for m in self.collector.schedds.values() for u in m.unknown
+            u.submit_id for m in self.queue_reader.schedds.values() for u in m.unknown
         ]
         out["lost_queues"] = [
             {"schedd": name, **to_json(lost)}
-            for name, m in self.collector.schedds.items()
+            for name, m in self.queue_reader.schedds.items()
             if (lost := m.record.lost) and abs(snapshot.now - lost.when) < WINDOW_SECONDS
         ]
         out["warnings"] = [
             {"where": conflict.client, "text": f"ClientName in conflict: {conflict}"}
             for conflict in self.advertiser.clients.conflicts
         ]
-        if self.collector.clock_difference:
-            out["warnings"].append({"where": "", "text": self.collector.clock_difference})
+        if self.request_reader.clock_difference:
+            out["warnings"].append({"where": "", "text": self.request_reader.clock_difference})
         out["key_id"] = self.keys[0].public.key_id
         line = {
             k: out[k]
             for k in ("requests", "submitted", "removed", "released", "advertised", "refused")
         }
-        self.log.info("cycle", cycle=self.cycle, stored=len(self.collector.stored), **line)
+        self.log.info("cycle", cycle=self.cycle, stored=len(self.request_reader.stored), **line)
         return out
 
     def readings(self, snapshot: FactorySnapshot) -> list[Reading[Any]]:

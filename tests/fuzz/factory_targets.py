@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from glideinwms.factory.collect import count_key
-from glideinwms.factory.collect.reader import queue_of
+from glideinwms.factory.collect.pilot_queue import parse_queue
 from glideinwms.factory.collect.request_validation import (
     RequestRefused,
     RequestValidator,
@@ -108,9 +108,10 @@ _PILOT = {
 
 @target(make=lambda c: [changed_ad(c, (_PILOT,)) for _ in range(3)])
 def queue_rows(rows: Any) -> None:
-    queue, wrong = queue_of({"groups": rows, "exceptions": rows})
+    parsed = parse_queue(rows, rows)
+    queue = parsed.queue
     assert len(queue.groups) == len(rows)
-    assert wrong + len(queue.exceptions) == len(rows)
+    assert parsed.unreadable + len(queue.exceptions) == len(rows)
     hash(queue)
 
 

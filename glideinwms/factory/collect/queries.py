@@ -1,11 +1,16 @@
-"""Runs in a reader process: asks HTCondor and folds the answers into plain rows (decisions 2, 4, 5)."""
+"""Query HTCondor for the Factory and reduce the answers. Runs in a worker process (decisions 2, 4, 5)."""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from glideinwms.factory.collect import count_key
+from glideinwms.factory.collect.pilot_queue import parse_queue
+from glideinwms.factory.decide.pilot_states import HELD
+from glideinwms.factory.snapshot import PilotQueue
 from glideinwms.lib import bounded
 from glideinwms.lib.condor import htc
 from glideinwms.lib.condor.htc import ScheddAddress, quoted
@@ -55,54 +60,89 @@ REQUEST_NAMES = {
     "AuthenticatedIdentity",
     "LastHeardFrom",
 }
-# ads of identities that are not configured; each costs as much time as a good one
+# Ads of identities that are not configured: each costs as much time as a good one.
 MAX_STRANGERS = 1000
-SLACK_JOBS, SLACK_SHARE, SLICE = 20, 0.01, 50_000
+# Jobs, and share of the jobs, that may come or go between two queries of one schedd.
+SLACK_JOBS = 20
+SLACK_SHARE = 0.01
+MAX_JOBS_PER_SLICE = 50_000
+Ad = dict[str, Any]
+"""An ad as HTCondor answers it: of a peer, and not checked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestAds:
+    """The ads of Frontends for this Factory.
+
+    `malformed` are names of ads that are neither requests nor credentials, `unreadable` of ads that
+    cannot be read. `times` are by the collector's clock (epoch seconds). `strangers` is how many ads
+    came from identities that are not configured; the first MAX_STRANGERS are among the others.
+    """
+
+    requests: list[Ad] = field(default_factory=list)
+    credentials: list[Ad] = field(default_factory=list)
+    malformed: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    strangers: int = 0
+
+
+class CountMethod(enum.Enum):
+    """How the pilots of a queue were counted."""
+
+    KEYED = "by GlideinCountKey"
+    GROUPED = "by the attributes that the key stands for"
+    SLICED = "by plain queries of parts of the queue"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueAnswer:
+    """The pilots of one schedd. `unreadable` is how many of them cannot be read; `any_stale` tells
+    whether one was longer in its state than asked.
+    """
+
+    pilots: PilotQueue
+    unreadable: int
+    any_stale: bool
+    method: CountMethod
 
 
 def read_requests(
     collector: str, glidein: str, factory: str, identities: Sequence[str]
-) -> dict[str, list[Any]]:
-    """Return the request and credential ads meant for this Factory, without what it does not use.
+) -> RequestAds:
+    """Return the request and credential ads for this Factory, without attributes it does not use.
 
-    `odd` are names of ads that are neither, `unreadable` of those that cannot be read, `clock`
-    times by the clock of the collector. Of ads of other
-    identities than the configured ones the first `MAX_STRANGERS` are returned; `more` counts the rest.
+    `identities` are those of configured Frontends.
     """
     ours = f"{glidein}@{factory}"
     constraint = (
         f'((GlideinMyType =?= "glideclient") && (substr(ReqGlidein, -{len(ours) + 1}) == {quoted("@" + ours)}))'
         f' || (GlideinMyType =?= "glideclientglobal")'
     )
-    found: dict[str, list[Any]] = {
-        "glideclient": [],
-        "glideclientglobal": [],
-        "odd": [],
-        "unreadable": [],
-        "clock": [],
-        "more": [],
-    }
-    strangers, known = 0, frozenset(identities)
+    answer = RequestAds()
+    configured = frozenset(identities)
+    strangers = 0
     for ad in htc.query_ads(collector, "true", ["LastHeardFrom"], "Collector"):
-        found["clock"].append(bounded.moment_or(ad.get("LastHeardFrom"), 0.0))
+        answer.times.append(bounded.moment_or(ad.get("LastHeardFrom"), 0.0))
     for ad in htc.query_ads(collector, constraint, None, "Any", keep_missing=True):
         kind, name = ad.get("GlideinMyType", ""), bounded.shown(ad.get("Name", ""))
-        found["clock"].append(bounded.moment_or(ad.get("LastHeardFrom"), 0.0))
+        answer.times.append(bounded.moment_or(ad.get("LastHeardFrom"), 0.0))
         identity = ad.get("AuthenticatedIdentity")
-        if not isinstance(identity, str) or identity not in known:
+        if not isinstance(identity, str) or identity not in configured:
             strangers += 1
             if strangers > MAX_STRANGERS:
                 continue
-        row = {k: v for k, v in ad.items() if k in REQUEST_NAMES or k.startswith(REQUEST_KEEP)}
+        used = {k: v for k, v in ad.items() if k in REQUEST_NAMES or k.startswith(REQUEST_KEEP)}
         if htc.UNREADABLE in ad:
-            found["unreadable"].append(name)
+            answer.unreadable.append(name)
         elif isinstance(kind, htc.Expr) or kind not in ("glideclient", "glideclientglobal"):
-            # an expression that the collector found equal
-            found["odd"].append(name)
-        elif kind == "glideclient" or bounded.text_or(ad.get("Name"), "").startswith(f"{ours}@"):
-            found[kind].append(row)
-    found["more"].append(max(0, strangers - MAX_STRANGERS))
-    return found
+            # An expression that the collector found equal.
+            answer.malformed.append(name)
+        elif kind == "glideclient":
+            answer.requests.append(used)
+        elif bounded.text_or(ad.get("Name"), "").startswith(f"{ours}@"):
+            answer.credentials.append(used)
+    return replace(answer, strangers=strangers)
 
 
 def read_queue(
@@ -113,38 +153,42 @@ def read_queue(
     files: bool = True,
     stale: bool = True,
     keyed: bool = True,
-) -> dict[str, Any]:
-    """`groups`: counted rows of all our pilots; `exceptions`: those held or longer than `min_age` s
-    in their state;
-    `method`: how the counts were had: by the one attribute that holds all (`keyed`), by the
-    attributes themselves where
-    jobs without it are in the queue, by slices. Without `files` submit files need not be told
-    apart: each grouped
-    column costs; without `stale` only held ones are exceptions, and not asked for where no group is
-    held.
+) -> QueueAnswer:
+    """Count all pilots of this Factory, and read those that are held or were longer than `min_age`
+    seconds in their state.
+
+    With `keyed` they are counted by GlideinCountKey if all jobs have it. Without `files` submit
+    files are not told apart, since each grouped column costs time. Without `stale` only held pilots
+    are read, and these only if there are any.
     """
     ours = f"(GlideinFactory =?= {quoted(factory)} && GlideinName =?= {quoted(glidein)})"
     counted = f"{ours} && (GlideinCredentialIdentifier =!= UNDEFINED)"
     rows = by_key(schedd, factory, glidein) if keyed else None
-    method = "keyed"
+    method = CountMethod.KEYED
     if rows is None:
         rows, method = by_columns(
             schedd, counted, [n for n in GROUPING if files or n != "GlideinEntrySubmitFile"]
         )
-    # most pilots fail the first half, which is evaluated first
+    # Most pilots fail the first half, which is evaluated first.
     odd = (
         f"(JobStatus == 5 || (time() - EnteredCurrentStatus) > {min_age})"
         if stale
         else "JobStatus == 5"
     )
-    exceptions: list[dict[str, Any]] = []
-    if stale or any(r.get("JobStatus") == 5 for r in rows):
+    exceptions: list[Ad] = []
+    if stale or any(row.get("JobStatus") == HELD for row in rows):
         exceptions = htc.query_jobs(schedd, f"{odd} && {counted}", EXCEPTION)
-    return {"groups": rows, "exceptions": exceptions, "method": method}
+    parsed = parse_queue(rows, exceptions)
+    return QueueAnswer(
+        pilots=parsed.queue,
+        unreadable=parsed.unreadable,
+        any_stale=any(row.get("JobStatus") != HELD for row in exceptions),
+        method=method,
+    )
 
 
-def by_key(schedd: ScheddAddress, factory: str, glidein: str) -> list[dict[str, Any]] | None:
-    """Rows by GlideinCountKey over the whole queue; None if any job there has none."""
+def by_key(schedd: ScheddAddress, factory: str, glidein: str) -> list[Ad] | None:
+    """Group the whole queue by GlideinCountKey; return None if any job has none."""
     total = int(htc.summary_jobs(schedd, "true").get("Jobs", 0))
     rows = (
         htc.group_jobs(schedd, "true", [count_key.NAME, "JobStatus", "GridJobStatus"])
@@ -153,34 +197,34 @@ def by_key(schedd: ScheddAddress, factory: str, glidein: str) -> list[dict[str, 
     )
     if not _agree(rows, total):
         return None
-    found = []
+    pilots = []
     for row in rows:
         fields = count_key.fields_of(row.pop(count_key.NAME, None))
         if fields is None:
             return None
         if (fields["GlideinFactory"], fields["GlideinName"]) == (factory, glidein):
-            found.append({**fields, **row})
-    return found
+            pilots.append({**fields, **row})
+    return pilots
 
 
 def by_columns(
     schedd: ScheddAddress, counted: str, columns: list[str]
-) -> tuple[list[dict[str, Any]], str]:
-    """Rows by the attributes themselves, and the method that gave them."""
+) -> tuple[list[Ad], CountMethod]:
+    """Group the pilots by the attributes themselves; return the rows and the method that was used."""
     total = int(htc.summary_jobs(schedd, counted).get("Jobs", 0))
     rows = (
         htc.group_jobs(schedd, counted, ["GlideinFactory", "GlideinName", *columns])
         if total
         else []
     )
-    return (
-        (rows, "grouped") if _agree(rows, total) else (by_slices(schedd, counted, total), "sliced")
-    )
+    if _agree(rows, total):
+        return rows, CountMethod.GROUPED
+    return by_slices(schedd, counted, total), CountMethod.SLICED
 
 
-def _agree(rows: list[dict[str, Any]], total: int) -> bool:
-    """Whether grouped counts are those of the schedd's summary, but for what came or went meanwhile
-    (decision 2).
+def _agree(rows: Sequence[Ad], total: int) -> bool:
+    """Return whether grouped counts are those of the schedd's summary, except for pilots that came
+    or went between the queries (decision 2).
     """
     return abs(sum(int(r.get("JobCount", 0)) for r in rows) - total) <= max(
         SLACK_JOBS, SLACK_SHARE * total
@@ -188,10 +232,10 @@ def _agree(rows: list[dict[str, Any]], total: int) -> bool:
 
 
 def by_slices(
-    schedd: ScheddAddress, constraint: str, total: int, size: int = SLICE
-) -> list[dict[str, Any]]:
-    """The same rows from plain queries of slices of about `size` pilots, for a schedd that does not
-    group well.
+    schedd: ScheddAddress, constraint: str, total: int, size: int = MAX_JOBS_PER_SLICE
+) -> list[Ad]:
+    """Count the same rows from plain queries of slices of about `size` pilots, for a schedd that
+    does not group well.
     """
     slices = total // size + 1
     counts: dict[tuple[Any, ...], int] = {}
@@ -208,10 +252,9 @@ def by_slices(
     ]
 
 
-def read_ids(schedd: ScheddAddress, constraint: str, limit: int) -> dict[str, dict[str, Any]]:
-    """At most `limit` pilots that answer the constraint, longest in their state first: id -> its
-    ad, which says why
-    it is held.
+def read_ids(schedd: ScheddAddress, constraint: str, limit: int) -> dict[str, Ad]:
+    """Return up to `limit` pilots that match the constraint, longest in their state first: id ->
+    its ad, with why it is held.
     """
     names = ["ClusterId", "ProcId", "EnteredCurrentStatus", "JobStatus", *HOLD]
     ads = htc.query_jobs(schedd, constraint, names)
@@ -226,14 +269,12 @@ def read_ids(schedd: ScheddAddress, constraint: str, limit: int) -> dict[str, di
 
 
 def find_submit(schedd: ScheddAddress, submit_id: str) -> int:
-    """How many pilots in the queue carry this submit's id."""
+    """Return how many pilots in the queue carry this submission's id."""
     return len(htc.query_jobs(schedd, f"GlideinSubmitId =?= {quoted(submit_id)}", ["ClusterId"]))
 
 
 def generations(schedd: ScheddAddress, factory: str, glidein: str) -> set[str]:
-    """Every GlideinStageGeneration that a pilot in the queue names. Grouped, if that counts all of
-    them.
-    """
+    """Return every GlideinStageGeneration that a pilot in the queue names."""
     ours = f"(GlideinFactory =?= {quoted(factory)} && GlideinName =?= {quoted(glidein)})"
     columns = ["GlideinFactory", "GlideinName", "GlideinStageGeneration"]
     total = int(htc.summary_jobs(schedd, ours).get("Jobs", 0))
@@ -244,7 +285,7 @@ def generations(schedd: ScheddAddress, factory: str, glidein: str) -> set[str]:
 
 
 def files_in_use(schedd: ScheddAddress, factory: str, glidein: str) -> set[str]:
-    """Every file that a pilot in the queue names: credentials, inputs, logs, outputs."""
+    """Return every file that a pilot in the queue names: credentials, inputs, logs, outputs."""
     ours = f"(GlideinFactory =?= {quoted(factory)} && GlideinName =?= {quoted(glidein)})"
     found: set[str] = set()
     for ad in htc.query_jobs(schedd, ours, NAMED):

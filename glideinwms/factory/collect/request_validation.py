@@ -62,7 +62,7 @@ class RequestRefused(Exception):
 
 
 class RequestValidator:
-    """Judges ads against the policy. Writes the tokens that a good request brings into the vault
+    """Judges ads against the policy. Writes the tokens that a good request brings into the store
     (protocol 3.4).
 
     `opener` remembers keys between cycles.
@@ -73,7 +73,7 @@ class RequestValidator:
         policy: FactoryPolicy,
         keys: Mapping[str, FactoryKey],
         now: float,
-        vault: CredentialStore | None = None,
+        store: CredentialStore | None = None,
         opener: Opener | None = None,
     ) -> None:
         self.policy, self.now = policy, now
@@ -81,7 +81,7 @@ class RequestValidator:
         self.opener.begin(keys, {f.identity for f in policy.frontends})
         self.frontends = {f.name: f for f in policy.frontends}
         self.entries = {e.name: e for e in policy.entries if e.enabled}
-        self.vault = vault or CredentialStore(Path(policy.client_proxies_dir), policy.glidein_name)
+        self.store = store or CredentialStore(Path(policy.client_proxies_dir), policy.glidein_name)
         self.written: list[Path] = []
         self.holders: dict[str, set[str]] = defaultdict(set)
         for frontend in policy.frontends:
@@ -209,7 +209,7 @@ class RequestValidator:
             consistent(served.auth_method, secrets, passthru)
             owner = self.owner(trust, username)
             self._tokens(row, owner, secrets)
-            use = CredentialChooser(self.vault, served, owner, row.client, secrets, passthru).use()
+            use = CredentialChooser(self.store, served, owner, row.client, secrets, passthru).use()
             _complete(row)
             harmless(use)
         except (CredentialMismatch, RequestRefused) as error:
@@ -266,18 +266,18 @@ class RequestValidator:
 
     def _tokens(self, row: Request, owner: Owner, secrets: Mapping[str, str]) -> None:
         if token := secrets.get(f"{row.entry}.idtoken"):
-            path = self.vault.token(owner, row.client, row.entry, "idtoken")
+            path = self.store.token(owner, row.client, row.entry, "idtoken")
             self._keep(path, token.encode())
             if (proxy := secrets.get("GlideinProxy")) and self.entries[
                 row.entry
             ].gridtype in CLOUDS:
-                self.vault.store_cloud_token(owner, row.client, proxy, token)
+                self.store.store_cloud_token(owner, row.client, proxy, token)
         if token := secrets.get("frontend_scitoken"):
-            path = self.vault.token(owner, row.client, row.entry, "scitoken")
+            path = self.store.token(owner, row.client, row.entry, "scitoken")
             self._keep(path, token.strip().encode() + b"\n")
 
     def _keep(self, path: Path, data: bytes) -> None:
-        if self.vault.store(path, data):
+        if self.store.store(path, data):
             self.written.append(path)
 
 

@@ -96,7 +96,7 @@ def _approve(daemon: FactoryDaemon, word: OperatorCommand) -> str:
 
 def _remove(daemon: FactoryDaemon, word: OperatorCommand, policy: FactoryPolicy) -> str:
     entry = _entry(word, policy)
-    memory = daemon.collector.schedds.get(entry.schedd_name)
+    memory = daemon.queue_reader.schedds.get(entry.schedd_name)
     if memory is None or memory.address is None:
         raise StateError(
             f"schedd {entry.schedd_name} is not known yet", where=f"entry {entry.name}"
@@ -184,7 +184,7 @@ def _submit(daemon: FactoryDaemon, word: OperatorCommand, policy: FactoryPolicy)
         raise StateError(
             state.frozen if state else "nothing is known yet", where=f"schedd {entry.schedd_name}"
         )
-    if daemon.collector.schedds[entry.schedd_name].unknown:
+    if daemon.queue_reader.schedds[entry.schedd_name].unknown:
         raise StateError(
             "the outcome of a submit is not known yet", where=f"schedd {entry.schedd_name}"
         )

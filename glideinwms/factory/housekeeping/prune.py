@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glideinwms.factory.collect import queries
-from glideinwms.factory.collect.reader import InputReader
+from glideinwms.factory.collect.queue_reader import QueueReader
 from glideinwms.factory.policy import FactoryPolicy
 from glideinwms.lib import jsondata
 from glideinwms.lib.condor.calls import JOB_DEADLINE, call
@@ -52,14 +52,14 @@ def candidates(work_dir: Path, now: float, keep: float) -> Iterator[OldGeneratio
 
 
 def named(
-    collector: InputReader, policy: FactoryPolicy, schedds: frozenset[str]
+    queue_reader: QueueReader, policy: FactoryPolicy, schedds: frozenset[str]
 ) -> dict[str, frozenset[str] | None]:
     """Schedd -> generations that its pilots name; None where that is not known: no answer, or a
     submit whose outcome
     is not known yet.
     """
     names = sorted(schedds)
-    collector.locate(policy, names)
+    queue_reader.locate(policy, names)
     calls = [
         call(
             name,
@@ -69,10 +69,10 @@ def named(
             glidein=policy.glidein_name,
         ).within(JOB_DEADLINE)
         for name in names
-        if (memory := collector.schedds[name]).address is not None and not memory.unknown
+        if (memory := queue_reader.schedds[name]).address is not None and not memory.unknown
     ]
     out: dict[str, frozenset[str] | None] = dict.fromkeys(names)
-    for answer in collector.pool.run(calls):
+    for answer in queue_reader.workers.run(calls):
         if answer.error is None:
             out[answer.call.endpoint] = frozenset(answer.value)
     return out
@@ -81,8 +81,8 @@ def named(
 class Pruner:
     """Once an hour; the first time some minutes after a start, which has enough to do."""
 
-    def __init__(self, collector: InputReader, audit: Audit) -> None:
-        self.collector, self.audit = collector, audit
+    def __init__(self, queue_reader: QueueReader, audit: Audit) -> None:
+        self.queue_reader, self.audit = queue_reader, audit
         self.at = 0.0
         self.log = log.get("prune")
 
@@ -99,7 +99,9 @@ class Pruner:
         ]
         if not found:
             return []
-        in_use = named(self.collector, policy, frozenset[str]().union(*(o.schedds for o in found)))
+        in_use = named(
+            self.queue_reader, policy, frozenset[str]().union(*(o.schedds for o in found))
+        )
         unsure = {o.name for o in found if any(in_use[s] is None for s in o.schedds)}
         if unsure:
             silent = ", ".join(s for s, names in in_use.items() if names is None)

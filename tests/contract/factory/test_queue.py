@@ -12,7 +12,8 @@ from glideinwms.demo.grid import Grid
 from glideinwms.factory.apply import job_actions
 from glideinwms.factory.collect import count_key
 from glideinwms.factory.collect import queries as factory_queries
-from glideinwms.factory.collect.reader import queue_of
+from glideinwms.factory.collect.pilot_queue import parse_queue
+from glideinwms.factory.collect.queries import CountMethod, QueueAnswer
 from glideinwms.factory.decide.pilot_states import count
 from glideinwms.factory.plan import QUEUED, RUNNING, WAIT
 from glideinwms.factory.policy import SubmitAttribute
@@ -70,7 +71,7 @@ class Queue:
         assert isinstance(made, list)
         return int(made[0][0])
 
-    def read(self, min_age: int = 100, **more: object) -> dict[str, object]:
+    def read(self, min_age: int = 100, **more: object) -> QueueAnswer:
         found = self.ask(
             factory_queries.read_queue,
             factory="f",
@@ -78,7 +79,7 @@ class Queue:
             min_age=min_age,
             **more,
         )
-        assert isinstance(found, dict)
+        assert isinstance(found, QueueAnswer)
         return found
 
 
@@ -98,9 +99,9 @@ def test_counts_and_exceptions(queue: Queue) -> None:
     queue.put(5, **{"My.GlideinFactory": '"another"'})
     queue.put(4, **{"My.GlideinCredentialIdentifier": "undefined"})
     found = queue.read()
-    assert found["method"] == "grouped"
-    seen, unreadable = queue_of(found)
-    assert unreadable == 0
+    assert found.method is CountMethod.GROUPED
+    assert found.unreadable == 0
+    seen = found.pilots
     assert Counter({(g.entry, g.client, g.status): g.count for g in seen.groups}) == Counter(
         {("A", "fe.main", 5): 30, ("B", "fe.two", 5): 20}
     )
@@ -135,28 +136,28 @@ def test_counts_by_key(queue: Queue) -> None:
         text = {**fields, count_key.NAME: count_key.key_of(fields)}
         queue.put(11, **{f"My.{k}": quoted(v) for k, v in text.items()})
     found = queue.read()
-    assert found["method"] == "keyed"
-    seen = queue_of(found)[0].groups
+    assert found.method is CountMethod.KEYED
+    seen = found.pilots.groups
     assert {(g.entry, g.credential, g.count) for g in seen} == {("A", "CRED", 11), ("B", odd, 11)}
-    columns, _ = queue_of(queue.read(keyed=False))
+    columns = queue.read(keyed=False).pilots
     assert sorted(map(str, columns.groups)) == sorted(map(str, seen))
     queue.put(30)
     again = queue.read()
-    assert again["method"] == "grouped", "pilots without a key are in the queue"
-    assert sum(g.count for g in queue_of(again)[0].groups) == 52
+    assert again.method is CountMethod.GROUPED, "pilots without a key are in the queue"
+    assert sum(g.count for g in again.pilots.groups) == 52
 
 
 def test_slices_count_the_same(queue: Queue) -> None:
     queue.put(30)
     queue.put(12, entry="B")
-    grouped = queue_of(queue.read())[0].groups
+    grouped = queue.read().pilots.groups
     rows = queue.ask(
         factory_queries.by_slices,
         constraint='GlideinFactory =?= "f"',
         total=42,
         size=10,
     )
-    sliced = queue_of({"groups": rows, "exceptions": []})[0].groups
+    sliced = parse_queue(rows, []).queue.groups
     assert sorted(map(str, sliced)) == sorted(map(str, grouped))
 
 

@@ -409,10 +409,11 @@ def test_pilots_are_counted_and_found(target: CondorTarget, tag: str) -> None:
     ask(pool, htc.act, schedd=target.schedd, action="Release", ids=ids[:1], reason="x")
     args = {"schedd": target.schedd, "factory": tag, "glidein": "i", "min_age": 3600}
     value = ask(pool, factory_queries.read_queue, **args)
-    counts = {(g["GlideinEntryName"], g["JobStatus"]): g["JobCount"] for g in value["groups"]}
-    assert counts == {("a", 1): 1, ("a", 5): 2, ("b", 5): 2} and value["method"] == "grouped"
-    assert sorted(f"{e['ClusterId']}.{e['ProcId']}" for e in value["exceptions"]) == sorted(ids[1:])
-    assert {e["HoldReasonCode"] for e in value["exceptions"]} == {15}
+    counts = {(group.entry, group.status): group.count for group in value.pilots.groups}
+    assert counts == {("a", 1): 1, ("a", 5): 2, ("b", 5): 2}
+    assert value.method is factory_queries.CountMethod.GROUPED
+    assert sorted(pilot.id for pilot in value.pilots.exceptions) == sorted(ids[1:])
+    assert {pilot.hold_code for pilot in value.pilots.exceptions} == {15}
     assert (
         ask(
             pool,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from glideinwms.factory.collect.queries import MAX_STRANGERS
-from glideinwms.factory.collect.reader import MAX_CREDENTIAL_BYTES, MAX_NEW_CREDENTIALS
+from glideinwms.factory.collect.request_reader import MAX_CREDENTIAL_BYTES, MAX_NEW_CREDENTIALS
 from tests.scenario.factory.factory_harness import SECRETS, FactoryHarness, entry
 from tests.unit.factory.builders import IDENTITY, global_ad, request_ad
 

@@ -213,7 +213,7 @@ def test_an_ad_whose_type_is_an_expression_hides_no_request(scene: FactoryHarnes
     put(scene, {**hostile_request(scene, 1), "GlideinMyType": Expr('strcat("glide", "client")')})
     scene.cycle()
     served(scene)
-    assert "GlideinMyType is no text that we know" in [
+    assert "GlideinMyType is neither glideclient nor glideclientglobal" in [
         r["text"] for r in scene.status()["refusals"]
     ]
 

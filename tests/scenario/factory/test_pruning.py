@@ -89,11 +89,11 @@ def test_a_schedd_that_does_not_answer_keeps_what_was_submitted_there(tmp_path: 
 def test_an_unknown_submit_keeps_all(tmp_path: Path) -> None:
     s = Stage(tmp_path)
     s.scene.cycle()
-    collector = s.scene.daemon.collector
+    queue_reader = s.scene.daemon.queue_reader
     ask = frozenset(["schedd@factory"])
-    assert named(collector, s.scene.policy, ask) == {"schedd@factory": frozenset()}
-    collector.schedds["schedd@factory"].unknown.append(UnknownSubmit("id", "A", 1, 0.0))
-    assert named(collector, s.scene.policy, ask) == {"schedd@factory": None}
+    assert named(queue_reader, s.scene.policy, ask) == {"schedd@factory": frozenset()}
+    queue_reader.schedds["schedd@factory"].unknown.append(UnknownSubmit("id", "A", 1, 0.0))
+    assert named(queue_reader, s.scene.policy, ask) == {"schedd@factory": None}
 
 
 def test_not_beside_a_reconfig_nor_with_broken_manifests(tmp_path: Path) -> None:

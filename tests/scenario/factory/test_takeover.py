@@ -43,10 +43,10 @@ def test_the_key_is_kept_for_the_grace_time(age: float, kept: bool, tmp_path: Pa
     s.cycle()
     [ad] = s.wms.ads("glidefactoryglobal")
     assert (ad["PubKeyID"] == theirs) is kept
-    assert theirs in s.daemon.collector.keys, "requests sealed for it are still opened"
+    assert theirs in s.daemon.request_reader.keys, "requests sealed for it are still opened"
     s.world.clock.advance(1000)
     s.cycle()
-    assert (theirs in s.daemon.collector.keys) is kept
+    assert (theirs in s.daemon.request_reader.keys) is kept
     assert not (tmp_path / "work/rsa.key.bak").exists()
 
 

@@ -131,7 +131,7 @@ def rows(golden: Path, factory: FactoryPolicy) -> dict[str, Request]:
     for ad in ads:
         if ad["GlideinMyType"] == "glideclientglobal":
             for item in judge.credentials(ad):
-                judge.vault.store_credential(item.owner, item.client, item.cred_id, item.data)
+                judge.store.store_credential(item.owner, item.client, item.cred_id, item.data)
     return {str(a["Name"]): judge.request(a) for a in ads if a["GlideinMyType"] == "glideclient"}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from glideinwms.factory.collect.entry_credentials import SubmitCredentials
-from glideinwms.factory.collect.reader import queue_of
+from glideinwms.factory.collect.pilot_queue import parse_queue
 from glideinwms.factory.collect.request_validation import RequestRefused, harmless
 from glideinwms.factory.inspect.listing import pilot_row
 from glideinwms.factory.submit.check import over
@@ -108,8 +108,9 @@ def test_a_row_of_the_queue_that_cannot_be_read_is_counted(field: str, value: An
         "EnteredCurrentStatus": int(NOW) - 9,
     }
     groups = [{"JobStatus": 1, "JobCount": 3, "GlideinEntryName": "A"}]
-    queue, wrong = queue_of({"groups": groups, "exceptions": [good, {**good, field: value}]})
-    assert len(queue.exceptions) + wrong == 2 and queue.exceptions[0].age == 9
+    parsed = parse_queue(groups, [good, {**good, field: value}])
+    queue = parsed.queue
+    assert len(queue.exceptions) + parsed.unreadable == 2 and queue.exceptions[0].age == 9
     assert all(pilot.age is None or abs(pilot.age) < 4e9 for pilot in queue.exceptions)
     assert pilot_row({**good, field: value})
 
@@ -119,11 +120,7 @@ def test_a_group_is_counted_whatever_its_texts_are() -> None:
         {"JobStatus": 1, "JobCount": 7, "GlideinClient": value}
         for value in hostile_values.NAMES.values()
     ]
-    queue, _ = queue_of({"groups": rows, "exceptions": []})
+    queue = parse_queue(rows, []).queue
     assert sum(group.count for group in queue.groups) == 7 * len(rows)
     assert all(len(group.client) < 1001 for group in queue.groups)
-    assert (
-        queue_of({"groups": [{"GridJobStatus": Expr("A + B")}], "exceptions": []})[0]
-        .groups[0]
-        .grid_status
-    )
+    assert parse_queue([{"GridJobStatus": Expr("A + B")}], []).queue.groups[0].grid_status

@@ -1,4 +1,4 @@
-"""The deployed Factory's own decisions (golden-factory), in strict mode: no difference but the
+"""The decisions of GlideinWMS 3.10 (golden-factory) by the reference `UpstreamDecision`: no difference but the
 order in which equally good pilots are taken. Where a case has commands that fail, the plan is
 played as `apply` and `pick_and_act` do. Where the deployed program aborts, ours answers: as for the
 same case without what it stumbles over (protocol 9.7/6, 9.7/8, 9.7/11, 9.7/12).
@@ -437,7 +437,7 @@ def test_where_the_deployed_factory_aborts(case: Case) -> None:
 
 @of("keep_idle", "excess", "sanitize", "cycle")
 def test_mended_does_never_more(case: Case) -> None:
-    """Without `strict` (docs/differences.md): no removal, release or submission beyond the deployed
+    """The production code (docs/differences.md): no removal, release or submission beyond the deployed
     one's, but where a downtime leaks into other requests (protocol 9.3/37) or a full CE loses its
     turn (protocol 9.7/3).
     """

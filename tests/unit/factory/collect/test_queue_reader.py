@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from glideinwms.factory.collect.reader import InputReader
+from glideinwms.factory.collect.pilot_queue import parse_queue
+from glideinwms.factory.collect.queries import CountMethod, QueueAnswer
+from glideinwms.factory.collect.queue_reader import QueueReader
 from glideinwms.factory.collect.schedd_memory import ScheddMemory, UnknownSubmit
 from glideinwms.factory.snapshot import ScheddState
 from glideinwms.lib.condor.calls import Call, CallResult, CallResults
@@ -36,26 +39,26 @@ class Queue:
         return lambda: done
 
 
-def rows(n: int) -> dict[str, Any]:
-    """What `fold.read_queue` says of n idle pilots."""
-    return {
-        "groups": [{"GlideinEntryName": "A", "JobStatus": 1, "JobCount": n}],
-        "exceptions": [],
-        "method": "keyed",
-    }
-
-
-def state(collector: InputReader, pool: Queue) -> ScheddState:
-    [found] = collector.read_queues(policy(Path("/x")), pool.now, {})
-    return found
-
-
-def made(pool: Queue, *unknown: UnknownSubmit, touched: float = 0.0) -> InputReader:
-    collector = InputReader(pool, {})
-    collector.schedds[NAME] = ScheddMemory(
-        ScheddAddress(NAME, "<x>"), touched=touched, unknown=list(unknown)
+def rows(n: int) -> QueueAnswer:
+    """What `read_queue` returns for n idle pilots."""
+    groups = [{"GlideinEntryName": "A", "JobStatus": 1, "JobCount": n}]
+    return QueueAnswer(
+        pilots=parse_queue(groups, []).queue,
+        unreadable=0,
+        any_stale=False,
+        method=CountMethod.KEYED,
     )
-    return collector
+
+
+def state(reader: QueueReader, pool: Queue) -> ScheddState:
+    [schedd] = reader.read_queues(policy(Path("/x")), pool.now, {})
+    return schedd
+
+
+def made(pool: Queue, *unknown: UnknownSubmit, touched: float = 0.0) -> QueueReader:
+    address = ScheddAddress(NAME, "<x>")
+    memory = ScheddMemory(address, touched=touched, unknown=list(unknown))
+    return QueueReader(pool, {NAME: memory})
 
 
 def test_pilots_of_a_late_commit_are_in_the_reading_that_is_decided_on() -> None:
@@ -67,9 +70,9 @@ def test_pilots_of_a_late_commit_are_in_the_reading_that_is_decided_on() -> None
         return there if function == "find_submit" else rows(there)
 
     pool = Queue(say)
-    collector = made(pool, UnknownSubmit("id", "A", 7, NOW - 60))
+    reader = made(pool, UnknownSubmit("id", "A", 7, NOW - 60))
     for _ in range(3):
-        found = state(collector, pool)
+        found = state(reader, pool)
         assert found.queue.value is not None
         assert found.frozen or sum(g.count for g in found.queue.value.groups) == 7
     assert not found.frozen
@@ -77,28 +80,38 @@ def test_pilots_of_a_late_commit_are_in_the_reading_that_is_decided_on() -> None
 
 def test_what_never_came_is_not_waited_for_longer_when_the_clock_is_set_back() -> None:
     pool = Queue(lambda function: 0 if function == "find_submit" else rows(0))
-    collector = made(pool, UnknownSubmit("id", "A", 7, NOW - 60))
-    assert "not known yet" in state(collector, pool).frozen
+    reader = made(pool, UnknownSubmit("id", "A", 7, NOW - 60))
+    assert "not known yet" in state(reader, pool).frozen
     pool.now -= 3600.0
-    assert "not known yet" in state(collector, pool).frozen
+    assert "not known yet" in state(reader, pool).frozen
     pool.now += 10.0
-    assert not state(collector, pool).frozen
+    assert not state(reader, pool).frozen
 
 
 def test_a_clock_that_is_set_back_costs_one_cycle() -> None:
     pool = Queue(lambda function: rows(3), NOW - 3600.0)
-    collector = made(pool, touched=NOW)
-    assert "began before our last act" in state(collector, pool).frozen
+    reader = made(pool, touched=NOW)
+    assert "began before our last act" in state(reader, pool).frozen
     pool.now += 60.0
-    assert not state(collector, pool).frozen
+    assert not state(reader, pool).frozen
 
 
 def test_stale_pilots_are_looked_for_though_the_clock_was_set_back() -> None:
     pool = Queue(lambda function: rows(3))
-    collector = made(pool)
+    reader = made(pool)
     asked = []
     for back in (0.0, 0.0, 1e6):
         pool.now -= back
-        state(collector, pool)
+        state(reader, pool)
         asked.append(pool.asked[-1].args["stale"])
     assert asked == [True, False, True]
+
+
+def test_stale_pilots_are_looked_for_again_while_there_are_any() -> None:
+    pool = Queue(lambda function: replace(rows(3), any_stale=True))
+    reader = made(pool)
+    asked = []
+    for _ in range(2):
+        state(reader, pool)
+        asked.append(pool.asked[-1].args["stale"])
+    assert asked == [True, True]
