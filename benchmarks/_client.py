@@ -10,8 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+from glideinwms.frontend.collect.answers import JobQuery
 from glideinwms.lib.condor.htc import ScheddAddress
 from glideinwms.lib.condor.worker_process import resolve
+from glideinwms.lib.jsondata import from_json
 
 
 def peak_mb() -> float:
@@ -23,7 +25,11 @@ def peak_mb() -> float:
 def main() -> None:
     """See the module."""
     request = json.loads(sys.stdin.readline())
-    args = {k: ScheddAddress(*v) if k == "schedd" else v for k, v in request["args"].items()}
+    args = request["args"]
+    if "schedd" in args:
+        args["schedd"] = ScheddAddress(*args["schedd"])
+    if "queries" in args:
+        args["queries"] = [from_json(JobQuery, query) for query in args["queries"]]
     function = resolve(request["function"])
     function(**args)
     print("ready", flush=True)

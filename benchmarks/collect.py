@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,7 @@ def measured(
         cwd=INPUTS.parent.parent,
     )
     assert client.stdin and client.stdout
-    client.stdin.write(json.dumps({"function": function, "args": args}) + "\n")
+    client.stdin.write(json.dumps({"function": function, "args": to_json(args)}) + "\n")
     client.stdin.flush()
     assert client.stdout.readline() == "ready\n"
     before = tap.received if tap else 0
@@ -205,10 +206,13 @@ def read_jobs(g: Grid, jobs: int, ages: str) -> Iterator[dict[str, Any]]:
     address = str(ad["MyAddress"]).replace(str(g["user"].port), str(tap.port))
     made = groups(g, g.base)
     function = "glideinwms.frontend.collect.queries.jobs:read_jobs"
-    queries = [{"query": q.query, "names": list(q.names), "extras": []} for q in job_queries(made)]
+    queries = [replace(query, extras=()) for query in job_queries(made)]
     args = {"name": ad["Name"], "address": address, "queries": queries}
-    methods = [t["method"] for t in ask(g, function, **args)["tables"]]
-    again = {**args, "queries": [{**q, "method": m} for q, m in zip(queries, methods, strict=True)]}
+    methods = [table.method for table in ask(g, function, **args).tables]
+    again = {
+        **args,
+        "queries": [replace(q, method=m) for q, m in zip(queries, methods, strict=True)],
+    }
     for asked, given in (("first", args), ("again", again)):
         runs = [measured(g, function, given, tap) for _ in range(RUNS)]
         found = {key: statistics.median(run[key] for run in runs) for key in runs[0]}

@@ -73,6 +73,18 @@ class SlotCounts:
     idle_cores: int = 0
     running_cores: int = 0
 
+    def plus(self, other: SlotCounts) -> SlotCounts:
+        """The sums of both."""
+        return SlotCounts(
+            self.total + other.total,
+            self.idle + other.idle,
+            self.running + other.running,
+            self.failed + other.failed,
+            self.total_cores + other.total_cores,
+            self.idle_cores + other.idle_cores,
+            self.running_cores + other.running_cores,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class EntrySlotCounts:

@@ -16,6 +16,7 @@ from glideinwms.frontend.decide.match.matcher import match_rules, matcher
 from glideinwms.frontend.policy import Expression
 from glideinwms.frontend.snapshot import EntryState
 from glideinwms.lib.errors import ConfigError, StateError, WireError
+from glideinwms.lib.jsondata import to_json
 from tests.fuzz.lib_targets import FACTORY_ADS, FOLDER, texts
 from tests.fuzz.mutate import NUMBERS, TEXTS, changed_ad, changed_text, value
 from tests.fuzz.tape import Choices
@@ -31,7 +32,7 @@ OURS = tuple({**ad, "AuthenticatedIdentity": ME} for ad in FACTORY_ADS)
 def factory_ad(ad: Any) -> None:
     for read in (factory_ads.entry, factory_ads.client, factory_ads.public_key):
         try:
-            json.dumps(read(ad, ME), allow_nan=False)
+            json.dumps(to_json(read(ad, ME)), allow_nan=False)
         except WireError:
             if read is factory_ads.public_key:
                 raise
@@ -76,10 +77,10 @@ _SLOT = {
 @target(make=lambda c: [changed_ad(c, (_SLOT,)), _SLOT, changed_ad(c, (_SLOT,))])
 def machine_slots(ads: Any) -> None:
     folded = slots.fold(ads, "fe", {})
-    json.dumps(folded, allow_nan=False)
-    assert folded["global"][0] >= 3
-    assert sum(row[3] for row in folded["slots"]) >= 3
-    assert all(len(why) <= 200 for why, _ in folded["skipped"])
+    json.dumps(to_json(folded), allow_nan=False)
+    assert folded.everything.total >= 3
+    assert sum(bucket.counts.total for bucket in folded.buckets) >= 3
+    assert all(len(skipped.reason) <= 200 for skipped in folded.skipped)
 
 
 _JOB = {

@@ -19,7 +19,6 @@ from glideinwms.frontend.snapshot import (
     GroupInput,
     JobClassRow,
     JobTable,
-    SlotCounts,
 )
 from glideinwms.lib.bounded import BadValue
 
@@ -194,5 +193,5 @@ def _entry_slots(
     total = slot_queries.SlotTally()
     for part in by_credential.values():
         total.add(part)
-    split = {c: SlotCounts(*t.numbers()) for c, t in by_credential.items()}
-    return EntrySlotCounts(SlotCounts(*total.numbers()), split, here[1], here[0])
+    split = {c: t.counts() for c, t in by_credential.items()}
+    return EntrySlotCounts(total.counts(), split, here[1], here[0])

@@ -10,6 +10,7 @@ from typing import Any
 from glideinwms.frontend.apply import request_ads
 from glideinwms.frontend.apply.request_ads import PublishedAds
 from glideinwms.frontend.apply.sender import AdBatch
+from glideinwms.frontend.collect.answers import WmsPoolAds
 from glideinwms.frontend.collect.inputs import Inputs
 from glideinwms.frontend.collect.reader import pool_key
 from glideinwms.frontend.credentials.generated import GeneratedCredentials, domain_of
@@ -48,10 +49,10 @@ class Sealer:
 
     def _make(self, wms: WmsPool, global_id: str) -> Seal | None:
         given = self.inputs.pools.get(pool_key(wms.node, wms.factory_identity))
-        value: Mapping[str, Any] = (given.reading.value if given else None) or {}
-        for name, key_id, pem in value.get("keys", ()):
-            if name == global_id:
-                return Seal.make(PublicKey(pem, key_id), wms.my_identity)
+        value = (given and given.reading.value) or WmsPoolAds()
+        for key in value.keys:
+            if key.global_id == global_id:
+                return Seal.make(PublicKey(key.pem, key.key_id), wms.my_identity)
         return None
 
 
@@ -255,6 +256,6 @@ class GroupAds:
         client = client_name(self.policy.frontend_name, self.group.name)
         for wms in self.group.wms_pools:
             given = self.inputs.pools.get(pool_key(wms.node, wms.factory_identity))
-            value: Mapping[str, Any] = (given.reading.value if given else None) or {}
-            for request, monitor in value.get("clients", {}).get(client, ()):
-                yield wms.node, request, monitor
+            value = (given and given.reading.value) or WmsPoolAds()
+            for ad in value.clients.get(client, ()):
+                yield wms.node, ad.request, ad.monitor

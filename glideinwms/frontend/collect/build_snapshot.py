@@ -7,10 +7,20 @@ everything; then it is dropped (decision 15).
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
+from glideinwms.frontend.collect.answers import (
+    EntryAd,
+    JobClasses,
+    PoolSlots,
+    ScheddAd,
+    ScheddAds,
+    WmsPoolAds,
+)
 from glideinwms.frontend.collect.inputs import HeldInput, Inputs
 from glideinwms.frontend.collect.queries import factory_ads
 from glideinwms.frontend.collect.queries.slots import same_pool
@@ -32,12 +42,13 @@ from glideinwms.frontend.snapshot import (
     JobTable,
     PolicyFile,
     SlotCounts,
+    Value,
 )
 from glideinwms.frontend.state.memory import Memory
 from glideinwms.lib.errors import WireError, place_of
 from glideinwms.lib.wire.names import RequestName, client_name
 
-ZERO = [0] * 7
+T = TypeVar("T")
 MAX_PROJECTS = 100
 MAX_PROJECT_NAME = 256
 
@@ -53,7 +64,7 @@ class InputDoubt:
     held: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
-    def value(self, given: HeldInput | None, source: str) -> dict[str, Any] | None:
+    def value(self, given: HeldInput[T] | None, source: str) -> T | None:
         """The value to decide with, or None."""
         if given is None:
             self.unknown.append(f"{source}: not asked yet")
@@ -82,8 +93,7 @@ def build(
     `policy_files`: the policy files of all groups by path.
     """
     files = policy_files or {}
-    slots = (inputs.slots.reading.value if inputs.slots else None) or {}
-    frontend, pool = slots.get("frontend", ZERO), slots.get("global", ZERO)
+    slots = (inputs.slots.reading.value if inputs.slots else None) or PoolSlots()
     groups = []
     for group in groups_of(policy):
         loaded = credentials.get(group.name, GroupCredentials())
@@ -95,7 +105,13 @@ def build(
         except Exception as error:  # noqa: BLE001 - the boundary of one group
             groups.append(GroupInput(group.name, unknown=(f"readings: {place_of(error)}",)))
     return FrontendSnapshot(
-        now, tuple(groups), frontend[0], frontend[1], pool[0], pool[1], downtime
+        now=now,
+        groups=tuple(groups),
+        frontend_total=slots.frontend.total,
+        frontend_idle=slots.frontend.idle,
+        pool_total=slots.everything.total,
+        pool_idle=slots.everything.idle,
+        downtime=downtime,
     )
 
 
@@ -124,45 +140,44 @@ def group_input(
     """One group's tables."""
     client = client_name(policy.frontend_name, group.name)
     doubt = InputDoubt(now, expired(policy, memory, group.name, now))
-    loads = (doubt.value(inputs.loads, "schedd ads") or {"ads": []})["ads"]
+    ads = (doubt.value(inputs.loads, "schedd ads") or ScheddAds()).ads
     slots = doubt.value(inputs.slots, "slots")
-    jobs, extras = job_tables(inputs, group, loads, doubt)
+    jobs, extras = job_tables(inputs, group, ads, doubt)
     entries = entries_of(inputs, group, doubt)
-    buckets = entry_slots(slots or {}, client, entries, wallet.names)
+    buckets = entry_slots(slots or PoolSlots(), client, entries, wallet.names)
     totals = [b.counts for b in buckets.values()]
     own = memory.group(group.name)
     return GroupInput(
-        group.name,
-        # without any reading of the slots nobody can tell what is needed: only what was last asked
-        # for stands
-        tuple(jobs) if slots is not None else (),
-        tuple(entries),
-        buckets,
-        sum(c.total for c in totals),
-        sum(c.idle for c in totals),
-        dict(own.counters),
-        {} if doubt.over else dict(own.last),
-        action,
-        len(extras.get("User", ())),
-        projects_of(extras.get("ProjectName", {})),
+        name=group.name,
+        # Without any reading of the slots the need is unknown: only the last request is kept.
+        jobs=tuple(jobs) if slots is not None else (),
+        entries=tuple(entries),
+        slots=buckets,
+        total=sum(c.total for c in totals),
+        idle=sum(c.idle for c in totals),
+        counters=dict(own.counters),
+        last={} if doubt.over else dict(own.last),
+        action=action,
+        users=len(extras.get("User", ())),
+        projects=projects_of(extras.get("ProjectName", {})),
         held=tuple(doubt.held),
         unknown=tuple(doubt.unknown),
         unusable_credentials=dict(wallet.unusable),
         told=told_of(inputs, group, client),
         left_out=(
             *left_out(inputs, group),
-            *odd_jobs(inputs, schedd_names(group, loads)),
-            *odd_slots(slots or {}),
+            *odd_jobs(inputs, schedd_names(group, ads)),
+            *odd_slots(slots or PoolSlots()),
         ),
     )
 
 
-def projects_of(counts: Mapping[Any, Sequence[int]]) -> dict[str, int]:
+def projects_of(counts: Mapping[Value, int]) -> dict[str, int]:
     """Idle jobs by project, of the `MAX_PROJECTS` with most of them: each makes a request to every
     entry.
     """
-    found = {"" if name is None else str(name): idle for name, (idle, *_) in counts.items() if idle}
-    short = {name: idle for name, idle in found.items() if len(name) <= MAX_PROJECT_NAME}
+    projects = {str(name): idle for name, idle in counts.items() if idle}
+    short = {name: idle for name, idle in projects.items() if len(name) <= MAX_PROJECT_NAME}
     most = sorted(short, key=lambda name: -short[name])[:MAX_PROJECTS]
     return {name: idle for name, idle in short.items() if name in most}
 
@@ -171,15 +186,14 @@ def told_of(inputs: Inputs, group: GroupPolicy, client: str) -> dict[str, dict[s
     """The words of the glidefactoryclient ads about a client's requests (decision 51), by request
     name.
     """
-    found: dict[str, dict[str, Any]] = {}
+    reports: dict[str, dict[str, Any]] = {}
     for wms in group.wms_pools:
         given = inputs.pools.get(pool_key(wms.node, wms.factory_identity))
-        for request, monitor in (
-            ((given and given.reading.value) or {}).get("clients", {}).get(client, ())
-        ):
-            if said := {k: v for k, v in monitor.items() if k.startswith("Status_")}:
-                found[request] = said
-    return found
+        value = (given and given.reading.value) or WmsPoolAds()
+        for ad in value.clients.get(client, ()):
+            if status := {k: v for k, v in ad.monitor.items() if k.startswith("Status_")}:
+                reports[ad.request] = status
+    return reports
 
 
 def left_out(inputs: Inputs, group: GroupPolicy) -> Iterator[str]:
@@ -191,11 +205,11 @@ def left_out(inputs: Inputs, group: GroupPolicy) -> Iterator[str]:
     query = factory_ads.expanded(group.factory_query, group.attrs)
     for wms in group.wms_pools:
         given = inputs.pools.get(pool_key(wms.node, wms.factory_identity))
-        value = (given and given.reading.value) or {}
-        skipped = [text for text in value.get("skipped", ()) if text.startswith("glidefactory ")]
-        if skipped and not value["queries"].get(query):
+        value = (given and given.reading.value) or WmsPoolAds()
+        skipped = [text for text in value.skipped if text.startswith("glidefactory ")]
+        if skipped and not value.entries.get(query):
             yield f"no entry of {wms.node} can be used, {len(skipped)} ads are left out, first {skipped[0]}"
-        elif malformed := value.get("malformed"):
+        elif malformed := value.malformed:
             yield f"{len(malformed)} ads of {wms.node} are malformed and left out, first {malformed[0]}"
 
 
@@ -203,55 +217,65 @@ def odd_jobs(inputs: Inputs, schedds: Sequence[str]) -> Iterator[str]:
     """Jobs whose values had to be replaced, by schedd and reason."""
     for name in schedds:
         given = inputs.schedds.get(name)
-        for why, jobs in ((given and given.reading.value) or {}).get("odd", ()):
-            yield f"schedd {name}: {jobs} jobs: {why}"
+        value = given and given.reading.value
+        for odd in value.odd if value else ():
+            yield f"schedd {name}: {odd.jobs} jobs: {odd.reason}"
 
 
-def odd_slots(slots: Mapping[str, Any]) -> Iterator[str]:
+def odd_slots(slots: PoolSlots) -> Iterator[str]:
     """Slots of the user pool that no request can be found for, since their ads are malformed."""
-    for why, number in slots.get("skipped", ()):
-        yield f"{number} slots: {why}"
+    for skipped in slots.skipped:
+        yield f"{skipped.slots} slots: {skipped.reason}"
 
 
 def job_tables(
-    inputs: Inputs, group: GroupPolicy, loads: Sequence[Mapping[str, Any]], doubt: InputDoubt
-) -> tuple[list[JobTable], dict[str, dict[Any, list[int]]]]:
+    inputs: Inputs, group: GroupPolicy, ads: Sequence[ScheddAd], doubt: InputDoubt
+) -> tuple[list[JobTable], dict[str, dict[Value, int]]]:
     """One table per schedd of the group, with the columns that the group's expressions may see; and
     what selection
-    plug-ins count: attribute -> value -> [idle, running].
+    plug-ins count: attribute -> value -> idle jobs.
     """
-    bad = {str(ad.get("Name")): str(ad.get("bad", "")) for ad in loads}
+    overload = {ad.name: ad.overload for ad in ads}
     tables = []
-    extras: dict[str, dict[Any, list[int]]] = {}
-    for name in schedd_names(group, loads):
+    extras: dict[str, dict[Value, int]] = {}
+    for name in schedd_names(group, ads):
         value = doubt.value(inputs.schedds.get(name), f"schedd {name}")
         if value is None:
             continue
-        table = table_of(value, group)
+        table = table_of(value.tables, group)
         if table is None:
             doubt.unknown.append(f"schedd {name}: not yet asked with this group's job query")
             continue
-        why = bad.get(name, "")
-        tables.append(_table(name, table, attribute_names(group), why))
-        for attribute, rows in table["extras"].items():
-            counts = extras.setdefault(attribute, {})
-            for value_of, *n in rows:
-                counts[value_of] = _add(counts.get(value_of, [0, 0]), n)
+        tables.append(_table(name, table, attribute_names(group), overload.get(name, "")))
+        for attribute, counts in table.extras.items():
+            idle = extras.setdefault(attribute, {})
+            for count in counts:
+                idle[count.value] = idle.get(count.value, 0) + count.idle
     return tables, extras
 
 
-def _table(schedd: str, table: Mapping[str, Any], names: tuple[str, ...], why: str) -> JobTable:
+def _table(schedd: str, table: JobClasses, names: tuple[str, ...], why: str) -> JobTable:
     """Columns of other groups are folded away, so that no expression sees what its group did not
     declare.
     """
-    where = [table["names"].index(n) for n in names]
-    sums: dict[tuple[Any, ...], list[int]] = {}
-    for values, *counts in table["rows"]:
-        key = tuple(values[i] for i in where)
+    where = [table.names.index(n) for n in names]
+    counts = zip(
+        table.idle, table.idle_600, table.idle_3600, table.running, table.voms, strict=True
+    )
+    sums: dict[tuple[Value | None, ...], Sequence[int]] = {}
+    for values, numbers in zip(table.values, counts, strict=True):
+        key = tuple([values[i] for i in where])
         old = sums.get(key)
-        sums[key] = counts if old is None else [a + b for a, b in zip(old, counts, strict=True)]
-    rows = tuple(JobClassRow(values, *counts) for values, counts in sums.items())
-    return JobTable(schedd, names, rows, not why, why, bool(table["estimated"]))
+        sums[key] = numbers if old is None else list(map(operator.add, old, numbers))
+    rows = tuple([JobClassRow(values, *numbers) for values, numbers in sums.items()])
+    return JobTable(
+        schedd=schedd,
+        names=names,
+        rows=rows,
+        good=not why,
+        why=why,
+        estimated=table.estimated,
+    )
 
 
 def entries_of(inputs: Inputs, group: GroupPolicy, doubt: InputDoubt) -> list[EntryState]:
@@ -259,56 +283,61 @@ def entries_of(inputs: Inputs, group: GroupPolicy, doubt: InputDoubt) -> list[En
     there expires there.
     """
     query = factory_ads.expanded(group.factory_query, group.attrs)
-    found: list[EntryState] = []
+    entries: list[EntryState] = []
     for wms in group.wms_pools:
         given = inputs.pools.get(pool_key(wms.node, wms.factory_identity))
         if given is None or not given.reading.known(doubt.now):
             continue
         if given.reading.held():
             doubt.held.append(f"{given.reading.source}: {given.reading.error}")
-        value = given.reading.value or {}
-        keys = {k[0] for k in value.get("keys", ())}
-        for row in value.get("queries", {}).get(query, ()):
-            found.append(_entry(row, wms.node, keys))
-    return found
+        value = given.reading.value or WmsPoolAds()
+        keys = {key.global_id for key in value.keys}
+        entries += [_entry(ad, wms.node, keys) for ad in value.entries.get(query, ())]
+    return entries
 
 
-def _entry(row: Mapping[str, Any], node: str, keys: set[str]) -> EntryState:
+def _entry(ad: EntryAd, node: str, keys: set[str]) -> EntryState:
     try:
-        has_key = RequestName.parse(row["name"]).global_id in keys
+        has_key = RequestName.parse(ad.name).global_id in keys
     except WireError:
         has_key = False
-    return EntryState(row["name"], node, row["attrs"], row["params"], row["monitor"], has_key)
+    return EntryState(
+        name=ad.name,
+        pool=node,
+        attrs=ad.attrs,
+        params=ad.params,
+        monitor=ad.monitor,
+        has_key=has_key,
+    )
 
 
 def entry_slots(
-    slots: Mapping[str, Any], client: str, entries: Sequence[EntryState], names: Mapping[str, str]
+    slots: PoolSlots, client: str, entries: Sequence[EntryState], names: Mapping[str, str]
 ) -> dict[str, EntrySlotCounts]:
-    """Slots of a client by request name; credential ids become the credentials' names (unknown ids
-    stay).
+    """Slots of a client by request name. Credential ids become the credentials' names; unknown ids
+    are kept.
     """
-    by_credential: dict[str, dict[str, list[int]]] = {}
-    for owner, request, credential, *counts in slots.get("slots", ()):
-        if owner == client:
-            bucket = by_credential.setdefault(request, {})
-            key = names.get(credential, credential)
-            bucket[key] = _add(bucket.get(key, ZERO), counts)
-    here: dict[str, list[int]] = {}
+    by_credential: dict[str, dict[str, SlotCounts]] = {}
+    for bucket in slots.buckets:
+        if bucket.client == client:
+            credentials = by_credential.setdefault(bucket.request, {})
+            name = names.get(bucket.credential, bucket.credential)
+            old = credentials.get(name)
+            credentials[name] = bucket.counts if old is None else old.plus(bucket.counts)
+    running: dict[str, tuple[int, int]] = {}
     pools = {e.name: e.pool for e in entries}
-    for owner, request, node, claimed, glideins in slots.get("here", ()):
-        if owner == client and request in pools and same_pool(node, pools[request]):
-            here[request] = _add(here.get(request, [0, 0]), [claimed, glideins])
+    for here in slots.here:
+        request = here.request
+        if here.client == client and request in pools and same_pool(here.pool, pools[request]):
+            claimed, glideins = running.get(request, (0, 0))
+            running[request] = (claimed + here.claimed, glideins + here.glideins)
     result = {}
-    for request, bucket in by_credential.items():
-        total = ZERO
-        for counts in bucket.values():
-            total = _add(total, counts)
-        claimed, glideins = here.get(request, [0, 0])
+    for request, credentials in by_credential.items():
+        claimed, glideins = running.get(request, (0, 0))
         result[request] = EntrySlotCounts(
-            SlotCounts(*total), {k: SlotCounts(*v) for k, v in bucket.items()}, glideins, claimed
+            counts=functools.reduce(SlotCounts.plus, credentials.values()),
+            by_credential=credentials,
+            running_glideins=glideins,
+            running_here=claimed,
         )
     return result
-
-
-def _add(a: Sequence[int], b: Sequence[int]) -> list[int]:
-    return [x + y for x, y in zip(a, b, strict=True)]

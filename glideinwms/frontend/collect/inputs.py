@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from glideinwms.frontend.collect.answers import PoolSlots, ScheddAds, ScheddJobs, WmsPoolAds
 from glideinwms.lib.daemon.reading import Reading
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import read_text, write_atomic
 from glideinwms.lib.jsondata import dumps, from_json, parse
 
-SCHEMA = 1
+T = TypeVar("T")
+
+SCHEMA = 2
 SUSPECT_ABOVE, SUSPECT_SHARE = 100, 0.1
 RELEARN = 600.0
 SAME_START = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class PlainReading(Reading[dict[str, Any]]):
-    """A Reading of plain JSON data, so that it can be written and read back."""
-
-    value: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +31,30 @@ class SuspectAnswer:
     witness: int
 
 
-@dataclass(frozen=True, slots=True)
-class HeldInput:
+@dataclass(frozen=True)  # with slots, HeldInput[X](...) fails in Python 3.11
+class HeldInput(Generic[T]):
     """One endpoint's reading, the count and witness of its last good answer, and a suspect if there
     is one.
-    `value` is plain JSON data of a fold function. `started`: when the collector that answered had
+    `started`: when the collector that answered had
     been started, by its
     own clock (-1: it does not say); `restart_seen`: when we saw that it is another start (0: it is
     the same).
     """
 
-    reading: PlainReading
+    reading: Reading[T]
     count: int = 0
     witness: int = -1
     suspect: SuspectAnswer | None = None
     started: float = -1.0
     restart_seen: float = 0.0
 
-    def failed(self, error: str) -> HeldInput:
+    def failed(self, error: str) -> HeldInput[T]:
         """The endpoint did not answer: the last good value stays."""
         return replace(self, reading=replace(self.reading, error=error))
 
     def answered(
-        self, value: dict[str, Any], count: int, witness: int, began: float, started: float = -1.0
-    ) -> HeldInput:
+        self, value: T, count: int, witness: int, began: float, started: float = -1.0
+    ) -> HeldInput[T]:
         """The endpoint answered. An answer that looks like a failure is held back once; a collector
         that was started
         anew is not believed that something has gone until everybody had time to report to it.
@@ -92,7 +88,7 @@ def dropped(before: int, now: int) -> bool:
     return (now == 0 and before > 0) or (before > SUSPECT_ABOVE and now < SUSPECT_SHARE * before)
 
 
-def disagrees(old: HeldInput, count: int, witness: int) -> bool:
+def disagrees(old: HeldInput[Any], count: int, witness: int) -> bool:
     """Whether the witness saw no such drop: it still counts more than the answer and lost less than
     half as many.
     A witness of -1 is absent, and agrees with nothing but is no evidence either.
@@ -119,16 +115,16 @@ class Inputs:
     """All inputs of the Frontend by endpoint."""
 
     schema: int = SCHEMA
-    schedds: dict[str, HeldInput] = field(default_factory=dict)
-    loads: HeldInput | None = None
-    slots: HeldInput | None = None
-    pools: dict[str, HeldInput] = field(default_factory=dict)
+    schedds: dict[str, HeldInput[ScheddJobs]] = field(default_factory=dict)
+    loads: HeldInput[ScheddAds] | None = None
+    slots: HeldInput[PoolSlots] | None = None
+    pools: dict[str, HeldInput[WmsPoolAds]] = field(default_factory=dict)
 
 
-def new(source: str, max_age: float, old: HeldInput | None) -> HeldInput:
+def new(source: str, max_age: float, old: HeldInput[T] | None) -> HeldInput[T]:
     """The input of an endpoint, with today's max_age, or an empty one."""
     if old is None:
-        return HeldInput(PlainReading(source, max_age))
+        return HeldInput(Reading(source, max_age))
     return replace(old, reading=replace(old.reading, max_age=max_age, error=""))
 
 
@@ -144,8 +140,11 @@ def load(path: Path, warn: Callable[[str], object]) -> Inputs:
     if not path.exists():
         return Inputs()
     try:
-        inputs = from_json(Inputs, parse(read_text(path), str(path)))
+        data = parse(read_text(path), str(path))
+        if isinstance(data, dict) and data.get("schema") != SCHEMA:
+            warn(f"old readings are not used: {path} was written by another version")
+            return Inputs()
+        return from_json(Inputs, data)
     except (ValueError, StateError) as error:
         warn(f"old readings are not used: {error}")
         return Inputs()
-    return inputs if inputs.schema == SCHEMA else Inputs()

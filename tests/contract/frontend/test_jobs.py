@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from glideinwms.demo.grid import Grid
+from glideinwms.frontend.collect.answers import JobClasses, JobQuery
 from glideinwms.frontend.collect.queries import job_ages, job_groups, jobs
 from glideinwms.frontend.collect.queries.job_groups import ClassCounts, Classes
 from glideinwms.frontend.collect.queries.job_values import Oddities
@@ -57,19 +59,19 @@ class Rig:
 
     def read(
         self, query: str = VANILLA, names: list[str] = NAMES, method: str = "", **bounds: int
-    ) -> dict[str, Any]:
-        asked = [
-            {"query": query, "names": names, "method": method, "extras": ["User", "ProjectName"]}
-        ]
+    ) -> JobClasses:
+        extras = ("User", "ProjectName")
+        asked = JobQuery(query=query, names=tuple(names), extras=extras, method=method)
         answer = self.ask(
             jobs.read_jobs,
             name=self.schedd.name,
             address=self.schedd.address,
-            queries=asked,
+            queries=[asked],
             **bounds,
         )
-        table: dict[str, Any] = answer["tables"][0]
-        return {**table, "all_queued": answer["all_queued"]}
+        self.all_queued = answer.all_queued
+        table: JobClasses = answer.tables[0]
+        return table
 
     def truth(self, constraint: str, names: list[str] = NAMES) -> Classes:
         """Every job, one by one."""
@@ -92,8 +94,12 @@ class Rig:
         return classes
 
 
-def classes_of(table: dict[str, Any]) -> Classes:
-    return {tuple(values): ClassCounts(*counts) for values, *counts in table["rows"]}
+def classes_of(table: JobClasses) -> Classes:
+    return {values: ClassCounts(*counts) for values, *counts in map(astuple, table.rows())}
+
+
+def extras_of(table: JobClasses, name: str) -> list[tuple[Any, ...]]:
+    return sorted(astuple(count) for count in table.extras[name])
 
 
 @pytest.fixture
@@ -117,7 +123,7 @@ def rig(make_grid: Callable[..., Grid], client: Callable[[Grid, str], Path]) -> 
 
 def test_grouped_classes_equal_single_jobs_and_the_trap_is_real(rig: Rig) -> None:
     table = rig.read()
-    assert table["method"] == "grouped" and table["jobs"] == 83 and table["all_queued"] == 92
+    assert table.method == "grouped" and table.jobs == 83 and rig.all_queued == 92
     truth = rig.truth(f"{job_groups.QUEUED} && ({VANILLA})")
     assert classes_of(table) == truth and sum(c.voms for c in truth.values()) == 5
     assert {v[2] for v in truth if v[1] == 4} == {400}
@@ -132,17 +138,17 @@ def test_grouped_classes_equal_single_jobs_and_the_trap_is_real(rig: Rig) -> Non
 
 
 def test_users_and_projects(rig: Rig) -> None:
-    extras = rig.read()["extras"]
-    assert sorted(extras["ProjectName"]) == [["p1", 25, 0], ["p2", 13, 0]]
-    assert extras["User"] == [["alice@user.demo", 83, 0]]
+    table = rig.read()
+    assert extras_of(table, "ProjectName") == [("p1", 25, 0), ("p2", 13, 0)]
+    assert extras_of(table, "User") == [("alice@user.demo", 83, 0)]
 
 
 @pytest.mark.parametrize("size", [7, 50_000])
 def test_slices_equal_groups(rig: Rig, size: int) -> None:
     sliced = rig.read(row_cap=2, slice_size=size)
-    assert sliced["method"] == "sliced" and sliced["extras"]["User"] == [["alice@user.demo", 83, 0]]
+    assert sliced.method == "sliced" and extras_of(sliced, "User") == [("alice@user.demo", 83, 0)]
     assert classes_of(sliced) == classes_of(rig.read())
-    assert rig.read(method="sliced")["method"] == "sliced"  # what worked is remembered
+    assert rig.read(method="sliced").method == "sliced"  # what worked is remembered
 
 
 def test_a_query_of_server_time_is_rewritten(rig: Rig) -> None:
@@ -153,8 +159,8 @@ def test_a_query_of_server_time_is_rewritten(rig: Rig) -> None:
         projection=["Wants"],
     )
     assert raw == []  # the queue has no such attribute
-    assert rig.read("ServerTime-QDate >= 0")["jobs"] == 92
-    assert rig.read("(ServerTime-QDate) > 100000")["rows"] == []
+    assert rig.read("ServerTime-QDate >= 0").jobs == 92
+    assert rig.read("(ServerTime-QDate) > 100000").values == []
 
 
 def age(rig: Rig, constraint: str, seconds: int) -> None:
@@ -179,14 +185,14 @@ def test_ages_by_subtraction_equal_single_jobs(rig: Rig, old: str, bounds: dict[
     table = rig.read(**bounds)
     truth = rig.truth(f"{job_groups.QUEUED} && ({VANILLA})")
     assert sum(c.idle_600 for c in truth.values()) > sum(c.idle_3600 for c in truth.values()) > 0
-    if not table["estimated"]:
+    if not table.estimated:
         assert classes_of(table) == truth and bounds.get("slice_size") != 4
-        again = rig.read(method=table["method"], **bounds)
-        assert classes_of(again) == truth and again["method"] == table["method"]
-        assert table["method"] == ("timed" if bounds else "grouped")
+        again = rig.read(method=table.method, **bounds)
+        assert classes_of(again) == truth and again.method == table.method
+        assert table.method == ("timed" if bounds else "grouped")
     else:
         found = classes_of(table)
-        assert bounds == {"slice_size": 4} and table["method"] == "scaled"
+        assert bounds == {"slice_size": 4} and table.method == "scaled"
         assert classes_of(rig.read(method="timed", **bounds)) == found, (
             "too many times: the other way is gone"
         )
@@ -203,7 +209,7 @@ def test_ages_after_classes_equal_single_jobs(rig: Rig, old: str) -> None:
     age(rig, f"({old}) && JobStatus == 1 && ProcId % 2 == 0", 1200)
     table = rig.read(method="grouped", slice_size=30)
     assert classes_of(table) == rig.truth(f"{job_groups.QUEUED} && ({VANILLA})")
-    assert table["method"] == ("grouped" if old == "ProcId < 3" else "timed")
+    assert table.method == ("grouped" if old == "ProcId < 3" else "timed")
 
 
 def test_times_that_nobody_shares_are_not_grouped(rig: Rig) -> None:
@@ -219,17 +225,13 @@ def test_times_that_nobody_shares_are_not_grouped(rig: Rig) -> None:
     assert shared("a") is True and shared("t") is False
     only = f'({VANILLA}) && Wants =?= "t"'
     table = rig.read(only, slice_size=10)
-    assert (
-        table["method"] == "scaled"
-        and table["estimated"]
-        and sum(row[2] for row in table["rows"]) == 54
-    )
+    assert table.method == "scaled" and table.estimated and sum(table.idle_600) == 54
 
 
 def test_an_empty_queue_is_zero_and_not_unknown(rig: Rig) -> None:
     rig.grid.run("alice@user.demo", "condor_rm", "-all")
     end = time.monotonic() + 60
-    while rig.read()["all_queued"] and time.monotonic() < end:
+    while rig.read() and rig.all_queued and time.monotonic() < end:
         time.sleep(0.1)
     table = rig.read()
-    assert table["rows"] == [] and table["jobs"] == table["all_queued"] == 0
+    assert table.values == [] and table.jobs == rig.all_queued == 0

@@ -84,17 +84,20 @@ def test_child_arrays_equal_dynamic_slots(make_grid: Callable[..., Grid]) -> Non
             return ask(pool, slot_queries.read_slots, **args)
 
         found = wait_for(
-            "three running jobs", lambda: (r := read())["here"] and r["slots"][0][5] == 3 and r
+            "three running jobs",
+            lambda: (r := read()).here and r.buckets[0].counts.running == 3 and r,
         )
         every = ask(pool, htc.query_ads, collector=user.collector, ad_type="Startd")
     assert sum(ad.get("DynamicSlot") is True for ad in every) == 3
     apart = [{k: v for k, v in ad.items() if not k.startswith("Child")} for ad in every]
     pilot_slots = [ad for ad in apart if slot_queries.request_name(ad)]
     want = slot_queries.tally(pilot_slots, 100.0)
-    assert found["slots"] == [["fe.main", "E@inst@factory", "CRED", *astuple(want)]]
+    assert [astuple(b) for b in found.buckets] == [
+        ("fe.main", "E@inst@factory", "CRED", astuple(want.counts()))
+    ]
     assert (want.total, want.running, want.running_cores, want.total_cores) == (4, 3, 5, 8)
-    assert found["here"] == [["fe.main", "E@inst@factory", "wms:9618", 3, 1]]
-    assert found["frontend"] == found["global"]
+    assert [astuple(h) for h in found.here] == [("fe.main", "E@inst@factory", "wms:9618", 3, 1)]
+    assert found.frontend == found.everything
 
 
 def test_a_restarted_collector_tells_so(make_grid: Callable[..., Grid]) -> None:
@@ -129,9 +132,9 @@ def test_an_overloaded_schedd_is_named(make_grid: Callable[..., Grid]) -> None:
                 pool,
                 schedd_queries.read_loads,
                 collector=user.collector,
-            )["ads"]
-            assert ad["Name"] == user.schedd and ad["MyAddress"]
-            return str(ad["bad"])
+            ).ads
+            assert ad.name == user.schedd and ad.address
+            return str(ad.overload)
 
         assert bad() == ""
         path = grid.base / "job.sub"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import astuple
 from typing import Any
 
 import pytest
 
 from glideinwms.factory.collect import queries as factory_queries
+from glideinwms.frontend.collect.answers import JobQuery
 from glideinwms.frontend.collect.queries import jobs as job_queries
 from glideinwms.lib.condor import htc
 from glideinwms.lib.condor.calls import Workers, call
@@ -453,22 +455,20 @@ def test_user_jobs_are_counted_in_classes(target: CondorTarget, tag: str) -> Non
     args: dict[str, Any] = {"name": target.schedd.name, "address": target.schedd.address}
     tables = {}
     for method in ("", "sliced"):
-        queries = [
-            {"query": query, "names": ["Want", "RequestCpus"], "method": method, "extras": []}
-        ]
+        queries = [JobQuery(query=query, names=("Want", "RequestCpus"), method=method)]
         value = ask(
             target.pool(),
             job_queries.read_jobs,
             queries=queries,
             **args,
         )
-        tables[method] = value["tables"][0]
-    assert sorted(tables[""]["rows"], key=str) == sorted(tables["sliced"]["rows"], key=str)
-    assert sorted(tables[""]["rows"], key=str) == [
-        [["x", 1], 1, 0, 0, 0, 0],
-        [[1, 1], 2, 0, 0, 0, 0],
-    ]
-    assert tables[""]["method"] == "grouped" and tables["sliced"]["method"] == "sliced"
+        tables[method] = value.tables[0]
+    for method, table in tables.items():
+        assert sorted(map(astuple, table.rows()), key=str) == [
+            (("x", 1), 1, 0, 0, 0, 0),
+            ((1, 1), 2, 0, 0, 0, 0),
+        ]
+        assert table.method == (method or "grouped")
 
 
 def test_one_attribute_of_a_job_can_be_set(target: CondorTarget, tag: str) -> None:

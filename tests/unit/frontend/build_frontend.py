@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from glideinwms.frontend.collect import inputs
+from glideinwms.frontend.collect.answers import (
+    EntryAd,
+    JobClasses,
+    KeyAd,
+    PoolSlots,
+    RunningHere,
+    ScheddAd,
+    ScheddAds,
+    ScheddJobs,
+    SlotBucket,
+    WmsPoolAds,
+)
 from glideinwms.frontend.collect.inputs import HeldInput, Inputs
 from glideinwms.frontend.policy import (
     SCHEMA,
@@ -17,7 +30,8 @@ from glideinwms.frontend.policy import (
     StageTriple,
     WmsPool,
 )
-from glideinwms.lib.wire.crypto import FactoryKey
+from glideinwms.frontend.snapshot import SlotCounts
+from glideinwms.lib.wire.crypto import FactoryKey, PublicKey
 
 NODE, FACTORY, ME = "wms.demo:9618", "factory@wms.demo", "frontend@wms.demo"
 POOL = f"{NODE} {FACTORY}"
@@ -74,27 +88,38 @@ def table(
     query: str = "true",
     names: tuple[str, ...] = ("Wants", "RequestCpus"),
     **more: Any,
-) -> dict[str, Any]:
+) -> JobClasses:
     """A job table of rows (values, idle, running)."""
-    return {
-        "query": query,
-        "names": list(names),
-        "rows": [[v, idle, 0, 0, running, 0] for v, idle, running in rows],
-        "method": "grouped",
-        "estimated": False,
-        "jobs": sum(i + r for _, i, r in rows),
-        "extras": {},
-        **more,
-    }
+    zeros = [0] * len(rows)
+    made = JobClasses(
+        query=query,
+        names=names,
+        values=[tuple(values) for values, _, _ in rows],
+        idle=[idle for _, idle, _ in rows],
+        idle_600=zeros,
+        idle_3600=zeros,
+        running=[running for _, _, running in rows],
+        voms=zeros,
+        jobs=sum(idle + running for _, idle, running in rows),
+        method="grouped",
+    )
+    return replace(made, **more)
 
 
-def jobs(*tables: dict[str, Any]) -> dict[str, Any]:
-    """A schedd's reading."""
-    return {"tables": list(tables), "all_queued": 0, "address": "<a>", "wide": []}
+def jobs(*tables: JobClasses, **more: Any) -> ScheddJobs:
+    """A schedd's answer."""
+    return ScheddJobs(tables=tables, all_queued=0, address="<a>", **more)
 
 
-def row(name: str, **attrs: Any) -> dict[str, Any]:
-    """A Factory entry as fold_factory gives it."""
+def schedd_ads(*names: str, overload: str = "") -> ScheddAds:
+    """The user pool's schedds."""
+    return ScheddAds(
+        ads=tuple(ScheddAd(name=name, address="<a>", overload=overload) for name in names)
+    )
+
+
+def row(name: str, **attrs: Any) -> EntryAd:
+    """A Factory entry as factory_ads reads it."""
     attrs = {
         "GLIDEIN_Site": "S",
         "GLIDEIN_TrustDomain": "demo",
@@ -102,47 +127,47 @@ def row(name: str, **attrs: Any) -> dict[str, Any]:
         "GLIDEIN_SupportedAuthenticationMethod": "scitoken",
         **attrs,
     }
-    return {"name": name, "attrs": attrs, "params": {"CONDOR_VERSION": "default"}, "monitor": {}}
+    return EntryAd(name=name, attrs=attrs, params={"CONDOR_VERSION": "default"}, monitor={})
 
 
-def factories(*names: str, key: bool = True, query: str = "true") -> dict[str, Any]:
-    """A WMS pool's reading."""
-    keys = [["inst@factory", KEY.public.key_id, KEY.public.pem]] if key else []
-    return {
-        "keys": keys,
-        "queries": {query: [row(n) for n in names]},
-        "clients": {},
-        "skipped": [],
-        "started": -1,
-    }
+def factories(
+    *names: str, key: bool = True, query: str = "true", public: PublicKey | None = None, **more: Any
+) -> WmsPoolAds:
+    """A WMS pool's answer."""
+    public = public or KEY.public
+    own_key = KeyAd(global_id="inst@factory", key_id=public.key_id, pem=public.pem)
+    return WmsPoolAds(
+        keys=(own_key,) if key else (), entries={query: tuple(row(n) for n in names)}, **more
+    )
 
 
-def slots(*buckets: list[Any], here: tuple[list[Any], ...] = ()) -> dict[str, Any]:
-    """The slots' reading: buckets are [client, request, credential id, 7 counts]."""
-    totals = [sum(b[3 + i] for b in buckets) for i in range(7)]
-    return {
-        "slots": list(buckets),
-        "here": list(here),
-        "frontend": totals,
-        "global": totals,
-        "witness": -1,
-        "started": -1,
-    }
+def slots(*buckets: SlotBucket, here: tuple[RunningHere, ...] = ()) -> PoolSlots:
+    """The answer about slots; the whole pool is this Frontend's."""
+    total = functools.reduce(SlotCounts.plus, (b.counts for b in buckets), SlotCounts())
+    return PoolSlots(buckets=buckets, here=here, frontend=total, everything=total)
 
 
-def good(source: str, value: dict[str, Any], at: float = NOW, max_age: float = 1800.0) -> HeldInput:
+def bucket(client: str, request: str, credential: str, *counts: int) -> SlotBucket:
+    """Slots of one client, request and credential."""
+    return SlotBucket(
+        client=client, request=request, credential=credential, counts=SlotCounts(*counts)
+    )
+
+
+T = TypeVar("T")
+
+
+def good(source: str, value: T, at: float = NOW, max_age: float = 1800.0) -> HeldInput[T]:
     """A reading that was answered."""
-    return inputs.new(source, max_age, None).answered(value, 0, -1, at)
+    empty: HeldInput[T] = inputs.new(source, max_age, None)
+    return empty.answered(value, 0, -1, at)
 
 
 def known(**changes: Any) -> Inputs:
     """Everything answered: one schedd with 10 idle jobs, one entry, no slots."""
     made = Inputs(
         schedds={"schedd1": good("schedd schedd1", jobs(table((["x", 1], 10, 2))))},
-        loads=good(
-            "schedd ads",
-            {"ads": [{"Name": "schedd1", "MyAddress": "<a>", "bad": ""}], "started": -1},
-        ),
+        loads=good("schedd ads", schedd_ads("schedd1")),
         slots=good("slots", slots(), max_age=600.0),
         pools={POOL: good(f"Factories of {NODE}", factories("E@inst@factory"), max_age=900.0)},
     )

@@ -129,10 +129,8 @@ def test_one_group_whose_readings_cannot_be_used() -> None:
 
 
 def test_projects_are_bounded() -> None:
-    counts = {f"p{n}": [n, 0] for n in range(1000)}
-    found = build_snapshot.projects_of(
-        {**counts, "x" * 300: [10**6, 0], None: [5, 1], 7: [5000, 0]}
-    )
+    counts = {f"p{n}": n for n in range(1000)}
+    found = build_snapshot.projects_of({**counts, "x" * 300: 10**6, 7: 5000})
     assert (
         len(found) == build_snapshot.MAX_PROJECTS
         and found["7"] == 5000

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import Any
 
 import pytest
 
+from glideinwms.frontend.collect.answers import ClientAd, KeyAd
 from glideinwms.frontend.collect.queries import factory_ads, schedds, slots
 from glideinwms.frontend.snapshot import EntryState
 from glideinwms.lib.jsondata import dumps
@@ -39,22 +41,25 @@ def test_one_hostile_slot_leaves_the_counts_of_the_others(name: str) -> None:
     for kind, value in HOSTILE.items():
         bad = {**GOOD_SLOT, "GLIDEIN_Entry_Name": "bad", "PartitionableSlot": True, name: value}
         found = slots.fold([bad, GOOD_SLOT, GOOD_SLOT], "fe", {})
-        assert ["fe.main", "E@i@F", "C", 2, 0, 2, 0, 4, 0, 4] in found["slots"], kind
-        assert ["fe.main", "E@i@F", "wms:9618", 2, 1] in found["here"], kind
-        assert (
-            found["global"][0] in range(2, 7) and 4 <= found["global"][4] <= 4 + slots.MAX_CORES
-        ), kind
+        buckets = [astuple(bucket) for bucket in found.buckets]
+        assert ("fe.main", "E@i@F", "C", (2, 0, 2, 0, 4, 0, 4)) in buckets, kind
+        here = [astuple(here) for here in found.here]
+        assert ("fe.main", "E@i@F", "wms:9618", 2, 1) in here, kind
+        assert found.everything.total in range(2, 7), kind
+        assert 4 <= found.everything.total_cores <= 4 + slots.MAX_CORES, kind
         assert len(dumps(found)) < 5000, kind
 
 
 def test_a_slot_that_cannot_be_assigned_is_shown() -> None:
     found = slots.fold([{**GOOD_SLOT, "GLIDEIN_Entry_Name": "x" * 300}, GOOD_SLOT], "fe", {})
-    assert found["skipped"] == [["GLIDEIN_Entry_Name: 300 characters, at most 256 are allowed", 1]]
+    assert [astuple(skipped) for skipped in found.skipped] == [
+        ("GLIDEIN_Entry_Name: 300 characters, at most 256 are allowed", 1)
+    ]
 
 
 def test_dynamic_slots_of_one_ad_are_bounded() -> None:
     found = slots.fold([{**GOOD_SLOT, "ChildState": ["Claimed"] * 10**6}], "fe", {})
-    assert found["global"][0] == slots.MAX_CHILDREN + 1
+    assert found.everything.total == slots.MAX_CHILDREN + 1
 
 
 @pytest.mark.parametrize("name", [*SLOT_FIELDS, "RemoteHost"])
@@ -88,9 +93,11 @@ SCHEDD = {
 )
 def test_one_hostile_schedd_ad(name: str) -> None:
     for kind, value in HOSTILE.items():
-        row = schedds.row({**SCHEDD, name: value}, {"s@host"})
-        assert row is None or {type(v) for v in row.values()} == {str}, kind
-    assert "runs 95 of at most 100" in (schedds.row(SCHEDD, set()) or {})["bad"]
+        ad = schedds.schedd_ad({**SCHEDD, name: value}, {"s@host"})
+        assert ad is None or {type(v) for v in astuple(ad)} == {str}, kind
+    ordinary = schedds.schedd_ad(SCHEDD, set())
+    assert ordinary is not None
+    assert "runs 95 of at most 100" in ordinary.overload
 
 
 def factory_ad(name: str = "E", **changes: Any) -> dict[str, Any]:
@@ -114,7 +121,7 @@ def test_one_hostile_entry(name: str) -> None:
         skipped = factory_ads.Skipped()
         ads = [factory_ad("bad", **{name: value}), factory_ad()]
         rows = factory_ads.each("glidefactory", ads, factory_ads.entry, FACTORY, skipped)
-        assert rows[-1]["name"] == "E@i@F", kind
+        assert rows[-1].name == "E@i@F", kind
         assert len(rows) + len(skipped.malformed) + len(skipped.foreign) == 2, kind
         assert all(
             len(text) <= 200 and text.isprintable() for text in skipped.malformed | skipped.foreign
@@ -127,7 +134,7 @@ def test_an_entry_s_name_is_a_file_name_of_bounded_length() -> None:
         skipped = factory_ads.Skipped()
         ads = [factory_ad(name), factory_ad()]
         assert [
-            r["name"]
+            r.name
             for r in factory_ads.each("glidefactory", ads, factory_ads.entry, FACTORY, skipped)
         ] == ["E@i@F"]
         assert len(skipped.malformed) == 1
@@ -166,7 +173,9 @@ def test_one_hostile_key(name: str) -> None:
         skipped = factory_ads.Skipped()
         ads = [{**good, "Name": "other@F", name: value}, good]
         keys = factory_ads.each("glidefactoryglobal", ads, factory_ads.public_key, FACTORY, skipped)
-        assert keys[-1] == ("i@F", KEY.public.key_id, KEY.public.pem), kind
+        assert keys[-1] == KeyAd(global_id="i@F", key_id=KEY.public.key_id, pem=KEY.public.pem), (
+            kind
+        )
 
 
 @pytest.mark.parametrize(
@@ -184,4 +193,4 @@ def test_one_hostile_answer_to_a_request(name: str) -> None:
         told = factory_ads.each(
             "glidefactoryclient", ads, factory_ads.client, FACTORY, factory_ads.Skipped()
         )
-        assert told[-1] == ("E@i@F", {"StatusIdle": 3}), kind
+        assert told[-1] == ClientAd(request="E@i@F", monitor={"StatusIdle": 3}), kind

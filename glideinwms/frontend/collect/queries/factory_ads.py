@@ -8,8 +8,15 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+from glideinwms.frontend.collect.answers import (
+    ClientAd,
+    EntriesQuery,
+    EntryAd,
+    KeyAd,
+    WmsPoolAds,
+)
 from glideinwms.frontend.collect.queries.slots import collector_started
 from glideinwms.lib.bounded import reason
 from glideinwms.lib.condor import htc
@@ -17,6 +24,8 @@ from glideinwms.lib.errors import GwmsError, WireError
 from glideinwms.lib.wire.base import BACKSLASH_N
 from glideinwms.lib.wire.crypto import PublicKey
 from glideinwms.lib.wire.names import RequestName, is_safe
+
+Ad = TypeVar("Ad")
 
 IDENTITY = "AuthenticatedIdentity"
 STRIPPED = frozenset(
@@ -126,8 +135,8 @@ def _plain(value: Any) -> str | int | float | bool:
     return value if not isinstance(value, float) or math.isfinite(value) else str(value)
 
 
-def entry(ad: Mapping[str, Any], identity: str) -> dict[str, Any]:
-    """One glidefactory ad as a row; a WireError says why it is left out."""
+def entry(ad: Mapping[str, Any], identity: str) -> EntryAd:
+    """One glidefactory ad; a WireError says why it is left out."""
     _check(ad, identity)
     name = _name(ad.get("Name"))
     parsed = RequestName.parse(name)
@@ -135,11 +144,12 @@ def entry(ad: Mapping[str, Any], identity: str) -> dict[str, Any]:
         _name(part)
     if ad.get("EntryName", parsed.entry) != parsed.entry:
         raise WireError(f"EntryName is {reason(ad['EntryName'])!r}")
-    return {"name": name, **split(ad)}
+    maps = split(ad)
+    return EntryAd(name=name, attrs=maps["attrs"], params=maps["params"], monitor=maps["monitor"])
 
 
-def public_key(ad: Mapping[str, Any], identity: str) -> tuple[str, str, str]:
-    """(`<instance>@<factory>`, key id, PEM) of a glidefactoryglobal ad; a WireError says why it is
+def public_key(ad: Mapping[str, Any], identity: str) -> KeyAd:
+    """The key of a glidefactoryglobal ad; a WireError says why it is
     not taken.
     """
     _check(ad, identity)
@@ -152,13 +162,13 @@ def public_key(ad: Mapping[str, Any], identity: str) -> tuple[str, str, str]:
             f"its key has {max(len(pem), len(key_id))} characters; {MAX_KEY} are allowed"
         )
     key = PublicKey.from_pem(BACKSLASH_N.sub("\n", pem))
-    return name, key_id or key.key_id, key.pem
+    return KeyAd(global_id=name, key_id=key_id or key.key_id, pem=key.pem)
 
 
-def client(ad: Mapping[str, Any], identity: str) -> tuple[str, dict[str, Any]]:
-    """(request name, monitor map) of a glidefactoryclient ad."""
+def client(ad: Mapping[str, Any], identity: str) -> ClientAd:
+    """One glidefactoryclient ad; a WireError says why it is left out."""
     _check(ad, identity)
-    return _name(ad.get("ReqGlidein")), split(ad)["monitor"]
+    return ClientAd(request=_name(ad.get("ReqGlidein")), monitor=split(ad)["monitor"])
 
 
 def _name(value: Any) -> str:
@@ -196,54 +206,45 @@ class Skipped:
 def each(
     kind: str,
     ads: Iterable[Mapping[str, Any]],
-    read: Callable[[Mapping[str, Any], str], Any],
+    read: Callable[[Mapping[str, Any], str], Ad],
     identity: str,
     skipped: Skipped,
-) -> list[Any]:
+) -> tuple[Ad, ...]:
     """Read every ad of a kind; one that cannot be read is named in `skipped` and stops no other."""
-    out = []
+    read_ads = []
     for ad in ads:
         try:
-            out.append(read(ad, identity))
+            read_ads.append(read(ad, identity))
         except Exception as error:  # noqa: BLE001 - the boundary of one ad
             skipped.add(kind, ad, error)
-    return out
+    return tuple(read_ads)
 
 
-def read_pool(pool: str, identity: str, groups: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    """Everything the Factories of one WMS pool say. Each of `groups` is {"client", "query" ($$()
-    expanded),
-    "me" (its identity there)}.
-
-    {"keys": [[global id, key id, pem]], "queries": {query: [rows]}, "clients": {client: [[request
-    name, monitor]]},
-    "skipped": [why an ad was left out], "malformed": those of them that no Factory should send,
-    "started": when the
-    collector was started}.
-    """
+def read_pool(pool: str, identity: str, groups: Sequence[EntriesQuery]) -> WmsPoolAds:
+    """Read everything that the Factories of one WMS pool publish for these groups."""
     skipped = Skipped()
     keys = each("glidefactoryglobal", htc.query_ads(pool, GLOBALS), public_key, identity, skipped)
-    queries = {
+    entries = {
         query: each(
             "glidefactory", htc.query_ads(pool, entries_constraint(query)), entry, identity, skipped
         )
-        for query in sorted({g["query"] for g in groups})
+        for query in sorted({g.query for g in groups})
     }
     clients = {
-        g["client"]: each(
+        g.client: each(
             "glidefactoryclient",
-            htc.query_ads(pool, clients_constraint(g["client"], g["query"], g.get("me", ""))),
+            htc.query_ads(pool, clients_constraint(g.client, g.query, g.identity)),
             client,
             identity,
             skipped,
         )
         for g in groups
     }
-    return {
-        "keys": keys,
-        "queries": queries,
-        "clients": clients,
-        "skipped": sorted(skipped.foreign | skipped.malformed),
-        "malformed": sorted(skipped.malformed),
-        "started": collector_started(pool),
-    }
+    return WmsPoolAds(
+        keys=keys,
+        entries=entries,
+        clients=clients,
+        skipped=tuple(sorted(skipped.foreign | skipped.malformed)),
+        malformed=tuple(sorted(skipped.malformed)),
+        started=collector_started(pool),
+    )

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from glideinwms.frontend.collect.answers import ValueCount
 from glideinwms.frontend.collect.queries.job_values import (
     ENTERED,
     MAX_JOBS,
     Oddities,
-    Value,
     Values,
     class_of,
     jobs_of,
@@ -73,11 +73,11 @@ def constraint_of(query: str) -> str:
 
 def count_by(
     queue: ScheddQueue, constraint: str, name: str, row_cap: int = ROW_CAP
-) -> list[list[Any]]:
-    """[value, idle, running] per value of one attribute, two columns wide; raw where grouping does
+) -> list[ValueCount]:
+    """Count the jobs per value of one attribute. The jobs are fetched one by one where the grouping does
     not add up.
     """
-    counts: dict[Value, list[int]] = {}
+    counts: dict[str | int | float | bool, list[int]] = {}
     rows = checked_rows(queue, constraint, (name, STATUS), row_cap)
     if rows is None:
         rows = htc.query_jobs(queue.schedd, constraint, [name, STATUS])
@@ -85,7 +85,10 @@ def count_by(
         [value] = class_of(row, (name,), queue.odd)
         if value is not None:
             counts.setdefault(value, [0, 0])[0 if row.get(STATUS) == 1 else 1] += jobs_of(row)
-    return [[value, *n] for value, n in counts.items()]
+    return [
+        ValueCount(value=value, idle=idle, running=running)
+        for value, (idle, running) in counts.items()
+    ]
 
 
 def rewrite(query: str) -> str:

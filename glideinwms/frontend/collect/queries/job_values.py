@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from glideinwms.frontend.collect.answers import OddJobs
 from glideinwms.lib.bounded import count_or, moment_or, reason
 from glideinwms.lib.condor import htc
 
@@ -43,9 +44,9 @@ class Oddities:
         key = why if why in self.jobs or len(self.jobs) < MAX_REASONS else "other odd values"
         self.jobs[key] = self.jobs.get(key, 0) + jobs
 
-    def rows(self) -> list[list[Any]]:
-        """[reason, jobs] each, as plain data."""
-        return [[why, jobs] for why, jobs in self.jobs.items()]
+    def summary(self) -> tuple[OddJobs, ...]:
+        """The reasons with their numbers of jobs."""
+        return tuple(OddJobs(reason=why, jobs=jobs) for why, jobs in self.jobs.items())
 
 
 def jobs_of(row: Mapping[str, Any]) -> int:

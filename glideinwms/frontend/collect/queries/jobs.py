@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from glideinwms.frontend.collect.answers import JobClasses, JobQuery, ScheddJobs, ValueCount
 from glideinwms.frontend.collect.queries.job_ages import (
     AGES,
     GROUPED,
@@ -72,52 +73,54 @@ class ReadLimits:
 def read_jobs(
     name: str,
     address: str,
-    queries: Sequence[Mapping[str, Any]],
+    queries: Sequence[JobQuery],
     row_cap: int = ROW_CAP,
     slice_size: int = SLICE,
-) -> dict[str, Any]:
-    """Answer several job queries of one schedd. Each of `queries` is {"query": ClassAd text,
-    "names": [attributes],
-    "extras": [attributes counted by themselves], "method": what worked last time, or ""}:
-    "grouped", "timed" (the
-    times are among the columns: one question less), "scaled" (ages are estimated), "sliced".
+) -> ScheddJobs:
+    """Answer several job queries of one schedd.
 
-    Returns {"tables": [...], "all_queued": jobs of everybody idle or running (the witness of
-    decision 15), "odd":
-    [[reason, jobs]] where users wrote values that had to be replaced}; a table is
-    {"rows": [[values, idle, idle_600, idle_3600, running, voms]], "method", "estimated", "jobs",
-    "extras": {attribute:
-    [[value, idle, running]]}}.
+    The `method` of a query says how to start: "grouped", "timed" (the times are among the columns, which saves a
+    query), "scaled" (ages are estimated) or "sliced". The method that worked is part of the answer.
     """
     schedd = htc.ScheddAddress(name, address)
     summary = htc.summary_jobs(schedd, "false")
-    queue = ScheddQueue(
-        schedd, summary_count(summary, "AllusersIdle") + summary_count(summary, "AllusersRunning")
-    )
+    queued = summary_count(summary, "AllusersIdle") + summary_count(summary, "AllusersRunning")
+    queue = ScheddQueue(schedd, queued)
     bounds = ReadLimits(row_cap, slice_size, min(slice_size, AGES, row_cap))
-    readings = [
-        _read(queue, q["query"], tuple(q["names"]), str(q.get("method", "")), bounds)
-        for q in queries
-    ]
+    readings = [_read(queue, q.query, q.names, q.method, bounds) for q in queries]
     tables = [
-        {
-            **_table(r),
-            "extras": {
-                n: count_by(queue, constraint_of(q["query"]), n, row_cap) for n in q["extras"]
-            },
-        }
-        for q, r in zip(queries, readings, strict=True)
+        _table(
+            query,
+            reading,
+            {n: count_by(queue, constraint_of(query.query), n, row_cap) for n in query.extras},
+        )
+        for query, reading in zip(queries, readings, strict=True)
     ]
-    return {"tables": tables, "all_queued": queue.queued, "odd": queue.odd.rows()}
+    return ScheddJobs(
+        tables=tuple(tables), all_queued=queue.queued, odd=queue.odd.summary(), address=address
+    )
 
 
-def _table(reading: ClassReading) -> dict[str, Any]:
-    rows = [
-        [list(values), c.idle, c.idle_600, c.idle_3600, c.running, c.voms]
-        for values, c in reading.classes.items()
-    ]
-    jobs = sum(c.idle + c.running for c in reading.classes.values())
-    return {"rows": rows, "method": reading.method, "estimated": reading.estimated, "jobs": jobs}
+def _table(
+    query: JobQuery, reading: ClassReading, extras: dict[str, list[ValueCount]]
+) -> JobClasses:
+    counts = list(reading.classes.values())
+    idle = [c.idle for c in counts]
+    running = [c.running for c in counts]
+    return JobClasses(
+        query=query.query,
+        names=query.names,
+        values=list(reading.classes),
+        idle=idle,
+        idle_600=[c.idle_600 for c in counts],
+        idle_3600=[c.idle_3600 for c in counts],
+        running=running,
+        voms=[c.voms for c in counts],
+        jobs=sum(idle) + sum(running),
+        method=reading.method,
+        estimated=reading.estimated,
+        extras=extras,
+    )
 
 
 def _read(

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from glideinwms.frontend.collect.answers import ScheddAd, ScheddAds
 from glideinwms.frontend.collect.queries.slots import collector_started
 from glideinwms.lib.bounded import count_or, text_or
 from glideinwms.lib.condor import htc
@@ -15,27 +16,24 @@ SHARE = 0.95
 MAX_NAME = 4096  # an address names every network of its host
 
 
-def read_loads(collector: str) -> dict[str, Any]:
-    """{"ads": one row per schedd ad, "started": when the collector was started}; a row is Name,
-    MyAddress and `bad`
-    (why its idle jobs do not count, or ""). CurbMatchmaking is an expression over the whole ad: the
-    collector
-    evaluates it.
-    """
+def read_loads(collector: str) -> ScheddAds:
+    """Read all schedd ads. CurbMatchmaking is an expression over the whole ad: the collector evaluates it."""
     curbed = {
         str(ad.get("Name"))
         for ad in htc.query_ads(collector, "CurbMatchmaking =?= true", ["Name"], "Schedd")
     }
-    found = [row(ad, curbed) for ad in htc.locate_schedds(collector)]
-    return {"ads": [r for r in found if r is not None], "started": collector_started(collector)}
+    ads = [schedd_ad(ad, curbed) for ad in htc.locate_schedds(collector)]
+    return ScheddAds(
+        ads=tuple(ad for ad in ads if ad is not None), started=collector_started(collector)
+    )
 
 
-def row(ad: Mapping[str, Any], curbed: Collection[str]) -> dict[str, str] | None:
-    """One schedd's row; None for an ad that does not say who and where it is."""
+def schedd_ad(ad: Mapping[str, Any], curbed: Collection[str]) -> ScheddAd | None:
+    """One schedd; None for an ad without a name or an address."""
     name, address = (text_or(ad.get(n), "", longest=MAX_NAME) for n in ("Name", "MyAddress"))
     if not name or not address:
         return None
-    return {"Name": name, "MyAddress": address, "bad": overloaded(ad, name in curbed)}
+    return ScheddAd(name=name, address=address, overload=overloaded(ad, name in curbed))
 
 
 def overloaded(ad: Mapping[str, Any], curbed: bool) -> str:

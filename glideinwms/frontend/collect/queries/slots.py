@@ -7,9 +7,16 @@ ones. What leaves the reader is counters per (client, request name, credential) 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from glideinwms.frontend.collect.answers import (
+    PoolSlots,
+    RunningHere,
+    SkippedSlots,
+    SlotBucket,
+)
+from glideinwms.frontend.snapshot import SlotCounts
 from glideinwms.lib.bounded import count_or, moment_or, number_or, reason, text
 from glideinwms.lib.condor import htc
 from glideinwms.lib.errors import GwmsError
@@ -65,9 +72,9 @@ class SlotTally:
         for name in SlotTally.__slots__:
             setattr(self, name, getattr(self, name) + getattr(other, name) * times)
 
-    def numbers(self) -> tuple[int, ...]:
-        """In the order of the fields."""
-        return (
+    def counts(self) -> SlotCounts:
+        """The same numbers, as they leave the reader."""
+        return SlotCounts(
             self.total,
             self.idle,
             self.running,
@@ -213,23 +220,31 @@ class Folded:
 
 def fold(
     ads: Iterable[Mapping[str, Any]], frontend: str, min_memory: Mapping[str, float]
-) -> dict[str, Any]:
-    """All counters of one pool reading. `min_memory` MB by client name. See `read_slots` for the
-    shape.
-    """
-    found = Folded()
+) -> PoolSlots:
+    """All counters of one pool reading. `min_memory` MB by client name."""
+    folded = Folded()
     for ad in ads:
         try:
-            found.add(ad, f"{frontend}.", min_memory)
+            folded.add(ad, f"{frontend}.", min_memory)
         except Exception as error:  # noqa: BLE001 - the boundary of one slot
-            found.skip(error)
-    return {
-        "slots": [[*key, *t.numbers()] for key, t in sorted(found.buckets.items())],
-        "here": [[*key, *n] for key, n in sorted(found.here.items())],
-        "frontend": list(found.frontend.numbers()),
-        "global": list(found.everything.numbers()),
-        "skipped": [[why, slots] for why, slots in found.skipped.items()],
-    }
+            folded.skip(error)
+    return PoolSlots(
+        buckets=tuple(
+            SlotBucket(client=client, request=request, credential=credential, counts=t.counts())
+            for (client, request, credential), t in sorted(folded.buckets.items())
+        ),
+        here=tuple(
+            RunningHere(
+                client=client, request=request, pool=pool, claimed=claimed, glideins=glideins
+            )
+            for (client, request, pool), (claimed, glideins) in sorted(folded.here.items())
+        ),
+        frontend=folded.frontend.counts(),
+        everything=folded.everything.counts(),
+        skipped=tuple(
+            SkippedSlots(reason=why, slots=slots) for why, slots in folded.skipped.items()
+        ),
+    )
 
 
 def _running_here(
@@ -269,21 +284,12 @@ def same_pool(node: str, pool: str) -> bool:
     return node == pool or (node.startswith("host:") and node[5:] == pool.split(":")[0])
 
 
-def read_slots(collector: str, frontend: str, min_memory: Mapping[str, float]) -> dict[str, Any]:
-    """Counters of the whole user pool from one query.
-
-    {"slots": [[client, request name, credential, 7 counts of Tally]], "here": [[client, request
-    name, pool, claimed
-    slots, glideins]], "frontend": counts, "global": counts, "skipped": [[why, slots]], "witness":
-    slots the collector
-    itself says it has, or -1, "started": see `started`}.
-    """
+def read_slots(collector: str, frontend: str, min_memory: Mapping[str, float]) -> PoolSlots:
+    """Count all slots of the user pool from one query."""
     ads = htc.query_ads(collector, SLOTS, PROJECTION, "Startd")
     own = htc.query_ads(collector, "true", [*STARTED, "HostsTotal"], "Collector")
-    folded = fold(ads, frontend, min_memory)
-    folded["witness"] = max((count_or(ad.get("HostsTotal"), -1) for ad in own), default=-1)
-    folded["started"] = started(own)
-    return folded
+    witness = max((count_or(ad.get("HostsTotal"), -1) for ad in own), default=-1)
+    return replace(fold(ads, frontend, min_memory), witness=witness, started=started(own))
 
 
 def collector_started(collector: str) -> float:

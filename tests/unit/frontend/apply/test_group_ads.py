@@ -105,8 +105,7 @@ def test_one_batch_with_the_credentials_first(tmp_path: Path) -> None:
 
 def test_each_pool_gets_its_own_entries_key_and_identity(tmp_path: Path) -> None:
     second = FactoryKey.generate()
-    there = factories(B)
-    there["keys"] = [["inst@factory", second.public.key_id, second.public.pem]]
+    there = factories(B, public=second.public)
     pools = (WmsPool(NODE, FACTORY, ME), WmsPool(OTHER, FACTORY, "me@there"))
     given = known(pools={POOL: good("p", factories(A)), f"{OTHER} {FACTORY}": good("q", there)})
     built = ads(tmp_path, given, row(A), row(B, OTHER), p=policy(group(wms_pools=pools)))

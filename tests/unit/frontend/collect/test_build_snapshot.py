@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from glideinwms.frontend.apply.report import FrontendReport
 from glideinwms.frontend.collect import build_snapshot
+from glideinwms.frontend.collect.answers import RunningHere, ValueCount
 from glideinwms.frontend.collect.inputs import Inputs
 from glideinwms.frontend.credentials.loaded import GroupCredentials
 from glideinwms.frontend.decide import decide
@@ -23,12 +24,14 @@ from tests.unit.frontend.build_frontend import (
     NODE,
     NOW,
     POOL,
+    bucket,
     factories,
     good,
     group,
     jobs,
     known,
     policy,
+    schedd_ads,
     slots,
     table,
 )
@@ -100,10 +103,8 @@ def test_a_pool_whose_ads_are_all_somebody_elses_is_a_problem() -> None:
     skipped = [f"{what}: comes from a, not from b" for what in ("glidefactory E", "glidefactory F")]
 
     def seen(*names: str, left: list[str] = skipped) -> Any:
-        given = {
-            **factories(*names),
-            "skipped": [*left, "glidefactoryglobal i@f: comes from a, not from b"],
-        }
+        skipped_ads = (*left, "glidefactoryglobal i@f: comes from a, not from b")
+        given = factories(*names, skipped=skipped_ads)
         return build(known(pools={POOL: good("pool", given)})).groups[0]
 
     assert seen(left=[]).left_out == (), "it has no entry that the group asks for"
@@ -140,19 +141,18 @@ def test_a_query_that_was_not_asked_yet_is_unknown() -> None:
 
 
 def test_an_overloaded_schedd_keeps_its_table_and_its_reason() -> None:
-    loads = good(
-        "schedd ads",
-        {"ads": [{"Name": "schedd1", "MyAddress": "<a>", "bad": "curbs"}], "started": -1},
-    )
+    loads = good("schedd ads", schedd_ads("schedd1", overload="curbs"))
     [main] = build(known(loads=loads)).groups
     assert not main.jobs[0].good and main.jobs[0].why == "curbs"
 
 
 def test_slots_by_entry_credential_and_pool() -> None:
-    bucket = ["fe.main", ENTRY, "CREDID", 4, 1, 3, 0, 8, 1, 3]
-    foreign = ["fe.other", ENTRY, "X", 9, 9, 0, 0, 9, 9, 0]
-    here = (["fe.main", ENTRY, NODE, 3, 2], ["fe.main", ENTRY, "elsewhere:1", 5, 5])
-    found = build(known(slots=good("slots", slots(bucket, foreign, here=here))))
+    own_slots = bucket("fe.main", ENTRY, "CREDID", 4, 1, 3, 0, 8, 1, 3)
+    foreign = bucket("fe.other", ENTRY, "X", 9, 9, 0, 0, 9, 9, 0)
+    here = RunningHere(client="fe.main", request=ENTRY, pool=NODE, claimed=3, glideins=2)
+    elsewhere = replace(here, pool="elsewhere:1", claimed=5, glideins=5)
+    answer = slots(own_slots, foreign, here=(here, elsewhere))
+    found = build(known(slots=good("slots", answer)))
     [main] = found.groups
     own = main.slots[ENTRY]
     assert own.counts == SlotCounts(4, 1, 3, 0, 8, 1, 3) == own.by_credential["/tok"]
@@ -169,10 +169,17 @@ def test_entries_need_the_key_of_their_own_factory() -> None:
 def test_users_and_projects_for_the_plugins_that_count_them() -> None:
     t = table(
         (["x", 1], 10, 2),
-        extras={"User": [["a", 1, 0], ["b", 0, 2]], "ProjectName": [["p", 3, 1], ["q", 0, 1]]},
+        extras={
+            "User": [count("a", 1, 0), count("b", 0, 2)],
+            "ProjectName": [count("p", 3, 1), count("q", 0, 1)],
+        },
     )
     [main] = build(known(schedds={"schedd1": good("s", jobs(t))})).groups
     assert main.users == 2 and main.projects == {"p": 3}
+
+
+def count(value: str, idle: int, running: int) -> ValueCount:
+    return ValueCount(value=value, idle=idle, running=running)
 
 
 FAILURES = st.sets(st.sampled_from(["schedds", "slots", "pools", "loads"]), min_size=1)
@@ -184,10 +191,11 @@ def test_a_failed_input_decides_as_its_last_good_reading(
     later: float, failures: set[str], idle: int, total: int
 ) -> None:
     """The property of decision 15: the same numbers, but no removal, and the plan says so."""
-    bucket = ["fe.main", ENTRY, "CREDID", total, total // 2, total - total // 2, 0, total, 0, 0]
+    counts = (total, total // 2, total - total // 2, 0, total, 0, 0)
+    own_slots = bucket("fe.main", ENTRY, "CREDID", *counts)
     fresh = known(
         schedds={"schedd1": good("schedd schedd1", jobs(table((["x", 1], idle, 2))))},
-        slots=good("slots", slots(bucket), max_age=600.0),
+        slots=good("slots", slots(own_slots), max_age=600.0),
     )
     broken = fresh
     for name in failures:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from glideinwms.frontend.collect import inputs
 from glideinwms.frontend.collect.inputs import HeldInput, Inputs
+from tests.unit.frontend.build_frontend import jobs, known, table
 
-VALUE = {"rows": [1]}
+VALUE = jobs(table((["x", 1], 10, 2)))
 
 
-def good(count: int, witness: int, now: float = 0.0) -> HeldInput:
-    return inputs.new("schedd s", 1800.0, None).answered(VALUE, count, witness, now)
+def fresh(source: str, max_age: float) -> HeldInput[Any]:
+    return inputs.new(source, max_age, None)
+
+
+def good(count: int, witness: int, now: float = 0.0) -> HeldInput[Any]:
+    return fresh("schedd s", 1800.0).answered(VALUE, count, witness, now)
 
 
 def test_a_failure_keeps_the_value_and_its_age() -> None:
@@ -43,7 +49,7 @@ def test_changing_suspects_stay_suspect() -> None:
 
 
 def test_a_restarted_collector_is_not_believed_until_everybody_could_report() -> None:
-    first = inputs.new("slots", 600.0, None).answered(VALUE, 1000, 1000, 0.0, started=50.0)
+    first = fresh("slots", 600.0).answered(VALUE, 1000, 1000, 0.0, started=50.0)
     empty = first.answered({"rows": []}, 0, 0, 60.0, started=59.0)
     assert empty.reading.value == VALUE and "restarted" in empty.reading.error
     some = empty.answered({"rows": []}, 900, 900, 300.0, started=61.0)
@@ -64,13 +70,22 @@ def test_growth_and_small_changes_are_always_taken(before: int, now: int, w0: in
 
 
 def test_readings_survive_a_restart(tmp_path: Path) -> None:
-    kept = Inputs(schedds={"s": good(3, 4, 7.0)}, slots=good(1, 1), pools={"wms:1": good(2, -1)})
+    kept = known()
     inputs.save(tmp_path / "readings.json", kept)
-    assert inputs.load(tmp_path / "readings.json", print) == kept
+    said: list[str] = []
+    assert inputs.load(tmp_path / "readings.json", said.append) == kept
+    assert said == []
+
+
+def test_readings_of_another_version_are_dropped_with_a_message(tmp_path: Path) -> None:
+    (tmp_path / "readings.json").write_text('{"schema": 1, "schedds": {"s": {"reading": {}}}}')
+    said: list[str] = []
+    assert inputs.load(tmp_path / "readings.json", said.append) == Inputs()
+    assert "was written by another version" in said[0]
 
 
 def test_unreadable_readings_are_dropped_with_a_word(tmp_path: Path) -> None:
-    (tmp_path / "readings.json").write_text('{"schema": 1, "schedds": 3}')
+    (tmp_path / "readings.json").write_text('{"schema": 2, "schedds": 3}')
     said: list[str] = []
     assert inputs.load(tmp_path / "readings.json", said.append) == Inputs()
     assert len(said) == 1 and "schedds" in said[0]

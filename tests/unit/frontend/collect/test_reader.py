@@ -16,7 +16,16 @@ from glideinwms.frontend.collect.reader import (
 from glideinwms.frontend.policy import MatchAttribute, WmsPool
 from glideinwms.lib.condor.calls import Call, CallResult, Workers
 from glideinwms.lib.errors import Unreachable
-from tests.unit.frontend.build_frontend import NODE, NOW, group, jobs, known, policy, table
+from tests.unit.frontend.build_frontend import (
+    NODE,
+    NOW,
+    group,
+    jobs,
+    known,
+    policy,
+    schedd_ads,
+    table,
+)
 
 USER = group("users", job_attrs=(MatchAttribute("Wants"), MatchAttribute("User")))
 
@@ -34,19 +43,18 @@ def test_plugins_that_count_users_or_projects_get_a_column_of_their_own() -> Non
 def test_a_query_that_became_too_wide_is_split_and_stays_split() -> None:
     rows = [(["x", 1, f"u{i}"], 1, 0) for i in range(50)]
     shared = table(*rows, names=("Wants", "RequestCpus", "User"))
-    assert wide_queries(jobs(shared), [group()]) == {"true"}
-    assert wide_queries(jobs(shared), [group(), USER]) == set()  # one of them needs all those rows
-    assert wide_queries({**jobs(table((["x", 1], 50, 0))), "wide": ["true"]}, [group()]) == {"true"}
+    assert wide_queries((), (shared,), [group()]) == {"true"}
+    assert wide_queries((), (shared,), [group(), USER]) == set()  # one of them needs all those rows
+    assert wide_queries(("true",), (table((["x", 1], 50, 0)),), [group()]) == {"true"}
     apart = job_queries([group(), USER], {"true"})
     assert [q.names for q in apart] == [("Wants", "RequestCpus"), ("Wants", "User", "RequestCpus")]
-    value = jobs(shared, table((["x", 1], 50, 0)))
-    found = table_of(value, group())
-    assert found is not None and found["names"] == ["Wants", "RequestCpus"]
+    found = table_of((shared, table((["x", 1], 50, 0))), group())
+    assert found is not None
+    assert found.names == ("Wants", "RequestCpus")
 
 
 def test_all_schedds() -> None:
-    loads = [{"Name": "b"}, {"Name": "a"}, {}]
-    assert schedd_names(group(schedds=("ALL",)), loads) == ("a", "b")
+    assert schedd_names(group(schedds=("ALL",)), schedd_ads("b", "a").ads) == ("a", "b")
 
 
 class Deaf(Workers):
@@ -72,9 +80,7 @@ def test_what_worked_is_asked_again_until_it_fails() -> None:
     def asked(before: Inputs) -> tuple[str, Inputs]:
         pool = Deaf()
         after = collect(pool, policy(), before)
-        return next(
-            c.args["queries"][0]["method"] for c in pool.calls if "queries" in c.args
-        ), after
+        return next(c.args["queries"][0].method for c in pool.calls if "queries" in c.args), after
 
     one = known().schedds["schedd1"]
     worked = replace(

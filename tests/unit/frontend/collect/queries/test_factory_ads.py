@@ -43,13 +43,13 @@ def test_entries_are_split_as_the_deployed_reader_does() -> None:
         if ad["Name"] not in want:
             continue
         row, golden = factory_ads.entry(ad, FACTORY), want[ad["Name"]]
-        assert row["params"] == golden["params"] and row["monitor"] == golden["monitor"]
+        assert row.params == golden["params"] and row.monitor == golden["monitor"]
         kept = {
             k: v
             for k, v in golden["attrs"].items()
             if k not in ("PubKeyValue", "PubKeyType", "LastHeardFrom")
         }
-        assert row["attrs"] == kept
+        assert row.attrs == kept
         seen += 1
     assert seen == len(want) > 1
 
@@ -78,8 +78,10 @@ def test_a_broken_ad_is_left_out_alone() -> None:
 
 def test_the_key_must_be_rsa_and_come_from_the_factory() -> None:
     ad = ads("01-factory-global.ad")[0]
-    name, key_id, pem = factory_ads.public_key(ad, FACTORY)
-    assert name == "gfactory_v3@OSGfactory" and key_id == ad["PubKeyID"] and pem.endswith("-----\n")
+    key = factory_ads.public_key(ad, FACTORY)
+    assert key.global_id == "gfactory_v3@OSGfactory"
+    assert key.key_id == ad["PubKeyID"]
+    assert key.pem.endswith("-----\n")
     for change in (
         {"PubKeyType": "DSA"},
         {"AuthenticatedIdentity": "mallory@x"},

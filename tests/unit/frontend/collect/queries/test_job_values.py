@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from glideinwms.frontend.collect.answers import JobQuery, OddJobs, ValueCount
 from glideinwms.frontend.collect.queries import job_groups, jobs
 from glideinwms.frontend.collect.queries.job_values import MAX_VALUE, Oddities, age_of, class_of
 from glideinwms.lib.condor.htc import Expr
@@ -23,7 +25,7 @@ FIELDS = (
     "User",
     "x509UserProxyFirstFQAN",
 )
-QUERY = {"query": "JobUniverse == 5", "names": ["Wants", "RequestCpus"], "extras": ["User"]}
+QUERY = JobQuery(query="JobUniverse == 5", names=("Wants", "RequestCpus"), extras=("User",))
 WAYS = [("", jobs.SLICE), *((method, 20) for method in ("grouped", "timed", "scaled", "sliced"))]
 
 
@@ -52,27 +54,29 @@ def test_one_hostile_job_changes_no_other_class(field: str, kind: str) -> None:
     slow = kind == "slow expression"
     for method, size in (("sliced", 100),) if slow else WAYS:
         with world.installed():
-            queries = [{**QUERY, "method": method}]
+            queries = [replace(QUERY, method=method)]
             answer = jobs.read_jobs("s", address, queries, slice_size=size)
-        [table] = answer["tables"]
-        [good] = [row for row in table["rows"] if row[0] == ["good", 1]]
-        assert good[1] == 30 and good[4] == 5
-        if not table["estimated"]:
-            assert good[2] == good[3] == 30
-        assert table["jobs"] == 37, "the hostile jobs are jobs too"
+        [table] = answer.tables
+        [good] = [row for row in table.rows() if row.values == ("good", 1)]
+        assert good.idle == 30 and good.running == 5
+        if not table.estimated:
+            assert good.idle_600 == good.idle_3600 == 30
+        assert table.jobs == 37, "the hostile jobs are jobs too"
         more = field != "User"
-        assert ["user@fake", 30 + more, 5 + more] in table["extras"]["User"]
+        count = ValueCount(value="user@fake", idle=30 + more, running=5 + more)
+        assert count in table.extras["User"]
 
 
 def test_a_time_that_is_none_is_shown_and_counts_as_now() -> None:
     world = world_with("EnteredCurrentStatus", Expr("(time() - 9999)"))
     with world.installed():
         answer = jobs.read_jobs(
-            "s", next(iter(world.schedds.values())).address, [{**QUERY, "method": "sliced"}]
+            "s", next(iter(world.schedds.values())).address, [replace(QUERY, method="sliced")]
         )
-    [bad] = [row for row in answer["tables"][0]["rows"] if row[0][0] == "bad"]
-    assert bad[1:4] == [1, 0, 0]
-    assert answer["odd"] == [["EnteredCurrentStatus is no time, age 0 is taken", 1]]
+    [bad] = [row for row in answer.tables[0].rows() if row.values[0] == "bad"]
+    assert (bad.idle, bad.idle_600, bad.idle_3600) == (1, 0, 0)
+    reason = "EnteredCurrentStatus is no time, age 0 is taken"
+    assert answer.odd == (OddJobs(reason=reason, jobs=1),)
 
 
 def test_the_clock_is_not_taken_from_a_job_that_brings_its_own() -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple, replace
 from typing import Any
 
 import pytest
 
+from glideinwms.frontend.collect.answers import JobClasses, JobQuery, ValueCount
 from glideinwms.frontend.collect.queries import jobs
 from glideinwms.lib.condor import htc
 from glideinwms.lib.errors import CondorError, Unreachable
 from glideinwms.testing import FakeSchedd, World
 
-QUERY = {"query": "JobUniverse == 5", "names": ["Wants"], "extras": ["User"]}
+QUERY = JobQuery(query="JobUniverse == 5", names=("Wants",), extras=("User",))
 
 
 @pytest.fixture
@@ -24,21 +26,24 @@ def world() -> World:
     return made
 
 
-def read(world: World, method: str = "") -> dict[str, Any]:
+def read(world: World, method: str = "") -> JobClasses:
     schedd: FakeSchedd = next(iter(world.schedds.values()))
     with world.installed():
-        answer = jobs.read_jobs(schedd.name, schedd.address, [{**QUERY, "method": method}])
-    table: dict[str, Any] = answer["tables"][0]
-    return {**table, "rows": sorted(table["rows"])}
+        answer = jobs.read_jobs(schedd.name, schedd.address, [replace(QUERY, method=method)])
+    return answer.tables[0]
+
+
+def rows(table: JobClasses) -> list[list[Any]]:
+    return sorted([list(values), *numbers] for values, *numbers in map(astuple, table.rows()))
 
 
 def test_counts(world: World) -> None:
     table = read(world)
     assert (
-        table["rows"] == [[["a"], 30, 30, 30, 0, 0], [["b"], 12, 0, 0, 5, 0]]
-        and table["method"] == "grouped"
+        rows(table) == [[["a"], 30, 30, 30, 0, 0], [["b"], 12, 0, 0, 5, 0]]
+        and table.method == "grouped"
     )
-    assert table["extras"] == {"User": [["user@fake", 42, 5]]}
+    assert table.extras == {"User": [ValueCount(value="user@fake", idle=42, running=5)]}
 
 
 def test_a_grouping_that_fails_is_had_by_slices(
@@ -49,11 +54,11 @@ def test_a_grouping_that_fails_is_had_by_slices(
 
     monkeypatch.setattr(htc, "group_jobs", fail)
     table = read(world)
-    assert table["method"] == "sliced" and table["rows"] == [
+    assert table.method == "sliced" and rows(table) == [
         [["a"], 30, 30, 30, 0, 0],
         [["b"], 12, 0, 0, 5, 0],
     ]
-    assert table["extras"] == {"User": [["user@fake", 42, 5]]}
+    assert table.extras == {"User": [ValueCount(value="user@fake", idle=42, running=5)]}
 
 
 def test_slices_are_slices_also_of_clusters_of_one_job(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,9 +75,9 @@ def test_slices_are_slices_also_of_clusters_of_one_job(monkeypatch: pytest.Monke
     monkeypatch.setattr(htc, "query_jobs", query)
     with world.installed():
         answer = jobs.read_jobs(
-            "s", schedd.address, [{**QUERY, "extras": [], "method": "sliced"}], slice_size=20
+            "s", schedd.address, [replace(QUERY, extras=(), method="sliced")], slice_size=20
         )
-    assert answer["tables"][0]["jobs"] == 100 and max(sizes) <= 25, sizes
+    assert answer.tables[0].jobs == 100 and max(sizes) <= 25, sizes
 
 
 def test_a_schedd_that_goes_away_is_no_reason_for_slices(
@@ -88,7 +93,7 @@ def test_a_schedd_that_goes_away_is_no_reason_for_slices(
 
 @pytest.mark.parametrize("method", ["", "grouped", "timed", "scaled", "sliced"])
 def test_whatever_worked_before_the_counts_are_the_same(world: World, method: str) -> None:
-    assert read(world, method)["rows"] == read(world)["rows"]
+    assert rows(read(world, method)) == rows(read(world))
 
 
 @pytest.mark.parametrize(("shared", "method", "looks"), [(True, "timed", 3), (False, "scaled", 5)])
@@ -109,9 +114,9 @@ def test_a_large_queue_is_first_sampled(
 
     monkeypatch.setattr(htc, "_job_query", listen)
     with world.installed():
-        query = {**QUERY, "method": "", "extras": []}
-        [table] = jobs.read_jobs("s", schedd.address, [query], slice_size=20)["tables"]
-    assert table["method"] == method and table["jobs"] == 200 and len(asked) == looks
+        query = replace(QUERY, extras=())
+        [table] = jobs.read_jobs("s", schedd.address, [query], slice_size=20).tables
+    assert table.method == method and table.jobs == 200 and len(asked) == looks
     assert any(a[0] == "GroupBy" and jobs.ENTERED in a for a in asked) == shared
 
 
@@ -119,18 +124,18 @@ def test_a_query_that_takes_little_of_the_queue_is_checked_by_its_own_count(worl
     next(iter(world.schedds.values())).add(500, Wants="c", JobUniverse=7)
     table = read(world)
     assert (
-        table["rows"] == [[["a"], 30, 30, 30, 0, 0], [["b"], 12, 0, 0, 5, 0]]
-        and table["method"] == "grouped"
+        rows(table) == [[["a"], 30, 30, 30, 0, 0], [["b"], 12, 0, 0, 5, 0]]
+        and table.method == "grouped"
     )
 
 
 def test_a_query_that_takes_nothing_needs_no_slices(world: World) -> None:
     with world.installed():
-        query = {**QUERY, "query": "Wants == 7", "method": ""}
+        query = replace(QUERY, query="Wants == 7")
         answer = jobs.read_jobs("s", next(iter(world.schedds.values())).address, [query])
-    [table] = answer["tables"]
-    assert (table["rows"], table["method"], table["extras"]["User"]) == ([], "grouped", [])
-    assert answer["all_queued"] == 47
+    [table] = answer.tables
+    assert (rows(table), table.method, table.extras["User"]) == ([], "grouped", [])
+    assert answer.all_queued == 47
 
 
 def test_a_grouping_without_rows_is_had_by_slices(
@@ -139,7 +144,7 @@ def test_a_grouping_without_rows_is_had_by_slices(
     monkeypatch.setattr(htc, "group_jobs", lambda *_: [])
     table = read(world)
     assert (
-        table["method"] == "sliced"
-        and table["jobs"] == 47
-        and table["extras"] == {"User": [["user@fake", 42, 5]]}
+        table.method == "sliced"
+        and table.jobs == 47
+        and table.extras == {"User": [ValueCount(value="user@fake", idle=42, running=5)]}
     )

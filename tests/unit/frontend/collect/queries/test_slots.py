@@ -7,11 +7,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glideinwms.frontend.collect.answers import RunningHere
 from glideinwms.frontend.collect.queries import slots
-from glideinwms.frontend.collect.queries.slots import SlotTally
 
 STATES = st.sampled_from(["Claimed", "Unclaimed", "Preempting", "Drained", "Owner"])
 ACTIVITIES = st.sampled_from(["Busy", "Idle", "Retiring", "Suspended"])
+HERE = RunningHere(client="fe.main", request="E@i@F", pool="wms:9618", claimed=2, glideins=1)
 CHILD = st.tuples(STATES, ACTIVITIES, st.integers(1, 8), st.integers(100, 9000))
 
 
@@ -82,14 +83,14 @@ def test_whose_slots() -> None:
         {"Name": "slot1@local", "State": "Claimed", "Activity": "Busy", "Cpus": 8},
     ]
     folded = slots.fold(ads, "fe", {})
-    by_key = {tuple(r[:3]): SlotTally(*r[3:]) for r in folded["slots"]}
+    by_key = {(b.client, b.request, b.credential): b.counts for b in folded.buckets}
     assert set(by_key) == {("fe.main", "E@i@F", "CRED"), ("fe.other", "E@i@F", "CRED")}
     assert (
         by_key["fe.main", "E@i@F", "CRED"].total == 4
         and by_key["fe.main", "E@i@F", "CRED"].running == 2
     )
-    assert SlotTally(*folded["frontend"]).total == 5 and SlotTally(*folded["global"]).total == 8
-    assert folded["here"] == [["fe.main", "E@i@F", "wms:9618", 2, 1]]
+    assert folded.frontend.total == 5 and folded.everything.total == 8
+    assert folded.here == (HERE,)
 
 
 def test_one_glidein_with_two_slots_counts_once() -> None:
@@ -100,7 +101,7 @@ def test_one_glidein_with_two_slots_counts_once() -> None:
         "Activity": "Busy",
     }
     ads = [glidein(f"slot{i}@glidein_1_2@node", **static) for i in (1, 2)]
-    assert slots.fold(ads, "fe", {})["here"] == [["fe.main", "E@i@F", "wms:9618", 2, 1]]
+    assert slots.fold(ads, "fe", {}).here == (HERE,)
 
 
 def test_pool_of_a_slot() -> None:
