@@ -59,6 +59,17 @@ def who_started() -> str:
     return name_of(_started_as[0] if _started_as else os.getuid())
 
 
+def caller() -> str:
+    """Name the account that started this program, and the user behind it if root came by sudo.
+
+    Only root's SUDO_USER is believed: anybody else can write anything there.
+    """
+    name, behind = who_started(), os.environ.get("SUDO_USER", "")
+    if name == name_of(0) and behind and behind.isprintable():
+        return f"{name} (sudo by {behind})"
+    return name
+
+
 def _become(owner: int, path: Path) -> None:
     try:
         entry = pwd.getpwuid(owner)

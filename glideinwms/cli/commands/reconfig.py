@@ -53,8 +53,7 @@ def reconfig(
     Exit code 4: the daemon did not load it in time.
     """
     from glideinwms.creation.reconfig import fingerprint, hooks
-    from glideinwms.lib.daemon.operator_commands import caller
-    from glideinwms.lib.run_as_owner import become_owner, work_as_owner
+    from glideinwms.lib.run_as_owner import become_owner, caller, work_as_owner
 
     side = side_of(context)
     path = (file or xml or side.xml).absolute()

@@ -60,8 +60,7 @@ def rollback(
 ) -> None:
     """Activate an earlier generation, or hand the directories back to GlideinWMS 3.10."""
     from glideinwms.creation.reconfig import rollback as generations
-    from glideinwms.lib.daemon.operator_commands import caller
-    from glideinwms.lib.run_as_owner import become_owner, work_as_owner
+    from glideinwms.lib.run_as_owner import become_owner, caller, work_as_owner
 
     side = side_of(context)
     area = _area(side, file or xml, work_dir)

@@ -27,12 +27,36 @@ LIKELY = {
     "GLIDEIN_NODES": (1, 10_000, "nodes"),
     "GLIDEIN_DISK": (0, 10**12, "KB"),
 }
+LISTS = frozenset({"GLIDEIN_Supported_VOs", "SINGULARITY_IMAGES_DICT", "GLIDEIN_CVMFS_REPOS"})
 
 
 def check(attr: FrontendAttr, problems: Problems) -> None:
-    """Say what is hardly meant; references to other attributes are left alone."""
-    for part, what, hint in _findings(attr.name, attr.value, attr.type):
+    """Warn of a value that is probably not meant. References to other attributes are not judged."""
+    value = attr.value
+    # most attributes of a large file end here
+    if (
+        _ordinary(attr.name)
+        and not value.isalpha()
+        and value not in known_names.attributes()
+        and value == value.strip()
+    ):
+        return
+    for part, what, hint in _findings(attr.name, value, attr.type):
         problems.warn(attr.where, f"attr[{attr.name}]@{part}", what, hint)
+
+
+@functools.lru_cache(maxsize=4096)
+def _ordinary(name: str) -> bool:
+    """Whether no rule is about attributes of this name in particular."""
+    return not (
+        name in known_names.VALUES
+        or name in known_names.WORDS
+        or name in known_names.BOOLEANS
+        or name in LIKELY
+        or name in LISTS
+        or name.lower() in known_names.TRUTHS
+        or name[:1].isdigit()
+    )
 
 
 @functools.lru_cache(maxsize=8192)
@@ -109,19 +133,17 @@ def _unlikely(name: str, value: str) -> tuple[str, str] | None:
 
 
 def names(attrs: Iterable[FrontendAttr], known: Iterable[str], problems: Problems) -> None:
-    """Warn of names that are slips of one that pilots know, or of one that most others in the file
-    have.
-    """
+    """Warn of names that are slips of one that pilots know or that most others in the file have."""
     rows = list(attrs)
     words = frozenset(known) | known_names.attributes()
-    odd = known_names.odd_ones(a.name for a in rows)
-    for attr in rows:
-        near = known_names.slip(attr.name, words)
-        subject = f"attr[{attr.name}]@name"
-        if near:
-            problems.warn(
-                attr.where, subject, "nothing of ours reads this name", f"did you mean {near}?"
-            )
-        elif attr.name in odd and attr.name not in words:
-            what = f"elsewhere it is {odd[attr.name]}"
-            problems.warn(attr.where, subject, what, f"did you mean {odd[attr.name]}?")
+    elsewhere = known_names.odd_ones(attr.name for attr in rows)
+    wrong: dict[str, tuple[str, str]] = {}
+    for name in {attr.name for attr in rows}:
+        if near := known_names.slip(name, words):
+            wrong[name] = ("no pilot or daemon reads this name", near)
+        elif name in elsewhere and name not in words:
+            wrong[name] = (f"elsewhere it is {elsewhere[name]}", elsewhere[name])
+    for attr in rows if wrong else ():
+        if attr.name in wrong:
+            what, near = wrong[attr.name]
+            problems.warn(attr.where, f"attr[{attr.name}]@name", what, f"did you mean {near}?")

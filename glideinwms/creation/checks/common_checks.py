@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -32,27 +33,30 @@ EXPRESSIONS = frozenset(
     for who in ("GLIDEIN", "GLIDEIN_Entry", "GLIDECLIENT", "GLIDECLIENT_Group")
     for what in ("Start", "Hold", "PREEMPT", "Rank")
 ) | {"GLIDEIN_Custom_Start", "WANT_VACATE", "START", "PREEMPT", "RANK", "SiteWMS_WN_Draining"}
+# an empty text, a number, a string without escapes, True or False
+LITERAL = re.compile(r'\s*(?:-?[0-9]{1,15}|"[^"\\\r\n$]*"|True|False)?\s*')
 REFERENCE = re.compile(r"\$\$?\([^()]*\)")
 
 
-def attrs(found: Iterable[FrontendAttr], problems: Problems) -> None:
-    """The attributes of one list: pilots read `name value` lines, so a name is one word; of equal
-    names the last
-    counts.
+def attrs(attributes: Iterable[FrontendAttr], problems: Problems) -> None:
+    """Check the attributes of one list. Pilots read lines of a name and a value, and the last
+    line of a name counts.
     """
-    rows = list(found)
+    rows = list(attributes)
     for attr in rows:
-        if not ATTR.fullmatch(attr.name):
-            problems.error(
-                attr.where,
-                f"attr[{attr.name}]@name",
-                "may contain letters, digits, dot, - and _ only",
-            )
+        if not _is_one_word(attr.name):
+            what = "may contain letters, digits, dot, - and _ only"
+            problems.error(attr.where, f"attr[{attr.name}]@name", what)
         attr_numbers.check(attr, problems)
         attr_values.check(attr, problems)
         if attr.type == "expr":
             _expression(attr, problems)
-    once("attr", ((a.name, a) for a in rows), problems)
+    once("attr", ((attr.name, attr) for attr in rows), problems)
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_one_word(name: str) -> bool:
+    return bool(ATTR.fullmatch(name))
 
 
 def _expression(attr: FrontendAttr, problems: Problems) -> None:
@@ -69,6 +73,7 @@ def _expression(attr: FrontendAttr, problems: Problems) -> None:
         _doubtful(attr.value, subject, attr.where, problems)
 
 
+@functools.lru_cache(maxsize=4096)
 def unbalanced(text: str) -> str:
     """A quote or bracket without its other half, or ""."""
     rest = known_names.STRING.sub("", text)
@@ -144,9 +149,13 @@ def classad(text: str, subject: str, where: Where, problems: Problems) -> None:
         _doubtful(text, subject, where, problems)
 
 
+@functools.lru_cache(maxsize=4096)
 def parses(text: str) -> bool:
-    """Whether it is a ClassAd expression, or nothing; references stand for a value."""
-    if text.strip() in ("", "True"):
+    """Return whether HTCondor can parse a ClassAd expression; `$(X)` references count as values.
+
+    An empty text is accepted. Plain literals, which most values are, do not need HTCondor's parser.
+    """
+    if LITERAL.fullmatch(text):
         return True
     import classad2
 
@@ -161,7 +170,7 @@ def references(text: str) -> list[str]:
     """The attributes that a ClassAd expression reads, without scope; none of one that cannot be
     parsed.
     """
-    if text.strip() in ("", "True"):
+    if LITERAL.fullmatch(text):
         return []
     import classad2
 

@@ -1,4 +1,4 @@
-"""Domains that stand once in a file and are slips of one that stands in many places: hosts that nobody would reach."""
+"""Find misspelt domains of host names: used once or twice, and nearly one that is used much more often."""
 
 from __future__ import annotations
 
@@ -17,21 +17,26 @@ ADDRESSES = frozenset(
     gatekeeper node fullname identity my_identity factory_identity schedd_name factory_collector web_base_url proxy_url
 """.split()
 )
+# elements that hold most of a file and no address
+WITHOUT_ADDRESSES = frozenset({"attrs", "config", "files", "allow_frontends", "infosys_refs"})
 
 
 def check(root: Node, problems: Problems) -> None:
-    """Warn of them."""
-    found = list(_found(root))
-    odd = known_names.odd_ones(domain for _, _, domain in found)
-    for node, name, domain in found if odd else ():
+    """Warn of a domain that is a slip of one that the file uses much more often."""
+    addresses = list(_addresses(root))
+    odd = known_names.odd_ones(domain for _, _, domain in addresses)
+    for node, name, domain in addresses if odd else ():
         if domain in odd:
-            what = f"the domain {domain} stands nowhere else"
+            what = f"no other address here is in the domain {domain}"
             problems.warn(node.where, f"{title(node)}@{name}", what, f"did you mean {odd[domain]}?")
 
 
-def _found(node: Node) -> Iterator[tuple[Node, str, str]]:
-    for name in ADDRESSES & node.attrs.keys():
-        for match in DOMAIN.finditer(node.attrs[name]):
-            yield node, name, match[1]
-    for child in node.children:
-        yield from _found(child)
+def _addresses(root: Node) -> Iterator[tuple[Node, str, str]]:
+    """Yield the node, the attribute and the domain of every address."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        for name in ADDRESSES & node.attrs.keys():
+            for match in DOMAIN.finditer(node.attrs[name]):
+                yield node, name, match[1]
+        waiting += [child for child in node.children if child.tag not in WITHOUT_ADDRESSES]

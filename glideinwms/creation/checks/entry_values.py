@@ -5,6 +5,7 @@ All of it is warnings: GlideinWMS 3.10 takes these, and one entry must not stop 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -144,6 +145,7 @@ def _domain(domain: str, odd: dict[str, str]) -> tuple[str, str] | None:
     )
 
 
+@functools.lru_cache(maxsize=1024)
 def _work_dir(text: str) -> tuple[str, str] | None:
     if text in WORK_DIRS or text.startswith("/") or "$" in text:
         return None
@@ -151,6 +153,7 @@ def _work_dir(text: str) -> tuple[str, str] | None:
     return f"{text!r} is no directory that pilots know", hint
 
 
+@functools.lru_cache(maxsize=1024)
 def _proxy(text: str) -> tuple[str, str] | None:
     if text in ("", "OSG") or "$" in text:
         return None
@@ -201,6 +204,7 @@ def _line(attr: SubmitAttr) -> tuple[str, str] | None:
     return _amount(attr.name, attr.value)
 
 
+@functools.lru_cache(maxsize=1024)
 def _amount(name: str, text: str) -> tuple[str, str] | None:
     number = name.lower().replace("_", "")
     if number in ("requestcpus", "requestgpus") and re.fullmatch(r"\d+\s*[A-Za-z]+", text.strip()):

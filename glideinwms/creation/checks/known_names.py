@@ -180,18 +180,23 @@ def _two_edits(one: str, other: str) -> bool:
 
 
 def odd_ones(words: Iterable[str], known: Iterable[str] = ()) -> dict[str, str]:
-    """Words that stand once or twice and are slips of one that stands much more often, or of a
-    known one.
+    """Map each rare word that is a slip to what was probably meant.
+
+    What was meant is a word used at least three times as often, or one of `known`.
     """
     counts = Counter(words)
-    found: dict[str, str] = {}
+    always = frozenset(known)
+    # count of a word -> the words that it may be a slip of
+    usual: dict[int, frozenset[str]] = {}
+    odd: dict[str, str] = {}
     for word, count in counts.items():
-        usual = {w for w, n in counts.items() if n >= 3 * count and n > 2} | set(known)
-        near = "" if word in usual else slip(word, usual, SHORTEST - 1)
+        if count not in usual:
+            usual[count] = always | {w for w, n in counts.items() if n >= 3 * count and n > 2}
+        near = "" if word in usual[count] else slip(word, usual[count], SHORTEST - 1)
         # what is known is only proposed for another spelling, not for another case
         if near and (near in counts or near.lower() != word.lower()):
-            found[word] = near
-    return found
+            odd[word] = near
+    return odd
 
 
 def strange_functions(expression: str) -> list[str]:

@@ -12,9 +12,9 @@ from glideinwms.creation.reconfig import takeover
 from glideinwms.creation.reconfig.plan import policy_path, previous_policy
 from glideinwms.lib.daemon import status
 from glideinwms.lib.daemon.audit import Audit
-from glideinwms.lib.daemon.operator_commands import caller
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import locked, make_directory, write_atomic
+from glideinwms.lib.run_as_owner import caller
 from glideinwms.lib.stage import generations
 from glideinwms.lib.stage.generations import Generation
 

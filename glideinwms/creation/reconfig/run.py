@@ -20,9 +20,9 @@ from glideinwms.creation.xml.problems import Problem, Problems, Where
 from glideinwms.creation.xml.source import Read
 from glideinwms.lib.daemon import status
 from glideinwms.lib.daemon.audit import Audit
-from glideinwms.lib.daemon.operator_commands import caller
 from glideinwms.lib.errors import ConfigError, StateError
 from glideinwms.lib.files import hint_of, locked, make_directory, write_atomic
+from glideinwms.lib.run_as_owner import caller
 from glideinwms.lib.stage import generations, publish
 
 SIDES = ("factory", "frontend")

@@ -29,9 +29,14 @@ LEGACY = {
     "use_condor_g": "pilots always go through it: remove it",
     "allowed_job_proxy_source": "every credential comes with its request: remove it",
 }
-# words that templates have in the place of names, ours and those of the deployed packages
+# placeholders of the templates, those of GlideinWMS 3.10 included
 PLACEHOLDER = re.compile(r"\b(FACTORY|FRONTEND|CE|POOL|SCHEDD)_(HOST|HOSTNAME|NAME)\b|CHANGEME")
+SHORTEST_PLACEHOLDER = len("CE_HOST")
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+# how nearly all files write them
+USUAL = {"True": True, "False": False}
+# of an XML name: it is an attribute
+ATTRIBUTE: tuple[str, None] = ("", None)
 
 
 class Element(BaseModel):
@@ -43,6 +48,8 @@ class Element(BaseModel):
 
 def _bool(value: Any) -> Any:
     if isinstance(value, str):
+        if value in USUAL:
+            return USUAL[value]
         word = value.strip().lower()
         if word in TRUE:
             return True
@@ -110,7 +117,7 @@ def shape(model: type[Element]) -> dict[str, tuple[str, type[Element] | None]]:
         elif isinstance(info.annotation, type) and issubclass(info.annotation, Element):
             out[name] = ("", info.annotation)
         elif name != "where":
-            out[name] = ("", None)
+            out[name] = ATTRIBUTE
     return out
 
 
@@ -169,10 +176,10 @@ def _convert(node: Node, model: type[Element], problems: Problems, strict: bool)
     known = shape(model)
     out: dict[str, Any] = {"where": node.where}
     for name, value in node.attrs.items():
-        if name in known and known[name] == ("", None):
+        if known.get(name) is ATTRIBUTE:
             out[name] = value
-            if found := PLACEHOLDER.search(value):
-                what = f"{found[0]} stands as in the template"
+            if len(value) >= SHORTEST_PLACEHOLDER and (match := PLACEHOLDER.search(value)):
+                what = f"{match[0]} is a placeholder of the template"
                 problems.warn(node.where, f"{title(node)}@{name}", what, "write the real name")
         elif name != "comment":
             subject = f"{title(node)}@{name}"
@@ -238,17 +245,19 @@ def _items(
     for name in node.attrs:
         if name != "comment":
             _unknown(node.where, f"{node.tag}@{name}", name, (), problems, strict)
-    found = []
+    items = []
     for child in node.children:
-        if child.tag == tag:
-            with problems.about(disabled=_disabled(child)):
-                found.append(_convert(child, kind, problems, strict))
+        if child.tag == tag and not _disabled(child):
+            items.append(_convert(child, kind, problems, strict))
+        elif child.tag == tag:
+            with problems.about(disabled=True):
+                items.append(_convert(child, kind, problems, strict))
         else:
             belongs = f"it belongs beside <{node.tag}>, not into it" if child.tag in outer else ""
             _unknown(
                 child.where, f"{node.tag}/{child.tag}", child.tag, (tag,), problems, strict, belongs
             )
-    return found
+    return items
 
 
 def _unknown(

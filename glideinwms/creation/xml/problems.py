@@ -58,6 +58,10 @@ class Problems:
         """Something that stops reconfig."""
         self.found.append(Problem(where, subject, what, hint))
 
+    def refuse(self, where: Where, subject: str, what: str, hint: str = "") -> None:
+        """Record an error; of a disabled entry, which is not used, only a warning."""
+        (self.warn if self.aside else self.error)(where, subject, what, hint)
+
     def warn(self, where: Where, subject: str, what: str, hint: str = "") -> None:
         """Something that is probably not meant."""
         self.found.append(Problem(where, subject, what, hint, "warning", self.aside))

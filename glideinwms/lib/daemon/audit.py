@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from glideinwms.lib.daemon import log
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import append_line
 from glideinwms.lib.jsondata import to_json
@@ -44,6 +43,9 @@ class Audit:
         try:
             self.line(act, **fields)
         except StateError as error:
+            # commands write this trail too: they do not need the log's libraries
+            from glideinwms.lib.daemon import log
+
             log.get("audit").error(
                 "act not in the audit trail", act=act, error=str(error), **fields
             )

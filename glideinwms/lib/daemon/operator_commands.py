@@ -23,7 +23,7 @@ from glideinwms.lib.daemon import log
 from glideinwms.lib.errors import GwmsError, StateError, trace_of
 from glideinwms.lib.files import write_atomic
 from glideinwms.lib.jsondata import from_json, to_json
-from glideinwms.lib.run_as_owner import name_of, who_started
+from glideinwms.lib.run_as_owner import caller, name_of
 
 MAX_WORD_BYTES = 64 * 1024
 MAX_COMMANDS_PER_CYCLE = 200
@@ -104,18 +104,6 @@ def _who(word: OperatorCommand, owner: int) -> str:
     name = name_of(owner)
     return (
         f"{name} (for {reason(word.who)})" if owner == os.geteuid() and word.who != name else name
-    )
-
-
-def caller() -> str:
-    """Who started this program: the account, whatever it has become since, and who became root by
-    sudo.
-    """
-    name, behind = who_started(), os.environ.get("SUDO_USER", "")
-    return (
-        f"{name} (sudo by {behind})"
-        if name == name_of(0) and behind and behind.isprintable()
-        else name
     )
 
 

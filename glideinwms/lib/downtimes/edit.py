@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from glideinwms.lib.daemon.audit import Audit
-from glideinwms.lib.daemon.operator_commands import caller
 from glideinwms.lib.downtimes import downtime_file
 from glideinwms.lib.downtimes.downtime_file import Downtime
 from glideinwms.lib.errors import ConfigError, StateError
 from glideinwms.lib.files import locked, write_atomic
+from glideinwms.lib.run_as_owner import caller
 
 Render = Callable[[Iterable[Downtime]], str]
 

@@ -29,7 +29,8 @@ from glideinwms.factory.snapshot import (
     RunningRemovals,
     ScheddState,
 )
-from glideinwms.lib.daemon import operator_commands, status
+from glideinwms.lib import run_as_owner
+from glideinwms.lib.daemon import status
 from glideinwms.lib.daemon.reading import Reading
 from glideinwms.lib.daemon.records import Ring
 from glideinwms.lib.daemon.status import Status
@@ -137,11 +138,11 @@ def test_rollback_takes_the_work_directory(
 
 
 def test_who_became_root_by_sudo_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operator_commands.os, "getuid", lambda: 0)
+    monkeypatch.setattr(run_as_owner.os, "getuid", lambda: 0)
     monkeypatch.setenv("SUDO_USER", "alice")
-    assert operator_commands.caller() == "root (sudo by alice)"
-    monkeypatch.setattr(operator_commands.os, "getuid", lambda: 12345678)
-    assert operator_commands.caller() == "uid 12345678", (
+    assert run_as_owner.caller() == "root (sudo by alice)"
+    monkeypatch.setattr(run_as_owner.os, "getuid", lambda: 12345678)
+    assert run_as_owner.caller() == "uid 12345678", (
         "whoever is not root may write anything there"
     )
 

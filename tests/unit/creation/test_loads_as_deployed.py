@@ -211,3 +211,33 @@ def test_a_disabled_entry_needs_no_tarball(tmp_path: Path) -> None:
     own = '<attrs><attr name="CONDOR_VERSION" value="7.x"/></attrs>'
     piece(tmp_path, ENTRY.format("Beta", own).replace("<entry", '<entry enabled="False"'))
     build(path, "factory", Problems())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GLIDEIN_Max_Walltime", "2 days"),
+        ("GLIDEIN_CPUS", "eight"),
+        ("GLIDEIN_MaxMemMBs", "2GB"),
+        ("GLIDEIN_OVERLOAD_CPUS", "1,5"),
+        ("min_disk_gbs", "10GB"),
+    ],
+)
+def test_a_number_that_pilots_cannot_read_is_refused_only_of_an_enabled_entry(
+    name: str, value: str, tmp_path: Path
+) -> None:
+    path = place(tmp_path, "factory.minimal.xml")
+    own = f'<attrs>\n<attr name="{name}" value="{value}"/></attrs>'
+    enabled = ENTRY.format("Beta", own)
+    piece(tmp_path, enabled.replace("<entry ", '<entry enabled="False" '))
+    problems = Problems()
+    build(path, "factory", problems)
+    (summary,) = problems.warnings
+    assert summary.what.startswith("1 warning of disabled entries not shown")
+    (warning,) = problems.all_warnings
+    assert (warning.level, warning.where.line) == ("warning", 3)
+    extra = piece(tmp_path, enabled)
+    with pytest.raises(InvalidConfig, match=f"{value!r} is not a") as refused:
+        build(path, "factory", Problems())
+    (error,) = refused.value.problems
+    assert str(error.where) == f"{extra}:3"

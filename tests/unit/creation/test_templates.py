@@ -44,7 +44,7 @@ def test_what_is_not_filled_in_is_named(side: str) -> None:
     named = [
         (p.where.line, p.what.split()[0])
         for p in problems.warnings
-        if "as in the template" in p.what
+        if "is a placeholder of the template" in p.what
     ]
     assert {n for n, _ in named} == {n for n, found in words.items() if found} and len(named) > 5
     assert all(word in words[n] for n, word in named)
