@@ -1,15 +1,19 @@
-"""The match law of a group: global and group parts merged, with the place of each (protocol 5.3, config 3.4, 9, 10)."""
+"""Merge the match expressions and queries of a group with the global ones, each with its place.
+
+See protocol 5.3 and config 3.4, 9, 10.
+"""
 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from glideinwms.creation.build.attribute_placement import ONE_LINE
 from glideinwms.creation.build.frontend_policy_files import Declared
-from glideinwms.creation.checks import match_types
+from glideinwms.creation.checks import expression_hints, match_types
 from glideinwms.creation.checks.common_checks import SYSTEM
 from glideinwms.creation.checks.unsatisfiable import never
 from glideinwms.creation.xml.frontend_model import Frontend, Group, Match, MatchAttr
@@ -19,6 +23,7 @@ from glideinwms.frontend.policy import Expression
 from glideinwms.frontend.policy import MatchAttribute as PolicyAttr
 from glideinwms.lib.errors import ConfigError
 
+PYTHON_PLACE = re.compile(r"(?: \(detected at line \d+\))?(?: \(<unknown>, line \d+\))?$")
 CORES = 'getGlideinCpusNum(glidein) >= int(job.get("RequestCpus", 1))'
 IMPLICIT_FACTORY = (
     ("GLIDEIN_CPUS", "string"),
@@ -219,7 +224,12 @@ def _check(
     try:
         found = conjuncts(match.match_expr, f"{match.where}: {subject}")
     except ConfigError as error:
-        problems.error(match.where, subject, error.message, error.hint)
+        # Python's own place is a line of the expression, not of the file
+        message = PYTHON_PLACE.sub("", error.message)
+        hint = error.hint
+        if isinstance(error.__cause__, SyntaxError):
+            hint = expression_hints.for_python(match.match_expr)
+        problems.error(match.where, subject, message, hint)
         return False
     for part in found:
         for side, declared in zip(("job", "factory"), known, strict=True):

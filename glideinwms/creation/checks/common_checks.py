@@ -6,7 +6,13 @@ import functools
 import re
 from collections.abc import Iterable
 
-from glideinwms.creation.checks import attr_numbers, attr_values, known_names
+from glideinwms.creation.checks import (
+    attr_numbers,
+    attr_values,
+    characters,
+    expression_hints,
+    known_names,
+)
 from glideinwms.creation.xml import nodes
 from glideinwms.creation.xml.common_model import FrontendAttr
 from glideinwms.creation.xml.elements import Element
@@ -46,7 +52,7 @@ def attrs(attributes: Iterable[FrontendAttr], problems: Problems) -> None:
     for attr in rows:
         if not _is_one_word(attr.name):
             what = "may contain letters, digits, dot, - and _ only"
-            problems.error(attr.where, f"attr[{attr.name}]@name", what)
+            problems.error(attr.where, f"attr[{attr.name}]@name", what, characters.hint(attr.name))
         attr_numbers.check(attr, problems)
         attr_values.check(attr, problems)
         if attr.type == "expr":
@@ -66,7 +72,8 @@ def _expression(attr: FrontendAttr, problems: Problems) -> None:
     subject = f"attr[{attr.name}]@value"
     if attr.name in EXPRESSIONS and not parses(attr.value):
         what = f"{attr.value!r} is not a ClassAd expression"
-        problems.warn(attr.where, subject, what, "pilots' HTCondor may not take it")
+        hint = expression_hints.for_classad(attr.value) or "pilots' HTCondor may refuse it"
+        problems.warn(attr.where, subject, what, hint)
     elif open_at := unbalanced(attr.value):
         problems.warn(attr.where, subject, f"{attr.value!r} has {open_at} without its other half")
     elif attr.name in EXPRESSIONS:
@@ -144,7 +151,8 @@ def rests(loop_delay: float, subject: str, where: Where, problems: Problems) -> 
 def classad(text: str, subject: str, where: Where, problems: Problems) -> None:
     """A ClassAd expression that cannot be parsed makes each query with it fail."""
     if not parses(text):
-        problems.error(where, subject, f"{text!r} is not a ClassAd expression")
+        hint = expression_hints.for_classad(text)
+        problems.error(where, subject, f"{text!r} is not a ClassAd expression", hint)
     else:
         _doubtful(text, subject, where, problems)
 

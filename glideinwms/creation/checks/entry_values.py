@@ -37,6 +37,8 @@ COMMANDS = frozenset(
     +ProjectName +SingularityImage +DESIRED_Sites Request_GPUs
 """.split()
 )
+# a count with a unit or a decimal comma
+NO_COUNT = re.compile(r"\d+\s*[A-Za-z]+|\d+,\d+")
 AMOUNTS = ("request", "+maxmemory", "+xcount", "+maxwalltime")
 MACRO = re.compile(r"\$\$?(ENV|INT|REAL|RANDOM_CHOICE|RANDOM_INTEGER)?\([^()]*\)", re.IGNORECASE)
 UNTOUCHED = "HTCondor takes it as a name or refuses the submit"
@@ -207,7 +209,7 @@ def _line(attr: SubmitAttr) -> tuple[str, str] | None:
 @functools.lru_cache(maxsize=1024)
 def _amount(name: str, text: str) -> tuple[str, str] | None:
     number = name.lower().replace("_", "")
-    if number in ("requestcpus", "requestgpus") and re.fullmatch(r"\d+\s*[A-Za-z]+", text.strip()):
+    if number in ("requestcpus", "requestgpus") and NO_COUNT.fullmatch(text.strip()):
         return f"{text!r} is no number", "write a number or an expression"
     if number.startswith(AMOUNTS) and re.fullmatch(r"[A-Za-z]+", text.strip()):
         return f"{text!r} is no number", "write a number or an expression"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from glideinwms.creation.build import cvmfsexec, tarballs
 from glideinwms.creation.build.factory_entry import DEFAULT_PARAMS, LEGACY_TYPES, name_of, subs_of
 from glideinwms.creation.build.tarballs import Platform
-from glideinwms.creation.checks import attr_values, common_checks, entry_values
+from glideinwms.creation.checks import attr_values, characters, common_checks, entry_values
 from glideinwms.creation.xml import nodes
 from glideinwms.creation.xml.common_model import FactoryAttr
 from glideinwms.creation.xml.factory_model import (
@@ -105,7 +105,7 @@ def names(factory: Factory, known: Iterable[str], problems: Problems) -> None:
 
 
 def bad_name(name: str) -> str:
-    """Why a name cannot be part of a file name and an argument of a command ("": it can)."""
+    """Return why a name cannot be part of a file name or of a command, or an empty string."""
     if not NAME.fullmatch(name):
         return "may contain letters, digits, dot, - and _ only"
     try:
@@ -117,8 +117,9 @@ def bad_name(name: str) -> str:
 
 def _top(factory: Factory, problems: Problems) -> None:
     for attribute in ("factory_name", "glidein_name"):
-        if what := bad_name(getattr(factory, attribute)):
-            problems.error(factory.where, f"glidein@{attribute}", what)
+        name = getattr(factory, attribute)
+        if what := bad_name(name):
+            problems.error(factory.where, f"glidein@{attribute}", what, characters.hint(name))
     if factory.security.pub_key not in ("RSA", "None"):
         problems.error(
             factory.security.where,
@@ -161,11 +162,18 @@ def _frontends(factory: Factory, problems: Problems) -> None:
             "security_class", ((c.name, c) for c in frontend.security_classes), problems
         )
         for known in frontend.security_classes:
+            if not known.name.strip():
+                what = "is empty: no request has such a security class"
+                hint = "write the security_class of the Frontend's credentials"
+                problems.warn(
+                    known.where, f"frontend[{frontend.name}]/security_class@name", what, hint
+                )
             if what := bad_name(known.username):
                 problems.error(
                     known.where,
                     f"security_class[{known.name}]@username",
                     f"{what}: it names directories",
+                    characters.hint(known.username),
                 )
         if "@" not in frontend.identity:
             what = f"{frontend.identity!r} is not user@host"
@@ -200,7 +208,7 @@ def _unique(entries: Iterable[Entry | EntrySet], problems: Problems) -> None:
             problems.error(entry.where, subject, f"is also the name of the entry at {seen[name]}")
         seen.setdefault(name, entry.where)
         if what := bad_name(name):
-            problems.error(entry.where, subject, what)
+            problems.error(entry.where, subject, what, characters.hint(name))
 
 
 def _entry(entry: Entry | EntrySet, factory: Factory, problems: Problems) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from glideinwms.creation.checks import common_checks, frontend_values, known_attributes
+from glideinwms.creation.checks import characters, common_checks, frontend_values, known_attributes
 from glideinwms.creation.xml import nodes
 from glideinwms.creation.xml.frontend_model import (
     EntrySlotsModel,
@@ -37,7 +37,8 @@ def check(frontend: Frontend, problems: Problems) -> None:
     """All findings of the whole file that need no other file."""
     if not _is_name(frontend.frontend_name):
         what = "may contain letters, digits, - and _ only"
-        problems.error(frontend.where, "frontend@frontend_name", what)
+        hint = characters.hint(frontend.frontend_name)
+        problems.error(frontend.where, "frontend@frontend_name", what, hint)
     if not frontend.groups:
         problems.error(frontend.where, "frontend/groups", "there is no group")
     common_checks.directories(frontend.stage, "stage", ["base_dir"], problems)
@@ -113,7 +114,7 @@ def _groups(frontend: Frontend, problems: Problems) -> None:
         subject = f"group[{group.name}]"
         if not _is_name(group.name) or group.name.startswith("XPVO"):
             what = "may contain letters, digits, - and _ only, and not start with - or XPVO"
-            problems.error(group.where, f"{subject}@name", what)
+            problems.error(group.where, f"{subject}@name", what, characters.hint(group.name))
         if group.name in seen:
             problems.error(
                 group.where,

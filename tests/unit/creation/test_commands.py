@@ -142,9 +142,7 @@ def test_who_became_root_by_sudo_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("SUDO_USER", "alice")
     assert run_as_owner.caller() == "root (sudo by alice)"
     monkeypatch.setattr(run_as_owner.os, "getuid", lambda: 12345678)
-    assert run_as_owner.caller() == "uid 12345678", (
-        "whoever is not root may write anything there"
-    )
+    assert run_as_owner.caller() == "uid 12345678", "whoever is not root may write anything there"
 
 
 @pytest.mark.parametrize("side", ["factory", "frontend"])
