@@ -9,6 +9,7 @@ import dataclasses
 import enum
 import functools
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -76,10 +77,15 @@ def parse(text: str | bytes, where: str, *, largest: int | None = None, hint: st
     if largest is not None and len(text) > largest:
         raise StateError(f"has {len(text)} bytes, at most {largest} are allowed", where=where)
     try:
-        return json.loads(text, parse_int=_whole)
+        return json.loads(text, parse_int=_whole, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         why = "too many levels" if isinstance(error, RecursionError) else str(error)
         raise StateError(f"is not JSON: {why}", where=where, hint=hint) from error
+
+
+def _refuse_constant(name: str) -> float:
+    """Refuse NaN, Infinity and -Infinity: a limit compared with NaN never applies."""
+    raise ValueError(f"{name} is not a number of JSON")
 
 
 def _whole(digits: str) -> int:
@@ -147,6 +153,8 @@ def _scalar(kind: Any, data: Any, where: str) -> Any:
             return float(data)
         except OverflowError:
             raise StateError(f"expected a number, found {shown(data)}", where=where) from None
+    if kind is float and isinstance(data, float) and not math.isfinite(data):
+        raise StateError(f"expected a finite number, found {shown(data)}", where=where)
     if kind is type(None) and data is None:
         return None
     if not isinstance(kind, type) or type(data) is not kind:

@@ -10,8 +10,9 @@ from pathlib import Path
 from glideinwms.factory.decide.removal_limit import expired, parked_id
 from glideinwms.factory.plan import ParkedRemoval
 from glideinwms.factory.snapshot import Approval, RunningRemovals, TakenRemoval
+from glideinwms.lib.daemon import state_file
 from glideinwms.lib.files import write_atomic
-from glideinwms.lib.jsondata import from_json, read_file, to_json
+from glideinwms.lib.jsondata import to_json
 
 APPROVAL_LIFE = 24 * 3600.0
 
@@ -26,10 +27,8 @@ class RemovalLimitFile:
         self.rail = self._load()
 
     def _load(self) -> RunningRemovals:
-        if not self.path.exists():
-            return RunningRemovals()
-        data = read_file(self.path, hint="remove it: approvals are forgotten")
-        return from_json(RunningRemovals, data, where=str(self.path), ignore_unknown=True)
+        lost = "removals of the last hour, approvals and parked removals"
+        return state_file.load(self.path, RunningRemovals, RunningRemovals(), lost=lost)
 
     def current(self, now: float) -> RunningRemovals:
         """Without what no longer counts."""

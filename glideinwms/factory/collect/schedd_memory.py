@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from glideinwms.lib.condor.htc import ScheddAddress
-from glideinwms.lib.daemon import log
-from glideinwms.lib.errors import GwmsError, Unreachable
-from glideinwms.lib.files import read_text, write_atomic
-from glideinwms.lib.jsondata import from_json, to_json
+from glideinwms.lib.daemon import log, state_file
+from glideinwms.lib.errors import Unreachable
+from glideinwms.lib.files import write_atomic
+from glideinwms.lib.jsondata import to_json
 
 
 @dataclass(slots=True)
@@ -128,18 +128,9 @@ class QueueRecords:
         self.saved: dict[str, QueueRecord] = self._load()
 
     def _load(self) -> dict[str, QueueRecord]:
-        if not self.path.exists():
-            return {}
-        try:
-            data = json.loads(read_text(self.path))
-            saved = from_json(SavedRecords, data, where=str(self.path), ignore_unknown=True)
-            return saved.schedds
-        except (GwmsError, ValueError) as error:
-            # Without the records a lost queue is noticed only by what happens from now on.
-            log.get("collect").warning(
-                "queue records ignored", file=str(self.path), error=str(error)
-            )
-            return {}
+        # without the records a lost queue is noticed only by what happens from now on
+        lost = "how full the queues of the schedds were"
+        return state_file.load(self.path, SavedRecords, SavedRecords(), lost=lost).schedds
 
     def restore(self) -> dict[str, ScheddMemory]:
         """Return a memory of each recorded schedd, for a daemon that starts."""

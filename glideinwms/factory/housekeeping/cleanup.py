@@ -12,10 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from glideinwms.factory.policy import FactoryPolicy
-from glideinwms.lib import jsondata
-from glideinwms.lib.daemon import log
+from glideinwms.lib.daemon import state_file
 from glideinwms.lib.daemon.retention import own_kind, removed, sweep
-from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import write_atomic
 
 HOUR, SOON = 3600.0, 600.0
@@ -50,17 +48,9 @@ class LastUse:
         self.times: dict[str, float] = self._load()
 
     def _load(self) -> dict[str, float]:
-        if not self.path.exists():
-            return {}
-        try:
-            data = jsondata.read_file(self.path)
-            return {str(k): float(v) for k, v in data.items()}
-        except (StateError, ValueError, TypeError, AttributeError) as error:
-            # lives begin anew, which removes nothing too early
-            log.get("cleanup").warning(
-                "last uses are forgotten", file=str(self.path), error=str(error)
-            )
-            return {}
+        # without the times every credential counts as used now, which removes nothing too early
+        lost = "when credentials were last used"
+        return state_file.load(self.path, dict[str, float], {}, lost=lost)
 
     def touch(self, paths: Iterable[str], now: float) -> None:
         """These are in use now."""

@@ -53,6 +53,20 @@ class Tree:
 
 TEXT = st.text(max_size=10)
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "[NaN]", '{"a": Infinity}'])
+def test_what_json_has_no_number_for_is_refused(text: str) -> None:
+    with pytest.raises(StateError, match="is not a number of JSON"):
+        jsondata.parse(text, "file")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_number_that_is_not_finite_is_refused(value: float) -> None:
+    with pytest.raises(StateError, match=r"times\.a: expected a finite number"):
+        jsondata.from_json(dict[str, float], {"a": value}, where="times")
+
+
 LEAVES = st.builds(Leaf, TEXT, NUMBER, st.sampled_from(Colour))
 FORKS = st.builds(Fork, st.integers(), st.integers())
 PLAIN: st.SearchStrategy[Any] = st.recursive(
