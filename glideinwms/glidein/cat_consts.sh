@@ -38,4 +38,4 @@ temporary=$glidein_config.$$.tmp
         printf '%s %s\n' "$name" "${value_of[$name]}"
     done
 } > "$temporary" && mv -f "$temporary" "$glidein_config" || exit 1
-"$error_gen" -ok cat_consts.sh NrAttributes "${#names[@]}"
+exec "$error_gen" -ok cat_consts.sh NrAttributes "${#names[@]}"

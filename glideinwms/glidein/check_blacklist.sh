@@ -43,4 +43,4 @@ if [ "${#bad[@]}" -gt 0 ]; then
         fi
     done
 fi
-"$error_gen" -ok check_blacklist.sh hostname "$node"
+exec "$error_gen" -ok check_blacklist.sh hostname "$node"

@@ -73,4 +73,4 @@ else
     gconfig_add_safe SiteWMS_WN_Preempt "$preempt"
     printf '%s\n' "SiteWMS_WN_Draining = $draining" "SiteWMS_WN_Preempt = $preempt"
 fi
-"$error_gen" -ok check_wn_drainstate.sh draining "$draining" preempt "$preempt"
+exec "$error_gen" -ok check_wn_drainstate.sh draining "$draining" preempt "$preempt"

@@ -63,5 +63,5 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
         every "$ccb"
         gconfig_add GLIDEIN_CCB "$chosen"
     fi
-    "$error_gen" -ok collector_setup.sh Collector "$collector" MasterCollector "$master"
+    exec "$error_gen" -ok collector_setup.sh Collector "$collector" MasterCollector "$master"
 fi

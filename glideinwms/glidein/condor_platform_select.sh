@@ -53,8 +53,7 @@ for version in $versions; do
             gconfig_get_to found "CONDOR_PLATFORM_$platform"
             if [ -n "$found" ]; then
                 gconfig_add "CONDOR_PLATFORM_$platform" 1
-                "$error_gen" -ok condor_platform_select.sh Condor_platform "$platform"
-                exit 0
+                exec "$error_gen" -ok condor_platform_select.sh Condor_platform "$platform"
             fi
         done
     done

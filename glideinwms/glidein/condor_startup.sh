@@ -216,7 +216,7 @@ if [ "${cfg[DEBUG_MODE]}" != 0 ]; then
     echo "--- condor_config ---" >&2
     masked < "$CONDOR_CONFIG" >&2
 fi
-began=$(printf '%(%s)T' -1)
+printf -v began '%(%s)T' -1
 : > "$work_dir/.condor_starts"
 [ "$killed" = True ] && exit 0
 printf '=== Condor starting %(%a %b %e %H:%M:%S %Z %Y)T (%s) ===\n' "$began" "$began"
@@ -224,7 +224,7 @@ start_monitor
 run_master
 status=$?
 stop_monitor
-ended=$(printf '%(%s)T' -1)
+printf -v ended '%(%s)T' -1
 printf '=== Condor ended %(%a %b %e %H:%M:%S %Z %Y)T (%s) after %s ===\n\n' "$ended" "$ended" "$((ended - began))"
 count_jobs "$work_dir"/log/StarterLog*
 print_stats

@@ -6,7 +6,7 @@ CVMFS_PROBE=oasis.opensciencegrid.org
 # cvmfs_is_there ROOT: the site mounts CVMFS itself.
 cvmfs_is_there() {
     # one that hangs is none
-    [ -n "$(timeout -k 5 60 ls -A "$1/$CVMFS_PROBE" 2> /dev/null)" ]
+    [ -n "$(exec timeout -k 5 60 ls -A "$1/$CVMFS_PROBE" 2> /dev/null)" ]
 }
 
 # cvmfs_policy TEXT: required, preferred, optional or never, whatever the case; 1 for anything else.

@@ -2,8 +2,8 @@
 # Which cvmfsexec distribution fits this node: sets CVMFSEXEC_PLATFORM_<source>-<os>-<arch>, the condition of its tarball.
 # shellcheck disable=SC2154  # gconfig_get_to sets variables
 glidein_config=$1
-# shellcheck disable=SC1090
-. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
+# shellcheck disable=SC1090  # a path of glidein_config
+while read -r key path; do [ "$key" = ADD_CONFIG_LINE_SOURCE ] && . "$path" && break; done < "$glidein_config"
 gconfig_get_to error_gen ERROR_GEN_PATH
 platform=""
 gconfig_get_to use GLIDEIN_USE_CVMFSEXEC
@@ -19,4 +19,4 @@ if [ "$use" = 1 ]; then
     gconfig_add "CVMFSEXEC_PLATFORM_$platform" 1
     gconfig_add CVMFSEXEC_PLATFORM "$platform"
 fi
-"$error_gen" -ok cvmfs_platform_select.sh platform "$platform"
+exec "$error_gen" -ok cvmfs_platform_select.sh platform "$platform"

@@ -3,8 +3,8 @@
 # (contract 5). GLIDEIN_CVMFS says what a failure means: required, preferred, optional, never, in any case.
 # shellcheck disable=SC2154  # gconfig_get_to sets variables
 glidein_config=$1
-# shellcheck disable=SC1090
-. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
+# shellcheck disable=SC1090  # a path of glidein_config
+while read -r key path; do [ "$key" = ADD_CONFIG_LINE_SOURCE ] && . "$path" && break; done < "$glidein_config"
 gconfig_get_to error_gen ERROR_GEN_PATH
 # shellcheck disable=SC2034  # add_condor_vars_line reads it
 gconfig_get_to condor_vars_file CONDOR_VARS_FILE
@@ -18,8 +18,7 @@ mounted=()
 
 done_with() {
     gconfig_add GLIDEIN_CVMFS_STATUS "$1"
-    "$error_gen" -ok cvmfs_setup.sh Cvmfs_status "$1" Cvmfs_reason "${2:-}"
-    exit 0
+    exec "$error_gen" -ok cvmfs_setup.sh Cvmfs_status "$1" Cvmfs_reason "${2:-}"
 }
 
 release_all() {

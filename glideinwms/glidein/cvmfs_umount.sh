@@ -1,9 +1,10 @@
 #!/bin/bash
 # At the pilot's end: what cvmfs_setup.sh has mounted is unmounted, and only that.
 glidein_config=$1
-# shellcheck disable=SC1090
-. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
-ours=$(gconfig_get GLIDEIN_CVMFS_MOUNTED)
+# shellcheck disable=SC1090  # a path of glidein_config
+while read -r key path; do [ "$key" = ADD_CONFIG_LINE_SOURCE ] && . "$path" && break; done < "$glidein_config"
+gconfig_get_to ours GLIDEIN_CVMFS_MOUNTED
+# shellcheck disable=SC2154  # gconfig_get_to sets it
 [ -n "$ours" ] || exit 0
 # shellcheck disable=SC1091
 . "$(gconfig_get GLIDEIN_WORK_DIR)/cvmfs_lib.sh"

@@ -13,4 +13,4 @@ if ! asked_cpus; then
 fi
 overloaded "$cpus" GLIDEIN_OVERLOAD_CPUS 5000
 gconfig_add GLIDEIN_CPUS "$number"
-"$error_gen" -ok glidein_cpus_setup.sh cpus "$number"
+exec "$error_gen" -ok glidein_cpus_setup.sh cpus "$number"

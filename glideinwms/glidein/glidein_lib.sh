@@ -20,7 +20,8 @@ getValueFromFileOrURL() {
     case $2 in
     http://* | https://*)
         file=$(mktemp)
-        if curl -sf -m 30 -o "$file" "$2/$1" 2> /dev/null || wget -q -T 30 -t 1 -O "$file" "$2/$1" 2> /dev/null; then
+        if curl -q -sf -m 30 -o "$file" "$2/$1" 2> /dev/null ||
+            HOME=/nonexistent WGETRC="" wget -q -T 30 -t 1 -O "$file" "$2/$1" 2> /dev/null; then
             sanitizedCat "$file"
         else
             echo '"Unknown"'

@@ -35,4 +35,4 @@ if [ -n "$memory" ]; then
     memory=$number
     gconfig_add GLIDEIN_MEMORY_MB "$memory"
 fi
-"$error_gen" -ok glidein_memory_setup.sh memory "${memory:-default}"
+exec "$error_gen" -ok glidein_memory_setup.sh memory "${memory:-default}"

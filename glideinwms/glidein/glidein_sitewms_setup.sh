@@ -29,4 +29,4 @@ for row in "GLIDEIN_SiteWMS=$kind" "GLIDEIN_SiteWMS_Slot=$slot" "GLIDEIN_SiteWMS
     gconfig_add "${row%%=*}" "${row#*=}"
     add_condor_vars_line "${row%%=*}" S "-" "+" N Y "-"
 done
-"$error_gen" -ok glidein_sitewms_setup.sh wms "$kind" job "$job"
+exec "$error_gen" -ok glidein_sitewms_setup.sh wms "$kind" job "$job"

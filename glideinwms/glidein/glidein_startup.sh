@@ -216,7 +216,7 @@ banner() {
         "client_descript_group_fname =${opt[group_descript]}" "client_sign_group_id        =${opt[group_sign]}"; do
         echo "${row%%=*}= '${row#*=}'"
     done
-    printf '\nRunning on %s\nSystem: %s\nAs: %s\nPID: %s\n\n' "$node_name" "$(uname -a)" "$(timeout -k 2 20 id)" "$$"
+    printf '\nRunning on %s\nSystem: %s\nAs: %s\nPID: %s\n\n' "$node_name" "$(uname -a)" "$node_id" "$$"
 }
 
 # The node, and where a process number means something: on it, in this container. Directories may be shared more widely.
@@ -224,11 +224,13 @@ look_around() {
     node_name=$(uname -nm) || node_name="${HOSTNAME:-unknown} ${HOSTTYPE:-unknown}"
     # shellcheck disable=SC2034  # the results say it
     node_arch=${node_name##* } node_name=${node_name%% *}
-    # an account without a name: id prints the number, and fails; the name is part of a directory's
-    node_user=$(timeout -k 2 20 id -un 2> /dev/null) && [[ $node_user =~ ^[A-Za-z0-9._@+-]+$ ]] || node_user=$EUID
+    # where the account has a name, it stands after the number; it becomes part of a directory's name
+    node_id=$(exec timeout -k 2 20 id 2> /dev/null)
+    node_user=$EUID
+    [[ ! $node_id =~ ^uid=[0-9]+\(([A-Za-z0-9._@+-]+)\) ]] || node_user=${BASH_REMATCH[1]}
     # machines may share a name, and /proc/self/ns/pid is the same on all
     read -r pid_space 2> /dev/null < /proc/sys/kernel/random/boot_id
-    pid_space=${pid_space:+$pid_space/$(readlink /proc/self/ns/pid 2> /dev/null)}
+    pid_space=${pid_space:+$pid_space/$(exec readlink /proc/self/ns/pid 2> /dev/null)}
 }
 
 # What the site wants set, and paths that the start directory gives a meaning.
@@ -245,7 +247,7 @@ site_environment() {
 
 # free_kb DIR: sets `free`, empty where df cannot tell.
 free_kb() {
-    free=$(timeout -k 2 20 df -Pk "$1" 2> /dev/null) || free=""
+    free=$(exec timeout -k 2 20 df -Pk "$1" 2> /dev/null) || free=""
     # shellcheck disable=SC2086
     set -- ${free#*$'\n'}
     free=${4:-}
@@ -276,8 +278,8 @@ choose_directory() {
     *) base_dir=$start_dir/${opt[work_dir]} ;;
     esac
     [ -n "$base_dir" ] && [ -d "$base_dir" ] || early_failure "work directory '${opt[work_dir]}' does not exist on this node"
-    work_top=$(mktemp -d "$base_dir/glide_XXXXXX") || early_failure "cannot make a directory in $base_dir"
-    local_tmp=$(mktemp -d "${GLIDEIN_TMP:-/tmp}/glide_${node_user}_XXXXXX" 2> /dev/null) ||
+    work_top=$(exec mktemp -d "$base_dir/glide_XXXXXX") || early_failure "cannot make a directory in $base_dir"
+    local_tmp=$(exec mktemp -d "${GLIDEIN_TMP:-/tmp}/glide_${node_user}_XXXXXX" 2> /dev/null) ||
         { local_tmp=$(mktemp -d "$work_top/local_XXXXXX") && export TMPDIR=$local_tmp; } ||
         early_failure "there is no writable temporary directory"
     echo "$$ $GLIDEIN_UUID $pid_space" > "$work_top/.owner"

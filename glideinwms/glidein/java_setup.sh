@@ -11,8 +11,7 @@ gconfig_get_to use GLIDEIN_Java_Use
 use=${use^^}
 case ${use:-NEVER} in
 NEVER)
-    "$error_gen" -ok java_setup.sh java unwanted
-    exit 0
+    exec "$error_gen" -ok java_setup.sh java unwanted
     ;;
 OPTIONAL | REQUIRED) ;;
 *)
@@ -26,9 +25,8 @@ if [ -z "$java" ] || ! timeout -k 5 60 "$java" -version > /dev/null 2>&1; then
         "$error_gen" -error java_setup.sh WN_Resource "Java is required, there is none in $PATH"
         exit 1
     fi
-    "$error_gen" -ok java_setup.sh java none
-    exit 0
+    exec "$error_gen" -ok java_setup.sh java none
 fi
 gconfig_add JAVA "$java"
 add_condor_vars_line JAVA C "-" "+" N N "-"
-"$error_gen" -ok java_setup.sh java "$java"
+exec "$error_gen" -ok java_setup.sh java "$java"

@@ -56,4 +56,4 @@ machine_features=${MACHINEFEATURES:-$machine_features}
 job_features=${JOBFEATURES:-$job_features}
 [ -z "$machine_features" ] || publish MACHINE "$machine_features"
 [ -z "$job_features" ] || publish JOB "$job_features"
-"$error_gen" -ok mjf_setparams.sh machine "${machine_features:-none}" job "${job_features:-none}"
+exec "$error_gen" -ok mjf_setparams.sh machine "${machine_features:-none}" job "${job_features:-none}"

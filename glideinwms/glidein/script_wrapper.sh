@@ -7,8 +7,7 @@ glidein_config=$1
 while read -r key path; do [ "$key" = ADD_CONFIG_LINE_SOURCE ] && . "$path" && break; done < "$glidein_config"
 gconfig_get_to error_gen ERROR_GEN_PATH
 if [ $# -le 2 ]; then
-    "$error_gen" -ok script_wrapper.sh
-    exit 0
+    exec "$error_gen" -ok script_wrapper.sh
 fi
 tree=$2 job=$3 script=$4 prefix=""
 [ "$5" = NOPREFIX ] && prefix=GLIDEIN_PS_

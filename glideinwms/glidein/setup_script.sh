@@ -8,4 +8,4 @@ gconfig_get_to main GLIDEIN_WORK_DIR
 chmod u+x "$main"/{error_gen.sh,error_augment.sh,gwms-python,condor_chirp,gconfig.py} &&
     cp -p "$main"/{gwms-python,condor_chirp} .gwms.d/bin && cp -p "$main/gconfig.py" .gwms.d/lib/python || exit 1
 gconfig_add ERROR_GEN_PATH "$main/error_gen.sh"
-"$main/error_gen.sh" -ok setup_script.sh
+exec "$main/error_gen.sh" -ok setup_script.sh

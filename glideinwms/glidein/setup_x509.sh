@@ -126,4 +126,4 @@ if [ -z "$domain" ]; then
     domain=${words[0]:-}
     keep TRUST_DOMAIN "$domain"
 fi
-"$error_gen" -ok setup_x509.sh idtoken "${token:-unavailable}" trust_domain "$domain" proxy "${proxy:-unavailable}"
+exec "$error_gen" -ok setup_x509.sh idtoken "${token:-unavailable}" trust_domain "$domain" proxy "${proxy:-unavailable}"

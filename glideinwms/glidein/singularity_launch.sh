@@ -84,4 +84,4 @@ esac
 gconfig_add GWMS_CONTAINER_LAUNCH "$launch"
 [ -z "$CVMFS_MOUNT_DIR" ] || gconfig_add GWMS_CVMFS_MOUNT_DIR "$CVMFS_MOUNT_DIR"
 echo "Containers: started by $launch" >&2
-"$error_gen" -ok singularity_launch.sh Container_launch "$launch"
+exec "$error_gen" -ok singularity_launch.sh Container_launch "$launch"

@@ -2,8 +2,8 @@
 # Containers: what VO and site agree on, the image and the runtime for it, and what the slots advertise (contract 4.1-4.3).
 # shellcheck disable=SC2154  # gconfig_get_to sets variables
 glidein_config=$1
-# shellcheck disable=SC1090
-. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
+# shellcheck disable=SC1090  # a path of glidein_config
+while read -r key path; do [ "$key" = ADD_CONFIG_LINE_SOURCE ] && . "$path" && break; done < "$glidein_config"
 gconfig_get_to error_gen ERROR_GEN_PATH
 gconfig_get_to main_dir GLIDEIN_WORK_DIR
 # shellcheck disable=SC2034  # add_condor_vars_line reads it
@@ -58,8 +58,7 @@ case $decision in
 FAIL) refuse VO_Config "GLIDEIN_Singularity_Use ${vo:-DISABLE_GWMS} does not go with GLIDEIN_SINGULARITY_REQUIRE ${site:-OPTIONAL}" ;;
 DISABLE)
     gconfig_add GWMS_SINGULARITY_STATUS DISABLE
-    "$error_gen" -ok singularity_setup.sh Singularity_status DISABLE
-    exit 0
+    exec "$error_gen" -ok singularity_setup.sh Singularity_status DISABLE
     ;;
 NEVER) no_containers NEVER "VO and site do not want containers" ;;
 esac

@@ -3,13 +3,16 @@
 #   singularity_wrapper.sh SCRIPT CONFIG TREE      (at setup, called with CONFIG and TREE only: says it is there)
 # The work directory is where it is outside, and at /srv/.gwms_base (GWMS_BASE_SUBDIR).
 for glidein_config in "${@:(-2):1}" "$1"; do
-    [ -f "$glidein_config" ] && grep -q '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" && break
+    [ -f "$glidein_config" ] || continue
+    while read -r key path; do
+        # shellcheck disable=SC1090  # a path of glidein_config
+        [ "$key" = ADD_CONFIG_LINE_SOURCE ] && . "$path" && break 2
+    done < "$glidein_config"
 done
-# shellcheck disable=SC1090
-. "$(grep '^ADD_CONFIG_LINE_SOURCE ' "$glidein_config" | cut -d ' ' -f 2-)"
 if [ $# -le 2 ]; then
-    "$(gconfig_get ERROR_GEN_PATH)" -ok singularity_wrapper.sh
-    exit 0
+    gconfig_get_to error_gen ERROR_GEN_PATH
+    # shellcheck disable=SC2154  # gconfig_get_to sets it
+    exec "$error_gen" -ok singularity_wrapper.sh
 fi
 # shellcheck disable=SC1091
 . "$(gconfig_get GLIDEIN_WORK_DIR)/singularity_lib.sh"

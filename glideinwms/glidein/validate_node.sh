@@ -12,7 +12,7 @@ gconfig_get_to local_tmp GLIDEIN_LOCAL_TMP_DIR
 # `free`: kB that a directory has left; `device`: where it lies. A df that does not tell ends the pilot.
 free_kb() {
     local text
-    text=$(timeout -k 5 60 df -kP "$1" 2> /dev/null) ||
+    text=$(exec timeout -k 5 60 df -kP "$1" 2> /dev/null) ||
         refuse "df cannot tell the free space of $1: exit code $? (124: not within 60 s, 127: there is no df)"
     read -r device _ _ free _ <<< "${text#*$'\n'}"
     [[ $free =~ ^[0-9]+$ ]] || refuse "df does not tell the free space of $1 but '$text'"
@@ -23,7 +23,7 @@ quota_kb() {
     local name used soft hard text status
     left=""
     # it ends with 1 where a quota is exceeded
-    text=$(timeout -k 5 60 quota -w 2> /dev/null)
+    text=$(exec timeout -k 5 60 quota -w 2> /dev/null)
     status=$?
     [ "$status" -le 1 ] ||
         refuse "CHECK_QUOTA is 1, but quota cannot tell: exit code $status (124: not within 60 s, 127: there is no quota)"
@@ -59,4 +59,4 @@ if ! : > "$local_tmp/.probe"; then
     refuse "$local_tmp is not writable"
 fi
 rm -f "$local_tmp/.probe"
-"$error_gen" -ok validate_node.sh disk_kb "$free_here"
+exec "$error_gen" -ok validate_node.sh disk_kb "$free_here"

@@ -58,7 +58,7 @@ warn_muted() {
 
 # _load_config: the functions for glidein_config, where there is such a file. glidein_config is NONE where there is not.
 _load_config() {
-    local source=""
+    local source="" line
     [ -n "${glidein_config:-}" ] || case $0 in */*) glidein_config=${0%/*}/glidein_config ;; esac
     if [ ! -r "${glidein_config:-}" ]; then
         [ -z "${GLIDEIN_DEBUG_OUTPUT:-}" ] || warn "glidein_config ${glidein_config:-} cannot be read"
@@ -66,9 +66,14 @@ _load_config() {
         error_gen=${error_gen:-warn}
         return 0
     fi
-    error_gen=$(_config_value ERROR_GEN_PATH)
-    condor_vars_file=$(_config_value CONDOR_VARS_FILE)
-    source=$(_config_value ADD_CONFIG_LINE_SOURCE)
+    error_gen="" condor_vars_file=""
+    while IFS= read -r line; do
+        case $line in
+        "ERROR_GEN_PATH "*) error_gen=${line#* } ;;
+        "CONDOR_VARS_FILE "*) condor_vars_file=${line#* } ;;
+        "ADD_CONFIG_LINE_SOURCE "*) source=${line#* } ;;
+        esac
+    done < "$glidein_config"
     [ -r "$source" ] || case $glidein_config in
     */*) source=${glidein_config%/*}/add_config_line.source ;;
     *) source=./add_config_line.source ;;
