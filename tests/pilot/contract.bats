@@ -60,7 +60,7 @@ a.c [x" ]
     grep -qx 'VO_SE_data near data' glidein_config
     grep -qx 'VO_LFN_data /store/data rw' glidein_config
     grep -qxF 'VO_SE_cache = "near cache"' condor_config
-    ! grep -q 'VO_Nothing' condor_config
+    ! grep -q 'VO_Nothing' condor_config || false
     grep -qxF 'VO_Load = 0.75' condor_config
     grep -qxF 'VO_Quota = 8 * 1024' condor_config
     grep -q "^STARTER_JOB_ENVIRONMENT = .*VO_SE_data='near data'.* VO_Load='0.75'" condor_config
@@ -100,7 +100,7 @@ vo_dropped.sh
 yes" ]
     # in its own shell: the exit of the one before ends only that
     [ "$(cat "$EVIDENCE/sourced_at_end")" = "client" ]
-    ! grep -q "Executing .*at_end.sh" "$BATS_TEST_TMPDIR/out"
+    ! grep -q "Executing .*at_end.sh" "$BATS_TEST_TMPDIR/out" || false
     says err "client:at_end."
 }
 
@@ -149,7 +149,7 @@ lines unset in lower case /a:/b" ]
     says out 'uri="local">ROOT</metric>'
     says out 'there is no &lt;such&gt; software'
     says err "Validation error in"
-    ! grep -q "Condor starting" "$BATS_TEST_TMPDIR/out"
+    ! grep -q "Condor starting" "$BATS_TEST_TMPDIR/out" || false
     nothing_left
 }
 

@@ -53,7 +53,7 @@ assert first["glidein_uuid"] == "$uuid", first
 assert any(e["content"].startswith("validated in ") for e in events), events
 END
     # nobody else reads the tokens
-    ! grep -q abc.def "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/err" "$EVIDENCE"/* 2> /dev/null
+    ! grep -q abc.def "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/err" "$EVIDENCE"/* 2> /dev/null || false
     nothing_left
 }
 

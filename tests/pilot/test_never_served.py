@@ -48,6 +48,33 @@ def test_a_pilot_that_reaches_no_collector_is_a_failure(rig: PilotHarness) -> No
     assert rig.left(home) == []
 
 
+@pytest.mark.parametrize(
+    ("start", "failure"),
+    [
+        pytest.param("Memory > 10 * 1024 * 1024", "VO_Config", id="never"),
+        pytest.param('TARGET.Owner == "bob"', "", id="for-somebody"),
+    ],
+)
+def test_a_pilot_whose_start_is_true_for_no_job_is_a_failure(
+    rig: PilotHarness, start: str, failure: str
+) -> None:
+    config = rig.grid.base / "often.conf"
+    config.write_text("UPDATE_INTERVAL = 3\n")
+    rig.stage(
+        {"GLIDEIN_Max_Idle": "30"},
+        params={"GLIDECLIENT_Start": start},
+        entry_files=f'<file absfname="{config}" type="config:condor"/>',
+    )
+    home = rig.start({"GLIDEIN_HOLD_DOWN": "0"})
+    assert rig.wait_end() == int(bool(failure))
+    log = (home / "log").read_text(errors="replace")
+    found = facts(log)
+    assert (found.failure or "") == failure, log[-3000:]
+    cause = f"HTCondor: START was false for every job: GLIDECLIENT_Start = {start} (VO_Config)"
+    assert cause_of(found) == (cause if failure else "")
+    assert rig.left(home) == []
+
+
 def test_a_pilot_of_the_pool_that_only_had_no_jobs_is_no_failure(rig: PilotHarness) -> None:
     rig.stage({"GLIDEIN_Max_Idle": "10"})
     home = rig.start({"GLIDEIN_HOLD_DOWN": "0"})
