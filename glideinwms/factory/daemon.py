@@ -93,6 +93,9 @@ class FactoryDaemon:
         policy_file.keep(self.work_dir / policy_file.NAME, policy.generation, self.state)
         return policy
 
+    def prepare(self, policy: FactoryPolicy, now: float) -> None:
+        """The Factory has nothing to prepare."""
+
     def collect(self, policy: FactoryPolicy, now: float) -> FactorySnapshot:
         """Requests and credentials first, then the queues, so that a reading of a queue is as late
         as can be.

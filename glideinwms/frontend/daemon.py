@@ -106,15 +106,19 @@ class FrontendDaemon:
         self.cache = MatchCache()
         return policy
 
+    def prepare(self, policy: FrontendPolicy, now: float) -> None:
+        """Take over from the master or hand back to it, then renew credential files."""
+        self._take_over_or_hand_back(policy, now)
+        if self.standing.working:
+            self._renew(policy, now)
+
     def collect(self, policy: FrontendPolicy, now: float) -> FrontendSnapshot:
-        """All reads; nothing but the look for the master while that one works."""
+        """All reads; none while the master works."""
         began = time.monotonic()
-        self._stand(policy, now)
         if not self.standing.working:
             return FrontendSnapshot(now, ())
         self.inputs = collect(self.pool, policy, self.inputs)
         self.writes.attempt(lambda: inputs.save(self.state / "readings.json", self.inputs))
-        self._renew(policy, now)
         self.wallets = {
             g.name: load(g, now, broken=functools.partial(self.minted.why_not, g.name, now=now))
             for g in groups_of(policy)
@@ -156,8 +160,8 @@ class FrontendDaemon:
             log.get("frontend").warning("downtimes not read", error=str(problem))
         return downtime_file.frontend_down(self.downtimes, now) is not None
 
-    def _stand(self, policy: FrontendPolicy, now: float) -> None:
-        """Take over from the master, or hand back to it by withdrawing our ads."""
+    def _take_over_or_hand_back(self, policy: FrontendPolicy, now: float) -> None:
+        """Work if the master is absent. When it is back, withdraw this Frontend's ads."""
         before = self.standing
         self.standing = ha.check(self.pool, policy, before, now)
         if self.standing.working == before.working:

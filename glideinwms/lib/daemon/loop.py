@@ -62,6 +62,10 @@ class Daemon(Protocol[P, S, L, R]):
         """The policy on disk now."""
         ...
 
+    def prepare(self, policy: P, now: float) -> None:
+        """What is neither reading nor applying a plan: renew files, take over or hand back."""
+        ...
+
     def collect(self, policy: P, now: float) -> S:
         """All reads of one cycle."""
         ...
@@ -188,6 +192,8 @@ class CycleRecord(Generic[P, S, L, R]):
                 words = operator_commands.consume(
                     self.state / "requests", lambda w: self.daemon.handle(w, self.policy)
                 )
+            with self._step("prepare"):
+                self.daemon.prepare(self.policy, began)
             with self._step("collect"):
                 snapshot = self.daemon.collect(self.policy, began)
             with self._step("decide"):

@@ -27,7 +27,7 @@ from glideinwms.lib.daemon.reading import Reading
 from glideinwms.lib.errors import ConfigError, StateError
 from glideinwms.testing import FakeClock
 
-STEPS = ["collect", "decide", "apply"]
+STEPS = ["prepare", "collect", "decide", "apply"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,9 @@ class Toy:
         if "load" in self.fail:
             raise self.fail["load"]
         return self.policy
+
+    def prepare(self, policy: Policy, now: float) -> None:
+        self._step("prepare")
 
     def collect(self, policy: Policy, now: float) -> dict[str, Any]:
         self._step("collect")
@@ -110,7 +113,7 @@ def test_one_cycle_is_recorded_and_told(tmp_path: Path) -> None:
     running = machine(toy, tmp_path)
     word = operator_commands.put(tmp_path / "state" / "requests", "approve", {"id": "x"})
     assert running.once()
-    assert toy.done == ["handle", "collect", "decide", "apply"]
+    assert toy.done == ["handle", "prepare", "collect", "decide", "apply"]
     told = seen(tmp_path)
     assert (told.daemon, told.pid, told.generation, told.cycle) == ("toy", os.getpid(), "g1", 1)
     assert (told.started, told.cycle_began, told.cycle_ended) == (began, began, began + 2)
@@ -119,7 +122,14 @@ def test_one_cycle_is_recorded_and_told(tmp_path: Path) -> None:
         status.ReadingStatus("never", None, "down"),
     )
     assert told.summary == {"report": "applied"} and told.error == told.policy_error == ""
-    assert told.took == {"words": 0, "collect": 2, "decide": 0, "apply": 0, "record": 0}
+    assert told.took == {
+        "words": 0,
+        "prepare": 0,
+        "collect": 2,
+        "decide": 0,
+        "apply": 0,
+        "record": 0,
+    }
     record = records.newest(tmp_path / "state" / "cycles")
     assert (
         record["plan"] == {"draw": random.Random(7).random(), "now": began} and record["seed"] == 7
@@ -242,7 +252,9 @@ def test_the_heartbeat_names_the_step(tmp_path: Path) -> None:
     toy.between = between
     began = toy.clock()
     machine(toy, tmp_path).once()
-    assert steps == [(s, 1, os.getpid(), began + 2 * (n > 0)) for n, s in enumerate(STEPS)]
+    assert steps == [
+        (s, 1, os.getpid(), began + 2 * (n > STEPS.index("collect"))) for n, s in enumerate(STEPS)
+    ]
 
 
 def test_directories_that_cannot_be_written_are_named_with_what_stops(tmp_path: Path) -> None:
@@ -284,7 +296,7 @@ def test_a_stop_finishes_the_cycle_and_withdraws(tmp_path: Path) -> None:
         flags.on_stop() if step == "collect" and toy.done.count("collect") == 3 else None
     )
     machine(toy, tmp_path).loop(flags)
-    assert toy.done == ["collect", "decide", "apply"] * 3 + ["stop"]
+    assert toy.done == ["prepare", "collect", "decide", "apply"] * 3 + ["stop"]
 
 
 def test_a_withdrawal_that_fails_is_no_crash(tmp_path: Path) -> None:
