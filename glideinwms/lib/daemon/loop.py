@@ -275,22 +275,22 @@ class CycleRecord(Generic[P, S, L, R]):
             for r in readings
         )
         now = status.Status(
-            status.SCHEMA,
-            self.daemon.name,
-            os.getpid(),
-            self.policy.generation,
-            self.number,
-            self.started,
-            began,
-            ended,
-            round(cpu, 4),
-            self.policy.loop_delay,
-            error,
-            self.policy_error,
-            seen,
-            summary,
-            self.took,
-            tuple(self.problems),
+            schema=status.SCHEMA,
+            daemon=self.daemon.name,
+            pid=os.getpid(),
+            generation=self.policy.generation,
+            cycle=self.number,
+            started=self.started,
+            cycle_began=began,
+            cycle_ended=ended,
+            cpu_s=round(cpu, 4),
+            loop_delay=self.policy.loop_delay,
+            error=error,
+            policy_error=self.policy_error,
+            readings=seen,
+            summary=summary,
+            took=self.took,
+            problems=tuple(self.problems),
         )
         status.write(self.state / "status.json", now)
 
