@@ -1,4 +1,4 @@
-"""`gwms factory|frontend plan`: what a reconfig with a file would change, or what a cycle decided."""
+"""`gwms factory|frontend plan`: what a reconfig would change, or what a cycle decided."""
 
 from __future__ import annotations
 

@@ -89,7 +89,9 @@ def add(
         output.fail(f"a downtime needs --comment TEXT, because {MANDATORY_COMMENTS} is set")
     now = time.time()
     begins, ends = downtime_file.when(start, now), downtime_file.until(end, now)
-    line = downtimes.add(path, begins, ends, entry, frontend, security, comment)
+    line = downtimes.add(
+        path, begins, ends, entry=entry, frontend=frontend, security=security, comment=comment
+    )
     downtimes.audit(work_dir, "add", line)
     _print([line], as_json)
 

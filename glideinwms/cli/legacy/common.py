@@ -1,7 +1,8 @@
-"""Commands under the names that Factory operators know: manageFactoryDowntimes, entry_q, entry_rm,
-manual_glidein_submit.
+"""Commands of Factory operators under their GlideinWMS 3.10 names: manageFactoryDowntimes, entry_q,
+entry_rm, manual_glidein_submit.
 
-The options are the deployed ones, with one dash; the work is done by `gwms downtime` and `gwms entry`.
+They take the options of GlideinWMS 3.10, with one dash. `gwms downtime` and `gwms entry` do the
+work.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ DIR = os.environ.get("GWMS_FACTORY_DIR", "/var/lib/gwms-factory/work-dir")
 
 
 def old_parser(prog: str, about: str) -> argparse.ArgumentParser:
-    """A parser that knows -dir."""
+    """Return a parser with the option -dir."""
     parser = argparse.ArgumentParser(prog=prog, description=about)
     parser.add_argument("-dir", dest="dir", default=DIR, help="the Factory's work directory")
     return parser
@@ -29,7 +30,9 @@ def manage_factory_downtimes(argv: Sequence[str] | None = None) -> None:
     [-start T] [-end T]
     [-delay [HHh][MMm][SSs]] [-comment TEXT].
     """
-    parser = old_parser("manageFactoryDowntimes", "Downtimes of a Factory (see gwms downtime).")
+    parser = old_parser(
+        "manageFactoryDowntimes", "Manage downtimes of a Factory (see gwms downtime)."
+    )
     parser.add_argument("-cmd", required=True, choices=("add", "down", "up", "check", "vacuum"))
     for name, default in (
         ("entry", ""),
@@ -39,34 +42,37 @@ def manage_factory_downtimes(argv: Sequence[str] | None = None) -> None:
         ("end", "none"),
     ):
         parser.add_argument(f"-{name}", default=default)
-    parser.add_argument(
-        "-delay", default="", help="how long from now until down or up takes effect"
-    )
+    parser.add_argument("-delay", default="", help="delay before down or up takes effect")
     parser.add_argument("-comment", default="")
-    a = parser.parse_args(argv)
-    start = f"+{delay(a.delay)}s" if a.delay else a.start
-    if a.cmd == "vacuum":
+    options = parser.parse_args(argv)
+    start = f"+{delay(options.delay)}s" if options.delay else options.start
+    if options.cmd == "vacuum":
         words = ["vacuum"]
     else:
-        # the deployed words for all of them
-        entry = "All" if a.entry in ("entries", "all") else a.entry or "factory"
-        words = ["--entry", entry, "--frontend", a.frontend, "--security", a.security]
-        if a.cmd in ("add", "down"):
-            words = ["add", *words, "--start", start, "--end", a.end, "--comment", a.comment]
-        elif a.cmd == "up":
+        # "entries" and "all" are what GlideinWMS 3.10 accepts for all entries
+        entry = "All" if options.entry in ("entries", "all") else options.entry or "factory"
+        words = ["--entry", entry, "--frontend", options.frontend, "--security", options.security]
+        if options.cmd in ("add", "down"):
             words = [
-                "end",
+                "add",
                 *words,
+                "--start",
+                start,
                 "--end",
-                start if a.delay else "now" if a.end == "none" else a.end,
+                options.end,
+                "--comment",
+                options.comment,
             ]
+        elif options.cmd == "up":
+            end = "now" if options.end == "none" else options.end
+            words = ["end", *words, "--end", start if options.delay else end]
         else:
             words = ["check", *words]
-    gwms(["downtime", *words, "--work-dir", a.dir])
+    gwms(["downtime", *words, "--work-dir", options.dir])
 
 
 def delay(text: str) -> int:
-    """`[HHh][MMm][SSs]` or bare seconds, as seconds."""
+    """Parse `[HHh][MMm][SSs]` or bare seconds, and return seconds."""
     import re
 
     match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text)
@@ -78,41 +84,39 @@ def delay(text: str) -> int:
 
 @one_line_errors()
 def entry_q(argv: Sequence[str] | None = None) -> None:
-    """entry_q ENTRY: the entry's pilots in the queue; -l lists entries, -printschedd the entry's
-    schedd.
-    """
-    parser = old_parser("entry_q", "Pilots of an entry in the queue (see gwms entry q).")
+    """entry_q [-l] [-printschedd] [ENTRY]: list the entry's pilots in the queue."""
+    parser = old_parser("entry_q", "List the pilots of an entry in the queue (see gwms entry q).")
     parser.add_argument("entry", nargs="?", default="")
     parser.add_argument("-l", dest="list", action="store_true", help="list entries")
     parser.add_argument("-printschedd", action="store_true", help="print the entry's schedd only")
-    a = parser.parse_args(argv)
-    if a.list:
-        gwms(["entry", "list", "--work-dir", a.dir])
-    elif not a.entry:
-        parser.error("which entry? -l lists them")
-    elif a.printschedd:
+    options = parser.parse_args(argv)
+    if options.list:
+        gwms(["entry", "list", "--work-dir", options.dir])
+    elif not options.entry:
+        parser.error("an entry must be named; -l lists them")
+    elif options.printschedd:
         from pathlib import Path
 
         from glideinwms.factory.daemon import load_policy
         from glideinwms.factory.inspect.listing import entry_of
 
-        print(entry_of(load_policy(Path(a.dir)), a.entry).schedd_name)
+        print(entry_of(load_policy(Path(options.dir)), options.entry).schedd_name)
     else:
-        gwms(["entry", "q", a.entry, "--work-dir", a.dir])
+        gwms(["entry", "q", options.entry, "--work-dir", options.dir])
 
 
 def entry_rm(argv: Sequence[str] | None = None) -> None:
     """entry_rm ENTRY: remove all pilots of an entry, whatever their state."""
     parser = old_parser("entry_rm", "Remove every pilot of an entry (see gwms entry rm).")
     parser.add_argument("entry")
-    a = parser.parse_args(argv)
+    options = parser.parse_args(argv)
     states = [w for s in ("wait", "queued", "running", "held") for w in ("--state", s)]
-    gwms(["entry", "rm", a.entry, *states, "--work-dir", a.dir])
+    gwms(["entry", "rm", options.entry, *states, "--work-dir", options.dir])
 
 
 def manual_glidein_submit(argv: Sequence[str] | None = None) -> None:
-    """manual_glidein_submit --entry-name ENTRY --fe-name FRONTEND --group-name GROUP: one pilot for
-    its request.
+    """manual_glidein_submit --entry-name ENTRY --fe-name FRONTEND --group-name GROUP: submit one
+    pilot for its request.
     """
     parser = old_parser(
         "manual_glidein_submit",
@@ -121,12 +125,12 @@ def manual_glidein_submit(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--entry-name", required=True)
     parser.add_argument("--fe-name", required=True, help="FRONTEND, or FRONTEND.GROUP")
     parser.add_argument("--group-name", default="", help="main by default")
-    parser.add_argument("--wms-collector", default="", help="not needed: the Factory knows its own")
-    parser.add_argument("--debug", action="store_true", help="accepted, without effect")
-    a = parser.parse_args(argv)
+    parser.add_argument("--wms-collector", default="", help="ignored: the Factory knows its own")
+    parser.add_argument("--debug", action="store_true", help="ignored")
+    options = parser.parse_args(argv)
     client = (
-        a.fe_name
-        if "." in a.fe_name and not a.group_name
-        else f"{a.fe_name}.{a.group_name or 'main'}"
+        options.fe_name
+        if "." in options.fe_name and not options.group_name
+        else f"{options.fe_name}.{options.group_name or 'main'}"
     )
-    gwms(["entry", "submit", a.entry_name, "--client", client, "--work-dir", a.dir])
+    gwms(["entry", "submit", options.entry_name, "--client", client, "--work-dir", options.dir])

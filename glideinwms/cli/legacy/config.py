@@ -1,5 +1,7 @@
-"""Commands under the names that operators know for configuration: gwms-factory, gwms-frontend, reconfig_glidein,
-reconfig_frontend. The options are the deployed ones; the work is done by `gwms factory|frontend reconfig`.
+"""Commands for configuration under their GlideinWMS 3.10 names: gwms-factory, gwms-frontend,
+reconfig_glidein, reconfig_frontend.
+
+They take the options of GlideinWMS 3.10. `gwms factory|frontend reconfig` does the work.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ UNITS = {
     "status": "status",
 }
 VERBS = {
-    "factory": "start stop restart force-reload reload status reconfig upgrade down up statusdown info",
+    "factory": "start stop restart force-reload reload status reconfig upgrade down up statusdown "
+    "info",
     "frontend": "start stop restart force-reload reload status reconfig upgrade down up statusdown",
 }
 
@@ -69,23 +72,23 @@ def _reconfig(prog: str, side: str, argv: Sequence[str] | None) -> None:
         "-comment",
         "-xslt_plugin_dir",
     ):
-        parser.add_argument(name, default="", help="accepted, without effect")
+        parser.add_argument(name, default="", help="ignored")
     for name in ("-fix_rrd", "-sighupreload"):
-        parser.add_argument(name, action="store_true", help="accepted, without effect")
+        parser.add_argument(name, action="store_true", help="ignored")
     parser.add_argument(
         "-force_name", default="", metavar="NAME", help="refuse the file of another instance"
     )
     parser.add_argument(
-        "-force_delete", action="store_true", help="let active entries or groups be removed"
+        "-force_delete", action="store_true", help="allow the removal of active entries or groups"
     )
-    a = parser.parse_args(argv)
-    _guard(Path(a.xml), side, a.force_name)
-    gwms([side, "reconfig", a.xml, *["--force-delete"] * a.force_delete])
+    options = parser.parse_args(argv)
+    _guard(Path(options.xml), side, options.force_name)
+    gwms([side, "reconfig", options.xml, *["--force-delete"] * options.force_delete])
 
 
 @one_line_errors()
 def _guard(xml: Path, side: str, name: str) -> None:
-    """Refuse a file that is another instance's than `name`."""
+    """Refuse the configuration file of another instance than `name`."""
     if not name:
         return
     from glideinwms.creation.xml.factory_model import Factory
@@ -96,15 +99,16 @@ def _guard(xml: Path, side: str, name: str) -> None:
         if side == "factory"
         else ("frontend_name", "")
     )
-    found = parse(xml).attrs.get(key, default)
-    if found != name:
+    name_in_file = parse(xml).attrs.get(key, default)
+    if name_in_file != name:
         output.fail(
-            f"{xml}: this is not a {name!r} configuration ({key} is {found!r}); correct -xml or -force_name"
+            f"{xml}: this is not a {name!r} configuration ({key} is {name_in_file!r}); "
+            "correct -xml or -force_name"
         )
 
 
 def _service(side: str, words: Sequence[str]) -> None:
-    """One verb of the start-up script; systemd starts and stops."""
+    """Run one verb of the start-up script. systemd starts and stops the daemons."""
     prog, verb, rest = f"gwms-{side}", words[0] if words else "", list(words[1:])
     if verb in UNITS:
         sys.exit(subprocess.run(["systemctl", UNITS[verb], prog]).returncode)
@@ -128,7 +132,7 @@ def _service(side: str, words: Sequence[str]) -> None:
         print(f"{prog} VERB [OPTIONS]: {VERBS[side]}; see gwms {side} --help")
     else:
         print(
-            f"{prog}: {verb or 'nothing'} is none of {VERBS[side]}; see gwms {side} --help",
+            f"{prog}: {verb or 'no verb'} is not one of {VERBS[side]}; see gwms {side} --help",
             file=sys.stderr,
         )
         sys.exit(BAD_ARGUMENTS if not verb else UNIMPLEMENTED)

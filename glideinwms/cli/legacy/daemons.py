@@ -1,5 +1,7 @@
-"""Whether a daemon runs, and its end, under the names that operators know: checkFactory, stopFactory, checkFrontend,
-stopFrontend. A daemon that systemd keeps is better stopped by it (`systemctl stop`).
+"""Check and stop a daemon under the GlideinWMS 3.10 names: checkFactory, stopFactory, checkFrontend,
+stopFrontend.
+
+A daemon that systemd started should be stopped with `systemctl stop`.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from glideinwms.cli.main import one_line_errors
 from glideinwms.lib.daemon import status
 from glideinwms.lib.run_as_owner import work_as_owner
 
-# as long as the systemd unit waits
-PATIENCE = 300.0
+# the systemd unit waits equally long
+STOP_TIMEOUT_SECONDS = 300.0
 DIRS = {"factory": common.DIR, "frontend": frontend.DIR}
 
 
@@ -31,19 +33,19 @@ def check_factory(argv: Sequence[str] | None = None) -> None:
 
 
 def check_frontend(argv: Sequence[str] | None = None) -> None:
-    """checkFrontend [DIR]: the same of a Frontend."""
+    """checkFrontend [DIR]: as checkFactory, for a Frontend."""
     _check("checkFrontend", "frontend", argv)
 
 
 def stop_factory(argv: Sequence[str] | None = None) -> None:
-    """stopFactory [-f] [DIR]: let the Factory end its cycle and withdraw its ads; -f: kill it if it
-    does not.
+    """stopFactory [-f] [DIR]: let the Factory end its cycle and withdraw its ads; with -f, kill it
+    if it does not.
     """
     _stop("stopFactory", "factory", argv)
 
 
 def stop_frontend(argv: Sequence[str] | None = None) -> None:
-    """stopFrontend [-f] [DIR]: the same of a Frontend."""
+    """stopFrontend [-f] [DIR]: as stopFactory, for a Frontend."""
     _stop("stopFrontend", "frontend", argv)
 
 
@@ -54,25 +56,31 @@ def _parser(prog: str, side: str, about: str) -> argparse.ArgumentParser:
 
 
 def _check(prog: str, side: str, argv: Sequence[str] | None) -> None:
-    a = _parser(prog, side, f"Whether it runs (see gwms {side} status).").parse_args(argv)
-    gwms([side, "status", "--work-dir", a.dir])
+    options = _parser(
+        prog, side, f"Check whether the {side} runs (see gwms {side} status)."
+    ).parse_args(argv)
+    gwms([side, "status", "--work-dir", options.dir])
 
 
 @one_line_errors()
 def _stop(prog: str, side: str, argv: Sequence[str] | None) -> None:
-    parser = _parser(prog, side, "End the daemon; what systemd keeps, systemctl stop ends.")
+    parser = _parser(prog, side, "Stop the daemon. Use systemctl stop if systemd started it.")
     parser.add_argument(
-        "-f", "-force", dest="force", action="store_true", help=f"kill it after {PATIENCE:.0f} s"
+        "-f",
+        "-force",
+        dest="force",
+        action="store_true",
+        help=f"kill it after {STOP_TIMEOUT_SECONDS:.0f} s",
     )
-    a = parser.parse_args(argv)
-    path = Path(a.dir) / "state/status.json"
-    if not Path(a.dir).is_dir():
-        output.fail(f"{a.dir}: is not a directory")
+    options = parser.parse_args(argv)
+    path = Path(options.dir) / "state/status.json"
+    if not Path(options.dir).is_dir():
+        output.fail(f"{options.dir}: is not a directory")
     # root signals only what the owner of the directory may signal: a lock file can name any process
-    work_as_owner(Path(a.dir))
-    for number in (signal.SIGTERM, signal.SIGKILL) if a.force else (signal.SIGTERM,):
+    work_as_owner(Path(options.dir))
+    for number in (signal.SIGTERM, signal.SIGKILL) if options.force else (signal.SIGTERM,):
         if not (pid := status.pid(path)):
-            print(f"the {side} of {a.dir} does not run")
+            print(f"the {side} of {options.dir} does not run")
             return
         try:
             os.kill(pid, number)
@@ -80,11 +88,12 @@ def _stop(prog: str, side: str, argv: Sequence[str] | None) -> None:
             output.fail(
                 f"process {pid}, which {path.with_name(status.LOCK)} names, belongs to another user"
             )
-        if _ended(path, PATIENCE):
-            print(f"the {side} of {a.dir} has ended (pid {pid})")
+        if _ended(path, STOP_TIMEOUT_SECONDS):
+            print(f"the {side} of {options.dir} has ended (pid {pid})")
             return
     output.fail(
-        f"the {side} of {a.dir} still runs after {PATIENCE:.0f} s{'' if a.force else '; -f kills it'}"
+        f"the {side} of {options.dir} still runs after {STOP_TIMEOUT_SECONDS:.0f} s"
+        + ("" if options.force else "; -f kills it")
     )
 
 

@@ -1,6 +1,8 @@
-"""Commands under the names that Frontend operators know: manageFrontendDowntimes, remove_requested_glideins.
+"""Commands of Frontend operators under their GlideinWMS 3.10 names: manageFrontendDowntimes,
+remove_requested_glideins.
 
-The options are the deployed ones; the work is done by `gwms frontend downtime` and `gwms frontend remove`.
+They take the options of GlideinWMS 3.10. `gwms frontend downtime` and `gwms frontend remove` do the
+work.
 """
 
 from __future__ import annotations
@@ -16,27 +18,25 @@ DIR = os.environ.get("GWMS_FRONTEND_DIR", "/var/lib/gwms-frontend/vofrontend")
 
 
 def manage_frontend_downtimes(argv: Sequence[str] | None = None) -> None:
-    """manageFrontendDowntimes -cmd add|down|up|check [-start T] [-end T] [-delay [HHh][MMm][SSs]]."""
+    """manageFrontendDowntimes -cmd add|down|up|check [-start T] [-end T] [-delay DELAY]."""
     parser = argparse.ArgumentParser(
         prog="manageFrontendDowntimes",
-        description="Downtimes of a Frontend (see gwms frontend downtime).",
+        description="Manage downtimes of a Frontend (see gwms frontend downtime).",
     )
     parser.add_argument("-dir", dest="dir", default=DIR, help="the Frontend's work directory")
     parser.add_argument("-cmd", required=True, choices=("add", "down", "up", "check"))
     parser.add_argument("-start", default="now")
     parser.add_argument("-end", default="none")
-    parser.add_argument(
-        "-delay", default="", help="how long from now until down or up takes effect"
-    )
-    a = parser.parse_args(argv)
-    start = f"+{delay(a.delay)}s" if a.delay else a.start
-    if a.cmd == "check":
+    parser.add_argument("-delay", default="", help="delay before down or up takes effect")
+    options = parser.parse_args(argv)
+    start = f"+{delay(options.delay)}s" if options.delay else options.start
+    if options.cmd == "check":
         words = ["check"]
-    elif a.cmd == "up":
-        words = ["up", "--end", start if a.delay else a.end]
+    elif options.cmd == "up":
+        words = ["up", "--end", start if options.delay else options.end]
     else:
-        words = ["down", "--start", start, "--end", a.end]
-    gwms(["frontend", "downtime", *words, "--work-dir", a.dir])
+        words = ["down", "--start", start, "--end", options.end]
+    gwms(["frontend", "downtime", *words, "--work-dir", options.dir])
 
 
 def remove_requested_glideins(argv: Sequence[str] | None = None) -> None:
@@ -51,8 +51,21 @@ def remove_requested_glideins(argv: Sequence[str] | None = None) -> None:
         "-d", "--dir", dest="dir", default=DIR, help="the Frontend's work directory"
     )
     parser.add_argument("-t", "--type", required=True, choices=("wait", "idle", "all"))
-    parser.add_argument("-c", "--excess", action="store_true", help="only what is more than needed")
+    parser.add_argument(
+        "-c", "--excess", action="store_true", help="only pilots in excess of the demand"
+    )
     parser.add_argument("-g", "--group", default="all", help="one group")
-    a = parser.parse_args(argv)
-    excess = ["--excess"] if a.excess else []
-    gwms(["frontend", "remove", a.type, "--group", a.group, *excess, "--work-dir", a.dir])
+    options = parser.parse_args(argv)
+    excess = ["--excess"] if options.excess else []
+    gwms(
+        [
+            "frontend",
+            "remove",
+            options.type,
+            "--group",
+            options.group,
+            *excess,
+            "--work-dir",
+            options.dir,
+        ]
+    )

@@ -1,7 +1,8 @@
-"""Commands about finished pilots under the names that Factory operators know: entry_ls, find_logs, find_StartdLogs,
-gwms-logcat, analyze_entries, analyze_frontends, analyze_queues.
+"""Commands about finished pilots under their GlideinWMS 3.10 names: entry_ls, find_logs,
+find_StartdLogs, gwms-logcat, analyze_entries, analyze_frontends, analyze_queues.
 
-The work is done by `gwms pilot` and `gwms entry stats`. Files of logs and what was learned take the place of RRDs.
+`gwms pilot` and `gwms entry stats` do the work. They read logs and recorded statistics instead of
+RRD files.
 """
 
 from __future__ import annotations
@@ -19,16 +20,19 @@ from glideinwms.cli.packed_logs import sections_of
 from glideinwms.lib.files import write_atomic
 from glideinwms.lib.wire.names import file_safe
 
+RRD_OPTIONS = ("-p", "-z", "-m", "--ms", "--mh", "--msort", "--source")
+
 
 class Gone(argparse.Action):
-    """An option of the deployed command that has no meaning here; `help` says why."""
+    """An option of GlideinWMS 3.10 that is not supported here; `help` says why."""
 
     def __call__(self, parser: argparse.ArgumentParser, *rest: Any) -> None:
         parser.error(f"{'/'.join(self.option_strings)}: {self.help}")
 
 
-def _of_rrds(parser: argparse.ArgumentParser, *names: str) -> None:
-    for name in names:
+def _of_rrds(parser: argparse.ArgumentParser) -> None:
+    """Refuse the options about RRD files."""
+    for name in RRD_OPTIONS:
         parser.add_argument(
             name,
             action=Gone,
@@ -38,7 +42,7 @@ def _of_rrds(parser: argparse.ArgumentParser, *names: str) -> None:
 
 
 def _given(**options: str | float | None) -> list[str]:
-    """`--name value` of those that were given."""
+    """Return `--name value` for the options that have a value."""
     return [
         word
         for name, value in options.items()
@@ -48,7 +52,7 @@ def _given(**options: str | float | None) -> list[str]:
 
 
 class Last(argparse.Action):
-    """Of options that exclude each other, the last that is given counts."""
+    """Among options that exclude each other, the last one counts."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, space: argparse.Namespace, value: Any, *rest: Any
@@ -81,20 +85,24 @@ def entry_ls(argv: Sequence[str] | None = None) -> None:
             name, dest="hour", action=Last, type=float, metavar="HOUR", help=f"ended {text}"
         )
     for name, text in (("-d", "at most"), ("-D", "at least")):
-        help_text = f"lived {text} so long"
+        help_text = f"lived {text} this long"
         parser.add_argument(
             name, dest="life", action=Last, type=float, metavar="SECONDS", help=help_text
         )
     parser.add_argument("-json", action="store_true")
-    a = parser.parse_args(argv)
-    words = [a.entry, *_given(user=a.user, date=a.date)]
-    options = {"-e": "--before", "-E": "--after", "-d": "--shorter", "-D": "--longer"}
-    for option, value in filter(None, (a.hour, a.life)):
-        words += [options[option], str(value)]
-    if a.kind:
-        words.append("--started" if a.kind[0] == "-t" else "--failed")
-    words += ["--json"] if a.json else ["--files", "out" if a.o else "err", *["--long"] * a.l]
-    gwms(["pilot", "list", *words, "--work-dir", a.dir])
+    options = parser.parse_args(argv)
+    words = [options.entry, *_given(user=options.user, date=options.date)]
+    names = {"-e": "--before", "-E": "--after", "-d": "--shorter", "-D": "--longer"}
+    for option, value in filter(None, (options.hour, options.life)):
+        words += [names[option], str(value)]
+    if options.kind:
+        words.append("--started" if options.kind[0] == "-t" else "--failed")
+    words += (
+        ["--json"]
+        if options.json
+        else ["--files", "out" if options.o else "err", *["--long"] * options.l]
+    )
+    gwms(["pilot", "list", *words, "--work-dir", options.dir])
 
 
 def find_logs(argv: Sequence[str] | None = None) -> None:
@@ -112,23 +120,23 @@ def _find(prog: str, argv: Sequence[str] | None, log: str) -> None:
     parser.add_argument("entry")
     parser.add_argument("date", nargs="?", default="", help="YYYYMMDD; today by default")
     parser.add_argument(
-        "-days", type=int, metavar="N", help="so many days, the last of which is DATE"
+        "-days", type=int, metavar="N", help="number of days, of which DATE is the last"
     )
     if not log:
         parser.add_argument(
             "-log", default="", metavar="NAME", help="only those that hold this log"
         )
     parser.add_argument("-json", action="store_true")
-    a = parser.parse_args(argv)
-    words = [a.entry, *_given(date=a.date, days=a.days, log=log or a.log)]
+    options = parser.parse_args(argv)
+    words = [options.entry, *_given(date=options.date, days=options.days, log=log or options.log)]
     gwms(
         [
             "pilot",
             "list",
             *words,
-            *(["--json"] if a.json else ["--files", "err"]),
+            *(["--json"] if options.json else ["--files", "err"]),
             "--work-dir",
-            a.dir,
+            options.dir,
         ]
     )
 
@@ -152,40 +160,45 @@ def gwms_logcat(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("-json", action="store_true")
     parser.add_argument("entry", nargs="?", default="")
     parser.add_argument("log", nargs="*", help="StartdLog by default")
-    a = parser.parse_args(argv)
-    if a.f is None and not a.entry:
-        parser.error("which entry? or -f FILE")
-    if a.f is not None:
-        a.log = [a.entry, *a.log] if a.entry else a.log
-    file = a.f or _stderr_of(Path(a.dir), a.entry, a.i)
+    options = parser.parse_args(argv)
+    if options.f is None and not options.entry:
+        parser.error("give an entry, or -f FILE")
+    if options.f is not None:
+        options.log = [options.entry, *options.log] if options.entry else options.log
+    file = options.f or _stderr_of(Path(options.dir), options.entry, options.i)
     found = sections_of(file)
     names = [
         n
         for n in found
-        if a.a or a.l or any(n == w or n.startswith(f"{w}.") for w in a.log or ["StartdLog"])
+        if options.a
+        or options.l
+        or any(n == w or n.startswith(f"{w}.") for w in options.log or ["StartdLog"])
     ]
     if not names:
         output.fail(
-            f"{file} has no {' or '.join(a.log or ['StartdLog'])}; it has: {', '.join(found) or 'nothing'}"
+            f"{file} has no {' or '.join(options.log or ['StartdLog'])}; "
+            f"it has {', '.join(found) or 'no logs'}"
         )
-    if a.json:
+    if options.json:
         output.print_json(
-            {"file": str(file), "logs": names if a.l else {n: found[n] for n in names}}
+            {"file": str(file), "logs": names if options.l else {n: found[n] for n in names}}
         )
         return
     for name in names:
-        if a.c is not None:
-            a.c.mkdir(parents=True, exist_ok=True)
-            target = a.c / f"{file.stem}.{file_safe(name)}"
+        if options.c is not None:
+            options.c.mkdir(parents=True, exist_ok=True)
+            target = options.c / f"{file.stem}.{file_safe(name)}"
             write_atomic(target, found[name], 0o600)
             print(target)
         else:
-            text = name if a.l else f"======== {name} ========\n{found[name]}".removesuffix("\n")
+            text = (
+                name if options.l else f"======== {name} ========\n{found[name]}".removesuffix("\n")
+            )
             output.raw(f"{text}\n")
 
 
 def _stderr_of(work_dir: Path, entry: str, pilot: str) -> Path:
-    """The stderr file of a pilot of an entry, or of the one whose file changed last."""
+    """Return the stderr file of a pilot of an entry, by default of the one that changed last."""
     from glideinwms.factory.daemon import load_policy
     from glideinwms.factory.inspect.listing import entry_of, log_files
 
@@ -198,7 +211,6 @@ def _stderr_of(work_dir: Path, entry: str, pilot: str) -> Path:
     found = next((p for p in files if pilot in ("", p.stem.removeprefix("job."))), None)
     if found is None:
         output.fail(f"no pilot {pilot} of {entry} has left a stderr file".replace("  ", " "))
-    assert found is not None
     return found
 
 
@@ -217,7 +229,11 @@ def analyze_frontends(argv: Sequence[str] | None = None) -> None:
 def _analyze(prog: str, argv: Sequence[str] | None, by: str) -> None:
     parser = old_parser(prog, "What finished pilots did (see gwms pilot report).")
     parser.add_argument(
-        "-x", type=float, default=24.0, metavar="HOURS", help="ended so lately; at most 168"
+        "-x",
+        type=float,
+        default=24.0,
+        metavar="HOURS",
+        help="pilots that ended in the last hours; at most 168",
     )
     parser.add_argument(
         "-f", default="", metavar="FRONTEND", help="only of this Frontend, or ClientName"
@@ -225,11 +241,16 @@ def _analyze(prog: str, argv: Sequence[str] | None, by: str) -> None:
     parser.add_argument(
         "-s", default="", metavar="COLUMN", help="sort by pilots, removed, failed, jobs or lifetime"
     )
-    _of_rrds(parser, "-p", "-z", "-m", "--ms", "--mh", "--msort", "--source")
+    _of_rrds(parser)
     parser.add_argument("-json", action="store_true")
-    a = parser.parse_args(argv)
-    words = ["--by", by, *_given(hours=a.x, client=a.f, sort=a.s), *["--json"] * a.json]
-    gwms(["pilot", "report", *words, "--work-dir", a.dir])
+    options = parser.parse_args(argv)
+    words = [
+        "--by",
+        by,
+        *_given(hours=options.x, client=options.f, sort=options.s),
+        *["--json"] * options.json,
+    ]
+    gwms(["pilot", "report", *words, "--work-dir", options.dir])
 
 
 def analyze_queues(argv: Sequence[str] | None = None) -> None:
@@ -240,7 +261,7 @@ def analyze_queues(argv: Sequence[str] | None = None) -> None:
         "analyze_queues", "Averages over the recorded cycles (see gwms entry stats)."
     )
     parser.add_argument(
-        "-x", type=float, default=2.0, metavar="HOURS", help="cycles of so lately, as far as kept"
+        "-x", type=float, default=2.0, metavar="HOURS", help="kept cycles of the last hours"
     )
     parser.add_argument(
         "-s",
@@ -248,9 +269,16 @@ def analyze_queues(argv: Sequence[str] | None = None) -> None:
         metavar="COLUMN",
         help="sort by asked, wait, idle, running, held, submitted",
     )
-    _of_rrds(parser, "-p", "-z", "-m", "--ms", "--mh", "--msort", "--source")
+    _of_rrds(parser)
     parser.add_argument("-json", action="store_true")
-    a = parser.parse_args(argv)
+    options = parser.parse_args(argv)
     gwms(
-        ["entry", "stats", *_given(hours=a.x, sort=a.s), *["--json"] * a.json, "--work-dir", a.dir]
+        [
+            "entry",
+            "stats",
+            *_given(hours=options.x, sort=options.s),
+            *["--json"] * options.json,
+            "--work-dir",
+            options.dir,
+        ]
     )

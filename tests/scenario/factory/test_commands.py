@@ -436,14 +436,14 @@ def test_a_daemon_that_hears_no_word_is_killed_if_asked(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(daemons, "PATIENCE", 0.3)
+    monkeypatch.setattr(daemons, "STOP_TIMEOUT_SECONDS", 0.3)
     with locking(scene.base / "work/state/daemon.lock", deaf=True) as daemon:
         with pytest.raises(SystemExit) as end:
             daemons.stop_factory([gwms.place])
         assert (
             end.value.code == 1 and "still runs after 0 s; -f kills it" in capsys.readouterr().err
         )
-        monkeypatch.setattr(daemons, "PATIENCE", 5.0)
+        monkeypatch.setattr(daemons, "STOP_TIMEOUT_SECONDS", 5.0)
         daemons.stop_factory(["-f", gwms.place])
         assert daemon.wait(300) == -signal.SIGKILL
 
