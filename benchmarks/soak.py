@@ -36,7 +36,7 @@ SAMPLES = 60
 MIN_SAMPLE_SECONDS = 5.0
 SUBMIT_SECONDS, JOB_SECONDS = 20.0, 3
 MAX_SECONDS_WITHOUT_CYCLE = 120.0
-TRICKLE = (JobClass("trickle", 3, "analysis", 1, 400, "", ("Alpha", "Beta")),)
+TRICKLE = (JobClass(name="trickle", count=3, entries=("Alpha", "Beta")),)
 UNITS = {
     "rss_mb": "MB",
     "pss_mb": "MB",

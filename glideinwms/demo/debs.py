@@ -1,4 +1,4 @@
-"""Packages of another Debian suite through the host's own mirror, in a private apt directory: no root needed."""
+"""Download packages of another Debian suite in a private apt directory, without root."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # Check-Valid-Until off: this machine's clock may be ahead of the mirror
 APT_CONF = """
 Dir::State "{d}"; Dir::State::lists "{d}/lists"; Dir::State::status "{d}/status";
-Dir::State::extended_states "{d}/extended_states"; Dir::Cache "{d}"; Dir::Cache::archives "{d}/archives";
+Dir::State::extended_states "{d}/extended_states";
+Dir::Cache "{d}"; Dir::Cache::archives "{d}/archives";
 Dir::Etc::sourcelist "{d}/sources.list"; Dir::Etc::sourceparts "/dev/null";
 Dir::Etc::preferences "/dev/null"; Dir::Etc::preferencesparts "/dev/null";
 Dir::Etc::main "/dev/null"; Dir::Etc::parts "{d}/parts"; Dir::Log "{d}";
@@ -31,12 +32,13 @@ def _need_tools() -> None:
         raise DemoError(
             f"a portable HTCondor cannot be built here: no {', '.join(missing) or KEYRING}",
             where="demo",
-            hint="use a Debian or Ubuntu host, or install HTCondor 23 or newer so that condor_master is on PATH",
+            hint="use a Debian or Ubuntu host, or install HTCondor 23 or newer so that "
+            "condor_master is on PATH",
         )
 
 
 def host_mirror() -> str:
-    """The archive that this host's own apt is set up with (not the security one)."""
+    """Return the archive that the host's apt uses (not the security archive)."""
     done = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"],
         text=True,
@@ -53,7 +55,7 @@ def host_mirror() -> str:
 
 
 def host_acquire() -> str:
-    """The host's own proxy settings for apt, as configuration lines."""
+    """Return the host's proxy settings for apt, as configuration lines."""
     done = subprocess.run(
         ["apt-config", "dump", "--format", '%F "%v";%n', "Acquire::http", "Acquire::https"],
         text=True,
@@ -67,8 +69,9 @@ def host_acquire() -> str:
 def download(
     work: Path, suite: str, packages: Sequence[str], mirror: str | None = None
 ) -> list[Path]:
-    """Download packages with all they need, libc included; their .deb files. Raises DemoError with
-    apt's words.
+    """Download packages with everything that they need, and return their .deb files.
+
+    Raise DemoError with apt's message.
     """
     _need_tools()
     home = (work / f"apt-{suite}").resolve()
@@ -98,7 +101,7 @@ def download(
 
 
 def name_of(deb: Path) -> str:
-    """Package name of a .deb file."""
+    """Return the package name of a .deb file."""
     return deb.name.split("_")[0]
 
 
@@ -116,7 +119,7 @@ def unpack(deb: Path, tree: Path) -> None:
 
 
 def listing(deb: Path) -> list[str]:
-    """Paths in a .deb, relative; directories end with a slash."""
+    """Return the relative paths in a .deb. Directories end with a slash."""
     source = subprocess.run(
         ["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE, check=True
     )

@@ -1,4 +1,4 @@
-"""What people see of the demo: a live table, or plain lines where there is no terminal; the closing tables."""
+"""Show the demo: a live table, or plain lines without a terminal, and the closing tables."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.table import Table
 from glideinwms.demo.jobs import Job, JobClass
 from glideinwms.demo.progress import PHASES, Look
 
+JOB_HEADINGS = ("job", "class", "ended", "site", "entry", "pilot", "started", "took")
 STATES = ("idle", "running", "done")
 
 
@@ -42,7 +43,8 @@ def line(look: Look, began: float) -> str:
     states = Counter(j.state for j in look.jobs)
     jobs = ", ".join(f"{states[s]} {s}" for s in STATES)
     entries = "; ".join(
-        f"{e.name} asked {e.asked}/{e.most}, pilots {e.waiting} waiting, {e.queued} at the CE, {e.running} running"
+        f"{e.name} asked {e.asked}/{e.most}, pilots {e.waiting} waiting, "
+        f"{e.queued} at the CE, {e.running} running"
         for e in look.entries
     )
     return f"{look.now - began:5.0f} s  jobs {jobs}  |  {entries}  |  {look.slots} slots"
@@ -86,8 +88,8 @@ class Screen:
 
 
 def where_table(rows: Sequence[tuple[Job, dict[str, str]]]) -> Table:
-    """Which job ran where, as it wrote itself; the pilot by its id in the WMS schedd."""
-    table = Table("job", "class", "ended", "site", "entry", "pilot", "started", "took")
+    """Show which job ran where, as it reported; pilots by their id in the WMS schedd."""
+    table = Table(*JOB_HEADINGS)
     first = min((j.submitted for j, _ in rows), default=0.0)
     for job, said in rows:
         took = f"{job.ended - job.started:.0f} s" if job.ended and job.started else "-"
@@ -108,8 +110,9 @@ def where_table(rows: Sequence[tuple[Job, dict[str, str]]]) -> Table:
 
 
 def phases_table(phases: dict[str, float], began: float) -> Table:
-    """When each phase was reached, from the submission of the jobs; whole seconds, which is what
-    event logs have.
+    """Show when each phase was reached after the submission of the jobs.
+
+    In whole seconds, which event logs have.
     """
     table = Table("phase", "after submission")
     for name in PHASES:

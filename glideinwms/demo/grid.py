@@ -1,9 +1,10 @@
-"""The grid on one machine: a user pool, a WMS pool and two CEs on loopback, tokens only, no root needed.
+"""Run a grid on one machine: a user pool, a WMS pool and two CEs on loopback, without root.
 
     with Grid(base, condor.prefix) as grid:            # all four pools, about 3 s
         config = grid.client_config("alice@user.demo")
 
-As root everything runs as `nobody` (decision 55); `base` must then be reachable by that account.
+Everything uses tokens. As root everything runs as `nobody` (decision 55), which must then be able
+to reach `base`.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ HOSTS = {"user": "user", "wms": "wms", "wms2": "wms2", "ce_a": "site", "ce_b": "
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom a client is at which pools, and the pool that is its own."""
+    """The identity of a client at the pools, and its home pool."""
 
     home: str
     at: tuple[tuple[str, str], ...]
@@ -71,9 +72,11 @@ def pilot_hosts() -> tuple[str, ...]:
 
 @dataclass
 class Grid:
-    """Pools in `base`. `names`: which of user, wms, wms2, ce_a, ce_b; `daemons`: fewer daemons for
-    a pool; `ports`:
-    fixed instead of free ones; `netns`: hosts are network namespaces, root only.
+    """Pools in `base`.
+
+    `names` selects from user, wms, wms2, ce_a and ce_b; `daemons` gives a pool fewer daemons;
+    `ports` are fixed ports instead of free ones; with `netns`, which needs root, each host is a
+    network namespace.
     """
 
     base: Path
@@ -99,22 +102,28 @@ class Grid:
             )
             port = self.ports.get(name) or free_port()
             self.pools[name] = CondorPool(
-                spec, self.base, self.prefix, self.who, port, self.ca, self.supervised
+                spec=spec,
+                base=self.base,
+                prefix=self.prefix,
+                who=self.who,
+                port=port,
+                ca=self.ca,
+                supervised=self.supervised,
             )
 
     @property
     def ca(self) -> Path:
-        """Certificate of the authority that signed the CEs' certificates."""
+        """The certificate of the authority that signed the CEs' certificates."""
         return self.base / "ca.pem"
 
     def address(self, pool: str = "") -> str:
-        """Address of a pool's host; of the host that this process is on without a pool."""
+        """Return the address of a pool's host, without a pool that of this process's host."""
         if self.network is None:
             return LOOPBACK
         return self.network.address(HOSTS[pool]) if pool else self.network.hub
 
     def enter(self, pool: str, supervised: bool = False) -> tuple[str, ...]:
-        """Words before a command that runs it on a pool's host; none on loopback."""
+        """Return the words that run a command on a pool's host. On loopback there are none."""
         return self.network.enter(HOSTS[pool], self.who, supervised) if self.network else ()
 
     def _make_network(self) -> None:
@@ -129,7 +138,7 @@ class Grid:
         return self.pools[name]
 
     def create(self) -> None:
-        """Write everything on disk; start nothing."""
+        """Write everything to disk and start nothing."""
         self.base.mkdir(parents=True, exist_ok=True)
         self.who.own(self.base)
         if self.netns and self.network is None:
@@ -188,15 +197,18 @@ class Grid:
     def idtoken(
         self, pool: str, identity: str, authz: Sequence[str] = (), lifetime: int = DAY
     ) -> str:
-        """A token of a pool; `authz` like ("READ", "ADVERTISE_STARTD"), empty = no limit; lifetime
-        in s.
+        """Return a token of a pool.
+
+        `authz` is like ("READ", "ADVERTISE_STARTD"), empty for no limit. The lifetime
+        is in seconds.
         """
         signer = Signer.load(self[pool].signing_key, self[pool].trust_domain)
         return signer.sign(identity, lifetime, time.time(), [f"condor:/{a}" for a in authz])
 
     def scitoken(self, audience: str, lifetime: int = 6 * 3600) -> Path:
-        """A SciToken file of the pilots' submitter. `audience`: a CE's name (ce_a) or any other
-        word.
+        """Write a SciToken file of the pilots' submitter.
+
+        `audience` is the name of a CE (ce_a), or any other text.
         """
         name = self[audience].spec.host if audience in self.pools else audience
         folder = self.base / "scitokens"
@@ -209,8 +221,8 @@ class Grid:
         return path
 
     def client_config(self, identity: str, for_account: bool = False) -> Path:
-        """A CONDOR_CONFIG of an identity, for this process, or (`for_account`) for processes of the
-        grid's account.
+        """Write the CONDOR_CONFIG of an identity for this process, or with `for_account` for
+        processes of the grid's account.
         """
         known = IDENTITIES.get(identity)
         if known is None:
@@ -237,29 +249,29 @@ class Grid:
         return home / "condor_config"
 
     def client_env(self, identity: str, for_account: bool = False) -> dict[str, str]:
-        """Environment for a tool or daemon with an identity."""
+        """Return the environment of a tool or daemon with an identity."""
         return self.env_with(self.client_config(identity, for_account))
 
     def env_with(self, config: Path) -> dict[str, str]:
-        """Environment for a tool or daemon with a condor_config."""
+        """Return the environment of a tool or daemon with a condor_config."""
         path = f"{self.prefix}/bin:{self.prefix}/sbin:{os.environ.get('PATH', '/usr/bin:/bin')}"
         return process.clean_env(
             self.base, {"CONDOR_CONFIG": str(config), "PATH": path, "HOME": str(config.parent)}
         )
 
     def run(self, identity: str, *argv: str, timeout: float = 30) -> str:
-        """Run a tool with an identity; its output. Raises DemoError with stderr."""
+        """Run a tool with an identity and return its output. Raise DemoError with stderr."""
         config = self.client_config(identity, for_account=True)
         return self.run_with(config, *argv, timeout=timeout, on=self.home_of(identity))
 
     def home_of(self, identity: str) -> str:
-        """The pool on whose host an identity is at home."""
+        """Return the pool whose host is the home of an identity."""
         return home if (home := IDENTITIES[identity].home) in self.pools else next(iter(self.pools))
 
     def run_with(self, config: Path, *argv: str, timeout: float = 30, on: str = "") -> str:
-        """Run a tool with a condor_config, as the grid's account, on a pool's host; its output.
-        Raises DemoError with
-        stderr.
+        """Run a tool with a condor_config, as the grid's account, on a pool's host.
+
+        Return its output. Raise DemoError with stderr.
         """
         words, drop = process.command(argv, self.who, self.enter(on) if on else ())
         done = subprocess.run(  # type: ignore[call-overload]
@@ -277,8 +289,9 @@ class Grid:
         return str(done.stdout)
 
     def web(self, mounts: Mapping[str, Path]) -> str:
-        """Start the stage web server ({"/factory": DIR}) as a process of the grid; its base URL.
-        Ends with `down`.
+        """Start the stage web server for {"/factory": DIR} and return its base URL.
+
+        It is a process of the grid and ends with `down`.
         """
         port = self.ports.get("web") or free_port()
         log = self.base / "web.log"

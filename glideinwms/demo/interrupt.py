@@ -1,4 +1,4 @@
-"""Being interrupted: every way of it is a KeyboardInterrupt, and clearing up is not interrupted again."""
+"""Turn every interruption into a KeyboardInterrupt, and do not interrupt the cleanup."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ def uninterrupted() -> contextlib.AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """Signals that ask us to end wait until the block is over: in the hooks of a fork Python would
-    drop them.
+    """Delay signals that ask us to end until the block is left.
+
+    Python would lose them in the hooks of a fork.
     """
     old = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:

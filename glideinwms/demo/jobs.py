@@ -1,4 +1,7 @@
-"""The demo's user jobs: classes that fit one entry, the other, both or none, and their event log as progress."""
+"""Submit the demo's user jobs and follow their event log.
+
+Their classes fit one entry, the other, both, or none.
+"""
 
 from __future__ import annotations
 
@@ -30,23 +33,24 @@ request_disk = 1MB
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobClass:
-    """`count` equal jobs. `memory` in MB; `sites` is DESIRED_Sites, "" for none; `entries` are
-    those it fits.
+    """`count` equal jobs.
+
+    `memory` is in MB; `sites` is DESIRED_Sites, "" if unset; `entries` are those that it fits.
     """
 
     name: str
     count: int
-    work: str
-    cpus: int
-    memory: int
-    sites: str
-    entries: tuple[str, ...]
+    work: str = "analysis"
+    cpus: int = 1
+    memory: int = 400
+    sites: str = ""
+    entries: tuple[str, ...] = ()
 
     @property
     def submit_text(self) -> str:
-        """Its part of the submit file."""
+        """Return its part of the submit file."""
         lines = [f"request_cpus = {self.cpus}", f"request_memory = {self.memory}"]
         lines += [f'My.DemoClass = "{self.name}"', f'My.WorkType = "{self.work}"']
         lines.append(
@@ -56,17 +60,18 @@ class JobClass:
 
 
 CLASSES = (
-    JobClass("only SiteA", 3, "analysis", 1, 400, "SiteA", ("Alpha",)),
-    JobClass("4 cores", 2, "production", 4, 2000, "", ("Beta",)),
-    JobClass("any site", 4, "analysis", 1, 400, "", ("Alpha", "Beta")),
-    JobClass("500 GB", 2, "analysis", 1, 500000, "", ()),
+    JobClass(name="only SiteA", count=3, sites="SiteA", entries=("Alpha",)),
+    JobClass(name="4 cores", count=2, work="production", cpus=4, memory=2000, entries=("Beta",)),
+    JobClass(name="any site", count=4, entries=("Alpha", "Beta")),
+    JobClass(name="500 GB", count=2, memory=500000),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job as its event log tells. Times are epoch seconds, 0 before the event; `slot` where it
-    ran last.
+    """One job according to its event log.
+
+    Times are epoch seconds, 0 before the event. `slot` is where it ran last.
     """
 
     id: str
@@ -81,7 +86,7 @@ class Job:
 
 
 def submit(grid: Grid, seconds: int, classes: Sequence[JobClass] = CLASSES) -> dict[str, str]:
-    """Submit the classes as alice; job id -> class. The files are in `jobs_dir`."""
+    """Submit the classes as alice and return job id -> class. The files are in `jobs_dir`."""
     folder = jobs_dir(grid)
     folder.mkdir(exist_ok=True)
     script = folder / "job.sh"
@@ -98,7 +103,7 @@ def submit(grid: Grid, seconds: int, classes: Sequence[JobClass] = CLASSES) -> d
 
 
 def _ids(terse: str, where: str) -> list[str]:
-    """`1.0 - 1.3` as job ids."""
+    """Expand `1.0 - 1.3` to job ids."""
     match = re.match(r"(\d+)\.(\d+) - \d+\.(\d+)", terse.strip())
     if not match:
         raise DemoError(f"condor_submit answered {terse.strip()!r}", where=where)
@@ -106,19 +111,19 @@ def _ids(terse: str, where: str) -> list[str]:
 
 
 def jobs_dir(grid: Grid) -> Path:
-    """Where alice's files are."""
+    """Return the directory of alice's files."""
     return grid.base / "alice"
 
 
 def output_of(grid: Grid, job_id: str) -> dict[str, str]:
-    """What a finished job wrote: site, entry and pilot as its environment had them."""
+    """Return what a finished job wrote: site, entry and pilot from its environment."""
     path = jobs_dir(grid) / f"out.{job_id}"
     text = path.read_text() if path.exists() else ""
     return dict(re.findall(r"(\w+)=(\S*)", text))
 
 
 class EventLog:
-    """Follows the jobs' event log; each `read` takes what is new."""
+    """Follows the event log of the jobs. Each `read` takes what is new."""
 
     def __init__(self, path: Path, kinds: dict[str, str]) -> None:
         import htcondor2
@@ -129,13 +134,13 @@ class EventLog:
         self.jobs: dict[str, Job] = {}
 
     def read(self) -> list[Job]:
-        """All jobs as they are now, in the order of their submission."""
+        """Return all jobs in the order of their submission."""
         for event in self._log.events(stop_after=0):
             self._take(event)
         return list(self.jobs.values())
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._log.close()
 
     def _take(self, event: Any) -> None:
@@ -160,6 +165,6 @@ class EventLog:
 
 
 def runnable(jobs: Iterable[Job], classes: Sequence[JobClass] = CLASSES) -> list[Job]:
-    """The jobs that some entry can run."""
+    """Return the jobs that some entry can run."""
     able = {c.name for c in classes if c.entries}
     return [j for j in jobs if j.kind in able]

@@ -1,7 +1,8 @@
-"""Network namespaces for the grid's hosts (root only): each has an address on one bridge, and hosts can be cut apart.
+"""Create network namespaces for the grid's hosts, which tests can disconnect (root only).
 
-The bridge's own address, `hub`, belongs to this process's namespace: tests, tools and the stage web server are there.
-Names carry the pid of their maker, so that what a killed one left behind is found.
+Each host has an address on one bridge. The address of the bridge, `hub`, belongs to the namespace
+of this process, where tests, tools and the stage web server run. Names contain the pid of their
+creator, so that leftovers of a killed one are found.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def _ip(*words: str) -> str:
 
 
 def why_not() -> str:
-    """Why namespaces cannot be made here; "" when they can."""
+    """Return why namespaces cannot be created here, "" if they can."""
     if os.geteuid() != 0:
         return "network namespaces need root"
     if not shutil.which("ip") or not shutil.which("setpriv"):
@@ -55,8 +56,9 @@ def why_not() -> str:
 
 @dataclass
 class Network:
-    """`hosts` by name, each in a namespace of its own. `names`: further names in everybody's hosts
-    file, with hosts.
+    """Hosts by name, each in its own namespace.
+
+    `names` are further names, with their hosts, for the hosts file of every host.
     """
 
     hosts: Sequence[str]
@@ -66,28 +68,28 @@ class Network:
 
     @property
     def hub(self) -> str:
-        """Address of the bridge."""
+        """The address of the bridge."""
         return f"{self.subnet}.1"
 
     @property
     def bridge(self) -> str:
-        """Name of the bridge."""
+        """The name of the bridge."""
         return f"gwb{self.token}"
 
     def address(self, host: str) -> str:
-        """Address of a host."""
+        """Return the address of a host."""
         return f"{self.subnet}.{self.hosts.index(host) + 2}"
 
     def namespace(self, host: str) -> str:
-        """Name of a host's namespace."""
+        """Return the name of a host's namespace."""
         return f"gwms-{os.getpid()}-{self.token}-{host}"
 
     def port(self, host: str) -> str:
-        """The bridge's end of a host's link."""
+        """Return the bridge's end of a host's link."""
         return f"gwp{self.token}{self.hosts.index(host)}"
 
     def create(self) -> None:
-        """Make bridge, namespaces and links. DemoError names what could not be made."""
+        """Create the bridge, namespaces and links. Raise DemoError naming what failed."""
         clear_left_over()
         used = _ip("-o", "-4", "addr")
         self.subnet = random.SystemRandom().choice([s for s in SUBNETS if f" {s}." not in used])
@@ -98,10 +100,10 @@ class Network:
             self._etc(host)
             name, inner = self.namespace(host), f"gwi{self.token}{number}"
             _ip("netns", "add", name)
-            _ip("link", "add", self.port(host), "type", "veth", "peer", "name", inner)
+            _ip(*f"link add {self.port(host)} type veth peer name {inner}".split())
             _ip("link", "set", self.port(host), "master", self.bridge, "up")
             _ip("link", "set", inner, "netns", name)
-            _ip("-n", name, "addr", "add", f"{self.address(host)}/24", "dev", inner)
+            _ip(*f"-n {name} addr add {self.address(host)}/24 dev {inner}".split())
             _ip("-n", name, "link", "set", inner, "up")
             _ip("-n", name, "link", "set", "lo", "up")
 
@@ -116,9 +118,9 @@ class Network:
         (folder / "resolv.conf").write_text("")
 
     def enter(self, host: str, who: Account, supervised: bool = False) -> tuple[str, ...]:
-        """Words before a command that runs it on a host, as an account. `supervised`: SIGQUIT
-        reaches it when its
-        parent dies.
+        """Return the words that run a command on a host, as an account.
+
+        With `supervised` it receives SIGQUIT when its parent dies.
         """
         drop = ["setpriv", f"--reuid={who.uid}", f"--regid={who.gid}", "--clear-groups"]
         if supervised:
@@ -126,24 +128,25 @@ class Network:
         return ("ip", "netns", "exec", self.namespace(host), *drop, "--")
 
     def cut(self, *hosts: str) -> None:
-        """No packet passes between these hosts any more; all still reach the others, and no
-        connection is told.
+        """Drop all packets between these hosts, without closing their connections.
+
+        They still reach the other hosts.
         """
         for host in hosts:
-            _ip("link", "set", self.port(host), "type", "bridge_slave", "isolated", "on")
+            _ip(*f"link set {self.port(host)} type bridge_slave isolated on".split())
 
     def restore(self) -> None:
-        """Every host reaches every other one again."""
+        """Let every host reach every other host again."""
         for host in self.hosts:
-            _ip("link", "set", self.port(host), "type", "bridge_slave", "isolated", "off")
+            _ip(*f"link set {self.port(host)} type bridge_slave isolated off".split())
 
     def note(self, base: Path) -> None:
-        """Leave a note in a grid's directory, so that who ends the grid removes the namespaces."""
+        """Record the namespaces in a grid's directory, so that a later cleanup removes them."""
         names = [self.namespace(h) for h in self.hosts]
         (base / NOTE).write_text(json.dumps({"bridge": self.bridge, "namespaces": names}))
 
     def remove(self) -> None:
-        """Remove everything, whatever is there."""
+        """Remove everything that exists."""
         _remove(self.bridge, [self.namespace(h) for h in self.hosts])
 
 
@@ -155,7 +158,7 @@ def _remove(bridge: str, namespaces: Sequence[str]) -> None:
 
 
 def remove_noted(base: Path) -> None:
-    """Remove what `note` wrote down; nothing without a note."""
+    """Remove what `note` recorded, if anything."""
     try:
         note = json.loads((base / NOTE).read_text())
     except (OSError, ValueError):
@@ -164,7 +167,7 @@ def remove_noted(base: Path) -> None:
 
 
 def clear_left_over() -> None:
-    """Remove the namespaces and bridges whose maker has died."""
+    """Remove namespaces and bridges whose creator has died."""
     for path in ETC.glob("gwms-*-*-*"):
         _, pid, token, _ = path.name.split("-", 3)
         if pid.isdigit() and not process.alive(int(pid)):

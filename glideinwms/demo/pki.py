@@ -1,4 +1,7 @@
-"""A SciToken issuer and a certificate authority of the demo's own. No server: keys go into libSciTokens' key cache."""
+"""Issue SciTokens and certificates for the demo, without a server.
+
+Keys go into the key cache of libSciTokens.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ YEAR = 365 * 86400
 
 
 def write_private(path: Path, data: bytes | str) -> None:
-    """Write a file that only its owner may ever have read, whatever was there before."""
+    """Write a file that only its owner can ever read, and replace an existing one."""
     write_atomic(path, data, 0o600)
 
 
@@ -49,7 +52,7 @@ def _alternative(name: str) -> x509.GeneralName:
 
 @dataclass(frozen=True)
 class Authority:
-    """Signs host certificates; `certificate` is what clients trust."""
+    """A certificate authority for hosts. Clients trust `certificate`."""
 
     key: ec.EllipticCurvePrivateKey
     certificate: x509.Certificate
@@ -58,7 +61,17 @@ class Authority:
     def make(now: datetime.datetime) -> Authority:
         """A fresh self-signed authority, valid for a year."""
         key, name = ec.generate_private_key(ec.SECP256R1()), _name("demo CA")
-        usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
+        usage = x509.KeyUsage(
+            digital_signature=True,
+            content_commitment=False,
+            key_encipherment=False,
+            data_encipherment=False,
+            key_agreement=False,
+            key_cert_sign=True,
+            crl_sign=True,
+            encipher_only=False,
+            decipher_only=False,
+        )
         certificate = (
             _builder(name, name, key, now)
             .add_extension(x509.BasicConstraints(True, None), True)
@@ -70,11 +83,11 @@ class Authority:
 
     @property
     def pem(self) -> bytes:
-        """The authority's certificate."""
+        """Return the certificate of the authority."""
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
     def host(self, name: str, others: Sequence[str], now: datetime.datetime) -> tuple[bytes, bytes]:
-        """(certificate, key) in PEM for a host and its other names or addresses."""
+        """Return (certificate, key) in PEM for a host with its other names or addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([_alternative(n) for n in (name, *others)])
         certificate = (
@@ -104,8 +117,9 @@ def _builder(
 
 @dataclass(frozen=True)
 class Issuer:
-    """Makes SciTokens; libSciTokens insists on an https URL but never asks it while the key cache
-    is fresh.
+    """An issuer of SciTokens.
+
+    libSciTokens insists on an https URL, but does not contact it while the key cache is fresh.
     """
 
     url: str
@@ -117,7 +131,7 @@ class Issuer:
         return Issuer(url, ec.generate_private_key(ec.SECP256R1()))
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
-        """The public key as a JWK set."""
+        """Return the public key as a JWK set."""
 
         def number(n: int) -> str:
             return base64.urlsafe_b64encode(n.to_bytes(32, "big")).rstrip(b"=").decode()
@@ -127,8 +141,9 @@ class Issuer:
         return {"keys": [{**kind, "x": number(public.x), "y": number(public.y)}]}
 
     def token(self, subject: str, audience: str, lifetime: int, now: int) -> str:
-        """A SciToken for the CE whose SCITOKENS_SERVER_AUDIENCE is `audience`; lifetime in s (may
-        be negative).
+        """Return a SciToken for the CE whose SCITOKENS_SERVER_AUDIENCE is `audience`.
+
+        The lifetime is in seconds and may be negative.
         """
         claims = {
             "ver": "scitoken:2.0",
@@ -144,12 +159,13 @@ class Issuer:
         return jwt.encode(claims, self.key, algorithm="ES256", headers={"kid": KID})
 
     def fill_cache(self, home: Path, now: int) -> None:
-        """Put the keys in libSciTokens' cache below `home` (SEC_SCITOKENS_CACHE)."""
+        """Write the keys into the cache of libSciTokens below `home` (SEC_SCITOKENS_CACHE)."""
         folder = home / "scitokens"
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         keys = json.dumps({"jwks": self.jwks(), "expires": now + YEAR, "next_update": now + YEAR})
         with contextlib.closing(sqlite3.connect(folder / "scitokens_cpp.sqllite")) as db, db:
             db.execute(
-                "CREATE TABLE IF NOT EXISTS keycache (issuer text UNIQUE PRIMARY KEY NOT NULL,keys text NOT NULL)"
+                "CREATE TABLE IF NOT EXISTS keycache "
+                "(issuer text UNIQUE PRIMARY KEY NOT NULL,keys text NOT NULL)"
             )
             db.execute("INSERT OR REPLACE INTO keycache VALUES (?, ?)", (self.url, keys))

@@ -1,4 +1,4 @@
-"""One pool of the grid: a condor_master and its daemons as ordinary processes on one loopback port."""
+"""Run one pool of the grid: a condor_master and its daemons on one loopback port."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ADVERTISED = {
 
 
 def free_port(rng: random.Random | None = None) -> int:
-    """A port on which nobody listens now."""
+    """Return a port on which nothing listens now."""
     rng = rng or random.SystemRandom()
     for _ in range(200):
         port = rng.choice(PORTS)
@@ -45,7 +45,7 @@ def free_port(rng: random.Random | None = None) -> int:
 
 
 def port_free(port: int) -> bool:
-    """Whether 127.0.0.1:port can be listened on."""
+    """Return whether a socket can listen on 127.0.0.1:port."""
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -73,38 +73,39 @@ class CondorPool:
 
     @property
     def home(self) -> Path:
-        """Directory of everything of this pool."""
+        """The directory of this pool."""
         return self.base / self.spec.name
 
     @property
     def log_dir(self) -> Path:
-        """Where the daemons log."""
+        """The directory of the daemons' logs."""
         return self.home / "log"
 
     @property
     def config(self) -> Path:
-        """The pool's condor_config."""
+        """The condor_config of the pool."""
         return self.home / "etc/condor_config"
 
     @property
     def trust_domain(self) -> str:
-        """TRUST_DOMAIN: issuer of the pool's tokens."""
+        """TRUST_DOMAIN: the issuer of the pool's tokens."""
         return self.spec.host
 
     @property
     def collector(self) -> str:
-        """Collector address, host:port."""
+        """The address of the collector, host:port."""
         return f"{self.address}:{self.port}"
 
     @property
     def schedd(self) -> str:
-        """Name of the schedd."""
+        """The name of the schedd."""
         return f"{self.spec.name}@{self.spec.host}"
 
     @property
     def gatekeeper(self) -> str:
-        """What an entry's gatekeeper says of this CE; the pool by a name, since its certificate is
-        checked.
+        """The gatekeeper attribute of an entry at this CE.
+
+        It names the pool, since clients check the name in its certificate.
         """
         return f"{self.schedd} {self.spec.host if self.enter else 'localhost'}:{self.port}"
 
@@ -115,11 +116,11 @@ class CondorPool:
 
     @property
     def pid_file(self) -> Path:
-        """Holds the master's pid while the pool is up."""
+        """The file that has the master's pid while the pool is up."""
         return self.home / "master.pid"
 
     def create(self, pilot_hosts: Iterable[str]) -> None:
-        """Write configuration, keys and directories; what is there (spool, key) stays."""
+        """Write configuration, keys and directories. An existing spool and key are kept."""
         for name in ("etc", "log", "spool", "execute", "lock", "run"):
             (self.home / name).mkdir(parents=True, exist_ok=True)
         for name in ("passwords.d", "tokens.d"):
@@ -135,17 +136,16 @@ class CondorPool:
         self.who.own(self.home)
 
     def env(self) -> dict[str, str]:
-        """Environment for a tool that speaks with the pool's own key (run it as the pool's
-        account).
-        """
+        """Return the environment of a tool that uses the pool's own key, as the pool's account."""
         path = f"{self.prefix}/bin:{self.prefix}/sbin:{os.environ.get('PATH', '/usr/bin:/bin')}"
         return process.clean_env(
             self.base, {"CONDOR_CONFIG": str(self.config), "PATH": path, "HOME": str(self.home)}
         )
 
     def tool(self, *argv: str, timeout: float = 30) -> str:
-        """Run an HTCondor tool as the pool's administrator; its output. Raises DemoError with
-        stderr.
+        """Run an HTCondor tool as the pool's administrator and return its output.
+
+        Raise DemoError with stderr.
         """
         words, drop = process.command(argv, self.who, self.enter)
         done = subprocess.run(  # type: ignore[call-overload]
@@ -165,7 +165,7 @@ class CondorPool:
         return str(done.stdout)
 
     def start(self) -> None:
-        """Start the master; do not wait."""
+        """Start the master without waiting."""
         if not self.enter and not port_free(self.port):
             raise DemoError(
                 f"port {self.port} is in use",
@@ -186,7 +186,7 @@ class CondorPool:
         self.pid_file.write_text(str(self.master.pid))
 
     def missing(self) -> set[str]:
-        """Daemons that have not advertised themselves yet."""
+        """Return the daemons that have not advertised themselves yet."""
         try:
             types = set(self.tool("condor_status", "-any", "-af", "MyType", timeout=10).split())
         except (DemoError, subprocess.TimeoutExpired):
@@ -211,12 +211,12 @@ class CondorPool:
             time.sleep(0.05)
 
     def up(self) -> None:
-        """Start and wait."""
+        """Start the pool and wait until it is up."""
         self.start()
         self.wait_up(time.monotonic() + UP_DEADLINE)
 
     def excerpt(self) -> str:
-        """The last lines of the master's log and output."""
+        """Return the last lines of the master's log and output."""
         text = ""
         for name in ("master.out", "MasterLog"):
             path = self.log_dir / name
@@ -225,7 +225,7 @@ class CondorPool:
         return f"see {self.log_dir}:\n{text}".rstrip()
 
     def pid(self, daemon: str = "MASTER") -> int:
-        """Pid of a daemon ("SCHEDD"), raises DemoError when it is not running."""
+        """Return the pid of a daemon ("SCHEDD"). Raise DemoError if it does not run."""
         try:
             master = int(self.pid_file.read_text())
         except (OSError, ValueError):
@@ -238,20 +238,21 @@ class CondorPool:
         raise DemoError(f"{daemon} is not running", where=f"pool {self.spec.name}")
 
     def signal(self, daemon: str, sig: int) -> None:
-        """Send a signal to one daemon ("SCHEDD", "COLLECTOR", "MASTER" ...); the master restarts
-        what dies.
+        """Send a signal to a daemon ("SCHEDD", "COLLECTOR", "MASTER" ...).
+
+        The master restarts a daemon that dies.
         """
         process.kill(self.pid(daemon), sig)
 
     def down(self) -> None:
-        """Fast shutdown; what does not go in time is killed. The spool stays."""
+        """Shut down fast. Processes that do not end in time are killed. The spool is kept."""
         stop_masters([self.pid_file])
         if self.master is not None:
             self.master.wait()
             self.master = None
 
     def restart(self) -> None:
-        """Down and up again with the same queue."""
+        """Stop the pool and start it with the same queue."""
         self.down()
         self.up()
 
@@ -263,14 +264,15 @@ class CondorPool:
 
 
 def descendants(pid: int) -> list[int]:
-    """All processes below `pid`."""
+    """Return all processes below `pid`."""
     found = process.children(pid)
     return found + [d for c in found for d in descendants(c)]
 
 
 def stop_masters(pid_files: Iterable[Path]) -> None:
-    """End the pools of these pid files together: SIGQUIT to the masters, SIGKILL to what is left of
-    them.
+    """Stop the pools of these pid files together.
+
+    Send SIGQUIT to the masters, and SIGKILL to what is left of them.
     """
     files = [f for f in pid_files if f.exists()]
     trees: dict[int, list[int]] = {}

@@ -1,4 +1,4 @@
-"""HTCondor configuration of the grid's pools: each a "host" with its own name, port and directories on loopback."""
+"""Write the HTCondor configuration of the grid's pools, each a "host" on loopback."""
 
 from __future__ import annotations
 
@@ -175,8 +175,8 @@ MAIL = /bin/true
 
 @dataclass(frozen=True, slots=True)
 class PoolSpec:
-    """One pool: its daemons after the master, its role's configuration, and for a CE its batch
-    slots (memory in MB).
+    """One pool: its daemons besides the master, its configuration, and the batch slots of a CE
+    (memory in MB).
     """
 
     name: str
@@ -188,7 +188,7 @@ class PoolSpec:
 
     @property
     def host(self) -> str:
-        """The name this "host" goes by."""
+        """The name of this host."""
         return f"{self.name.replace('_', '-')}.demo"
 
 
@@ -206,14 +206,14 @@ SPECS = {
 
 
 def places(prefix: Path, home: Path) -> str:
-    """Where HTCondor's programs are: in a relocatable prefix, or in the host's own /usr."""
+    """Return where HTCondor's programs are: in a relocatable prefix, or in the host's /usr."""
     return (SYSTEM_PLACES if prefix == Path("/usr") else PLACES).format(prefix=prefix, home=home)
 
 
 def pool_text(
     spec: PoolSpec, prefix: Path, base: Path, collector: str, ca: Path, pilot_hosts: str
 ) -> str:
-    """The whole condor_config of a pool. `collector`: address:port, of all its daemons."""
+    """Return the condor_config of a pool. All its daemons use `collector`, address:port."""
     home = base / spec.name
     address, _, port = collector.rpartition(":")
     values = {

@@ -1,6 +1,7 @@
-"""HTCondor for the grid: the host's own when it is new enough, else a relocatable one made from Debian's packages.
+"""Find HTCondor for the grid: the host's own if it is new enough, else a relocatable one.
 
-The portable prefix needs no root and leaves the host as it is; it is built once (some 10 s) and kept in a cache.
+The relocatable prefix is built from Debian packages, once (in about 10 s), and kept in a cache. It
+needs no root and leaves the host unchanged.
 """
 
 from __future__ import annotations
@@ -28,9 +29,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Condor:
-    """An HTCondor that can be used: its prefix, the worker's tarball for the stage area, its
-    version ("23.9.6").
-    """
+    """An HTCondor: its prefix, the worker's tarball for the stage area, its version ("23.9.6")."""
 
     prefix: Path
     worker_tarball: Path
@@ -38,12 +37,12 @@ class Condor:
 
 
 def default_cache() -> Path:
-    """`$GWMS_CACHE`, else /var/tmp/gwms-<uid>."""
+    """Return `$GWMS_CACHE`, by default /var/tmp/gwms-<uid>."""
     return Path(os.environ.get("GWMS_CACHE") or f"/var/tmp/gwms-{os.getuid()}")
 
 
 def parse_version(text: str) -> tuple[int, int, int]:
-    """The version in `condor_version`'s output."""
+    """Return the version in the output of `condor_version`."""
     found = re.search(r"CondorVersion: (\d+)\.(\d+)\.(\d+)", text)
     if found is None:
         raise DemoError("cannot tell HTCondor's version", where="condor_version", hint=text[:200])
@@ -51,7 +50,7 @@ def parse_version(text: str) -> tuple[int, int, int]:
 
 
 def installed_version(prefix: Path) -> tuple[int, int, int]:
-    """Ask the `condor_version` of a prefix."""
+    """Return the version that `condor_version` of a prefix reports."""
     env = {**os.environ, "CONDOR_CONFIG": "/dev/null"}
     try:
         done = subprocess.run(
@@ -67,7 +66,10 @@ def installed_version(prefix: Path) -> tuple[int, int, int]:
 
 
 def host_prefix() -> Path | None:
-    """The prefix of the host's own HTCondor, None when it has none; DemoError when that is too old."""
+    """Return the prefix of the host's HTCondor, None if there is none.
+
+    Raise DemoError if it is too old.
+    """
     master = shutil.which("condor_master")
     if master is None:
         return None
@@ -84,7 +86,7 @@ def host_prefix() -> Path | None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive flock on `path`; others wait."""
+    """Hold an exclusive flock on `path`. Other processes wait."""
     with path.open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -95,8 +97,9 @@ def _quiet(message: str) -> None:
 
 
 def ensure_condor(cache: Path | None = None, say: Say = _quiet) -> Condor:
-    """The HTCondor to use, built on first call. Builders wait for each other; a half-built one is
-    never seen.
+    """Return the HTCondor to use, and build it on the first call.
+
+    Builders wait for each other, and an incomplete one is never visible.
     """
     cache = cache or default_cache()
     try:
@@ -150,7 +153,7 @@ def _build(cache: Path, prefix: Path, profile: str, say: Say) -> None:
 
 
 def relocate(prefix: Path) -> None:
-    """Fill the prefix's own path into its programs, after it was unpacked or moved."""
+    """Write the prefix's path into its programs, after it was unpacked or moved."""
     done = subprocess.run([str(prefix / "relocate")], text=True, capture_output=True)
     if done.returncode:
         raise DemoError(f"relocate: {done.stderr.strip()}", where=str(prefix))

@@ -1,6 +1,7 @@
-"""A relocatable HTCondor tree: files of packages and the closure of their libraries, patched to find each other.
+"""Build a relocatable HTCondor tree from packages and all libraries that they need.
 
-`relocate` in the tree writes the tree's own path in as ELF interpreter, so that it can be unpacked anywhere by anybody.
+`relocate` in the tree writes the tree's path into its programs as the ELF interpreter, so that any
+user can unpack it anywhere.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ NO_LIBRARIES = re.compile(r"lib(python|perl|js-|date-manip|boost)")
 SANDBOX = "singularity_test_sandbox"
 
 RELOCATE = """#!/bin/sh
-# Fill this tree's own path in as the ELF interpreter of its programs. Run once after unpacking or moving.
+# Write this tree's path into its programs as the ELF interpreter. Run it once after unpacking
+# or moving.
 set -e
 here=$(cd "$(dirname "$0")" && pwd -P)
 ld=$here/lib/ld-linux-x86-64.so.2
@@ -97,8 +99,9 @@ class _Tree:
 def build_prefix(
     packages: Sequence[Path], source: Path, out: Path, profile: str, version: str
 ) -> None:
-    """Make the tree `out` of downloaded packages, not yet relocated; `source`: scratch; profile
-    "full" or "worker".
+    """Build the tree `out` from downloaded packages, not yet relocated.
+
+    `source` is a scratch directory; the profile is "full" or "worker".
     """
     shutil.rmtree(source, ignore_errors=True)
     source.mkdir(parents=True)

@@ -1,7 +1,7 @@
-"""Processes of the grid: the account they run as, how they start, and how none of them is left behind.
+"""Start and stop processes of the grid, under its account, and leave none behind.
 
-Every process carries `GWMS_GRID=<run directory>` in its environment, or lives below that directory: the sweep
-goes by that.
+Every process has `GWMS_GRID=<run directory>` in its environment, or runs below that directory. The
+sweep finds processes by these marks.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class Account:
 
     @property
     def drop(self) -> dict[str, int | list[int]]:
-        """Arguments for `subprocess` that drop to this account; none when we already are it."""
+        """Arguments of `subprocess` that switch to this account. Empty if we already run as it."""
         if os.geteuid() != 0:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def own(self, *paths: Path) -> None:
-        """Give files or whole trees to this account (root only; else they are ours already)."""
+        """Give files or whole trees to this account. Only root needs that."""
         if os.geteuid() != 0:
             return
         for path in paths:
@@ -49,8 +49,9 @@ class Account:
 
 
 def account() -> Account:
-    """Ourselves, or `nobody` when we are root: HTCondor refuses to be tried out as root in one
-    directory tree.
+    """Return our own account, or `nobody` for root.
+
+    HTCondor cannot run as root in a single directory tree.
     """
     entry = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     return Account(entry.pw_uid, entry.pw_gid, entry.pw_name)
@@ -59,8 +60,9 @@ def account() -> Account:
 def command(
     argv: Sequence[str], who: Account, enter: Sequence[str] = ()
 ) -> tuple[list[str], dict[str, int | list[int]]]:
-    """(argv, arguments for `subprocess`) that run a command as an account; `enter` are words that
-    do it elsewhere.
+    """Return (argv, arguments of `subprocess`) that run a command as an account.
+
+    `enter` are words that run it elsewhere.
     """
     return ([*enter, *argv], {}) if enter else (list(argv), who.drop)
 
@@ -93,9 +95,9 @@ def spawn(
     cwd: Path | None = None,
     enter: Sequence[str] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start a process in its own session, output appended to `log`. `supervised`: SIGQUIT reaches
-    it when we die
-    (`enter`, see `command`, then does that as well).
+    """Start a process in its own session and append its output to `log`.
+
+    With `supervised` it receives SIGQUIT when we die; `enter` (see `command`) passes that on.
     """
     me = os.getpid()
     words, drop = command(argv, who, enter)
@@ -116,7 +118,7 @@ def spawn(
 
 
 def alive(pid: int) -> bool:
-    """Whether a process exists and is not a zombie."""
+    """Return whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
@@ -124,7 +126,7 @@ def alive(pid: int) -> bool:
 
 
 def children(pid: int) -> list[int]:
-    """Direct children of a process."""
+    """Return the direct children of a process."""
     try:
         return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
@@ -142,8 +144,9 @@ def program(pid: int) -> str:
 
 
 def belonging(base: Path) -> Iterator[int]:
-    """Pids of the grid in `base`: marked by their environment, or working below it; never
-    ourselves.
+    """Return pids of the grid in `base`: marked in their environment, or running below it.
+
+    Never our own pid.
     """
     mark = f"{MARK}={base}".encode()
     for entry in Path("/proc").iterdir():
@@ -167,8 +170,9 @@ def kill(pid: int, sig: int) -> None:
 
 
 def sweep(base: Path, patience: float = 5.0) -> int:
-    """Kill what is left of the grid in `base`; returns how many there were. New ones born meanwhile
-    go as well.
+    """Kill what is left of the grid in `base`, also processes born meanwhile.
+
+    Return how many there were.
     """
     seen: set[int] = set()
     end = time.monotonic() + patience
@@ -181,7 +185,7 @@ def sweep(base: Path, patience: float = 5.0) -> int:
 
 
 def wait_gone(pids: Sequence[int], patience: float) -> list[int]:
-    """Wait until all have ended; returns those that have not after `patience` seconds."""
+    """Wait for all to end, and return those still running after `patience` seconds."""
     end = time.monotonic() + patience
     left = [p for p in pids if alive(p)]
     while left and time.monotonic() < end:

@@ -1,4 +1,4 @@
-"""What goes on in the chain, once a look: jobs, requests, pilots, slots; and when each phase of the main job began."""
+"""Observe the chain: jobs, requests, pilots and slots, and when each phase began."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ PHASES = (
 
 @dataclass(frozen=True, slots=True)
 class EntryLook:
-    """One entry: pilots as the Factory counts them (`waiting`: not at the CE yet), glideins as the
-    Frontend asks.
+    """One entry: pilots as the Factory counts them, and the numbers that the Frontend asks for.
+
+    `waiting` pilots are not at the CE yet.
     """
 
     name: str
@@ -42,7 +43,7 @@ class EntryLook:
 
 @dataclass(frozen=True, slots=True)
 class UnmatchedLine:
-    """A class of jobs that matched nothing: how many, and the conjuncts that rejected the entries."""
+    """A class of jobs that matches no entry: how many jobs, and what rejected them."""
 
     group: str
     jobs: int
@@ -63,23 +64,24 @@ class Look:
 
     @property
     def pilots(self) -> int:
-        """Pilots in the WMS schedd."""
+        """The number of pilots in the WMS schedd."""
         return sum(e.waiting + e.queued + e.running + e.held for e in self.entries)
 
     @property
     def asked(self) -> int:
-        """Idle pilots that the Frontend asks for."""
+        """The number of idle pilots that the Frontend asks for."""
         return sum(e.asked for e in self.entries)
 
     def count(self, kind: str, state: str) -> int:
-        """Jobs of a class in a state."""
+        """Return the number of jobs of a class in a state."""
         return sum(j.kind == kind and j.state == state for j in self.jobs)
 
 
 @dataclass
 class Watch:
-    """Looks at a chain; keeps when each phase was first seen. `began`: when the jobs were
-    submitted.
+    """Observes a chain and keeps when each phase was first seen.
+
+    `began` is when the jobs were submitted.
     """
 
     chain: Chain
@@ -109,12 +111,12 @@ class Watch:
         return found
 
     def runnable(self, jobs: Iterable[Job]) -> list[Job]:
-        """The jobs that some entry can run."""
+        """Return the jobs that some entry can run."""
         able = {c.name for c in self.classes if c.entries}
         return [j for j in jobs if j.kind in able]
 
     def done(self, look: Look) -> bool:
-        """Whether every job that can run has ended."""
+        """Return whether every job that can run has ended."""
         wanted = sum(c.count for c in self.classes if c.entries)
         return sum(j.state in ("done", "failed") for j in self.runnable(look.jobs)) == wanted
 
@@ -123,13 +125,14 @@ class Watch:
         return found.summary if found is not None else {}
 
     def _told(self, side: str) -> float:
-        """When a daemon's last cycle ended: its ads are out by then."""
+        """Return when the last cycle of a daemon ended. Its ads are out by then."""
         found = self.chain.status(side)
         return found.cycle_ended if found is not None else 0.0
 
     def _joined(self) -> float:
-        """When the first startd of those in the user pool now started, 0 if there is none. Only
-        asked until one is.
+        """Return when the first startd in the user pool started, 0 if there is none.
+
+        The pool is asked only until there is one.
         """
         if "pilot runs" not in self.phases:
             return 0.0
@@ -162,7 +165,7 @@ class Watch:
 
 
 def pilot_times(client_logs: Path) -> dict[str, float]:
-    """Event number -> when the first pilot met it, from the event logs of all entries."""
+    """Return event number -> when the first pilot met it, from the event logs of all entries."""
     import htcondor2
 
     first: dict[str, float] = {}
@@ -188,7 +191,13 @@ def _entries(factory: dict[str, Any], groups: dict[str, Any]) -> Iterable[EntryL
     for name, row in sorted(factory.get("entries", {}).items()):
         idle, most = asked.get(name, (0, 0))
         yield EntryLook(
-            name, row["wait"], row["idle"] - row["wait"], row["running"], row["held"], idle, most
+            name=name,
+            waiting=row["wait"],
+            queued=row["idle"] - row["wait"],
+            running=row["running"],
+            held=row["held"],
+            asked=idle,
+            most=most,
         )
 
 

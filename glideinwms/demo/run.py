@@ -1,4 +1,4 @@
-"""The main job, as people see it: everything up, jobs in, pilots out, jobs done, pilots retired, nothing left."""
+"""Run the demo: start everything, submit jobs, wait until pilots have retired, stop it all."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ NOT_UP = "no demo is up; gwms demo --keep starts one and leaves it"
 
 @dataclass(frozen=True, slots=True)
 class KeptDemo:
-    """A demo that was left up."""
+    """A demo that was left running."""
 
     base: Path
     prefix: Path
 
 
 def how_to_look(kept: KeptDemo) -> list[str]:
-    """Commands to look around in a demo that is up, and the one that ends it."""
+    """Return commands to look around in a running demo, and the one that stops it."""
     user, wms = (kept.base / "clients" / identity / "condor_config" for identity in LOOKERS)
     factory, frontend = (kept.base / side / "work" for side in ("factory", "frontend"))
     return [
@@ -58,7 +58,7 @@ def how_to_look(kept: KeptDemo) -> list[str]:
 
 @dataclass
 class Demo:
-    """One run of the main job. `keep`: leave everything up after it."""
+    """One run of the demo. With `keep`, everything is left running."""
 
     console: Console
     keep: bool = False
@@ -66,7 +66,7 @@ class Demo:
     watch: Watch = field(init=False)
 
     def run(self) -> int:
-        """The exit code: 0 only if every job that could run did."""
+        """Run it and return the exit code: 0 only if every job that can run has run."""
         with interruptible():
             refuse_second()
             condor = ensure_condor(say=self.say)
@@ -146,8 +146,9 @@ class Demo:
 
 
 def new_base() -> Path:
-    """A fresh directory that the grid's account can reach; a short name, since sockets live below
-    it.
+    """Create a directory that the grid's account can reach.
+
+    Its name is short because sockets are created below it.
     """
     above = default_cache() / "demo"
     above.mkdir(parents=True, exist_ok=True)
@@ -157,12 +158,12 @@ def new_base() -> Path:
 
 
 def memory() -> Path:
-    """Where the demo that is up is remembered."""
+    """Return the file that remembers the running demo."""
     return default_cache() / "demo" / "up.json"
 
 
 def remember(base: Path, prefix: Path) -> None:
-    """Note the grid's directory, so that `gwms demo down` finds it whatever becomes of us."""
+    """Record the grid's directory, so that `gwms demo down` finds it in any case."""
     write_atomic(
         memory(), json.dumps({"base": str(base), "prefix": str(prefix), "pid": os.getpid()})
     )
@@ -204,7 +205,7 @@ def end(chain: Chain) -> None:
 
 
 def status() -> tuple[list[str], bool]:
-    """(lines on what is up and how to look around, whether all of a demo is up)."""
+    """Return what is up and how to look around, and whether a whole demo is up."""
     kept = known()
     if kept is None:
         return [NOT_UP], False
@@ -226,7 +227,7 @@ def _pid_in(path: Path, pids: set[int]) -> int:
 
 
 def down() -> str:
-    """End the demo that is up; what was done."""
+    """Stop the running demo and return what was done."""
     left = known()
     if left is None:
         return "no demo is up"

@@ -1,4 +1,4 @@
-"""The stage web server: static files below mounted directories, HTTP/1.1 with keep-alive, requests logged on stdout."""
+"""Serve the stage area: static files over HTTP/1.1 with keep-alive, requests logged on stdout."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ NOWHERE = "/nonexistent"
 
 
 def locate(mounts: Mapping[str, Path], url_path: str) -> Path:
-    """The file that an URL path names; one below no mount, or that leads out of it, is a file that
-    is not there.
+    """Return the file of a URL path.
+
+    A path below no mount, or one that leads out of it, names a file that does not exist.
     """
     clean = posixpath.normpath(urllib.parse.unquote(url_path.partition("?")[0].partition("#")[0]))
     for prefix, root in mounts.items():

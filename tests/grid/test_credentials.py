@@ -19,8 +19,8 @@ from tests.grid.waiting import until
 from tests.support import chain_secret_scan
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
-ALPHA = JobClass("only SiteA", 2, "analysis", 1, 400, "SiteA", ("Alpha",))
-BETA = JobClass("only SiteB", 2, "analysis", 1, 400, "SiteB", ("Beta",))
+ALPHA = JobClass(name="only SiteA", count=2, sites="SiteA", entries=("Alpha",))
+BETA = JobClass(name="only SiteB", count=2, sites="SiteB", entries=("Beta",))
 # the audience of a CE is the host in its schedd's name, the first word of the gatekeeper
 MODULE = f"""
 import json, time, jwt

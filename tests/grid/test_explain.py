@@ -15,8 +15,8 @@ from glideinwms.lib.errors import DemoError
 from tests.grid.conftest import MakeChain
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
-ALPHA = JobClass("only SiteA", 12, "analysis", 1, 400, "SiteA", ("Alpha",))
-HUGE = JobClass("500 GB", 2, "analysis", 1, 500000, "", ())
+ALPHA = JobClass(name="only SiteA", count=12, sites="SiteA", entries=("Alpha",))
+HUGE = JobClass(name="500 GB", count=2, memory=500000)
 NAME = "Alpha@v1@demo_factory"
 
 

@@ -21,8 +21,8 @@ from tests.grid.waiting import until
 from tests.support.small_disk import small_disk
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid]
-ALPHA = JobClass("only SiteA", 2, "analysis", 1, 400, "SiteA", ("Alpha",))
-BETA = JobClass("only SiteB", 2, "analysis", 1, 400, "SiteB", ("Beta",))
+ALPHA = JobClass(name="only SiteA", count=2, sites="SiteA", entries=("Alpha",))
+BETA = JobClass(name="only SiteB", count=2, sites="SiteB", entries=("Beta",))
 
 
 def submitted(chain: Chain, *classes: JobClass) -> Watch:

@@ -16,8 +16,8 @@ from tests.grid.conftest import MakeChain
 from tests.grid.waiting import until
 
 pytestmark = [pytest.mark.condor, pytest.mark.grid, pytest.mark.netns]
-ALPHA = JobClass("only SiteA", 2, "analysis", 1, 400, "SiteA", ("Alpha",))
-BETA = JobClass("only SiteB", 4, "analysis", 1, 400, "SiteB", ("Beta",))
+ALPHA = JobClass(name="only SiteA", count=2, sites="SiteA", entries=("Alpha",))
+BETA = JobClass(name="only SiteB", count=4, sites="SiteB", entries=("Beta",))
 CUT_SECONDS = 30
 
 

@@ -1,5 +1,5 @@
-"""Check and stop a daemon under the GlideinWMS 3.10 names: checkFactory, stopFactory, checkFrontend,
-stopFrontend.
+"""Check and stop a daemon under the GlideinWMS 3.10 names: checkFactory, stopFactory,
+checkFrontend, stopFrontend.
 
 A daemon that systemd started should be stopped with `systemctl stop`.
 """
