@@ -10,7 +10,7 @@ import typer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class DaemonSide:
     """One kind of daemon.
 
     `name` is the noun of its commands, `title` its name in messages, and `variable` the environment
@@ -31,14 +31,14 @@ class Side:
         return Path(named) if named else None
 
 
-FACTORY = Side(
+FACTORY = DaemonSide(
     name="factory",
     title="Factory",
     xml=Path("/etc/gwms-factory/glideinWMS.xml"),
     work_dir=Path("/var/lib/gwms-factory/work-dir"),
     variable="GWMS_FACTORY_DIR",
 )
-FRONTEND = Side(
+FRONTEND = DaemonSide(
     name="frontend",
     title="Frontend",
     xml=Path("/etc/gwms-frontend/frontend.xml"),
@@ -48,7 +48,7 @@ FRONTEND = Side(
 SIDES = {side.name: side for side in (FACTORY, FRONTEND)}
 
 
-def side_of(context: typer.Context) -> Side:
+def side_of(context: typer.Context) -> DaemonSide:
     """Return the side whose noun a command was called under, as in `gwms factory validate`."""
     noun = context.parent.info_name if context.parent else None
     return SIDES[noun or ""]

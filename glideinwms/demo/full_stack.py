@@ -54,7 +54,9 @@ def check_account(grid: Grid) -> None:
     if os.geteuid() != 0:
         return
     argv = [sys.executable, "-c", "import glideinwms.cli"]
-    done = subprocess.run(argv, cwd="/", text=True, capture_output=True, **grid.who.drop)  # type: ignore[call-overload]
+    done = subprocess.run(  # type: ignore[call-overload]
+        argv, cwd="/", text=True, capture_output=True, **grid.who.drop
+    )
     if done.returncode:
         raise DemoError(
             f"the account {grid.who.name} cannot run this program: {done.stderr.strip()[-200:]}",

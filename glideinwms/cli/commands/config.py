@@ -11,7 +11,7 @@ import typer
 from glideinwms.cli import output
 from glideinwms.cli.options import Xml, XmlOption
 from glideinwms.cli.output import Json
-from glideinwms.cli.sides import FACTORY, Side, side_of
+from glideinwms.cli.sides import FACTORY, DaemonSide, side_of
 
 if TYPE_CHECKING:
     from glideinwms.creation.xml.problems import Problem
@@ -70,7 +70,7 @@ def validate(
         sys.exit(1)
 
 
-def _whole(xml: Path, side: Side) -> Path:
+def _whole(xml: Path, side: DaemonSide) -> Path:
     """Return the main file of a piece in config.d, which is not a configuration by itself."""
     if side is not FACTORY or xml.parent.name != "config.d" or not xml.exists():
         return xml

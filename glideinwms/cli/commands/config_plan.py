@@ -11,7 +11,7 @@ import typer
 from glideinwms.cli import output
 from glideinwms.cli.options import AnySide, Cycle, Group, PolicyFile, SnapshotFile, XmlOption
 from glideinwms.cli.output import Json
-from glideinwms.cli.sides import FACTORY, FRONTEND, Side
+from glideinwms.cli.sides import FACTORY, FRONTEND, DaemonSide
 
 if TYPE_CHECKING:
     from glideinwms.creation.reconfig.affected_pilots import Affected
@@ -69,7 +69,7 @@ def frontend(
     plan(RecordedCycle(work_dir=chosen, cycle=cycle, snapshot=snapshot), config, group, as_json)
 
 
-def _existing(side: Side, option: Path | None) -> Path:
+def _existing(side: DaemonSide, option: Path | None) -> Path:
     work_dir = side.given_work_dir(option) or side.work_dir
     if not work_dir.is_dir():
         output.fail(
@@ -79,7 +79,7 @@ def _existing(side: Side, option: Path | None) -> Path:
     return work_dir
 
 
-def configuration(xml: Path, side: Side, as_json: bool) -> None:
+def configuration(xml: Path, side: DaemonSide, as_json: bool) -> None:
     """Show what a reconfig would change. Nothing is written."""
     from glideinwms.creation.build.resolved import named
     from glideinwms.creation.reconfig.affected_pilots import affected

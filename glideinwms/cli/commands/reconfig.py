@@ -17,7 +17,7 @@ from glideinwms.cli.commands import config_plan
 from glideinwms.cli.commands.config import problem_fields
 from glideinwms.cli.options import Xml, XmlOption
 from glideinwms.cli.output import Json
-from glideinwms.cli.sides import Side, side_of
+from glideinwms.cli.sides import DaemonSide, side_of
 
 if TYPE_CHECKING:
     from glideinwms.creation.reconfig.run import ReconfigOutcome
@@ -70,7 +70,9 @@ def reconfig(
     _print_outcome(outcome, as_json)
 
 
-def _apply(path: Path, side: Side, *, force: bool, wait: bool, operator: str) -> ReconfigOutcome:
+def _apply(
+    path: Path, side: DaemonSide, *, force: bool, wait: bool, operator: str
+) -> ReconfigOutcome:
     import gc
 
     from glideinwms.creation.reconfig.run import NotTaken

@@ -16,7 +16,7 @@ from glideinwms.cli import output
 from glideinwms.cli.commands.reconfig import NOT_TAKEN
 from glideinwms.cli.options import AnySide, Xml, XmlOption
 from glideinwms.cli.output import Json
-from glideinwms.cli.sides import Side, side_of
+from glideinwms.cli.sides import DaemonSide, side_of
 
 if TYPE_CHECKING:
     from glideinwms.creation.reconfig.rollback import KeptGeneration
@@ -80,7 +80,7 @@ def rollback(
     _activate(side, area, to, operator, as_json)
 
 
-def _area(side: Side, xml: Path | None, work_dir: Path | None) -> WorkArea:
+def _area(side: DaemonSide, xml: Path | None, work_dir: Path | None) -> WorkArea:
     """Find the work area.
 
     Use the given file, else --work-dir or its environment variable, else the usual file.
@@ -115,7 +115,7 @@ def _list(kept: list[KeptGeneration], as_json: bool) -> None:
         print(f"{generation.name}  {output.clock(generation.made)}  {state}".rstrip())
 
 
-def _activate(side: Side, area: WorkArea, to: str, operator: str, as_json: bool) -> None:
+def _activate(side: DaemonSide, area: WorkArea, to: str, operator: str, as_json: bool) -> None:
     from glideinwms.creation.reconfig import rollback as generations
     from glideinwms.creation.reconfig.run import NotTaken, tell
 

@@ -15,7 +15,7 @@ import typer
 from glideinwms.cli import output
 from glideinwms.cli.diagnosis import Finding, Rank, findings
 from glideinwms.cli.output import Json
-from glideinwms.cli.sides import FACTORY, FRONTEND, SIDES, Side
+from glideinwms.cli.sides import FACTORY, FRONTEND, SIDES, DaemonSide
 from glideinwms.lib.daemon import liveness, policy_file
 from glideinwms.lib.errors import StateError
 
@@ -59,7 +59,7 @@ def why(
     sys.exit(1 if problems else 0)
 
 
-def places(factory_dir: Path | None, frontend_dir: Path | None) -> list[tuple[Side, Path]]:
+def places(factory_dir: Path | None, frontend_dir: Path | None) -> list[tuple[DaemonSide, Path]]:
     """Return the given work directories, else the usual ones that exist.
 
     Raise StateError if there are none.
@@ -78,7 +78,9 @@ def places(factory_dir: Path | None, frontend_dir: Path | None) -> list[tuple[Si
     return usual
 
 
-def collect(work_dirs: list[tuple[Side, Path]], now: float) -> tuple[list[Finding], list[str]]:
+def collect(
+    work_dirs: list[tuple[DaemonSide, Path]], now: float
+) -> tuple[list[Finding], list[str]]:
     """Return the findings in these work directories, most important first, and what runs."""
     found: list[Finding] = []
     running = []
@@ -104,7 +106,7 @@ def collect(work_dirs: list[tuple[Side, Path]], now: float) -> tuple[list[Findin
     return sorted(found, key=lambda finding: (not finding.is_problem, finding.rank)), running
 
 
-def _never_ran(side: Side, work_dir: Path) -> Finding:
+def _never_ran(side: DaemonSide, work_dir: Path) -> Finding:
     configured = (work_dir / policy_file.NAME).exists()
     note = "" if configured else ", which has no configuration"
     return Finding(
