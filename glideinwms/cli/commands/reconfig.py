@@ -65,6 +65,13 @@ def reconfig(
         unchanged = fingerprint.unchanged(path, side.name)
         if unchanged:
             _print_unchanged(unchanged, as_json)
+            count = fingerprint.standing_warnings(work) if work else 0
+            if count:
+                hint = f"gwms {side.name} validate {path} shows them"
+                print(
+                    f"the configuration still has {count} warning{'s' * (count > 1)}; {hint}",
+                    file=sys.stderr,
+                )
             return
     outcome = _apply(path, side, force=force_delete, wait=not no_reload, operator=operator)
     _print_outcome(outcome, as_json)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 TEXT, NUMBER, LIST, UNKNOWN = "text", "a number", "a list", ""
 KIND_OF_TYPE = {"string": TEXT, "int": NUMBER, "real": NUMBER, "bool": NUMBER}
 NUMBERS = frozenset({"int", "float", "len", "round", "abs", "sum", "getGlideinCpusNum"})
+KIND_OF_CALL = {**dict.fromkeys(NUMBERS, NUMBER), "str": TEXT}
 OF_TEXT = {
     **dict.fromkeys(("lower", "upper", "strip", "lstrip", "rstrip", "replace", "join"), TEXT),
     **dict.fromkeys(("find", "count", "index"), NUMBER),
@@ -125,13 +126,9 @@ def _without_part(base: ast.expr, key: ast.expr, whole: ast.expr) -> Iterator[Mi
 def _kind(node: ast.expr, declared: Declared) -> str:
     """Text, a number, a list, or unknown."""
     if isinstance(node, ast.Constant):
-        return (
-            TEXT
-            if isinstance(node.value, str)
-            else NUMBER
-            if isinstance(node.value, int | float)
-            else UNKNOWN
-        )
+        if isinstance(node.value, str):
+            return TEXT
+        return NUMBER if isinstance(node.value, int | float) else UNKNOWN
     if isinstance(node, ast.Subscript):
         return _declared(node.value, node.slice, declared)
     if isinstance(node, ast.UnaryOp):
@@ -150,7 +147,7 @@ def _kind(node: ast.expr, declared: Declared) -> str:
 def _kind_of_call(node: ast.Call, declared: Declared) -> str:
     func = node.func
     if isinstance(func, ast.Name):
-        return NUMBER if func.id in NUMBERS else TEXT if func.id == "str" else UNKNOWN
+        return KIND_OF_CALL.get(func.id, UNKNOWN)
     if not isinstance(func, ast.Attribute):
         return UNKNOWN
     if func.attr != "get":

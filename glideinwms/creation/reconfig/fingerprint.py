@@ -70,18 +70,30 @@ def sources(xml: Path) -> dict[str, Any]:
     return {str(p): _look(p, None) for p in (xml, *beside)}
 
 
+def standing_warnings(work: Path) -> int:
+    """Return how many warnings the configuration in force has, 0 if that is not known."""
+    try:
+        count = jsondata.read_file(work / "state" / NAME).get("warnings", 0)
+    except (StateError, AttributeError):
+        return 0
+    return count if isinstance(count, int) else 0
+
+
 def remember(
     xml: Path,
     work: Path,
     generation: str,
+    *,
     inputs: Iterable[Path],
     outputs: Iterable[Path],
     entries: Mapping[str, Any],
     seen: Mapping[str, Any],
+    warnings: int,
 ) -> None:
-    """Write what `unchanged` compares with, and the sums of `entries`; nothing is written where it
-    is known already.
-    `seen`: the `sources` as they were.
+    """Write what `unchanged` compares with, unless it is there already.
+
+    `seen` are the `sources` before they were read, `entries` the sums of the entries, and `warnings`
+    is the number of warnings of this configuration.
     """
     path = work / "state" / NAME
     try:
@@ -100,6 +112,7 @@ def remember(
         },
         "outputs": {str(d): mtime(d) for d in outputs},
         "entries": entries,
+        "warnings": warnings,
     }
     if data != before:
         write_atomic(path, json.dumps(data, separators=(",", ":")), 0o640)

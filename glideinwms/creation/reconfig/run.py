@@ -115,7 +115,16 @@ def reconfig(
         places = sorted({built.stage_dir / subdir for subdir in built.subdirs})
         inputs = (*built.sources, *built.inputs)
         entries = _record(cut, problems) if cut else {}
-        fingerprint.remember(path, built.work_dir, plan.generation, inputs, places, entries, seen)
+        fingerprint.remember(
+            path,
+            built.work_dir,
+            plan.generation,
+            inputs=inputs,
+            outputs=places,
+            entries=entries,
+            seen=seen,
+            warnings=len(problems.all_warnings),
+        )
     say("telling the daemon" if wait else "done")
     told = tell(built.work_dir, built.policy.generation) if wait else ""
     try:

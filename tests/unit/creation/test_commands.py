@@ -478,3 +478,20 @@ def test_a_piece_of_config_d_is_checked_as_part_of_the_main_file(
     piece.write_text(f"<glidein><entries>\n{wrong}</entries></glidein>")
     assert run("factory", "validate", piece) == 1
     assert f"{piece}:2: entry[Beta]@enabled" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("side", ["factory", "frontend"])
+def test_an_unchanged_reconfig_counts_the_standing_warnings(
+    side: str, tmp_path: Path, capsys: Out
+) -> None:
+    # GLIDEIN_Max_Walltme is nearly an attribute that pilots know
+    slip = '<attrs><attr name="GLIDEIN_Max_Walltme" value="86400"/>'
+    before = "<attrs>" if side == "factory" else "<groups>"
+    after = slip if side == "factory" else f"{slip}</attrs><groups>"
+    path = place(tmp_path, f"{side}.minimal.xml", (before, after))
+    assert run(side, "reconfig", path) == 0
+    capsys.readouterr()
+    assert run(side, "reconfig", path) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("nothing changes")
+    assert "the configuration still has 1 warning;" in shown.err

@@ -400,9 +400,9 @@ def test_a_file_that_is_saved_meanwhile_has_changed(
     path = place(tmp_path, f"{side}.minimal.xml")
     real = fingerprint.remember
 
-    def late(*args: Any) -> None:
+    def late(*args: Any, **options: Any) -> None:
         path.write_text(f"{path.read_text()}<!-- saved -->")
-        real(*args)
+        real(*args, **options)
 
     monkeypatch.setattr(fingerprint, "remember", late)
     reconfig(path, side)
