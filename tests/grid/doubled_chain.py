@@ -1,7 +1,8 @@
-"""The chain of the demo, doubled: three groups, two user schedds, two WMS pools with a Factory and a CE each.
+"""Run the demo's chain twice: three groups, two user schedds, two WMS pools with a Factory and CE.
 
-Every group wants one pilot at each entry all the time, so a pilot that goes or is asked to go is a pilot removed
-wrongly."""
+Every group wants one pilot at each entry all the time, so any pilot that is removed was removed
+wrongly.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A daemon of ours on a real grid, as tests handle it: its policy on disk, its process, what it says of itself."""
+"""Run one of our daemons on a real grid: its policy on disk, its process, its status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for a state of what runs, with a deadline."""
+"""Wait for a state of running daemons, with a deadline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Frontend and a Factory as they are, over HTCondor in memory and on one virtual clock."""
+"""Run a Frontend and a Factory together on HTCondor in memory and one virtual clock."""
 
 from __future__ import annotations
 

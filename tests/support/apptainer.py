@@ -1,4 +1,4 @@
-"""A real Apptainer that any user can run, from Debian's packages, and small directory images for it."""
+"""Provide a real Apptainer for any user, from Debian packages, and small directory images for it."""
 
 from __future__ import annotations
 

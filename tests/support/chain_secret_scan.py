@@ -1,5 +1,4 @@
-"""Looks over a whole chain on real HTCondor: no token and no key lies in a file, an ad or a command line where it does
-not belong."""
+"""Search a whole chain on real HTCondor for tokens and keys outside their places."""
 
 from __future__ import annotations
 

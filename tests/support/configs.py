@@ -1,4 +1,4 @@
-"""Configurations of tests/data/config in a directory of their own, with the files they name."""
+"""Copy configurations of tests/data/config, with the files they name, into a directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""bindfs, a FUSE file system without a server, from the host's Debian: `python -m tests.support.fuse` prints where."""
+"""Install bindfs, a FUSE file system without a server: `python -m tests.support.fuse` prints where."""
 
 from __future__ import annotations
 

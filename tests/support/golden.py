@@ -1,4 +1,4 @@
-"""The wire's golden data, read out of its archive (it holds throw-away keys, and stays packed)."""
+"""Read the wire's golden data from its archive, which stays packed since it has throw-away keys."""
 
 from __future__ import annotations
 

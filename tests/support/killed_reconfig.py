@@ -1,4 +1,4 @@
-"""A reconfig that is killed on its way: `python -m tests.support.killed_reconfig STEP XML SIDE`."""
+"""Run a reconfig that kills itself at a step: `python -m tests.support.killed_reconfig STEP XML SIDE`."""
 
 from __future__ import annotations
 

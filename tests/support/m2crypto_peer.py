@@ -1,5 +1,8 @@
-"""The other side of the envelope, by M2Crypto, the library of deployed peers. Run as a program: a list of
-[operation, arguments] as JSON on stdin, the results on stdout. Knows nothing of our own code."""
+"""Seal and open envelopes with M2Crypto, the library of GlideinWMS 3.10 peers.
+
+Reads a list of [operation, arguments] as JSON from stdin and prints the results. It uses none of
+our own code.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pilot on a real user pool: staged by the creation code, served over HTTP, started as the grid's account."""
+"""Run a pilot on a real user pool: built stage, HTTP server, unprivileged account."""
 
 from __future__ import annotations
 

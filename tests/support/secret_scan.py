@@ -1,4 +1,4 @@
-"""Looks for secrets where none may be: files, ads, command lines. For any test that has run the daemons."""
+"""Search files, ads and command lines for secrets, after any test that ran the daemons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `scripts/test` runs: tests that need more than an ordinary machine are skipped, with a reason, without --all."""
+"""Skip tests that need more than an ordinary machine, with a reason, unless --all is given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small file system of its own, to be filled."""
+"""Create a small file system that a test can fill."""
 
 from __future__ import annotations
 

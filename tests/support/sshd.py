@@ -1,4 +1,4 @@
-"""An sshd that any user can run, from the host's Debian: worker nodes have one, this machine may not."""
+"""Provide an sshd that any user can run, from the host's Debian packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One collector and one schedd, real or in memory, seen through a pool of readers: what both must agree on."""
+"""Run the same tests on a real collector and schedd and on those in memory."""
 
 from __future__ import annotations
 

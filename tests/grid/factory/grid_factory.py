@@ -1,4 +1,4 @@
-"""A Factory on a real grid: its directories, its daemon as the grid's account, and a Frontend's ads made by hand."""
+"""Run a Factory on a real grid, with a Frontend's ads made by the test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Frontend on a real grid: its directories, its daemon as the grid's account, and a Factory's ads made by hand."""
+"""Run a Frontend on a real grid, with a Factory's ads made by the test."""
 
 from __future__ import annotations
 

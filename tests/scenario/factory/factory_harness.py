@@ -1,4 +1,7 @@
-"""A Factory daemon against HTCondor in memory and a virtual clock: requests, pilots and operators are the test's."""
+"""Run a Factory daemon on HTCondor in memory and a virtual clock.
+
+The test plays the Frontends, pilots and operators.
+"""
 
 from __future__ import annotations
 

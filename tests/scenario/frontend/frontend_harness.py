@@ -1,5 +1,7 @@
-"""A Frontend daemon against HTCondor in memory and a virtual clock: jobs, pilots, Factories and operators are the
-test's."""
+"""Run a Frontend daemon on HTCondor in memory and a virtual clock.
+
+The test plays the jobs, pilots, Factories and operators.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Things that Factory tests are made of: a policy, a Frontend's sealed ads."""
+"""Build policies, requests and sealed ads of a Frontend for Factory tests."""
 
 from __future__ import annotations
 
