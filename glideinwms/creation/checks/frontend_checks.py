@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from glideinwms.creation.checks import characters, common_checks, frontend_values, known_attributes
 from glideinwms.creation.xml import nodes
+from glideinwms.creation.xml.common_model import File
 from glideinwms.creation.xml.frontend_model import (
     EntrySlotsModel,
     Frontend,
@@ -26,6 +27,8 @@ FAKE = "@fake.org"
 ALL = "ALL"
 TOTALS = ("idle_vms_total", "running_glideins_total")
 SINGULARITY = "GLIDEIN_Singularity_Use"
+UNUSED_WRAPPER = re.compile(r"default_singularity_wrapper.*\.sh")
+PACKAGED_WRAPPERS = "web-base/frontend/"
 
 
 def _is_name(text: str) -> bool:
@@ -56,6 +59,7 @@ def check(frontend: Frontend, problems: Problems) -> None:
     _collectors(frontend, problems)
     _security("security", frontend.security, problems)
     _groups(frontend, problems)
+    _unused_wrappers(frontend.files, problems)
     _availability(frontend, problems)
     for name in ("GLIDEIN_Collector", "GLIDEIN_CCB"):
         theirs = [[a for a in g.attrs if a.name == name] for g in frontend.groups]
@@ -124,6 +128,7 @@ def _groups(frontend: Frontend, problems: Problems) -> None:
         seen.setdefault(group.name, group.where)
         _match(frontend, group, problems)
         _singularity(frontend, group, problems)
+        _unused_wrappers(group.files, problems)
         _limits(group, problems)
         _security(f"{subject}/security", group.security, problems)
         if not group.security.credentials and not frontend.security.credentials:
@@ -192,6 +197,18 @@ def _singularity(frontend: Frontend, group: Group, problems: Problems) -> None:
     if not any(f.wrapper or f.type == "wrapper" for f in (*frontend.files, *group.files)):
         what = f"{uses[0].value} needs a file with wrapper=True, global or in group {group.name}"
         problems.error(uses[0].where, f"attr[{SINGULARITY}]@value", what)
+
+
+def _unused_wrappers(files: Iterable[File], problems: Problems) -> None:
+    """Warn of wrappers that pilots leave out by their name, unless they are the package's own."""
+    for file in files:
+        name = file.relfname or Path(file.absfname).name
+        if not (file.wrapper or file.type == "wrapper") or not UNUSED_WRAPPER.fullmatch(name):
+            continue
+        if PACKAGED_WRAPPERS not in file.absfname:
+            what = f"pilots do not use a wrapper named {name}: they start containers themselves"
+            hint = "a changed copy of the default wrapper needs another name"
+            problems.warn(file.where, f"file[{file.absfname}]", what, hint)
 
 
 def _curbs(
