@@ -234,17 +234,17 @@ class FrontendDaemon:
         sealer, tokens, mode = Sealer(self.inputs), self._tokens(policy), ha.mode(policy)
         return [
             GroupAds(
-                policy,
-                groups[p.name],
-                self.seen[p.name],
-                p,
-                self.inputs,
-                self.wallets[p.name],
-                sealer,
-                tokens,
-                self.minted,
-                mode,
-                now,
+                policy=policy,
+                group=groups[p.name],
+                given=self.seen[p.name],
+                plan=p,
+                inputs=self.inputs,
+                wallet=self.wallets[p.name],
+                sealer=sealer,
+                tokens=tokens,
+                minted=self.minted,
+                ha_mode=mode,
+                now=now,
             )
             for p in plan.groups
         ]

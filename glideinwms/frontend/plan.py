@@ -84,7 +84,7 @@ class Failing:
 
 @dataclass(frozen=True, slots=True)
 class GroupPlan:
-    """One group's cycle. `conjuncts` are (text, origin) of the match law's parts; `failing` those
+    """One group's cycle. `conjuncts` are (text, origin) of the match rules; `failing` those
     that failed.
     """
 

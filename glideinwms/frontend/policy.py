@@ -33,7 +33,7 @@ class MatchAttribute:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """One conjunct of the match law, in its own language, with where it stands in the
+    """One conjunct of the match rules, in its own language, with where it stands in the
     configuration.
     """
 

@@ -55,7 +55,7 @@ class EntryState:
 
     @property
     def in_downtime(self) -> bool:
-        """GLIDEIN_In_Downtime as the deployed program reads it: the text `true` in any case, never
+        """GLIDEIN_In_Downtime as GlideinWMS 3.10 reads it: the text `true` in any case, never
         a number.
         """
         return str(self.attrs.get("GLIDEIN_In_Downtime", "")).lower() == "true"

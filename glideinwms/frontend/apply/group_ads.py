@@ -182,15 +182,15 @@ class GroupAds:
         )
         more = {"ProjectId": share.project} if share.project else {}
         return request_ads.client_ad(
-            self.policy,
-            self.group,
-            wms,
-            request,
-            seal,
-            credential,
-            numbers,
-            {**sealed, **more},
-            self.ha_mode,
+            policy=self.policy,
+            group=self.group,
+            wms=wms,
+            request=request,
+            seal=seal,
+            credential=credential,
+            numbers=numbers,
+            tokens={**sealed, **more},
+            ha_mode=self.ha_mode,
         )
 
     def _tokens(self, entry: EntryState, request: RequestName) -> dict[str, str]:
@@ -238,17 +238,17 @@ class GroupAds:
         self, entry: EntryState, row: FrontendEntryPlan, told: Mapping[str, Any], sequence: int
     ) -> GlideResource:
         return request_ads.resource_ad(
-            self.policy,
-            self.group,
-            row.entry,
-            entry.attrs,
-            entry.monitor,
-            told,
-            row.vector,
-            row.strings,
-            entry.in_downtime,
-            self.ha_mode,
-            sequence,
+            policy=self.policy,
+            group=self.group,
+            request=row.entry,
+            attrs=entry.attrs,
+            entry_monitor=entry.monitor,
+            client_monitor=told,
+            vector=row.vector,
+            strings=row.strings,
+            down=entry.in_downtime,
+            ha_mode=self.ha_mode,
+            sequence=sequence,
         )
 
     def _clients(self) -> Iterable[tuple[str, str, dict[str, Any]]]:

@@ -261,7 +261,7 @@ def factory_monitor(entry: Mapping[str, Value], client: Mapping[str, Value]) -> 
 
 
 def match_text(group: GroupPolicy) -> str:
-    """The conjuncts of the match law, joined as the deployed program shows them."""
+    """The conjuncts of the match rules, joined as GlideinWMS 3.10 shows them."""
     texts = [e.text for e in group.match]
     return texts[0] if len(texts) == 1 else " and ".join(f"({t})" for t in texts) or "True"
 

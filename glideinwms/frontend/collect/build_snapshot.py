@@ -99,7 +99,15 @@ def build(
         loaded = credentials.get(group.name, GroupCredentials())
         action = actions.get(group.name, "")
         try:
-            given = group_input(inputs, policy, group, loaded, memory, action, now)
+            given = group_input(
+                inputs=inputs,
+                policy=policy,
+                group=group,
+                wallet=loaded,
+                memory=memory,
+                action=action,
+                now=now,
+            )
             own_files = tuple(files[path] for path in group.policy_files if path in files)
             groups.append(replace(given, policy_files=own_files))
         except Exception as error:  # noqa: BLE001 - the boundary of one group

@@ -159,7 +159,7 @@ def _sealed(c: CredentialPolicy, ids: Mapping[str, str]) -> dict[str, str]:
         elif word in REQUIRED and not any(getattr(c, f) for f in REQUIRED[word]):
             raise CredentialError(f"type {word} needs {' or '.join(REQUIRED[word])}", where=c.name)
     if c.pilotabsfname and "grid_proxy" not in words:
-        # a deployed entry with auth_method grid_proxy refuses a request that carries it (protocol
+        # an entry of GlideinWMS 3.10 with auth_method grid_proxy refuses a request that carries it (protocol
         # protocol 9.2/23)
         sealed["GlideinProxy"] = ids[c.pilotabsfname]
     texts = {

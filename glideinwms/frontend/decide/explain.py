@@ -52,7 +52,7 @@ def explain_entry(
         error = returned = ""
         try:
             result = one.test(job, glidein, group.attrs)
-            passed = result == True if must_be_true(rules, index) else bool(result)  # noqa: E712 - as deployed
+            passed = result == True if must_be_true(rules, index) else bool(result)  # noqa: E712 - as GlideinWMS 3.10 does
             returned = repr(result)[:200] if one.seen else ""
         except Exception as failure:  # noqa: BLE001 - an expression that fails matches nothing (protocol 5.3)
             passed, error = False, f"{type(failure).__name__}: {failure}"
@@ -60,14 +60,14 @@ def explain_entry(
             mine = {n: job.get(n) for n in one.reads.job or ()}
             theirs = {n: glidein[p].get(n) for p, n in one.reads.glidein or ()}
             return Verdict(
-                entry.name,
-                False,
-                Reason.REJECTED_BY_EXPRESSION,
-                one.text,
-                one.origin,
-                mine,
-                theirs,
-                error,
-                returned,
+                entry=entry.name,
+                matches=False,
+                reason=Reason.REJECTED_BY_EXPRESSION,
+                conjunct=one.text,
+                origin=one.origin,
+                job_values=mine,
+                entry_values=theirs,
+                error=error,
+                returned=returned,
             )
     return Verdict(entry.name, True)

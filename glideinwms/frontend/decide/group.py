@@ -54,66 +54,66 @@ def decide_group(
     rng: random.Random,
     cache: MatchCache,
 ) -> GroupPlan:
-    """Match, count, and ask of each entry; entries in the order of their names, so that input order
-    means nothing.
+    """Match the jobs, count them, and decide the request to each entry. Entries are sorted by name, so
+    their order in the input has no effect.
     """
     entries = sorted(inputs.entries, key=lambda e: (e.name, e.pool))
     rules = match_rules(group, inputs.policy_files)
-    down = (
-        sum(1 << i for i, e in enumerate(entries) if e.in_downtime)
-        if group.ignore_down_entries
-        else 0
-    )
+    down = 0
+    if group.ignore_down_entries:
+        down = sum(1 << i for i, e in enumerate(entries) if e.in_downtime)
     match = matcher(group, entries, down, cache, rules)
-    found = job_counts.tally(inputs.jobs, match, len(entries))
-    by_type = job_counts.counts(found, entries)
-    rejected = found.rejected()
-    totals = RequestTotals(
-        inputs.total,
-        inputs.idle,
-        snapshot.frontend_total,
-        snapshot.frontend_idle,
-        snapshot.pool_total,
-        snapshot.pool_idle,
-    )
-    shared = SharedLimits.of(totals, group.limits, policy)
-    plans, problems = [], []
+    tally = job_counts.tally(inputs.jobs, match, len(entries))
+    by_type = job_counts.counts(tally, entries)
+    rejected = tally.rejected()
+    shared = SharedLimits.of(_totals(snapshot, inputs), group.limits, policy)
+    plans: list[FrontendEntryPlan] = []
+    problems: list[str] = []
     for i, entry in enumerate(entries):
-        jobs = {t: rows[i] for t, rows in by_type.items()}
-        histogram = {k: column[i] for k, column in enumerate(rejected) if column[i]}
         try:
-            plans.append(
-                decide_entry(
-                    entry,
-                    jobs,
-                    histogram,
-                    inputs,
-                    shared,
-                    policy,
-                    group,
-                    rng,
-                    down=snapshot.downtime,
-                )
+            plan = decide_entry(
+                entry=entry,
+                jobs={kind: counts[i] for kind, counts in by_type.items()},
+                histogram={k: column[i] for k, column in enumerate(rejected) if column[i]},
+                inputs=inputs,
+                shared=shared,
+                policy=policy,
+                group=group,
+                rng=rng,
+                down=snapshot.downtime,
             )
+            plans.append(plan)
         except ConfigError:  # the group's own, the same for every entry
             raise
         except Exception as error:  # noqa: BLE001 - the boundary of one entry
             problems.append(f"no request to {reason(entry.name)}: {place_of(error)}")
     rows = [row for table in inputs.jobs if table.good for row in table.rows]
     return GroupPlan(
-        group.name,
-        tuple((c.text, c.origin) for c in rules),
-        tuple(plans),
-        _unmatched(found, len(entries)),
-        found.only_here("IdleAll").get(0, 0),
-        sum(r.idle for r in rows),
-        sum(r.idle_600 for r in rows),
-        sum(r.idle_3600 for r in rows),
-        sum(r.running for table in inputs.jobs for r in table.rows),
-        inputs.unknown,
-        inputs.held,
-        tuple(problems),
-        match.failing(),
+        name=group.name,
+        conjuncts=tuple((c.text, c.origin) for c in rules),
+        entries=tuple(plans),
+        unmatched=_unmatched(tally, len(entries)),
+        unmatched_jobs=tally.only_here("IdleAll").get(0, 0),
+        idle_jobs=sum(r.idle for r in rows),
+        idle_600=sum(r.idle_600 for r in rows),
+        idle_3600=sum(r.idle_3600 for r in rows),
+        running_jobs=sum(r.running for table in inputs.jobs for r in table.rows),
+        frozen=inputs.unknown,
+        held=inputs.held,
+        problems=tuple(problems),
+        failing=match.failing(),
+    )
+
+
+def _totals(snapshot: FrontendSnapshot, inputs: GroupInput) -> RequestTotals:
+    """The slots that the limits are compared with."""
+    return RequestTotals(
+        group=inputs.total,
+        group_idle=inputs.idle,
+        frontend=snapshot.frontend_total,
+        frontend_idle=snapshot.frontend_idle,
+        pool=snapshot.pool_total,
+        pool_idle=snapshot.pool_idle,
     )
 
 
@@ -152,9 +152,9 @@ def decide_entry(
 ) -> FrontendEntryPlan:
     """One entry's request, its removal level and its split over the credentials."""
     slots = inputs.slots.get(entry.name, NO_SLOTS)
-    reason = (
-        Reason.FRONTEND_DOWNTIME if down else Reason.ENTRY_DOWNTIME if entry.in_downtime else None
-    )
+    reason = Reason.ENTRY_DOWNTIME if entry.in_downtime else None
+    if down:
+        reason = Reason.FRONTEND_DOWNTIME
     numbers = decide_numbers(
         jobs["Idle"].prop_mc,
         jobs["OldIdle"].prop_mc,
@@ -168,29 +168,31 @@ def decide_entry(
     word, margin, counters = _removal(inputs, entry.name, jobs["Idle"].count, slots.counts, group)
     if inputs.unknown:
         numbers = _frozen(numbers, inputs.last.get(entry.name, PublishedGroup()), inputs.unknown)
-    shares, refusals = credential_shares(entry, numbers, jobs, slots, inputs, group, rng)
+    shares, refusals = credential_shares(
+        entry=entry, numbers=numbers, jobs=jobs, slots=slots, inputs=inputs, group=group, rng=rng
+    )
     if not entry.has_key:
         refusals = (
             *refusals,
             Refusal(Reason.NO_KEY, entry.name, "its Factory published no key that can be trusted"),
         )
     return FrontendEntryPlan(
-        entry.name,
-        entry.pool,
-        numbers.idle,
-        numbers.max_glideins,
-        word,
-        margin,
-        group.limits.idle_lifetime,
-        numbers.clips,
-        numbers.strings,
-        jobs,
-        vector(jobs, slots, group, numbers),
-        counters,
-        shares,
-        refusals,
-        histogram,
-        entry.has_key,
+        entry=entry.name,
+        pool=entry.pool,
+        idle=numbers.idle,
+        max_glideins=numbers.max_glideins,
+        removal=word,
+        margin=margin,
+        lifetime=group.limits.idle_lifetime,
+        clips=numbers.clips,
+        strings=numbers.strings,
+        jobs=jobs,
+        vector=vector(jobs, slots, group, numbers),
+        counters=counters,
+        shares=shares,
+        refusals=refusals,
+        rejected=histogram,
+        advertise=entry.has_key,
     )
 
 
@@ -255,7 +257,7 @@ def credential_shares(
     rng: random.Random,
 ) -> tuple[tuple[CredentialShare, ...], tuple[Refusal, ...]]:
     """The request split over credentials, and why a credential carries nothing (its share is lost,
-    as deployed).
+    as in GlideinWMS 3.10).
     """
     domain = str(entry.attrs.get("GLIDEIN_TrustDomain", "Grid"))
     method = str(entry.attrs.get("GLIDEIN_SupportedAuthenticationMethod", "grid_proxy"))
@@ -268,14 +270,14 @@ def credential_shares(
         return rng.sample(values, len(values))
 
     chosen = select(
-        group.selection_plugin,
-        candidates,
-        domain,
-        method,
-        numbers.idle,
-        numbers.max_glideins,
-        demand,
-        shuffle,
+        plugin=group.selection_plugin,
+        candidates=candidates,
+        trust_domain=domain,
+        auth_method=method,
+        idle=numbers.idle,
+        max_glideins=numbers.max_glideins,
+        demand=demand,
+        shuffle=shuffle,
     )
     if not chosen:
         return (), tuple(_misfits(entry, candidates, domain, method))

@@ -33,7 +33,7 @@ def glidein_cores(entry: EntryState) -> int:
 
 
 def counts(found: MatchTally, entries: Sequence[EntryState]) -> dict[str, list[JobCounts]]:
-    """The four numbers of each job type for every entry. prop_mc in doubles, in the deployed order
+    """The four numbers of each job type for every entry. prop_mc in doubles, in the order of GlideinWMS 3.10
     of operations.
     """
     sums, sizes = found.sums(), [glidein_cores(e) for e in entries]

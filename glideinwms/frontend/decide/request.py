@@ -51,7 +51,7 @@ class RequestLimit:
 
 @dataclass(frozen=True, slots=True)
 class SharedLimits:
-    """The limits and the curbs that all entries of a group share, in the deployed order."""
+    """The limits and the curbs that all entries of a group share, in the order of GlideinWMS 3.10."""
 
     limits: tuple[RequestLimit, ...]
     curbs: tuple[RequestLimit, ...]
@@ -98,7 +98,7 @@ SHARED = (
 
 
 def limits(slots: EntrySlotCounts, shared: SharedLimits, group: GroupLimits) -> list[RequestLimit]:
-    """The eight limits, in the deployed order."""
+    """The eight limits, in the order of GlideinWMS 3.10."""
     counts = slots.counts
     return [
         RequestLimit(Reason.TOTAL_PER_ENTRY, counts.total, group.max_running),
@@ -199,7 +199,7 @@ def idle_number(
     if strict or group.ramp_up_attenuation > 0:
         if group.ramp_up_attenuation == 0:
             raise ConfigError(
-                "ramp_up_attenuation is 0, which ends a group's cycle in the deployed program",
+                "ramp_up_attenuation is 0, which ends a group's cycle in GlideinWMS 3.10",
                 hint="give a positive one, or switch strict_deployed_numbers off",
             )
         divisor = group.ramp_up_attenuation
@@ -223,7 +223,7 @@ def idle_number(
 
 
 def maximum(wanted: int, slots: EntrySlotCounts, group: GroupLimits) -> int:
-    """Idle and running pilots at most (protocol 5.6/5), in doubles as deployed; running limits do
+    """Idle and running pilots at most (protocol 5.6/5), in doubles as GlideinWMS 3.10 does; running limits do
     not clamp it.
     """
     running = slots.running_glideins

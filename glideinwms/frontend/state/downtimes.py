@@ -1,4 +1,4 @@
-"""Downtimes of the whole Frontend; the file is readable by the deployed program (protocol 4.9)."""
+"""Downtimes of the whole Frontend; the file is readable by GlideinWMS 3.10 (protocol 4.9)."""
 
 from __future__ import annotations
 

@@ -86,13 +86,9 @@ def expanded(query: str, attrs: Mapping[str, Any]) -> str:
 
     def literal(found: re.Match[str]) -> str:
         value = attrs.get(found[1])
-        return (
-            "undefined"
-            if value is None
-            else htc.quoted(value)
-            if isinstance(value, str)
-            else str(value)
-        )
+        if value is None:
+            return "undefined"
+        return htc.quoted(value) if isinstance(value, str) else str(value)
 
     return re.sub(r"\$\$\((\w+)\)", literal, query)
 

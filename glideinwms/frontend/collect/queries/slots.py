@@ -133,7 +133,7 @@ def is_running(slot: Mapping[str, Any]) -> bool:
 
 
 def tally(slots: Iterable[Mapping[str, Any]], min_memory: float) -> SlotTally:
-    """Count slots by the classes of protocol 5.5. IdleCores goes by the default memory, as deployed
+    """Count slots by the classes of protocol 5.5. IdleCores goes by the default memory, as GlideinWMS 3.10 does
     (protocol 9.4/45).
     """
     t = SlotTally()

@@ -104,7 +104,7 @@ class SeenNames:
 
 @dataclass(frozen=True, slots=True)
 class Conjunct:
-    """One factor of the match law, ready to run: `test(job, glidein, attr_dict)`. `safe_text`: the
+    """One factor of the match rules, ready to run: `test(job, glidein, attr_dict)`. `safe_text`: the
     same with bounded
     operations, empty if it is no Python; `attr_dict`: whether it looks at the Frontend's
     attributes; `version`: which
