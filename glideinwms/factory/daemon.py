@@ -114,13 +114,13 @@ class FactoryDaemon:
             # what cannot be recorded is not done
             queues = tuple(replace(s, frozen=s.frozen or trouble) for s in queues)
         self.snapshot = FactorySnapshot(
-            now,
-            requests,
-            queues,
-            lines,
-            self.rail.current(now),
-            health,
-            (
+            now=now,
+            requests=requests,
+            schedds=queues,
+            downtimes=lines,
+            rail=self.rail.current(now),
+            health=health,
+            refusals=(
                 *self.request_reader.refusals,
                 *self.queue_reader.refusals,
                 *wrong,

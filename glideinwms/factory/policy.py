@@ -1,7 +1,7 @@
-"""What the Factory daemon obeys: written by reconfig as `<work_dir>/policy.json`, read at a cycle boundary.
+"""The Factory's policy: reconfig writes `<work_dir>/policy.json`, the daemon reads it.
 
-One rename of that file is the switch to a new configuration *and* a new stage (decision 10): it names the triples.
-Field values are already resolved: defaults, inheritance, expansion, `num_factories` division (protocol 4.4).
+One rename of that file switches to a new configuration *and* a new stage (decision 10). Values are
+resolved: defaults, inheritance, expansion, division by `num_factories` (protocol 4.4).
 """
 
 from __future__ import annotations

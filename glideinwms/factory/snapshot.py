@@ -1,4 +1,4 @@
-"""What one Factory cycle knows: tables of plain rows, JSON in and out, no secrets (decisions 4, 56)."""
+"""The inputs of one Factory cycle: plain data, JSON in and out, no secrets (decisions 4, 56)."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class ScheddState:
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """The Frontend's and its group's stage entry points, as the request gives them (protocol 1.7)."""
+    """The stage entry points of the Frontend and its group in the request (protocol 1.7)."""
 
     url: str = ""
     sign_type: str = ""
@@ -179,7 +179,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class FactorySnapshot:
-    """All inputs of one cycle. `requests` is a Reading of the collector, each schedd has its own."""
+    """All inputs of one cycle. `requests` is a reading of the collector; each schedd has its own."""
 
     now: float
     requests: Reading[tuple[Request, ...]]

@@ -1,7 +1,7 @@
-"""MONITOR_INFO of finished pilots, for accounting outside (advertise_pilot_accounting; protocol 4.10, 7.1).
+"""Write MONITOR_INFO into the ads of finished pilots, for accounting by others.
 
-With it on, finished pilots stay in the queue for 12 h. `annotate` runs in the writing reader process: it reads the end
-of each one's output and puts what it says into the job ad, once.
+With `advertise_pilot_accounting`, finished pilots stay in the queue for 12 h. `annotate` runs in the
+writing worker process: it reads the end of each pilot's output (protocol 4.10, 7.1).
 """
 
 from __future__ import annotations

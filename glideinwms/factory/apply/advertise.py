@@ -1,4 +1,4 @@
-"""Sends the Factory's ads: all of them every `advertise_delay` cycles, and at once those that say something new."""
+"""Send the Factory's ads: all every `advertise_delay` cycles, those with news at once."""
 
 from __future__ import annotations
 
@@ -82,7 +82,15 @@ class Advertiser:
         self.coming = {}
         failed = {r.where: r for r in refusals}
         self.unmade = ""
-        for ad in self._due(policy, key, snapshot, plan, completed, failed, everything):
+        for ad in self._due(
+            policy=policy,
+            key=key,
+            snapshot=snapshot,
+            plan=plan,
+            completed=completed,
+            failed=failed,
+            everything=everything,
+        ):
             try:
                 data = ad.to_ad()
                 hash(tuple(data.values()))
@@ -176,7 +184,13 @@ class Advertiser:
             try:
                 out.append(
                     ads.entry_ad(
-                        policy, entry, told, key, snapshot.now, self.started, number.get(name, 0)
+                        policy=policy,
+                        entry=entry,
+                        told=told,
+                        key=key,
+                        now=snapshot.now,
+                        started=self.started,
+                        sequence=number.get(name, 0),
                     )
                 )
                 # without the requests nothing new can be said of them: the old ads stand until they

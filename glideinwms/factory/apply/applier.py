@@ -1,7 +1,7 @@
-"""All writes of a Factory cycle to the schedds: removals, releases, then submissions (decisions 4, 9, 31).
+"""Do all writes of a Factory cycle to the schedds: removals, releases, then submissions.
 
-The queue is the only record: nothing about pilots is kept here but what is pending. A submit whose outcome is unknown
-freezes its schedd until its id has been looked for.
+The queue is the only record of pilots: only what is pending is remembered here. A submission with
+an unknown outcome freezes its schedd until its id was looked up (decisions 4, 9, 31).
 """
 
 from __future__ import annotations
@@ -111,7 +111,13 @@ class FactoryApplier:
             for line in row.requests:
                 with self._boundary(report, line.request):
                     batches += self._batch(
-                        policy, entries[row.entry], line, requests, report, now, rng
+                        policy=policy,
+                        entry=entries[row.entry],
+                        line=line,
+                        requests=requests,
+                        report=report,
+                        now=now,
+                        rng=rng,
                     )
         self.submit(batches, report, gone)
         served = {s.entry for s in report.submitted if not s.error}
@@ -146,7 +152,15 @@ class FactoryApplier:
         """The batch of one request, if it gets any pilots."""
         if not line.placements:
             return []
-        found = batch_of(policy, entry, line, requests[line.request], now, self.new_id, rng)
+        found = batch_of(
+            policy=policy,
+            entry=entry,
+            row=line,
+            request=requests[line.request],
+            now=now,
+            new_id=self.new_id,
+            rng=rng,
+        )
         if isinstance(found, Refusal):
             report.refusals.append(found)
             return []
@@ -219,8 +233,8 @@ class FactoryApplier:
         return answer
 
     def submit(self, batches: list[SubmitBatch], report: FactoryReport, gone: set[str]) -> None:
-        """Cluster after cluster, the requests in turn, so that the sleep of one is the time of the
-        others.
+        """Submit clusters round-robin across requests, so that one request's pause does not delay
+        the others.
         """
         waiting = deque(b for b in batches if b.clusters)
         while waiting:
@@ -281,7 +295,13 @@ class FactoryApplier:
                 "submit failed", entry=batch.entry, request=row.request, error=str(answer.error)
             )
             return Submitted(
-                done.entry, done.request, done.file, done.n, done.submit_id, 0, str(answer.error)
+                entry=done.entry,
+                request=done.request,
+                file=done.file,
+                n=done.n,
+                submit_id=done.submit_id,
+                cluster=0,
+                error=str(answer.error),
             )
         number = int(answer.value[0][0])
         memory.submitted(number, answer.ended)
@@ -309,7 +329,7 @@ def reasons(row: RequestPlan) -> list[Reason]:
 
 
 def deeds(policy: FactoryPolicy, plan: FactoryEntryPlan) -> list[JobAction]:
-    """Removals and releases of an entry that come before its submissions, those of requests first."""
+    """Return the removals and releases that come before submissions, those of requests first."""
     out: list[JobAction] = []
     for row in plan.requests:
         out += [job_actions.removal(policy, plan.schedd, plan.entry, row, r) for r in row.removals]

@@ -1,6 +1,7 @@
-"""Removal and release of pilots. `pick_and_act` runs in the writing reader process; the rest is pure (decision 4).
+"""Remove and release pilots.
 
-Pilots are never acted on by a constraint: it finds ids, with their state looked at again, and the ids are acted on.
+`pick_and_act` runs in the writing worker process; the rest is pure (decision 4). It never acts by a
+constraint: it queries ids by their present state, then acts on these ids.
 """
 
 from __future__ import annotations
@@ -30,9 +31,8 @@ MAX_HOLD_REASONS = 20
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which pilots: at most `limit` that answer `constraint`, longest in their state first;
-    `running` ones are the
-    business of the rail.
+    """Selects up to `limit` pilots that match `constraint`, longest in their state first.
+    `running` ones count against the hourly limit on removals of running pilots.
     """
 
     constraint: str
@@ -42,9 +42,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class JobAction:
-    """One act on an entry's pilots, ready to be done. `request` is "" for the sanitising at an
-    entry's end.
-    """
+    """One action on an entry's pilots. `request` is "" when the entry is sanitised."""
 
     schedd: str
     entry: str
@@ -58,7 +56,7 @@ class JobAction:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why `n` pilots were held, as the site or HTCondor put it: one line of at most 200 characters."""
+    """Why `n` pilots were held: one line of at most 200 characters, by the site or HTCondor."""
 
     n: int
     code: int
@@ -168,7 +166,7 @@ def ids_constraint(ids: Iterable[str]) -> str:
 def removal(
     policy: FactoryPolicy, schedd: str, entry: str, row: RequestPlan | None, plan: PilotRemoval
 ) -> JobAction:
-    """A planned removal as a deed."""
+    """Return the job action of a planned removal."""
     base = request_constraint(policy, row) if row else entry_constraint(policy, entry)
     picks = []
     if plan.states and plan.n > 0:
@@ -178,31 +176,31 @@ def removal(
         status = pilot_states.HELD if plan.reason in HELD_REASONS else STATUS_OF[plan.reason]
         picks.append(_named(f"{base} && JobStatus == {status}", plan.ids, plan.cap))
     return JobAction(
-        schedd,
-        entry,
-        row.request if row else "",
-        "Remove",
-        tuple(picks),
-        plan.cap,
-        plan.reason,
-        plan.force,
+        schedd=schedd,
+        entry=entry,
+        request=row.request if row else "",
+        action="Remove",
+        picks=tuple(picks),
+        cap=plan.cap,
+        reason=plan.reason,
+        force=plan.force,
     )
 
 
 def release(
     policy: FactoryPolicy, schedd: str, entry: str, row: RequestPlan | None, plan: PilotRelease
 ) -> JobAction:
-    """A planned release as a deed."""
+    """Return the job action of a planned release."""
     base = request_constraint(policy, row) if row else entry_constraint(policy, entry)
     pick = _named(f"{base} && JobStatus == {pilot_states.HELD}", plan.ids, plan.cap)
     return JobAction(
-        schedd,
-        entry,
-        row.request if row else "",
-        "Release",
-        (pick,),
-        plan.cap,
-        Reason.HELD_RECOVERABLE,
+        schedd=schedd,
+        entry=entry,
+        request=row.request if row else "",
+        action="Release",
+        picks=(pick,),
+        cap=plan.cap,
+        reason=Reason.HELD_RECOVERABLE,
     )
 
 

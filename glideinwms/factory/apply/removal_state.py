@@ -1,4 +1,4 @@
-"""What the Factory keeps on disk between cycles: never pilots (decision 9), only the rail's memory (decision 16)."""
+"""Keep on disk what limits the removal of running pilots (decision 16), but no pilots (decision 9)."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ MAX_CONFLICTS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientNameConflict:
-    """A ClientName that identities use which do not own it. `owners` is empty if nobody does yet."""
+    """A ClientName that is used by identities that do not own it; `owners` may be empty."""
 
     client: str
     owners: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Credential files of the Frontends (protocol 3.4): where they are, and writing them, 0600 in a directory 0700."""
+"""Store the credential files of Frontends, with mode 0600 in directories 0700 (protocol 3.4)."""
 
 from __future__ import annotations
 

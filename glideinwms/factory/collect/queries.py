@@ -1,4 +1,4 @@
-"""Query HTCondor for the Factory and reduce the answers. Runs in a worker process (decisions 2, 4, 5)."""
+"""Query HTCondor for the Factory, in a worker process (decisions 2, 4, 5)."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ class RequestAds:
     """The ads of Frontends for this Factory.
 
     `malformed` are names of ads that are neither requests nor credentials, `unreadable` of ads that
-    cannot be read. `times` are by the collector's clock (epoch seconds). `strangers` is how many ads
-    came from identities that are not configured; the first MAX_STRANGERS are among the others.
+    cannot be read. `times` are by the collector's clock (epoch seconds). `strangers` counts the ads
+    from identities that are not configured; the first MAX_STRANGERS are among the others.
     """
 
     requests: list[Ad] = field(default_factory=list)
@@ -210,7 +210,7 @@ def by_key(schedd: ScheddAddress, factory: str, glidein: str) -> list[Ad] | None
 def by_columns(
     schedd: ScheddAddress, counted: str, columns: list[str]
 ) -> tuple[list[Ad], CountMethod]:
-    """Group the pilots by the attributes themselves; return the rows and the method that was used."""
+    """Group the pilots by the attributes themselves; return the rows and the method used."""
     total = int(htc.summary_jobs(schedd, counted).get("Jobs", 0))
     rows = (
         htc.group_jobs(schedd, counted, ["GlideinFactory", "GlideinName", *columns])

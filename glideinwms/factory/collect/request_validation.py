@@ -144,15 +144,15 @@ class RequestValidator:
         for name, value in ad.params.items():
             _parameter(name, value)
         web = Web(
-            ad.web_url,
-            ad.web_sign_type,
-            ad.web_descript,
-            ad.web_sign,
-            ad.web_sign256,
-            ad.web_group_url,
-            ad.web_group_descript,
-            ad.web_group_sign,
-            ad.web_group_sign256,
+            url=ad.web_url,
+            sign_type=ad.web_sign_type,
+            descript=ad.web_descript,
+            sign=ad.web_sign,
+            sign256=ad.web_sign256,
+            group_url=ad.web_group_url,
+            group_descript=ad.web_group_descript,
+            group_sign=ad.web_group_sign,
+            group_sign256=ad.web_group_sign256,
         )
         return Request(
             ad.name,

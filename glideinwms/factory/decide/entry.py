@@ -1,4 +1,4 @@
-"""Decide on all requests of one entry in a cycle, and on the sanitising at its end (protocol 4.3)."""
+"""Decide on all requests of one entry in a cycle, then on its sanitising (protocol 4.3)."""
 
 from __future__ import annotations
 

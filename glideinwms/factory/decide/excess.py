@@ -1,4 +1,4 @@
-"""Decide which pilots of a request are removed because it no longer asks for them (protocol 4.6)."""
+"""Decide which pilots go because their request no longer asks for them (protocol 4.6)."""
 
 from __future__ import annotations
 

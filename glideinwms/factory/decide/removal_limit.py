@@ -1,4 +1,7 @@
-"""The rail before running pilots (decision 16): a few an hour by request, the rest waits for an operator's word."""
+"""Limit the removal of running pilots by request (decision 16).
+
+A few are removed in an hour; the rest is parked until an operator approves it.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def parked_id(entry: str, request: str) -> str:
 
 
 class RunningRemovalLimit:
-    """What may still be removed of one entry's running pilots this hour."""
+    """How many running pilots of one entry may still be removed in this hour."""
 
     def __init__(self, entry: str, running: int, rail: RunningRemovals, now: float) -> None:
         self.entry = entry

@@ -1,8 +1,7 @@
-"""Removal of old log files by the configured retention, and of credentials nobody names any more
-(protocol 3.4, config 2.2).
+"""Remove old log files by the configured retention, and credentials that nobody uses.
 
-Credentials go by their last use, not by mtime: unchanged files are not rewritten here (decision 30). What a queued
-pilot names is never removed, whatever its age.
+The age of a credential counts from its last use, not from its mtime: unchanged files are not
+rewritten (decision 30). A file that a queued pilot names is never removed (protocol 3.4, config 2.2).
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class LastUse:
         self.times: dict[str, float] = self._load()
 
     def _load(self) -> dict[str, float]:
-        # without the times every credential counts as used now, which removes nothing too early
+        # Without the times every age restarts from now, so that nothing is removed early.
         lost = "when credentials were last used"
         return state_file.load(self.path, dict[str, float], {}, lost=lost)
 
@@ -63,8 +62,8 @@ class LastUse:
     def sweep(
         self, files: Iterable[Path], max_age: float, now: float, used: Collection[str]
     ) -> list[Path]:
-        """Remove credentials not used for `max_age` s; one seen for the first time begins its life
-        now.
+        """Remove credentials not used for `max_age` seconds. The age of one that is new to the table
+        starts now.
         """
         gone = []
         known = {str(p): p for p in files}

@@ -1,5 +1,7 @@
-"""What an operator may say to a running Factory (decision 37): approve a parked removal, remove pilots of an entry,
-submit some for a Frontend's request."""
+"""Act on the commands of operators to a running Factory (decision 37).
+
+They approve a parked removal, remove pilots of an entry, or submit some for a Frontend's request.
+"""
 
 from __future__ import annotations
 
@@ -112,14 +114,14 @@ def _remove(daemon: FactoryDaemon, word: OperatorCommand, policy: FactoryPolicy)
         base += f" && GlideinClient =?= {quoted(client)}"
     texts = [job_actions.state_constraint([s]) if s != HELD else "(JobStatus == 5)" for s in states]
     deed = JobAction(
-        entry.schedd_name,
-        entry.name,
-        "",
-        "Remove",
-        (Selection(f"{base} && ({' || '.join(texts)})", limit),),
-        limit,
-        Reason.OPERATOR_REMOVAL,
-        word.args.get("force") == "yes",
+        schedd=entry.schedd_name,
+        entry=entry.name,
+        request="",
+        action="Remove",
+        picks=(Selection(f"{base} && ({' || '.join(texts)})", limit),),
+        cap=limit,
+        reason=Reason.OPERATOR_REMOVAL,
+        force=word.args.get("force") == "yes",
     )
     answer = daemon.applier.act(deed, f"gwms entry rm by {word.who}")
     if answer.error is not None:
@@ -141,7 +143,7 @@ def _remove(daemon: FactoryDaemon, word: OperatorCommand, policy: FactoryPolicy)
 
 
 def _others(daemon: FactoryDaemon, entry: EntryPolicy, states: list[str]) -> str:
-    """What the last cycle counted in the states that were not asked for, and how to ask for them."""
+    """Return what the last cycle counted in other states, and how to remove those pilots."""
     row = next(
         (e for e in (daemon.plan.entries if daemon.plan else ()) if e.entry == entry.name), None
     )
@@ -200,7 +202,15 @@ def _submit(daemon: FactoryDaemon, word: OperatorCommand, policy: FactoryPolicy)
         placements=(Placement(sub_entries(entry)[0].submit_file, n),),
         clips=(why,),
     )
-    batch = batch_of(policy, entry, row, request, word.time, daemon.applier.new_id, daemon.rng)
+    batch = batch_of(
+        policy=policy,
+        entry=entry,
+        row=row,
+        request=request,
+        now=word.time,
+        new_id=daemon.applier.new_id,
+        rng=daemon.rng,
+    )
     if isinstance(batch, Refusal):
         raise StateError(batch.text, where=f"entry {entry.name}")
     report = FactoryReport()

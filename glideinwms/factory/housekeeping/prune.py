@@ -1,6 +1,7 @@
-"""Pruning of the Factory's stage: old generations that no queued pilot names (decision 10).
+"""Remove old generations of the Factory's stage that no queued pilot names (decision 10).
 
-Only the queues know what is named. A generation goes only when every schedd that it ever submitted to has answered.
+Only the queues tell what pilots name. A generation is removed only when every schedd that it ever
+submitted to has answered.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def named(
 
 
 class Pruner:
-    """Once an hour; the first time some minutes after a start, which has enough to do."""
+    """Runs hourly; the first run is delayed to keep the start fast."""
 
     def __init__(self, queue_reader: QueueReader, audit: Audit) -> None:
         self.queue_reader, self.audit = queue_reader, audit

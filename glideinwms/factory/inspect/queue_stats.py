@@ -1,4 +1,4 @@
-"""An entry's pilots over the recorded cycles: what was asked, waited, ran, was held. Pure; `gwms entry stats`."""
+"""Average an entry's pilots and requests over the recorded cycles, for `gwms entry stats`. Pure."""
 
 from __future__ import annotations
 

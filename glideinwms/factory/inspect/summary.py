@@ -1,4 +1,4 @@
-"""What `status.json` shows of a Factory: per entry counts, requests, submissions and reasons. Pure."""
+"""Summarize a cycle for `status.json`: pilots, requests, submissions and reasons by entry. Pure."""
 
 from __future__ import annotations
 

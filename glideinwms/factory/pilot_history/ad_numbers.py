@@ -1,4 +1,7 @@
-"""How many user jobs the pilots of the last hour ran: the CompletedJobs numbers of the ads (protocol 1.4, 7.1)."""
+"""Count the user jobs that pilots of the last hour ran: the CompletedJobs numbers of ads.
+
+See protocol 1.4 and 7.1.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ def _named(prefix: str, counts: Mapping[str, int]) -> dict[str, Value]:
 
 
 class CompletedJobs:
-    """Counts what was learned, anew every `every` seconds."""
+    """Counts finished pilots in the database again every `every` seconds."""
 
     def __init__(self, db: sqlite3.Connection, every: float = 60.0) -> None:
         self.db, self.every = db, every

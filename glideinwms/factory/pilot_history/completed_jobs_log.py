@@ -1,6 +1,6 @@
-"""Finished pilots out of `completed_jobs_YYYYMMDD.log`, a line each (protocol 7.1): what `gwms pilot list` shows.
+"""Read finished pilots from `completed_jobs_YYYYMMDD.log` (protocol 7.1), for `gwms pilot list`.
 
-The deployed Factory's files have the same lines, so that pilots of before a take-over are found as well.
+The files of GlideinWMS 3.10 have the same lines, so pilots from before a takeover are found, too.
 """
 
 from __future__ import annotations
@@ -135,14 +135,14 @@ def _pilot(policy: FactoryPolicy, entry: str, job: ElementTree.Element) -> Ended
     jobs = job.find("user")
     base = f"{policy.client_log_dir}/user_{user}/glidein_{policy.glidein_name}/entry_{entry}/job.{cluster}.{proc}"
     return EndedJob(
-        entry,
-        f"{cluster}.{proc}",
-        job.attrib["client"],
-        user,
-        moment(datetime.fromisoformat(job.attrib["terminated"]).timestamp()),
-        count(job.attrib["duration"]),
-        job.attrib["condor_started"] == "True",
-        count(jobs.get("jobsnr", 0)) if jobs is not None else 0,
-        f"{base}.out",
-        f"{base}.err",
+        entry=entry,
+        id=f"{cluster}.{proc}",
+        client=job.attrib["client"],
+        username=user,
+        ended=moment(datetime.fromisoformat(job.attrib["terminated"]).timestamp()),
+        duration=count(job.attrib["duration"]),
+        condor_started=job.attrib["condor_started"] == "True",
+        jobs=count(jobs.get("jobsnr", 0)) if jobs is not None else 0,
+        out=f"{base}.out",
+        err=f"{base}.err",
     )

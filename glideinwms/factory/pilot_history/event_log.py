@@ -1,7 +1,8 @@
-"""HTCondor job event logs, read from where the last reading ended (decision 29).
+"""Read HTCondor job event logs from where the last reading ended (decision 29).
 
-Our own reader, since the bindings' one is four times slower, holds two files open per log and keeps its position only
-as a pickle. Dates: legacy `MM/DD HH:MM:SS` (local time, no year), ISO, with sub-seconds, with `Z` for UTC.
+This reader is our own because that of the bindings is four times slower, keeps two files open per
+log, and saves its position only as a pickle. It understands legacy dates (`MM/DD HH:MM:SS`, local
+time, no year) and ISO dates, with sub-seconds and with `Z` for UTC.
 """
 
 from __future__ import annotations

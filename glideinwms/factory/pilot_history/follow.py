@@ -1,7 +1,8 @@
-"""Learn from the dead: follow the pilots' event logs, read what each left, judge the entries (decision 29).
+"""Follow the pilots' event logs, read the output of finished pilots, and judge the entries.
 
-A log is followed until its last pilot has ended, across midnight; one file is open at a time; a cycle reads a bounded
-number of bytes and outputs, the newest first, so that a backlog of days does not stop the Factory.
+A log is followed until its last pilot has ended, across midnight. One file is open at a time. A
+cycle reads a bounded number of bytes and outputs, the newest first, so that a backlog of days does
+not stop the Factory (decision 29).
 """
 
 from __future__ import annotations
@@ -209,14 +210,14 @@ class PilotFollower:
         for (cluster, proc), (code, when, times) in ended.items():
             submitted, started = self.db.times(number, cluster, proc)
             pilot = FinishedPilot(
-                place.entry,
-                place.client,
-                place.username,
-                f"{cluster}.{proc}",
-                max(submitted, times[0]),
-                max(started, times[1]) or when,
-                when,
-                code == ABORTED,
+                entry=place.entry,
+                client=place.client,
+                username=place.username,
+                id=f"{cluster}.{proc}",
+                submitted=max(submitted, times[0]),
+                started=max(started, times[1]) or when,
+                ended=when,
+                removed=code == ABORTED,
             )
             if now - when < KEEP:
                 rows[code == TERMINATED].append(pilot)
@@ -284,7 +285,7 @@ class PilotFollower:
                 )
 
     def _tidy(self, now: float) -> None:
-        """Forget what is over: pilots of long ago, logs that are gone, quiet logs without pilots."""
+        """Forget pilots of long ago, logs that were removed, and quiet logs without pilots."""
         self.tidied = now
         self.db.forget(now - KEEP)
         gone = [p for p in (*self.live, *self.over) if not Path(p).exists()]

@@ -1,4 +1,4 @@
-"""Why pilots were held lately: what sites and HTCondor said of pilots that have been removed or released since."""
+"""Remember why pilots were held that have since been removed or released."""
 
 from __future__ import annotations
 

@@ -93,17 +93,17 @@ def facts(stdout: str) -> PilotFacts:
     script, failure, detail = _cause(stdout) if code else ("", "", "")
     idle_end = code == 0 and _IDLE_END.search(_plain_xml(stdout)) is not None
     return PilotFacts(
-        _first(_VALIDATED, stdout),
-        _STARTED.search(stdout) is not None,
-        _first(_CONDOR, stdout),
-        int(ending[2]) if ending else None,
-        code,
-        _first(_CLAIMS, stdout),
-        _stats(stdout),
-        script,
-        failure,
-        detail,
-        idle_end,
+        validation=_first(_VALIDATED, stdout),
+        condor_started=_STARTED.search(stdout) is not None,
+        condor=_first(_CONDOR, stdout),
+        lifetime=int(ending[2]) if ending else None,
+        code=code,
+        claims=_first(_CLAIMS, stdout),
+        stats=_stats(stdout),
+        script=script,
+        failure=failure,
+        detail=detail,
+        idle_end=idle_end,
     )
 
 

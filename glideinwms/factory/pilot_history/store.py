@@ -1,6 +1,7 @@
-"""`<state>/learned.db`: how far each event log was read, pilots that have not ended, and those that have lately.
+"""Keep in `<state>/learned.db` how far each event log was read, and which pilots ended lately.
 
-Only a memory: losing it means reading the logs again, so a damaged file is put aside and begun anew.
+The file is only a memory: without it the logs are read again. So a damaged file is put aside and a
+new one is started.
 """
 
 from __future__ import annotations

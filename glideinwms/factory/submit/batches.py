@@ -1,4 +1,4 @@
-"""From a request's placements to clusters that can be submitted: checked, described, each with its id (decision 9)."""
+"""Turn a request's placements into clusters that can be submitted, each with its id (decision 9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a submit would silently get wrong is checked here first (decision 8): Submit itself checks nothing."""
+"""Check before a submission what HTCondor would accept and fail on later (decision 8)."""
 
 from __future__ import annotations
 

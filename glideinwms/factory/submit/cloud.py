@@ -1,4 +1,7 @@
-"""Clouds: the pilot starts from the virtual machine's metadata instead of a command line (protocol 4.10)."""
+"""Build submit descriptions for clouds, where pilots start from a machine's metadata.
+
+See protocol 4.10.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ email_logs = False
 
 
 def metadata(order: SubmitSpec) -> str:
-    """`glideinwms_metadata=` item of a machine, with its own cluster and process numbers behind it."""
+    """Return the `glideinwms_metadata=` item of a machine, with its cluster and process numbers."""
     text = base64.b64encode(user_data(order).encode()).decode()
     return f"glideinwms_metadata={text}#### -cluster $(Cluster) -subcluster $(Process)####"
 

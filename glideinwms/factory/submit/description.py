@@ -1,4 +1,4 @@
-"""The submit description of one request's pilots, for every grid type (protocol 4.10). Data in, data out."""
+"""Build the submit description of one request's pilots, for every grid type (protocol 4.10)."""
 
 from __future__ import annotations
 
@@ -53,16 +53,16 @@ def sub_entries(entry: EntryPolicy) -> tuple[SubEntry, ...]:
         return entry.sub_entries
     return (
         SubEntry(
-            entry.name,
-            entry.gatekeeper,
-            entry.gridtype,
-            "job.condor",
-            entry.rsl,
-            entry.bosco_dir,
-            entry.vm_id,
-            entry.vm_type,
-            entry.work_dir,
-            entry.proxy_url,
+            name=entry.name,
+            gatekeeper=entry.gatekeeper,
+            gridtype=entry.gridtype,
+            submit_file="job.condor",
+            rsl=entry.rsl,
+            bosco_dir=entry.bosco_dir,
+            vm_id=entry.vm_id,
+            vm_type=entry.vm_type,
+            work_dir=entry.work_dir,
+            proxy_url=entry.proxy_url,
         ),
     )
 

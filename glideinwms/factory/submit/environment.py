@@ -1,7 +1,8 @@
-"""`$ENV(NAME)` in submit_attrs: what the deployed Factory puts into condor_submit's environment (protocol 4.10).
+"""Fill in `$ENV(NAME)` in submit_attrs (protocol 4.10).
 
-Here no pilot is submitted by a process of its own, so these names are filled in before HTCondor sees the line. Other
-names stay what HTCondor takes them for: the daemon's own environment.
+GlideinWMS 3.10 sets these names in the environment of condor_submit. Here no process is started for
+a submission, so they are filled in before HTCondor reads the line. HTCondor takes other names from
+the daemon's own environment.
 """
 
 from __future__ import annotations
