@@ -24,6 +24,10 @@ Name = Annotated[
     str, typer.Option("--name", help="Show one entry or group, with inherited values.")
 ]
 Given = Annotated[bool, typer.Option("--given", help="Leave out default values.")]
+UNCHECKED = (
+    "no single main file is beside config.d, so only elements, types and values were checked, "
+    "not what refers to other files"
+)
 
 
 def validate(
@@ -60,6 +64,9 @@ def validate(
         errors = [problem for problem in errors if problem.where.file == str(piece)]
         warnings = [problem for problem in warnings if problem.where.file == str(piece)]
         count = len(warnings)
+    elif _is_piece(piece, side):
+        print(f"{piece} is a piece of a configuration: {UNCHECKED}", file=sys.stderr)
+        errors = [problem for problem in errors if not _only_main_has(problem)]
     if as_json:
         output.print_json([problem_fields(problem) for problem in (*errors, *warnings)])
     else:
@@ -70,9 +77,19 @@ def validate(
         sys.exit(1)
 
 
+def _is_piece(xml: Path, side: DaemonSide) -> bool:
+    return side is FACTORY and xml.parent.name == "config.d"
+
+
+def _only_main_has(problem: Problem) -> bool:
+    """Whether a problem is the lack of something in the root element, which the main file has."""
+    of_root = problem.subject.startswith("glidein@") or not set(problem.subject) & set("@/[")
+    return of_root and problem.what == "is required"
+
+
 def _whole(xml: Path, side: DaemonSide) -> Path:
     """Return the main file of a piece in config.d, which is not a configuration by itself."""
-    if side is not FACTORY or xml.parent.name != "config.d" or not xml.exists():
+    if not _is_piece(xml, side) or not xml.exists():
         return xml
     folder = xml.absolute().parent.parent
     usual = folder / FACTORY.xml.name

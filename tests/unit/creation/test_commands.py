@@ -495,3 +495,23 @@ def test_an_unchanged_reconfig_counts_the_standing_warnings(
     shown = capsys.readouterr()
     assert shown.out.startswith("nothing changes")
     assert "the configuration still has 1 warning;" in shown.err
+
+
+def test_a_piece_without_a_main_file_is_checked_by_itself(tmp_path: Path, capsys: Out) -> None:
+    piece = tmp_path / "config.d" / "10-sites.xml"
+    piece.parent.mkdir()
+    entry = '<entry name="Beta" gatekeeper="ce.example.org ce.example.org:9619" enabled="{}"/>'
+    text = f"<glidein><entries>\n{entry}</entries></glidein>\n"
+    piece.write_text(text.format("True"))
+    assert run("factory", "validate", piece) == 0
+    shown = capsys.readouterr()
+    assert "0 errors" in shown.out
+    assert "only elements, types and values were checked" in shown.err
+    piece.write_text(text.format("Treu"))
+    assert run("factory", "validate", piece) == 1
+    shown = capsys.readouterr()
+    assert f"{piece}:2: entry[Beta]@enabled: must be True or False, not 'Treu'" in shown.out
+    assert "is required" not in shown.out
+    piece.write_text(text.format("True").replace('name="Beta" ', ""))
+    assert run("factory", "validate", piece) == 1
+    assert f"{piece}:2: " in capsys.readouterr().out
