@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 COMMANDS = "glideinwms.cli.commands"
+CONFIGURATION_COMMANDS = "glideinwms.cli.configuration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +20,22 @@ def _verb(target: str, text: str) -> Verb:
     return Verb(f"{COMMANDS}.{target}", text)
 
 
+def _configuration(target: str, text: str) -> Verb:
+    return Verb(f"{CONFIGURATION_COMMANDS}.{target}", text)
+
+
 CONFIGURATION = {
-    "validate": _verb("config:validate", "Check the configuration file."),
-    "changes": _verb("reconfig:changes", "Show what a reconfig would change, as plan FILE.xml."),
-    "reconfig": _verb("reconfig:reconfig", "Apply a new configuration."),
-    "upgrade": _verb("reconfig:reconfig", "Apply a new configuration, as reconfig."),
-    "show": _verb("config:show", "Show the effective configuration and its origins."),
-    "rollback": _verb("rollback:rollback", "Return to an earlier configuration."),
-    "convert": _verb("config:convert", "Print the shortest equivalent configuration file."),
+    "validate": _configuration("examine:validate", "Check the configuration file."),
+    "changes": _configuration(
+        "reconfig:changes", "Show what a reconfig would change, as plan FILE.xml."
+    ),
+    "reconfig": _configuration("reconfig:reconfig", "Apply a new configuration."),
+    "upgrade": _configuration("reconfig:reconfig", "Apply a new configuration, as reconfig."),
+    "show": _configuration("examine:show", "Show the effective configuration and its origins."),
+    "rollback": _configuration("rollback:rollback", "Return to an earlier configuration."),
+    "convert": _configuration(
+        "examine:convert", "Print the shortest equivalent configuration file."
+    ),
 }
 PLAN = "Show what FILE.xml would change, or what a cycle decided."
 REPLAY = "Repeat the decisions of recorded cycles and compare them."
@@ -42,7 +51,7 @@ TREE: dict[str, tuple[str, dict[str, Verb] | Verb]] = {
             **CONFIGURATION,
             "run": _verb("factory:run", "Run the daemon."),
             "status": _verb("factory:status", "Show daemon status."),
-            "plan": _verb("config_plan:factory", PLAN),
+            "plan": _configuration("plan:factory", PLAN),
             "explain": _verb("factory:explain", "Explain what requests get."),
             "replay": _verb("replay:replay", REPLAY),
             "approve": _verb("factory:approve", "Approve a parked removal of running pilots."),
@@ -89,7 +98,7 @@ TREE: dict[str, tuple[str, dict[str, Verb] | Verb]] = {
             **CONFIGURATION,
             "run": _verb("frontend:run", "Run the daemon."),
             "status": _verb("frontend:status", "Show daemon status."),
-            "plan": _verb("config_plan:frontend", PLAN),
+            "plan": _configuration("plan:frontend", PLAN),
             "explain": _verb("explain:explain", "Explain the requests to entries."),
             "replay": _verb("replay:replay", REPLAY),
             "downtime": _verb("frontend:downtime", "Manage downtimes of the whole Frontend."),

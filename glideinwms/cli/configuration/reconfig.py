@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glideinwms.cli import output
-from glideinwms.cli.commands import config_plan
-from glideinwms.cli.commands.config import problem_fields
+from glideinwms.cli.configuration import plan as config_plan
+from glideinwms.cli.configuration.examine import problem_fields
 from glideinwms.cli.options import Xml, XmlOption
 from glideinwms.cli.output import Json
 from glideinwms.cli.sides import DaemonSide, side_of

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glideinwms.cli import output
-from glideinwms.cli.commands.reconfig import NOT_TAKEN
+from glideinwms.cli.configuration.reconfig import NOT_TAKEN
 from glideinwms.cli.options import AnySide, Xml, XmlOption
 from glideinwms.cli.output import Json
 from glideinwms.cli.sides import DaemonSide, side_of
