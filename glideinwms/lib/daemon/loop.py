@@ -33,9 +33,10 @@ R = TypeVar("R")
 
 @contextlib.contextmanager
 def collected_after() -> Iterator[None]:
-    """Python looks for reference cycles when this is over, not meanwhile: what a daemon makes in a
-    cycle is large and
-    has few, and is walked once instead of again and again.
+    """Keep Python's garbage collector off while the block runs.
+
+    The objects of a daemon's cycle are many and hold few reference cycles; they are walked once
+    afterwards instead of again and again.
     """
     gc.disable()
     try:
@@ -45,7 +46,7 @@ def collected_after() -> Iterator[None]:
 
 
 class LoopPolicy(Protocol):
-    """What the cycle needs of any policy."""
+    """What the loop needs of any policy."""
 
     @property
     def generation(self) -> str: ...
@@ -87,7 +88,7 @@ class Daemon(Protocol[P, S, L, R]):
         ...
 
     def handle(self, word: operator_commands.OperatorCommand, policy: P) -> str:
-        """Act on an operator's word; the text that answers it."""
+        """Act on an operator's command and return the text that answers it."""
         ...
 
     def directories(self, policy: P) -> Sequence[storage.Directory]:
@@ -134,9 +135,7 @@ class Flags:
 
 
 def notify(text: str) -> None:
-    """Tell systemd (sd_notify protocol: a datagram to $NOTIFY_SOCKET); nothing where there is no
-    systemd.
-    """
+    """Notify systemd by a datagram to $NOTIFY_SOCKET. Does nothing without systemd."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
@@ -189,8 +188,9 @@ class CycleRecord(Generic[P, S, L, R]):
         self.took = {}
         try:
             with self._step("words"):
-                words = operator_commands.consume(
-                    self.state / "requests", lambda w: self.daemon.handle(w, self.policy)
+                commands = operator_commands.consume(
+                    self.state / "requests",
+                    lambda command: self.daemon.handle(command, self.policy),
                 )
             with self._step("prepare"):
                 self.daemon.prepare(self.policy, began)
@@ -208,7 +208,7 @@ class CycleRecord(Generic[P, S, L, R]):
                     "began": began,
                     "seed": seed,
                     "generation": self.policy.generation,
-                    "words": [w for w, _ in words],
+                    "words": [command for command, _ in commands],
                     "snapshot": snapshot,
                     "plan": plan,
                     "report": report,
@@ -295,7 +295,7 @@ class CycleRecord(Generic[P, S, L, R]):
         status.write(self.state / "status.json", now)
 
     def loop(self, flags: Flags) -> None:
-        """Cycle after cycle, until told to stop; then withdraw the ads."""
+        """Run cycles until a signal sets `stop`; then withdraw the ads."""
         notify("READY=1")
         while not flags.stop:
             if flags.reload:
@@ -339,8 +339,9 @@ def run(
     clock: Callable[[], float] = time.time,
     seed: Callable[[], int] = lambda: random.SystemRandom().getrandbits(32),
 ) -> int:
-    """Run a daemon until SIGTERM, or one cycle. One daemon a work directory. Exit code: 0, or 1 if
-    `once` failed.
+    """Run a daemon until SIGTERM, or for one cycle with `once`. Only one daemon runs in a directory.
+
+    Return the exit code: 0, or 1 if the only cycle failed.
     """
     flags = Flags()
     with signals(flags), locked(work_dir / "state" / status.LOCK, daemon.name):

@@ -1,4 +1,4 @@
-"""Operator words: files between the command line and a daemon, no socket (decision 37).
+"""Commands of operators: files between the command line and a daemon, no socket (decision 37).
 
 `<state>/requests/<id>.json` {verb, args, who, time} is consumed at the next cycle boundary and answered in
 `<id>.answer.json` {ok, text}.
@@ -25,7 +25,7 @@ from glideinwms.lib.files import write_atomic
 from glideinwms.lib.jsondata import from_json, to_json
 from glideinwms.lib.run_as_owner import caller, name_of
 
-MAX_WORD_BYTES = 64 * 1024
+MAX_COMMAND_BYTES = 64 * 1024
 MAX_COMMANDS_PER_CYCLE = 200
 
 
@@ -49,8 +49,8 @@ class CommandAnswer:
 
 
 def open_box(directory: Path) -> None:
-    """Make the directory of words, as the daemon: its group may leave some, and the daemon may take
-    them away.
+    """Create the directory of commands, as the daemon. Its group may add files, and the daemon may
+    remove them.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -63,28 +63,30 @@ def open_box(directory: Path) -> None:
 
 
 def put(directory: Path, verb: str, args: dict[str, str]) -> str:
-    """Leave a word for the daemon; its id. It can be read whoever leaves it: root's too."""
+    """Leave a command for the daemon and return its id. The daemon can read it, even one of root."""
     if not directory.is_dir():
         raise StateError(
-            "there is no place for words", where=str(directory), hint="has the daemon run here?"
+            "there is no directory for commands",
+            where=str(directory),
+            hint="has the daemon run here?",
         )
-    word = OperatorCommand(uuid.uuid4().hex, verb, args, caller(), time.time())
-    write_atomic(directory / f"{word.id}.json", json.dumps(to_json(word)), 0o644)
-    return word.id
+    command = OperatorCommand(uuid.uuid4().hex, verb, args, caller(), time.time())
+    write_atomic(directory / f"{command.id}.json", json.dumps(to_json(command)), 0o644)
+    return command.id
 
 
-def withdraw(directory: Path, word_id: str) -> bool:
-    """Take a word back that nobody has answered; False if it is gone, done or not."""
+def withdraw(directory: Path, command_id: str) -> bool:
+    """Withdraw a command. Return False if the daemon has taken it already."""
     try:
-        (directory / f"{word_id}.json").unlink()
+        (directory / f"{command_id}.json").unlink()
     except FileNotFoundError:
         return False
     return True
 
 
-def wait_answer(directory: Path, word_id: str, timeout: float) -> CommandAnswer:
-    """The daemon's answer; a StateError after `timeout` seconds without one."""
-    path = directory / f"{word_id}.answer.json"
+def wait_answer(directory: Path, command_id: str, timeout: float) -> CommandAnswer:
+    """Wait for the daemon's answer. StateError if there is none within `timeout` seconds."""
+    path = directory / f"{command_id}.answer.json"
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if path.exists():
@@ -97,13 +99,16 @@ def wait_answer(directory: Path, word_id: str, timeout: float) -> CommandAnswer:
     )
 
 
-def _who(word: OperatorCommand, owner: int) -> str:
-    """Who left a word: the owner of its file. A command of root leaves it as the daemon's account,
-    for root.
+def _who(command: OperatorCommand, owner: int) -> str:
+    """Return who left a command: the owner of its file.
+
+    A program of root writes it with the daemon's account, for root.
     """
     name = name_of(owner)
     return (
-        f"{name} (for {reason(word.who)})" if owner == os.geteuid() and word.who != name else name
+        f"{name} (for {reason(command.who)})"
+        if owner == os.geteuid() and command.who != name
+        else name
     )
 
 
@@ -121,55 +126,56 @@ def pending(directory: Path) -> Iterator[tuple[Path, OperatorCommand]]:
     oldest = sorted(times, key=lambda p: (times[p], p.name))
     for path in oldest[:MAX_COMMANDS_PER_CYCLE]:
         try:
-            yield path, _word(path)
+            yield path, _read(path)
         except Exception as error:  # noqa: BLE001 - the boundary of one command
             _answer(path, CommandAnswer(False, reason(f"unreadable request: {error}")))
 
 
-def _word(path: Path) -> OperatorCommand:
+def _read(path: Path) -> OperatorCommand:
     """The command in a file. `who` is proved by the file's owner; it is no later than the file."""
     found = path.lstat()
     if not stat.S_ISREG(found.st_mode):
         raise StateError("is no file")
-    if found.st_size > MAX_WORD_BYTES:
-        raise StateError(f"has {found.st_size} bytes, at most {MAX_WORD_BYTES} are allowed")
-    word = from_json(
-        OperatorCommand, jsondata.parse(path.read_bytes(), "command", largest=MAX_WORD_BYTES)
+    if found.st_size > MAX_COMMAND_BYTES:
+        raise StateError(f"has {found.st_size} bytes, at most {MAX_COMMAND_BYTES} are allowed")
+    command = from_json(
+        OperatorCommand, jsondata.parse(path.read_bytes(), "command", largest=MAX_COMMAND_BYTES)
     )
-    said = bounded.number(word.time, "time", low=0.0)
-    return replace(word, who=_who(word, found.st_uid), time=min(said, found.st_ctime))
+    said = bounded.number(command.time, "time", low=0.0)
+    return replace(command, who=_who(command, found.st_uid), time=min(said, found.st_ctime))
 
 
 def consume(
     directory: Path, handle: Callable[[OperatorCommand], str]
 ) -> list[tuple[OperatorCommand, CommandAnswer]]:
-    """Let `handle` act on each pending word; its text, or its error, is the answer. A word is taken
-    away before it is
-    acted on, so that one whose answer cannot be written is not acted on again.
+    """Let `handle` act on each pending command; its text, or its error, is the answer.
+
+    A command is removed before it is acted on, so that one whose answer cannot be written is not
+    acted on again.
     """
     done = []
-    for path, word in pending(directory):
+    for path, command in pending(directory):
         try:
             path.unlink()
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
                 log.get("commands").error(
-                    "not taken", verb=word.verb, who=word.who, error=str(error)
+                    "not taken", verb=command.verb, who=command.who, error=str(error)
                 )
             continue
         try:
-            answer = CommandAnswer(True, handle(word))
+            answer = CommandAnswer(True, handle(command))
         except GwmsError as error:
             answer = CommandAnswer(False, str(error))
         except Exception as error:  # noqa: BLE001 - the boundary of one command
             log.get("commands").error(
-                "failed", verb=reason(word.verb), who=word.who, trace=trace_of(error)
+                "failed", verb=reason(command.verb), who=command.who, trace=trace_of(error)
             )
             answer = CommandAnswer(
                 False, f"the daemon failed on this: {type(error).__name__}; see its log"
             )
         _answer(path, answer)
-        done.append((word, answer))
+        done.append((command, answer))
     return done
 
 
@@ -182,6 +188,6 @@ def _answer(path: Path, answer: CommandAnswer) -> None:
         path.unlink(missing_ok=True)
 
 
-def unhandled(word: OperatorCommand) -> Any:
-    """The answer of a daemon that knows no such verb."""
-    raise StateError(f"unknown verb {bounded.shown(word.verb)}")
+def unhandled(command: OperatorCommand) -> Any:
+    """Refuse a command whose verb the daemon does not know."""
+    raise StateError(f"unknown verb {bounded.shown(command.verb)}")
