@@ -95,17 +95,8 @@ def where_table(rows: Sequence[tuple[Job, dict[str, str]]]) -> Table:
         took = f"{job.ended - job.started:.0f} s" if job.ended and job.started else "-"
         began = f"+{job.started - first:.0f} s" if job.started else "-"
         ended = job.state if job.exit_code in (None, 0) else f"exit code {job.exit_code}"
-        get = said.get
-        table.add_row(
-            job.id,
-            job.kind,
-            ended,
-            get("site", "-"),
-            get("entry", "-"),
-            get("pilot", "-"),
-            began,
-            took,
-        )
+        place = [said.get(key, "-") for key in ("site", "entry", "pilot")]
+        table.add_row(job.id, job.kind, ended, *place, began, took)
     return table
 
 
