@@ -1,6 +1,7 @@
 """Frozen dataclasses to JSON and back: policies, snapshots, plans and status files.
 
-Unknown fields are refused with their path, unless the caller passes `ignore_unknown` (a newer writer's file).
+Unknown fields are refused with their path, unless the caller passes `ignore_unknown` (a newer
+writer's file).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Who changes an installation (decision 36): root goes on as the owner of what it changes.
 
-A daemon's directory belongs to the daemon's account, which can put links and process ids into it. So a command of root
-does there only what that account could do itself: the kernel then refuses to write through a link to a file of
-somebody else, and to signal a process of somebody else.
+A daemon's directory belongs to the daemon's account, which can put links and process ids into
+it. So a command of root does there only what that account could do itself: the kernel then
+refuses to write through a link to a file of somebody else, and to signal a process of somebody
+else.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""From a submit description to the job ad a schedd would keep: the part of it that our queries ask about."""
+"""From a submit description to the job ad a schedd would keep: the part of it that our queries ask
+about.
+"""
 
 from __future__ import annotations
 

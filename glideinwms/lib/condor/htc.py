@@ -1,8 +1,10 @@
-"""Every call to HTCondor, as a function with plain data in and out. Runs in a reader process, never in a daemon's own.
+"""Every call to HTCondor, as a function with plain data in and out. Runs in a reader process, never
+in a daemon's own.
 
-A collector argument "" is the pool of CONDOR_CONFIG. Values are str, int, float, bool, lists or dicts of them; an
-expression is its text as `Expr`. Attributes that are undefined or an error are left out, unless the caller passes
-`keep_missing`: then their values are `Missing.UNDEFINED` and `Missing.ERROR`.
+A collector argument "" is the pool of CONDOR_CONFIG. Values are str, int, float, bool, lists or
+dicts of them; an expression is its text as `Expr`. Attributes that are undefined or an error are
+left out, unless the caller passes `keep_missing`: then their values are `Missing.UNDEFINED` and
+`Missing.ERROR`.
 """
 
 from __future__ import annotations

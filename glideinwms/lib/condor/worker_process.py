@@ -1,4 +1,5 @@
-"""A reader process: takes one call at a time over a private pipe, answers with plain data, dies with its parent.
+"""A reader process: takes one call at a time over a private pipe, answers with plain data, dies
+with its parent.
 
 Started as `python -m glideinwms.lib.condor.worker_process FD PARENT [--ready]`. The pipe carries
 pickles of our own parent only (decision 5). Signals that end the daemon leave it alone: the last

@@ -1,9 +1,11 @@
-"""The reader pool: HTCondor is only ever talked to from a few processes that the daemon can kill (decision 5).
+"""The reader pool: HTCondor is only ever talked to from a few processes that the daemon can kill
+(decision 5).
 
-`htcondor2` holds the GIL in network calls and a hung peer blocks it for 20 s whatever its knobs say; so each call has a
-wall deadline, and the reader that passes it is killed and replaced. An endpoint that failed is asked next only in the
-quarantine reader, until it answers; many that hang share its time. Submits and removals go through one reader, with an
-outcome that can be unknown.
+`htcondor2` holds the GIL in network calls and a hung peer blocks it for 20 s whatever its knobs
+say; so each call has a wall deadline, and the reader that passes it is killed and replaced. An
+endpoint that failed is asked next only in the quarantine reader, until it answers; many that
+hang share its time. Submits and removals go through one reader, with an outcome that can be
+unknown.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Credential identifiers (protocol 3.2). They depend on names, not on content, so that a renewal keeps them."""
+"""Credential identifiers (protocol 3.2). They depend on names, not on content, so that a renewal
+keeps them.
+"""
 
 from __future__ import annotations
 

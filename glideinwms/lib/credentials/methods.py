@@ -1,4 +1,6 @@
-"""An entry's auth_method: words joined by `+`, or groups of 3.11, `scitoken,grid_proxy;project_id` (config 16)."""
+"""An entry's auth_method: words joined by `+`, or groups of 3.11, `scitoken,grid_proxy;project_id`
+(config 16).
+"""
 
 from __future__ import annotations
 

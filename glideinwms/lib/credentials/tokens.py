@@ -1,4 +1,6 @@
-"""HTCondor IDTOKENs made from a pool's signing key, and the expiry of any JSON web token (protocol 2.6, 3.6)."""
+"""HTCondor IDTOKENs made from a pool's signing key, and the expiry of any JSON web token (protocol
+2.6, 3.6).
+"""
 
 from __future__ import annotations
 

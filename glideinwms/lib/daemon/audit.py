@@ -1,5 +1,6 @@
-"""The audit trail: one JSON line per submit, remove, release, stored credential, downtime, approval, reconfig and
-rollback (decision 47)."""
+"""The audit trail: one JSON line per submit, remove, release, stored credential, downtime,
+approval, reconfig and rollback (decision 47).
+"""
 
 from __future__ import annotations
 

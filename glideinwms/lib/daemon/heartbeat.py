@@ -1,7 +1,8 @@
-"""`<state>/heartbeat`: the last sign of life of a daemon, a small record that is overwritten in place.
+"""`<state>/heartbeat`: the last sign of life of a daemon, a small record that is overwritten in
+place.
 
-The file is opened once and keeps its size. A daemon whose file system is full, or whose state directory was made
-read-only, can therefore still say what it does and what it cannot write.
+The file is opened once and keeps its size. A daemon whose file system is full, or whose state
+directory was made read-only, can therefore still say what it does and what it cannot write.
 """
 
 from __future__ import annotations

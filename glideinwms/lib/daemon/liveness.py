@@ -1,6 +1,8 @@
-"""Whether a daemon is well, for those who look from outside: its lock, its heartbeat, its last status.
+"""Whether a daemon is well, for those who look from outside: its lock, its heartbeat, its last
+status.
 
-A daemon that hangs or is stopped holds its lock and leaves its last status, so that neither says that it is in trouble.
+A daemon that hangs or is stopped holds its lock and leaves its last status, so that neither says
+that it is in trouble.
 """
 
 from __future__ import annotations

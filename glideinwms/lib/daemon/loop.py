@@ -1,8 +1,9 @@
 """The one machine both daemons are: collect -> decide -> apply -> record, at each loop delay
 (decision 18).
 
-SIGTERM and SIGINT finish the cycle, withdraw the ads and end. SIGHUP loads `policy.json` anew at the next cycle
-boundary; one that does not load leaves the old one in force and says why in the status.
+SIGTERM and SIGINT finish the cycle, withdraw the ads and end. SIGHUP loads `policy.json` anew at
+the next cycle boundary; one that does not load leaves the old one in force and says why in the
+status.
 """
 
 from __future__ import annotations

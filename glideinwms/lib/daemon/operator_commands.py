@@ -1,7 +1,7 @@
 """Commands of operators: files between the command line and a daemon, no socket (decision 37).
 
-`<state>/requests/<id>.json` {verb, args, who, time} is consumed at the next cycle boundary and answered in
-`<id>.answer.json` {ok, text}.
+`<state>/requests/<id>.json` {verb, args, who, time} is consumed at the next cycle boundary and
+answered in `<id>.answer.json` {ok, text}.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Directories that a daemon needs, and what stops when one cannot be written: a full or read-only file system."""
+"""Directories that a daemon needs, and what stops when one cannot be written: a full or read-only
+file system.
+"""
 
 from __future__ import annotations
 

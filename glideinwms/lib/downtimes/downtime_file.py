@@ -1,7 +1,7 @@
 """Downtime files of both daemons, in the deployed format (protocol 4.9).
 
-Factory lines: `Start End Entry Frontend Sec_Class # comment`; Frontend lines: `Start End`. Times are ISO 8601 with zone
-(`YYYY-MM-DDTHH:MM:SS+HH:MM`), End may be `None` (open).
+Factory lines: `Start End Entry Frontend Sec_Class # comment`; Frontend lines: `Start End`. Times
+are ISO 8601 with zone (`YYYY-MM-DDTHH:MM:SS+HH:MM`), End may be `None` (open).
 """
 
 from __future__ import annotations

@@ -1,1 +1,3 @@
-"""The stage (web) area: deployed file formats, content names, signature chains, add-only publication, pruning."""
+"""The stage (web) area: deployed file formats, content names, signature chains, add-only
+publication, pruning.
+"""

@@ -1,4 +1,6 @@
-"""Contents of staged files with their sums, and the names made of them (decision 10: 12 hex of SHA-256)."""
+"""Contents of staged files with their sums, and the names made of them (decision 10: 12 hex of
+SHA-256).
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The text formats of the stage area, written and read (protocol 6.2-6.6).
 
-Readers raise StageError naming the line; writers refuse what a format cannot carry: blanks in a list field, newlines.
+Readers raise StageError naming the line; writers refuse what a format cannot carry: blanks in a
+list field, newlines.
 """
 
 from __future__ import annotations

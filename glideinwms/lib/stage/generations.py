@@ -1,4 +1,6 @@
-"""Generations: what each reconfig published, kept for rollback and for pruning by manifest only (decision 10)."""
+"""Generations: what each reconfig published, kept for rollback and for pruning by manifest only
+(decision 10).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Writing trees into a stage directory: add-only, one syncfs, then what has a plain name (decisions 10, 33)."""
+"""Writing trees into a stage directory: add-only, one syncfs, then what has a plain name (decisions
+10, 33).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""One staged tree (main, entry, client, client_group): its lists become named files, both signatures, a description.
+"""One staged tree (main, entry, client, client_group): its lists become named files, both
+signatures, a description.
 
-Names cannot be circular (decision 10): the signature files are named by their lines *without* the description's,
-the description by its own content, which names both signatures.
+Names cannot be circular (decision 10): the signature files are named by their lines *without*
+the description's, the description by its own content, which names both signatures.
 """
 
 from __future__ import annotations

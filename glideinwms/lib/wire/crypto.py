@@ -1,4 +1,6 @@
-"""The envelope's cryptography (protocol 2): the Factory's RSA key pair, the request's symmetric key, key ids."""
+"""The envelope's cryptography (protocol 2): the Factory's RSA key pair, the request's symmetric
+key, key ids.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a Factory says: glidefactory, glidefactoryglobal, glidefactoryclient (protocol 1.4, 1.5, 1.8)."""
+"""What a Factory says: glidefactory, glidefactoryglobal, glidefactoryclient (protocol 1.4, 1.5,
+1.8).
+"""
 
 from __future__ import annotations
 

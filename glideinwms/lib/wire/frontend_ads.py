@@ -1,5 +1,6 @@
-"""What a Frontend says: glideclient, glideclientglobal to the Factories; glideresource, glidefrontendmonitor to its own
-pool (protocol 1.6, 1.7, 1.9, 1.10)."""
+"""What a Frontend says: glideclient, glideclientglobal to the Factories; glideresource,
+glidefrontendmonitor to its own pool (protocol 1.6, 1.7, 1.9, 1.10).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Opening the sealed values of requests at the Factory (protocol 2.4).
 
-An envelope has no authentication tag, and its key and IV are the same for all values of a cycle. So a peer that may
-send altered copies of another's envelope, and sees how each is refused, could decrypt it. Three rules prevent that:
+An envelope has no authentication tag, and its key and IV are the same for all values of a cycle.
+So a peer that may send altered copies of another's envelope, and sees how each is refused, could
+decrypt it. Three rules prevent that:
 
 * Only an identity that the Factory's configuration names gets as far as a decryption.
 * Until the sender has proved that the envelope is its own, every failure has the same reason and the same text.
