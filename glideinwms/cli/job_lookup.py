@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,7 +89,7 @@ def find_job(name: str, policy: FrontendPolicy, schedd: str, workers: Workers) -
     from glideinwms.lib.condor.htc import ScheddAddress, quoted
 
     cluster, _, proc = name.partition(".")
-    if not cluster.isdigit() or not (proc or "0").isdigit():
+    if not re.fullmatch(r"[0-9]{1,10}(\.[0-9]{0,10})?", name):
         raise StateError(
             f"{name!r} is not ClusterId.ProcId", where="job explain", hint="for example 12.0"
         )

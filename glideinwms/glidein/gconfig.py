@@ -79,7 +79,9 @@ def gconfig_get_bool(key, fname=None):
     # type: (str, Optional[str]) -> bool
     """True for TRUE, T, YES, Y in any case and for positive integers."""
     value = (gconfig_get(key, fname) or "").strip().upper()
-    return value in ("TRUE", "T", "YES", "Y") or (value.isdigit() and int(value) > 0)
+    return value in ("TRUE", "T", "YES", "Y") or (
+        not value.strip("0123456789") and value.strip("0") != ""
+    )
 
 
 def _replace(path, key, line):

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin
 
-from glideinwms.lib.bounded import MAX_DIGITS, shown
+from glideinwms.lib.bounded import MAX_DIGITS, MAX_SHOWN, reason, shown
 from glideinwms.lib.errors import StateError
 from glideinwms.lib.files import read_text
 
@@ -135,7 +135,7 @@ def _build(kind: Any, data: Any, where: str, lax: bool) -> Any:
         if not isinstance(data, Mapping):
             raise StateError(f"expected an object, found {type(data).__name__}", where=where)
         return {
-            _key(args[0], k, where): _build(args[1], v, f"{where}.{k}", lax)
+            _key(args[0], k, where): _build(args[1], v, f"{where}.{str(k)[:MAX_SHOWN]}", lax)
             for k, v in data.items()
         }
     return _scalar(kind, data, where)
@@ -221,7 +221,9 @@ def _dataclass(kind: Any, data: Any, where: str, lax: bool, bound: dict[Any, Any
     unknown = sorted(set(data) - set(fields))
     if unknown and not lax:
         raise StateError(
-            f"unknown field {', '.join(unknown)}", where=where, hint="written by a newer version?"
+            f"unknown field {reason(', '.join(unknown))}",
+            where=where,
+            hint="written by a newer version?",
         )
     missing = sorted(name for name, (_, needed) in fields.items() if needed and name not in data)
     if missing:

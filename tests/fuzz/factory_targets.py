@@ -83,7 +83,7 @@ def sealed_request(ad: Any) -> None:
 def global_credentials(ad: Any) -> None:
     for item in VALIDATOR.credentials(ad):
         assert "a credential" not in repr(item)
-        VALIDATOR.vault.credential(item.owner, item.client, item.cred_id)
+        VALIDATOR.store.credential(item.owner, item.client, item.cred_id)
 
 
 _PILOT = {

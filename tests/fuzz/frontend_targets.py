@@ -102,7 +102,7 @@ def queued_jobs(ads: Any) -> None:
         assert job_values.jobs_of(ad) >= 0
         assert job_values.age_of(ad, 1_800_000_000.0, odd) >= 0
     json.dumps([list(values) for values in classes], allow_nan=False)
-    assert all(len(why) <= 200 for why, _ in odd.rows())
+    assert all(len(item.reason) <= 200 for item in odd.summary())
 
 
 _EXPRESSIONS = (

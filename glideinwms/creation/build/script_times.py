@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from glideinwms.creation.xml.common_model import File
 from glideinwms.creation.xml.problems import Problems
+from glideinwms.lib.bounded import count_or
 
 RUN = ("exec", "exec:s")
 POINTS = ("setup", "prejob", "postjob", "cleanup")
@@ -39,8 +40,9 @@ def when(file: File, kind: str, problems: Problems) -> When:
         return When()
     for word in file.time.split(",") if file.time else []:
         name, _, rest = word.partition(":")
-        if name == "periodic" and kind in RUN and (rest.isdigit() or (not rest and file.period)):
-            period = int(rest or file.period)
+        every = count_or(rest or file.period, 0)
+        if name == "periodic" and kind in RUN and (every or rest == "0"):
+            period = every
         elif (kind in RUN or sourced) and (
             word in POINTS or name == "cleanup" or ORDER.fullmatch(word)
         ):

@@ -21,7 +21,7 @@ from glideinwms.creation.xml.factory_model import (
     SecurityClass,
 )
 from glideinwms.creation.xml.problems import Problems, did_you_mean
-from glideinwms.lib.bounded import BadValue, file_name
+from glideinwms.lib.bounded import BadValue, count_or, file_name
 from glideinwms.lib.credentials import methods
 
 NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -353,7 +353,7 @@ def _walltime(entry: Entry | EntrySet, factory: Factory, problems: Problems) -> 
     walltime = next(
         (a for a in (*entry.attrs, *factory.attrs) if a.name == "GLIDEIN_Max_Walltime"), None
     )
-    if walltime and walltime.value.isdigit() and int(walltime.value) < 1200:
+    if walltime and count_or(walltime.value, 1200) < 1200:
         what = f"{walltime.value} seconds leave no time for a job"
         problems.warn(walltime.where, "attr[GLIDEIN_Max_Walltime]@value", what)
 

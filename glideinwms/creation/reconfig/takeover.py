@@ -6,6 +6,7 @@ were queued. Ours therefore has the one of 3.10 in its tar, and hands over to it
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def take_up_again(work_dir: Path) -> list[str]:
     suffixes = [
         p.name.removeprefix("gwms-state") for p in work_dir.glob("gwms-state*") if p.is_dir()
     ]
-    suffixes = [s for s in suffixes if s == "" or s.removeprefix(".").isdigit()]
+    suffixes = [s for s in suffixes if s == "" or re.fullmatch(r"\.[0-9]{1,9}", s)]
     if not suffixes:
         return []
     newest = max(suffixes, key=lambda s: int(s.removeprefix(".") or 1))

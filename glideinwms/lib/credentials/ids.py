@@ -11,7 +11,6 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from glideinwms.lib.bounded import reason
 from glideinwms.lib.errors import CredentialError
 
 # OpenSSL's one-line names of subject parts; others appear by their dotted number.
@@ -50,7 +49,8 @@ def subject(pem: bytes, where: str) -> str:
                     for a in certificate.subject
                 )
     except Exception as error:
-        raise CredentialError(f"holds no certificate: {reason(str(error))}", where=where) from error
+        # the message of the error could contain a byte of the file
+        raise CredentialError("holds no certificate that can be read", where=where) from error
     raise CredentialError("holds only CA certificates", where=where)
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from glideinwms.lib.bounded import count_or
 from glideinwms.lib.errors import StageError
 
 PROGRAMS = ("exec", "exec:s")
@@ -75,6 +76,13 @@ def _one_line(value: str, what: str) -> str:
     return value
 
 
+def _word(name: str, file: str) -> str:
+    """A name that is not read as a comment, nor as two lines."""
+    if name.startswith("#") or not name.strip():
+        raise StageError(f"{name!r} cannot be a name", where=file)
+    return _one_line(name, file)
+
+
 def write_list(rows: Iterable[FileListRow], name: str = "file_list.lst") -> str:
     """A file list; every field is one word."""
     out = [f"# File: {name}\n#\n", LIST_HEAD]
@@ -117,17 +125,20 @@ def read_list(text: str, name: str = "file_list.lst") -> list[FileListRow]:
             f = [*f[:3], "0", "GLIDEIN_PS_", *f[3:]]
         if len(f) == 6:
             f = [*f[:3], "0", "GLIDEIN_PS_", *f[4:]]
-        if len(f) < 7 or not f[3].isdigit():
+        period = count_or(f[3], None) if len(f) >= 7 else None
+        if period is None:
             raise StageError("not seven fields", where=f"{name}:{n}")
         kind, _, points = f[7].rpartition("@") if len(f) > 7 else ("", "", "setup")
-        rows.append(FileListRow(f[0], f[1], kind or f[2], int(f[3]), f[4], f[5], f[6], points))
+        rows.append(FileListRow(f[0], f[1], kind or f[2], period, f[4], f[5], f[6], points))
     return rows
 
 
 def write_pairs(pairs: Mapping[str, object] | Iterable[tuple[str, object]], name: str) -> str:
     """`name <TAB>value` lines: descriptions, constants, untar tables."""
     items = pairs.items() if isinstance(pairs, Mapping) else pairs
-    body = "".join(f"{key} \t{_one_line(str(value), f'{name}: {key}')}\n" for key, value in items)
+    body = "".join(
+        f"{_word(key, name)} \t{_one_line(str(value), f'{name}: {key}')}\n" for key, value in items
+    )
     return f"# File: {name}\n#\n{body}"
 
 

@@ -187,3 +187,9 @@ def test_names_follow_content(data: bytes) -> None:
 def test_a_name_twice_in_a_list_is_refused() -> None:
     with pytest.raises(StageError, match="twice"):
         build("", {"file_list": [Item("a", of_bytes("1")), Item("a", of_bytes("2"))]})
+
+
+def test_a_name_that_would_be_read_as_a_comment_is_refused() -> None:
+    for name in ("# File: x", "", " ", "a\nb"):
+        with pytest.raises(StageError):
+            write_pairs({name: "x"}, "x")
