@@ -13,6 +13,7 @@ from glideinwms.factory.apply.applier import FactoryReport
 from glideinwms.factory.apply.job_actions import JobAction, Outcome, Selection
 from glideinwms.factory.plan import QUEUED, RUNNING, WAIT, Placement, RequestPlan
 from glideinwms.factory.policy import EntryPolicy, FactoryPolicy
+from glideinwms.factory.snapshot import Request
 from glideinwms.factory.submit.batches import batch_of
 from glideinwms.factory.submit.description import sub_entries
 from glideinwms.lib.condor.htc import quoted
@@ -162,34 +163,48 @@ def _others(daemon: FactoryDaemon, entry: EntryPolicy, states: list[str]) -> str
     return f"; the last cycle counted {numbers} beside them: remove those with {' '.join(f'--state {s}' for s in left)}"
 
 
-def _submit(daemon: FactoryDaemon, word: OperatorCommand, policy: FactoryPolicy) -> str:
-    """Pilots for a client's request as it came last, whatever it asks for and whatever limits and
-    downtimes say.
+def _request_of(daemon: FactoryDaemon, entry: EntryPolicy, client: str) -> Request:
+    """Return a client's last request at an entry; a StateError if it has none that is served, or if
+    several Frontends use its ClientName.
     """
-    entry, client = _entry(word, policy), word.args.get("client", "")
-    asked = daemon.snapshot.requests.value if daemon.snapshot else None
-    rows = {r.client: r for r in asked or () if r.entry == entry.name and r.refusal is None}
-    request = rows.get(client)
-    if request is None:
-        known = ", ".join(sorted(rows)) or "none"
+    asked = (daemon.snapshot.requests.value if daemon.snapshot else None) or ()
+    served = [r for r in asked if r.entry == entry.name and r.refusal is None]
+    requests = [r for r in served if r.client == client]
+    if not requests:
+        known = ", ".join(sorted({r.client for r in served})) or "none"
         raise StateError(
             f"{client!r} has no good request at {entry.name}",
             where="submit",
             hint=f"it has: {known}",
         )
-    state = (
-        next(s for s in daemon.snapshot.schedds if s.name == entry.schedd_name)
-        if daemon.snapshot
-        else None
-    )
+    frontends = sorted({r.security_name for r in requests})
+    if len(frontends) > 1:
+        raise StateError(
+            f"several Frontends use the ClientName {client!r}: {', '.join(frontends)}",
+            where="submit",
+            hint="give their groups different names",
+        )
+    return requests[-1]
+
+
+def _check_submittable(daemon: FactoryDaemon, entry: EntryPolicy) -> None:
+    """Raise a StateError if nothing may be submitted to the entry's schedd now."""
+    where = f"schedd {entry.schedd_name}"
+    schedds = daemon.snapshot.schedds if daemon.snapshot else ()
+    state = next((s for s in schedds if s.name == entry.schedd_name), None)
     if state is None or state.frozen:
-        raise StateError(
-            state.frozen if state else "nothing is known yet", where=f"schedd {entry.schedd_name}"
-        )
+        raise StateError(state.frozen if state else "nothing is known yet", where=where)
     if daemon.queue_reader.schedds[entry.schedd_name].unknown:
-        raise StateError(
-            "the outcome of a submit is not known yet", where=f"schedd {entry.schedd_name}"
-        )
+        raise StateError("the outcome of a submit is not known yet", where=where)
+
+
+def _submit(daemon: FactoryDaemon, word: OperatorCommand, policy: FactoryPolicy) -> str:
+    """Pilots for a client's request as it came last, whatever it asks for and whatever limits and
+    downtimes say.
+    """
+    entry, client = _entry(word, policy), word.args.get("client", "")
+    request = _request_of(daemon, entry, client)
+    _check_submittable(daemon, entry)
     n = _number(word, 1)
     why = Adjustment(Reason.OPERATOR_SUBMISSION, 0, n, detail=f"by {word.who}")
     row = RequestPlan(

@@ -229,3 +229,17 @@ def test_a_stranger_is_not_answered_under_a_frontends_name(tmp_path: Path) -> No
     s.cycle(2)
     assert client_ads(s) == []
     assert s.status()["refused"] == {Reason.BAD_ENVELOPE: 1}
+
+
+def test_an_operators_submission_never_goes_to_whoever_forged_the_client_name(
+    tmp_path: Path,
+) -> None:
+    s = FactoryHarness(tmp_path)
+    s.ask(idle=0)
+    attack(s, forged(s), OTHER)
+    s.cycle()
+    attack(s, forged(s), OTHER)
+    before = s.schedd.count()
+    answer = s.say("submit", entry="A", client=CLIENT, n="1")
+    assert "several Frontends use the ClientName" in str(answer)
+    assert s.schedd.count() == before
