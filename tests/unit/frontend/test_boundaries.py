@@ -52,10 +52,10 @@ def test_one_entry_whose_ad_cannot_be_built(
 ) -> None:
     made = getattr(request_ads, function)
 
-    def broken(*args: Any) -> Any:
-        if A in map(str, args):
+    def broken(**args: Any) -> Any:
+        if A in map(str, args.values()):
             raise KeyError("something with a secret")
-        return made(*args)
+        return made(**args)
 
     monkeypatch.setattr(request_ads, function, broken)
     built = ads(tmp_path, one_pool(A, B), row(A), row(B))
