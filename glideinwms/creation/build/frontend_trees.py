@@ -94,7 +94,8 @@ def _user_lists(
     for file in files:
         place = side(file, problems)
         late = place.after_entry is not False
-        name = (AFTER if late else AFTER_PRE) if place.after_group else (FILES if late else PRE)
+        early, usual = (AFTER_PRE, AFTER) if place.after_group else (PRE, FILES)
+        name = usual if late else early
         listed[name].append(file)
     return {
         name: user_items(

@@ -59,13 +59,9 @@ def _attributes(model: type[Element]) -> Iterator[tuple[str, str, str]]:
         if kind is None:
             field = model.model_fields[name]
             required = field.default is PydanticUndefined or field.default is ...
-            default = (
-                "**required**"
-                if required
-                else f"`{field.default}`"
-                if field.default not in ("", None)
-                else ""
-            )
+            default = "" if field.default in ("", None) else f"`{field.default}`"
+            if required:
+                default = "**required**"
             yield name, default, (field.description or "").replace("|", "\\|")
 
 
