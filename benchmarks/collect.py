@@ -198,8 +198,7 @@ def groups(g: Grid, base: Path) -> tuple[GroupPolicy, ...]:
 
 def read_jobs(g: Grid, jobs: int, ages: str) -> Iterator[dict[str, Any]]:
     """What one reading of the job classes costs the client, the median of some: the first, and
-    those that know what
-    worked before.
+    those that know what worked before.
     """
     [ad] = ask(g, "glideinwms.lib.condor.htc:locate_schedds", collector=g["user"].collector)
     tap = Tap(g["user"].port)

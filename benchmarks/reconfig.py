@@ -1,11 +1,12 @@
 """What a Factory's reconfig costs: first, unchanged, one entry attribute, one global attribute.
 
-Rows: `first_cpu_s`, `first_rss_mb`, `unchanged_cpu_s`, `unchanged_files`, `one_attr_cpu_s`, `one_attr_files`,
-`global_attr_cpu_s`, `global_attr_files`, each with `entries`; a new process each time. Limits at 1000 entries: 2 s,
-130 MB; 0.5 s, 0 files; 0.5 s, 8 files; 12 files.
-The first run makes 6000 files: what the kernel spends on that is in its CPU time; TMPDIR says on which file system.
-An ext4 without a journal looks twice at each inode that was freed within the last minutes: let the disk rest before.
-Modules are compiled, as an installation has them: the first run of the smallest size compiles them.
+Rows: `first_cpu_s`, `first_rss_mb`, `unchanged_cpu_s`, `unchanged_files`, `one_attr_cpu_s`,
+`one_attr_files`, `global_attr_cpu_s`, `global_attr_files`, each with `entries`; a new process each
+time. Limits at 1000 entries: 2 s, 130 MB; 0.5 s, 0 files; 0.5 s, 8 files; 12 files. The first run
+makes 6000 files: what the kernel spends on that is in its CPU time; TMPDIR says on which file
+system. An ext4 without a journal looks twice at each inode that was freed within the last minutes:
+let the disk rest before. Modules are compiled, as an installation has them: the first run of the
+smallest size compiles them.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-# Scripts of the theme that would be fetched from elsewhere, for diagrams and old browsers. No page needs them.
+# Scripts of the theme that would be fetched from elsewhere, for diagrams and old browsers. No page
+# needs them.
 ELSEWHERE = re.compile(r"https://unpkg\.com/[\w@./-]+")
 LINK = re.compile(r"\[([^\]\n]+)\]\(((?![a-z]+:|#)[^)\s]+)\)")
 

@@ -25,9 +25,9 @@ JOB_MATCH_ATTRS = (
     ("MaxWallTimeMins", "i"),
     ("REQUIRED_OS", "s"),
 )
-# global match_expr AND group match_expr, merged as in spec/protocol.md 5.3.
-# first line: what the deployed program appends for multicore and container policy; the rest: terms
-# as CMS used them in production in 2019, plus DESIRED_Sites membership
+# global match_expr AND group match_expr, merged as in spec/protocol.md 5.3. first line: what the
+# deployed program appends for multicore and container policy; the rest: terms as CMS used them in
+# production in 2019, plus DESIRED_Sites membership
 _GROUP_EXPR = (
     '((job.get("DESIRED_Sites") == None) or (glidein["attrs"].get("GLIDEIN_Site") in job.get("DESIRED_Sites").split(",")))'
     ' and (((glidein["attrs"].get("GLIDEIN_MaxMemMBs", 0) == 0) or (job.get("RequestMemory", 0)<=glidein["attrs"]["GLIDEIN_MaxMemMBs"]))'

@@ -199,8 +199,8 @@ class Grid:
     ) -> str:
         """Return a token of a pool.
 
-        `authz` is like ("READ", "ADVERTISE_STARTD"), empty for no limit. The lifetime
-        is in seconds.
+        `authz` is like ("READ", "ADVERTISE_STARTD"), empty for no limit. The lifetime is in
+        seconds.
         """
         signer = Signer.load(self[pool].signing_key, self[pool].trust_domain)
         return signer.sign(identity, lifetime, time.time(), [f"condor:/{a}" for a in authz])

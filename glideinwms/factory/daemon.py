@@ -81,8 +81,7 @@ class FactoryDaemon:
 
     def load(self) -> FactoryPolicy:
         """The policy on disk now; a copy is kept for replays. The first time our keys are taken,
-        and perhaps renewed:
-        here, since nobody else runs in this directory by now.
+        and perhaps renewed: here, since nobody else runs in this directory by now.
         """
         policy = load_policy(self.work_dir)
         if not self.keys:

@@ -46,8 +46,7 @@ class PilotRelease:
 @dataclass(frozen=True, slots=True)
 class ParkedRemoval:
     """A removal of `n` running pilots that waits for `gwms factory approve ID` (decision 16);
-    `since` is when the
-    request asked for it last (epoch seconds).
+    `since` is when the request asked for it last (epoch seconds).
     """
 
     id: str

@@ -102,8 +102,8 @@ class FrontendTrust:
 @dataclass(frozen=True, slots=True)
 class Guard:
     """The black-hole guard: of a Frontend's last `pilots` at an entry that ended within `window`
-    seconds, `least` tell
-    something; with a `share` of them failing fewer are submitted. No pilots: no guard.
+    seconds, `least` tell something; with a `share` of them failing fewer are submitted. No pilots:
+    no guard.
     """
 
     pilots: int = 20

@@ -137,8 +137,7 @@ class TakenRemoval:
 @dataclass(frozen=True, slots=True)
 class Approval:
     """An operator's word for a parked removal; `expires` in epoch seconds. `left`: how many of the
-    pilots that were
-    approved have not been removed yet.
+    pilots that were approved have not been removed yet.
     """
 
     id: str
@@ -150,8 +149,7 @@ class Approval:
 @dataclass(frozen=True, slots=True)
 class RunningRemovals:
     """What bounds removals of running pilots: what was taken in the last hour, what was approved,
-    and what is parked,
-    also when the request that asked for it no longer does.
+    and what is parked, also when the request that asked for it no longer does.
     """
 
     taken: tuple[TakenRemoval, ...] = ()

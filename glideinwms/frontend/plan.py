@@ -11,8 +11,7 @@ from glideinwms.lib.reasons import Adjustment, Refusal
 @dataclass(frozen=True, slots=True)
 class JobCounts:
     """Jobs of one type at one entry (protocol 5.4): matching, proportional share (rounded up), only
-    here; `prop_mc` is
-    the share in glideins of that entry's size.
+    here; `prop_mc` is the share in glideins of that entry's size.
     """
 
     count: int = 0
@@ -35,8 +34,7 @@ class CredentialShare:
 @dataclass(frozen=True, slots=True)
 class FrontendEntryPlan:
     """One (group, entry): what is asked, how it came about (`clips`, in order), who was rejected by
-    which conjunct
-    (`rejected`: index into the group's conjuncts -> jobs it rejected first).
+    which conjunct (`rejected`: index into the group's conjuncts -> jobs it rejected first).
     """
 
     entry: str
@@ -72,8 +70,7 @@ class UnmatchedClass:
 @dataclass(frozen=True, slots=True)
 class Failing:
     """A conjunct (its text and where it stands) that fails for some job and entry, and so matches
-    nothing there: for
-    how many classes of jobs, and the first error.
+    nothing there: for how many classes of jobs, and the first error.
     """
 
     text: str
@@ -84,8 +81,8 @@ class Failing:
 
 @dataclass(frozen=True, slots=True)
 class GroupPlan:
-    """One group's cycle. `conjuncts` are (text, origin) of the match rules; `failing` those
-    that failed.
+    """One group's cycle. `conjuncts` are (text, origin) of the match rules; `failing` those that
+    failed.
     """
 
     name: str

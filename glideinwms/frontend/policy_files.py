@@ -34,8 +34,8 @@ def read(path: str) -> PolicyFile:
 
 
 def source(path: str) -> str:
-    """The text of a file that only root or this user can have written. A ConfigError says why it is not
-    used.
+    """The text of a file that only root or this user can have written. A ConfigError says why it is
+    not used.
     """
     try:
         return decode_source(file_ownership.read(Path(path)))
@@ -76,8 +76,8 @@ def declarations(path: str) -> dict[str, Any]:
 
 
 def try_out(path: str, seconds: float = TRIAL_SECONDS) -> dict[str, Any]:
-    """Run `declarations` in a child process with a time limit, for validate and reconfig: a file that
-    hangs or exits does no harm.
+    """Run `declarations` in a child process with a time limit, for validate and reconfig: a file
+    that hangs or exits does no harm.
     """
     file_ownership.check(Path(path))
     argv = [sys.executable, "-m", __name__, path]

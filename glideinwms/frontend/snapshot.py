@@ -13,9 +13,8 @@ Value = str | int | float | bool
 @dataclass(frozen=True, slots=True)
 class JobClassRow:
     """Jobs of one schedd with equal values of all match attributes: how many idle, idle for 600 s
-    and for 3600 s,
-    running, idle with a VOMS proxy. `values` stand in the order of the table's names; None is
-    undefined.
+    and for 3600 s, running, idle with a VOMS proxy. `values` stand in the order of the table's
+    names; None is undefined.
     """
 
     values: tuple[Value | None, ...]
@@ -55,8 +54,8 @@ class EntryState:
 
     @property
     def in_downtime(self) -> bool:
-        """GLIDEIN_In_Downtime as GlideinWMS 3.10 reads it: the text `true` in any case, never
-        a number.
+        """GLIDEIN_In_Downtime as GlideinWMS 3.10 reads it: the text `true` in any case, never a
+        number.
         """
         return str(self.attrs.get("GLIDEIN_In_Downtime", "")).lower() == "true"
 
@@ -119,8 +118,8 @@ class PublishedGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyFile:
-    """An operator's policy file as it was read for this cycle: its text, or the problem why it cannot be
-    used.
+    """An operator's policy file as it was read for this cycle: its text, or the problem why it
+    cannot be used.
     """
 
     path: str
@@ -131,12 +130,9 @@ class PolicyFile:
 @dataclass(frozen=True, slots=True)
 class GroupInput:
     """Everything one group's decision needs. `held` names inputs that are older than this cycle,
-    `unknown` those past
-    their age; `action` is an operator's removal word (protocol 5.1) or empty; `told` is what the
-    Factories say of the
-    group's requests, by request name, `left_out` why none of a pool's ads is used: these decide
-    nothing, and explain
-    much.
+    `unknown` those past their age; `action` is an operator's removal word (protocol 5.1) or empty;
+    `told` is what the Factories say of the group's requests, by request name, `left_out` why none
+    of a pool's ads is used: these decide nothing, and explain much.
     """
 
     name: str

@@ -3,12 +3,10 @@
 (contract 1.7, 1.11).
 
 For Python 2.7 and 3, as nodes have them. A module with gconfig_get, gconfig_add, gconfig_add_safe,
-status_report and
-add_condor_config_var, and a command: gconfig.py [-f FILE] COMMAND, by default for the file in the
-environment variable
-glidein_config. Commands: get KEY [FILE [DEFAULT]], add KEY VALUE, add_safe KEY VALUE,
-add_config_line KEY VALUE,
-add_condor_config_var NAME VALUE [KIND [PUBLISH [CONDOR_NAME]]].
+status_report and add_condor_config_var, and a command: gconfig.py [-f FILE] COMMAND, by default for
+the file in the environment variable glidein_config. Commands: get KEY [FILE [DEFAULT]], add KEY
+VALUE, add_safe KEY VALUE, add_config_line KEY VALUE, add_condor_config_var NAME VALUE [KIND
+[PUBLISH [CONDOR_NAME]]].
 """
 
 import errno

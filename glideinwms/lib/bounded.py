@@ -1,9 +1,9 @@
 """Bounded types for foreign values: everything that a peer, a user, a site or a pilot can write.
 
-Each function takes a value as it came (from an ad, JSON, a log line or a command line) and
-returns a value that is safe to add up, to store and to use as a file name, or raises `BadValue`,
-which says what is wrong and where. `where` names the place for people: the ad and attribute, the
-file and line. The functions never raise anything else.
+Each function takes a value as it came (from an ad, JSON, a log line or a command line) and returns
+a value that is safe to add up, to store and to use as a file name, or raises `BadValue`, which says
+what is wrong and where. `where` names the place for people: the ad and attribute, the file and
+line. The functions never raise anything else.
 
 | function | result |
 |---|---|
@@ -15,8 +15,8 @@ file and line. The functions never raise anything else.
 | `file_name` | a text that is safe as one component of a path |
 | `choice` | a member of an enumeration |
 
-`count_or`, `number_or`, `moment_or` and `text_or` return a default instead, for values that
-nothing depends on.
+`count_or`, `number_or`, `moment_or` and `text_or` return a default instead, for values that nothing
+depends on.
 """
 
 from __future__ import annotations

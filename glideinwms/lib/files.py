@@ -50,8 +50,7 @@ def write_atomic(
 
 def give(fd: int, directory: Path) -> None:
     """What root makes in a daemon's directory belongs to the owner of that, like all else there:
-    the daemon goes on
-    with it.
+    the daemon goes on with it.
     """
     if os.geteuid() != 0:
         return
@@ -86,8 +85,7 @@ def sync_directory(path: Path) -> None:
 
 def append_line(path: Path, line: str, mode: int = 0o640) -> None:
     """Append one line in a single write, so that lines of two writers never mix. One for which
-    there is no room is
-    taken back whole.
+    there is no room is taken back whole.
     """
     raw = line.rstrip("\n").encode() + b"\n"
     try:

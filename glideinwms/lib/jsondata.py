@@ -48,8 +48,7 @@ def to_json(value: Any) -> Any:
 
 def dumps(value: Any) -> str:
     """The text of `to_json(value)`, in a third of the time: for what is large, and whose maps have
-    texts and numbers as
-    keys.
+    texts and numbers as keys.
     """
     return json.dumps(value, separators=(",", ":"), default=_opened)
 

@@ -1,9 +1,8 @@
 """Who changes an installation (decision 36): root goes on as the owner of what it changes.
 
-A daemon's directory belongs to the daemon's account, which can put links and process ids into
-it. So a command of root does there only what that account could do itself: the kernel then
-refuses to write through a link to a file of somebody else, and to signal a process of somebody
-else.
+A daemon's directory belongs to the daemon's account, which can put links and process ids into it.
+So a command of root does there only what that account could do itself: the kernel then refuses to
+write through a link to a file of somebody else, and to signal a process of somebody else.
 """
 
 from __future__ import annotations
@@ -39,7 +38,8 @@ def become_owner(path: Path) -> None:
 def work_as_owner(work_dir: Path) -> None:
     """As root, go on as the account whose directory this is; as somebody else, do nothing.
 
-    Where root owns the work directory itself, its `state` decides: the daemon writes there."""
+    Where root owns the work directory itself, its `state` decides: the daemon writes there.
+    """
     if os.geteuid() != 0:
         return
     for path in (work_dir, work_dir / "state"):

@@ -49,10 +49,9 @@ class FakeSchedd:
     """What a condor_schedd does that matters to us: queries, one-transaction submits, acts by id.
 
     `writers`: identities that may submit and act, None: everybody. `max_*`: its MAX_JOBS_* knobs.
-    `down`, `hung`:
-    refuses, or never answers; `hung_after`: does what is asked of it and then never answers (an
-    unknown outcome).
-    `lingers`: removed jobs stay as X until `reap()`, as grid jobs do while the CE is told.
+    `down`, `hung`: refuses, or never answers; `hung_after`: does what is asked of it and then never
+    answers (an unknown outcome). `lingers`: removed jobs stay as X until `reap()`, as grid jobs do
+    while the CE is told.
     """
 
     name: str

@@ -131,9 +131,8 @@ class _ScheddClient:
 @dataclass(slots=True)
 class LocalWorkers(Workers):
     """A `readers.Pool` that runs calls one after the other in this process. Arguments and values
-    cross a pickle, as
-    over the real pipe. A daemon that hangs costs the call's whole deadline on the world's clock,
-    any other `COST`.
+    cross a pickle, as over the real pipe. A daemon that hangs costs the call's whole deadline on
+    the world's clock, any other `COST`.
     """
 
     world: World

@@ -24,9 +24,10 @@ MAX_MESSAGE = 1000
 class Target:
     """One parser: how its inputs are made, and what must hold for each of them.
 
-    `check` calls the parser and asserts what it returns. Errors in `allowed` are its documented ones; any other is a
-    finding. `units` are parts that are repeated to see whether time grows faster than the input; `around` wraps the
-    repeated part. `short`: inputs of the short run. `million`: inputs of the long run, fewer where one takes long.
+    `check` calls the parser and asserts what it returns. Errors in `allowed` are its documented
+    ones; any other is a finding. `units` are parts that are repeated to see whether time grows
+    faster than the input; `around` wraps the repeated part. `short`: inputs of the short run.
+    `million`: inputs of the long run, fewer where one takes long.
     """
 
     name: str

@@ -20,8 +20,7 @@ R = TypeVar("R", GridFactory, GridFrontend)
 
 class MakeChain(Protocol):
     """`make_chain()`: everything is up, both daemons have ended a cycle; `pools` are those to start
-    at once;
-    `netns`: every host in a network namespace of its own.
+    at once; `netns`: every host in a network namespace of its own.
     """
 
     def __call__(

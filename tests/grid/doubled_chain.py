@@ -116,8 +116,7 @@ class DoubledChain(Chain):
 
     def keep(self) -> None:
         """A job of each group, in one schedd or the other, that waits for ever; returns when the
-        Frontend sees a pilot
-        of every group at every entry.
+        Frontend sees a pilot of every group at every entry.
         """
         folder = self._folder()
         for work, schedd in zip(WORK, ("", SECOND, ""), strict=True):

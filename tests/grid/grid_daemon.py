@@ -37,8 +37,7 @@ P = TypeVar("P", FactoryPolicy, FrontendPolicy)
 @dataclass
 class GridDaemon(Generic[P]):
     """One daemon in `base`, a directory that the grid's account can reach. `key` is the Factory's;
-    `side` is the
-    command's word, `identity` what the daemon is to HTCondor.
+    `side` is the command's word, `identity` what the daemon is to HTCondor.
     """
 
     side: ClassVar[str]

@@ -1,5 +1,6 @@
 """Each part of a field fails in turn while jobs run and come: the pilots of before are there after, nobody asks for the
-removal of one, every job runs to its end once, and two cycles after the part is back nobody complains."""
+removal of one, every job runs to its end once, and two cycles after the part is back nobody complains.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +28,7 @@ AWAY = {"kill": 3.0, "hang": 15.0, "cut": 15.0}
 @dataclass(frozen=True)
 class Part:
     """Something that fails: a daemon of a pool ("wms2 COLLECTOR"), a side, the web server, or hosts
-    cut apart. `shut`:
-    schedds that take no jobs meanwhile.
+    cut apart. `shut`: schedds that take no jobs meanwhile.
     """
 
     name: str

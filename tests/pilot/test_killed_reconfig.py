@@ -1,5 +1,6 @@
 """A reconfig that is killed on its way: pilots that started before it, that were told before it, and that are told
-after it, all run, each with what its generation says."""
+after it, all run, each with what its generation says.
+"""
 
 from __future__ import annotations
 

@@ -58,7 +58,8 @@ def test_a_job_runs_and_the_pilot_leaves_nothing(rig: PilotHarness) -> None:
     assert int(more[2]) < int(more[0]) < int(more[1])
     assert more[3] == '"wms.demo"' and more[4].startswith('"slot1@glidein_')
     ads = rig.grid.run("alice@user.demo", "condor_status", "-any", "-long")
-    # where the token lies is no secret and one attribute of GlideinWMS 3.10 gives it; what is in it is a secret
+    # where the token lies is no secret and one attribute of GlideinWMS 3.10 gives it; what is in it
+    # is a secret
     naming = {line.split(" = ")[0] for line in ads.splitlines() if ".idtoken" in line}
     assert naming == {"GLIDEIN_CONDOR_TOKEN"}
     token = (home / "credential_a.idtoken").read_text().strip()

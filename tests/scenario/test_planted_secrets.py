@@ -31,7 +31,8 @@ from tests.scenario.coupled_daemons import FRONTEND, CoupledDaemons
 from tests.support import secret_scan
 from tests.unit.factory import builders
 
-# kind of credential -> what its entry is like; `batch` entries take keys, `ec2` entries the clouds' pairs
+# kind of credential -> what its entry is like; `batch` entries take keys, `ec2` entries the clouds'
+# pairs
 KINDS = {
     "grid_proxy": {},
     "scitoken": {},

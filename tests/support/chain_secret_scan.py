@@ -20,8 +20,8 @@ KEYS = {*OURS, "host.key", "hostkey.pem", "trust_domain_ca_privkey.pem"}
 
 def known_secrets(chain: Chain) -> dict[str, bytes]:
     """Every signing key, every token and the Factory's key of the run, by where they are kept.
-    (Other private keys are
-    known by their look; an elliptic one holds its public part, which is in the certificate too.)
+    (Other private keys are known by their look; an elliptic one holds its public part, which is in
+    the certificate too.)
     """
     found = {}
     for path in chain.grid.base.rglob("*"):

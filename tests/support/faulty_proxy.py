@@ -17,8 +17,7 @@ PAGE = b"<html><body>Please log in to use this network.</body></html>\n"
 
 class Proxy(ThreadingHTTPServer):
     """Serves requests for absolute URLs in its mode: `slow` waits before each reply, `refuse` says
-    503, `lie` gives
-    everybody a page, `cut` sends half of each body, `stall` never answers.
+    503, `lie` gives everybody a page, `cut` sends half of each body, `stall` never answers.
     """
 
     daemon_threads = True

@@ -42,8 +42,7 @@ T = TypeVar("T")
 
 def until(what: str, probe: Callable[[], T | None], deadline: float = DEADLINE) -> T:
     """Wait until `probe` gives something true; says what was waited for. No deadline is shorter
-    than DEADLINE, which a
-    slow machine needs.
+    than DEADLINE, which a slow machine needs.
     """
     end = time.monotonic() + max(deadline, DEADLINE)
     while time.monotonic() < end:

@@ -52,8 +52,7 @@ def in_files(
     root: Path, secrets: Secrets, may: Callable[[Path], bool] = lambda path: False
 ) -> list[str]:
     """Files below `root` that hold a secret although `may` does not allow them to ("path: which"),
-    and those that may
-    but that others can read. Compressed records are looked into.
+    and those that may but that others can read. Compressed records are looked into.
     """
     found = []
     # os.walk goes on where a directory vanishes

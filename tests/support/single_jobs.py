@@ -60,8 +60,7 @@ def read_queue(
     schedd: str, jobs: Iterable[Ad], names: Sequence[str], now: float, good: bool = True
 ) -> JobList:
     """Fold jobs (each a mapping with JobStatus, EnteredCurrentStatus, x509UserProxyFirstFQAN and
-    `names`) into classes.
-    `now`, epoch seconds, stands for the ServerTime of jobs that have none.
+    `names`) into classes. `now`, epoch seconds, stands for the ServerTime of jobs that have none.
     """
     classes: dict[tuple[Any, ...], list[int]] = {}
     hosts: dict[tuple[Any, ...], list[str]] = {}

@@ -27,8 +27,7 @@ def old_parser(prog: str, about: str) -> argparse.ArgumentParser:
 
 def manage_factory_downtimes(argv: Sequence[str] | None = None) -> None:
     """manageFactoryDowntimes -cmd add|down|up|check|vacuum [-entry E] [-frontend F] [-security C]
-    [-start T] [-end T]
-    [-delay [HHh][MMm][SSs]] [-comment TEXT].
+    [-start T] [-end T] [-delay [HHh][MMm][SSs]] [-comment TEXT].
     """
     parser = old_parser(
         "manageFactoryDowntimes", "Manage downtimes of a Factory (see gwms downtime)."

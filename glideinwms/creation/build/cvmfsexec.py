@@ -1,5 +1,6 @@
 """cvmfsexec distributions for worker nodes (config 2.10): staged from `<work>/cvmfsexec/tarballs`, where the deployed
-program keeps those it built. Reconfig itself asks no network: who makes them is the operator."""
+program keeps those it built. Reconfig itself asks no network: who makes them is the operator.
+"""
 
 from __future__ import annotations
 
@@ -94,8 +95,7 @@ def check(factory: Factory, problems: Problems) -> None:
 
 def _used(factory: Factory, hint: str, problems: Problems) -> None:
     """Where there is no distribution: a published constant that asks for one cannot work
-    (GlideinWMS 3.10 refuses it,
-    too); with a parameter the requests decide.
+    (GlideinWMS 3.10 refuses it, too); with a parameter the requests decide.
     """
     what = "there is no cvmfsexec distribution to use"
     holders: list[Factory | Entry | EntrySet] = [factory, *factory.entries, *factory.entry_sets]

@@ -70,8 +70,7 @@ def build_factory(
     raw: source.Read = Path.read_bytes,
 ) -> Built:
     """Resolve the file at `path`; `previous` gives, for the work area, the schedds that entries
-    have. InvalidConfig
-    names all errors.
+    have. InvalidConfig names all errors.
     """
     factory = read(path, problems, raw=raw)
     options = gwms_toml.load(path, gwms_toml.FactoryOwn, problems)
@@ -262,8 +261,7 @@ def _policy(
 
 def _directories(policy: FactoryPolicy) -> dict[Path, int]:
     """Work, log, and client directories per user: the owner's and the group's; credentials are
-    private. Those per
-    (user, entry) the daemon makes when it submits first: most pairs never meet.
+    private. Those per (user, entry) the daemon makes when it submits first: most pairs never meet.
     """
     out = dict.fromkeys(
         (Path(policy.work_dir), Path(policy.work_dir) / "state", Path(policy.log_dir)), 0o750

@@ -128,8 +128,7 @@ def _placed(entry: Entry | EntrySet, shared: SharedSettings) -> Placed:
 
 def _override(entry: Entry | EntrySet, mine: Placed, shared: SharedSettings) -> None:
     """Put the entry's value also where the global one stands, if only one of the two is a constant:
-    pilots and
-    Frontends must not read the global value there.
+    pilots and Frontends must not read the global value there.
     """
     const_of = {a.name: a.const for a in shared.factory.attrs}
     for attr in entry.attrs:

@@ -42,8 +42,7 @@ SINGULARITY = "GLIDEIN_Singularity_Use"
 
 def read(path: Path, problems: Problems) -> Frontend:
     """The typed file without what `problems` says is wrong; InvalidConfig if nothing is left.
-    Unknown names are
-    errors, as deployed (config 15).
+    Unknown names are errors, as deployed (config 15).
     """
     node = source.parse(path, problems=problems)
     if node.tag != "frontend":

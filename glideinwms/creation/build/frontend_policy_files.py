@@ -24,8 +24,7 @@ class Declared:
 
 def tried(frontend: Frontend, problems: Problems) -> dict[str, Declared]:
     """Every policy file of the configuration by its name there, each run once in a child process;
-    those that are not
-    taken are left out, with an error.
+    those that are not taken are left out, with an error.
     """
     found: dict[str, Declared] = {}
     subjects = {

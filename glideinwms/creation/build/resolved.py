@@ -27,8 +27,7 @@ UNNAMED = '"generation": ""'
 @dataclass(frozen=True, slots=True)
 class UnchangedEntries:
     """Entries taken over from the policy in force: its rows, of which those in `policy.entries` are
-    made anew, and
-    the immutable files of the directories of the stage that stand as they are.
+    made anew, and the immutable files of the directories of the stage that stand as they are.
     """
 
     rows: tuple[dict[str, Any], ...]
@@ -38,10 +37,8 @@ class UnchangedEntries:
 @dataclass(frozen=True, slots=True)
 class Built:
     """A resolved configuration. `work_files` are content-named files of the work area,
-    `directories` path -> mode,
-    `sources` what was parsed (also what could have been, but is not there), `inputs` the files that
-    it names, `text`
-    the policy as JSON once it is named.
+    `directories` path -> mode, `sources` what was parsed (also what could have been, but is not
+    there), `inputs` the files that it names, `text` the policy as JSON once it is named.
     """
 
     side: str

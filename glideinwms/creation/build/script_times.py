@@ -64,8 +64,7 @@ def warn_of_versions(
     file: File, kind: str, acts: When, problems: Problems, *, factory: bool
 ) -> None:
     """Warn of what acts otherwise than in GlideinWMS 3.10: a directory may be taken over from it,
-    and pilots of a
-    Factory of 3.10 read a Frontend's files.
+    and pilots of a Factory of 3.10 read a Frontend's files.
     """
     subject = f"file[{file.absfname}]"
     boolean = BOOLEANS.get(kind, "")

@@ -45,8 +45,8 @@ REFERENCE = re.compile(r"\$\$?\([^()]*\)")
 
 
 def attrs(attributes: Iterable[FrontendAttr], problems: Problems) -> None:
-    """Check the attributes of one list. Pilots read lines of a name and a value, and the last
-    line of a name counts.
+    """Check the attributes of one list. Pilots read lines of a name and a value, and the last line
+    of a name counts.
     """
     rows = list(attributes)
     for attr in rows:

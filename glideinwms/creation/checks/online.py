@@ -52,8 +52,7 @@ def check(
 
 def unresolved(names: Collection[str], resolve: Resolve, seconds: float) -> dict[str, str]:
     """Host -> why it has no address. All together take at most so many seconds, since DNS that does
-    not answer takes
-    half a minute for each.
+    not answer takes half a minute for each.
     """
     asking = ThreadPoolExecutor(AT_A_TIME)
     asked = {host: asking.submit(resolve, host) for host in names}

@@ -26,8 +26,7 @@ class Pilots:
 @dataclass(frozen=True, slots=True)
 class Affected:
     """Pilots of `entries` at epoch `time`, when cycle `cycle` was recorded; `unknown` names schedds
-    that had not
-    answered by then.
+    that had not answered by then.
     """
 
     cycle: int

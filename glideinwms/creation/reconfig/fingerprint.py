@@ -92,8 +92,8 @@ def remember(
 ) -> None:
     """Write what `unchanged` compares with, unless it is there already.
 
-    `seen` are the `sources` before they were read, `entries` the sums of the entries, and `warnings`
-    is the number of warnings of this configuration.
+    `seen` are the `sources` before they were read, `entries` the sums of the entries, and
+    `warnings` is the number of warnings of this configuration.
     """
     path = work / "state" / NAME
     try:

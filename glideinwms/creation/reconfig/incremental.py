@@ -72,8 +72,7 @@ def build(path: Path, cut: Cut, problems: Problems) -> Built | None:
 
 def record(cut: Cut, problems: Problems) -> dict[str, Any]:
     """What to remember of a configuration that is now in force; an entry with files, or of which
-    something is to be
-    said, is read every time.
+    something is to be said, is read every time.
     """
     names = [s.name for s in cut.slices]
     if not all(names) or len(set(names)) < len(names):

@@ -31,8 +31,7 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class ReconfigPlan:
     """`added`, `removed`, `changed` are entries (or groups); `files` will be written, relative to
-    stage or work;
-    `removed_active` ones, which are enabled, go only with force.
+    stage or work; `removed_active` ones, which are enabled, go only with force.
     """
 
     side: str

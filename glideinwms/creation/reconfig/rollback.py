@@ -83,8 +83,7 @@ def _restore(work: Path, generation: Generation) -> None:
 
 def rollback(work: Path, name: str = "", who: str = "") -> str:
     """Put generation `name` (default: the one before the current) in force again; returns its name.
-    `who` goes into
-    the audit trail (default: who runs this). What cannot be recorded is not done.
+    `who` goes into the audit trail (default: who runs this). What cannot be recorded is not done.
     """
     with locked(work / "state" / "reconfig.lock", "rollback"):
         found = generations.all_of(work)
@@ -121,11 +120,9 @@ def to_deployed(work: Path, side: str, who: str = "") -> list[str]:
     """Take our pointer and state aside, so that the directories are the deployed program's again.
 
     Keys, credentials, downtimes and its own files were never ours to change; its startup script is
-    put back into the
-    stage area; our stage files stay for pilots that are queued. Returns the new names, with a
-    number where they are
-    taken from another time. StateError while our daemon runs, or if the deployed program was never
-    installed here.
+    put back into the stage area; our stage files stay for pilots that are queued. Returns the new
+    names, with a number where they are taken from another time. StateError while our daemon runs,
+    or if the deployed program was never installed here.
     """
     if status.running(work / "state" / "status.json"):
         raise StateError("the daemon runs", where=str(work), hint="stop it first")

@@ -32,8 +32,7 @@ Progress = Callable[[str], None]
 @dataclass(frozen=True, slots=True)
 class ReconfigOutcome:
     """What a reconfig did. `written`: files of the stage and work areas; `reloaded`: the daemon's
-    word, "" if none
-    runs; `warnings` of the configuration.
+    word, "" if none runs; `warnings` of the configuration.
     """
 
     plan: ReconfigPlan
@@ -88,9 +87,8 @@ def reconfig(
     who: str = "",
 ) -> ReconfigOutcome:
     """Make the file at `path` the configuration in force and tell a running daemon; `who` goes into
-    the audit trail
-    (default: who runs this). InvalidConfig, StageError or
-    StateError leave what is in force as it is; `problems` then has what else is to be said.
+    the audit trail (default: who runs this). InvalidConfig, StageError or StateError leave what is
+    in force as it is; `problems` then has what else is to be said.
     """
     say = progress or (lambda text: None)
     problems = Problems() if problems is None else problems

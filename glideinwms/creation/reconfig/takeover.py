@@ -55,8 +55,7 @@ def put_startup_back(stage_dir: Path, work_dir: Path) -> None:
 
 def take_up_again(work_dir: Path) -> list[str]:
     """State and manifests that the last return to 3.10 put aside are in force again, where there
-    are none. Returns the
-    names that they had.
+    are none. Returns the names that they had.
     """
     if any((work_dir / name).exists() for name in ASIDE):
         return []

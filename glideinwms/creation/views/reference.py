@@ -70,8 +70,7 @@ def relaxng(side: str) -> str:
     config.d pieces.
 
     The order of elements is free, as in the parsers. It is written as a repeated choice, not as an
-    interleave: of that
-    validators report only that the outermost element fails.
+    interleave: of that validators report only that the outermost element fails.
     """
     tag, model = ROOTS[side]
     defines: dict[type[Element], str] = {}

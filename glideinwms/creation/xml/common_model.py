@@ -38,8 +38,7 @@ class SummaryLogs(LogKind):
 
 class ProcessLog(LogKind):
     """A log file of the deployed daemon. Ours is one, of JSON lines, begun anew each day: this says
-    how long days past
-    are kept.
+    how long days past are kept.
     """
 
     structured: Bool = opt(False, "Not used.")

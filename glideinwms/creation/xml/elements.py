@@ -126,8 +126,7 @@ def load(node: Node, model: type[M], problems: Problems, *, strict: bool) -> M |
     an error.
 
     What is wrong is left out (an attribute, or the list item that lacks one) and the rest loaded,
-    so that all that is
-    wrong with the file is found in one run.
+    so that all that is wrong with the file is found in one run.
     """
     data = _convert(node, model, problems, strict)
     for turn in range(ROUNDS):

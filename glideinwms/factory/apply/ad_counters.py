@@ -98,10 +98,8 @@ def reason_of(
     plan: FactoryEntryPlan, rows: Iterable[RequestPlan], failed: Mapping[str, Refusal]
 ) -> tuple[str, str]:
     """(code, text) of why a client gets what it gets (decision 51): a refusal or a failed
-    submission (`failed`, by
-    request) before anything else, then a frozen schedd, a parked removal, the last limit that cut a
-    number; ("", "")
-    where it simply gets what it asked for.
+    submission (`failed`, by request) before anything else, then a frozen schedd, a parked removal,
+    the last limit that cut a number; ("", "") where it simply gets what it asked for.
     """
     rows = list(rows)
     for row in rows:

@@ -71,8 +71,7 @@ class Advertiser:
         refusals: Iterable[Refusal] = (),
     ) -> tuple[int, str]:
         """Send what is due; how many ads, and what went wrong ("": nothing). What failed is due
-        again next cycle.
-        `refusals`: submissions that failed, `where` being the request.
+        again next cycle. `refusals`: submissions that failed, `where` being the request.
         """
         everything = (
             self.cycle % max(1, policy.advertise_delay) == 0 or policy.generation != self.generation

@@ -77,8 +77,7 @@ def _uuid() -> str:
 @dataclass(slots=True)
 class FactoryApplier:
     """Carries out plans. `cycle` goes into the audit trail; `took` hears at once of running pilots
-    that were removed,
-    whatever becomes of the cycle; ids, clock and sleep are arguments for tests.
+    that were removed, whatever becomes of the cycle; ids, clock and sleep are arguments for tests.
     """
 
     pool: Workers

@@ -31,8 +31,8 @@ MAX_HOLD_REASONS = 20
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Selects up to `limit` pilots that match `constraint`, longest in their state first.
-    `running` ones count against the hourly limit on removals of running pilots.
+    """Selects up to `limit` pilots that match `constraint`, longest in their state first. `running`
+    ones count against the hourly limit on removals of running pilots.
     """
 
     constraint: str

@@ -47,8 +47,7 @@ class RemovalLimitFile:
 
     def remember(self, parked: Iterable[ParkedRemoval], now: float) -> None:
         """Keep what was parked in this cycle: a removal by an operator of the Frontend is asked for
-        in one cycle only,
-        and can be approved later.
+        in one cycle only, and can be approved later.
         """
         fresh = {p.id: p for p in parked if p.since == now}
         if not fresh:

@@ -6,16 +6,16 @@ from collections.abc import Iterable
 
 from glideinwms.lib.bounded import moment_or
 
-# A collector renews its own ad every 15 minutes: the newest time in its ads may be that old.
-# Both in seconds.
+# A collector renews its own ad every 15 minutes: the newest time in its ads may be that old. Both
+# in seconds.
 SLACK_AHEAD, SLACK_BEHIND = 1200.0, 60.0
 
 
 def collector_time(times: Iterable[object], now: float) -> float:
     """Return the present time of the collector (epoch seconds).
 
-    This is `now`, unless the newest of the `times` in its ads shows that the clocks differ: then
-    it is that time, which is too early by at most `SLACK_AHEAD`.
+    This is `now`, unless the newest of the `times` in its ads shows that the clocks differ: then it
+    is that time, which is too early by at most `SLACK_AHEAD`.
     """
     newest = max((moment_or(time, 0.0) for time in times), default=0.0)
     return now if not newest or -SLACK_BEHIND <= now - newest <= SLACK_AHEAD else newest

@@ -35,7 +35,8 @@ class Owner:
 class CredentialStore:
     """`<base>/user_<username>/glidein_<name>/frontend_<SecurityName>/credential_<ClientName>_*`.
 
-    A ClientName is anybody's to claim, so it only tells the files of one Frontend apart."""
+    A ClientName is anybody's to claim, so it only tells the files of one Frontend apart.
+    """
 
     base: Path
     glidein_name: str
@@ -88,8 +89,8 @@ class CredentialStore:
 
     def store(self, path: Path, data: bytes) -> bool:
         """Write a file unless it has this content already; whether it was written. What was found
-        or written is
-        remembered in `stored` by its sum, and read again only if the file has changed.
+        or written is remembered in `stored` by its sum, and read again only if the file has
+        changed.
         """
         digest = hashlib.sha256(data).digest()
         known = self.stored.get(path)

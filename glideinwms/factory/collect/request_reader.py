@@ -63,8 +63,8 @@ class RequestReader:
         self.log = log.get("collect")
 
     def read_requests(self, policy: FactoryPolicy, now: float) -> Reading[tuple[Request, ...]]:
-        """Return this cycle's requests. A failed query keeps none: a request that vanished means
-        no change (decision 26).
+        """Return this cycle's requests. A failed query keeps none: a request that vanished means no
+        change (decision 26).
         """
         answer = self.workers.one(
             call(

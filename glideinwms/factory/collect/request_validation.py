@@ -339,8 +339,7 @@ def bare_request(raw: Mapping[str, Any]) -> Request:
 
 def _parameter(name: str, value: object) -> None:
     """Refuse a parameter that cannot be an argument of a pilot. Its value is escaped there, so that
-    `$` and quotes are
-    allowed.
+    `$` and quotes are allowed.
     """
     if len(name) > MAX_PARAMETER_NAME or not PARAMETER.fullmatch(name):
         raise RequestRefused(
@@ -362,8 +361,8 @@ def _parameter(name: str, value: object) -> None:
 
 def harmless(use: SubmitCredentials) -> None:
     """What a Frontend wrote becomes part of a submit description, where a new line starts another
-    command and `$` a
-    macro ($ENV, $(...)): only parameter values may have it, since they are escaped.
+    command and `$` a macro ($ENV, $(...)): only parameter values may have it, since they are
+    escaped.
     """
     if len(use.accounting_id) > MAX_ID:
         raise RequestRefused(

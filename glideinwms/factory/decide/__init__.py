@@ -32,8 +32,8 @@ def decide(
     """What to submit, remove and release at every enabled entry, each number with its clips.
 
     Equal snapshots, policies and seeds give equal plans, whatever the order of their rows. An entry
-    whose schedd may
-    not be decided on is frozen; so are all submissions when the requests are not known.
+    whose schedd may not be decided on is frozen; so are all submissions when the requests are not
+    known.
     """
     table = _Table(snapshot, policy)
     entries = sorted((e for e in policy.entries if e.enabled), key=lambda e: e.name)

@@ -86,8 +86,8 @@ class LimitTotals:
         self.classes[key].idle += n
 
     def triggered(self) -> dict[str, str]:
-        """Return the limits that are reached, as ads publish them (protocol 1.8): name ->
-        `count=N, limit=M`.
+        """Return the limits that are reached, as ads publish them (protocol 1.8): name -> `count=N,
+        limit=M`.
 
         Unlike GlideinWMS 3.10 (protocol A9) all follow one rule, the count shown is the one that
         was compared, and a limit that is no longer reached is left out.

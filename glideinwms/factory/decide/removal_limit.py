@@ -67,8 +67,7 @@ class RunningRemovalLimit:
         self, request: str, running: int, cap: int
     ) -> tuple[PilotRemoval | None, ParkedRemoval | None]:
         """What the request asked for in an earlier cycle, and does not now: removed if it was
-        approved, else still
-        parked, as far as so many pilots run.
+        approved, else still parked, as far as so many pilots run.
         """
         name = parked_id(self.entry, request)
         if n := min(self.granted.get(name, 0), running, cap):

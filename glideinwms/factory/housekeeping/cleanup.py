@@ -21,8 +21,7 @@ SUFFIXES = ("", "_compressed", "_idtoken")
 
 def kind_of(path: Path) -> str:
     """Which retention governs a log: pilots' outputs (job), event logs (condor), completed jobs
-    (summary), our own
-    logs of days past (process).
+    (summary), our own logs of days past (process).
     """
     if path.name.startswith("job.") and path.suffix in (".out", ".err"):
         return "job"
@@ -62,8 +61,8 @@ class LastUse:
     def sweep(
         self, files: Iterable[Path], max_age: float, now: float, used: Collection[str]
     ) -> list[Path]:
-        """Remove credentials not used for `max_age` seconds. The age of one that is new to the table
-        starts now.
+        """Remove credentials not used for `max_age` seconds. The age of one that is new to the
+        table starts now.
         """
         gone = []
         known = {str(p): p for p in files}

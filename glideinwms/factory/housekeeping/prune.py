@@ -34,8 +34,7 @@ class OldGeneration:
 
 def candidates(work_dir: Path, now: float, keep: float) -> Iterator[OldGeneration]:
     """Generations older than `keep` s. One manifest is read at a time, and a young file not at all;
-    one that cannot
-    be read is said and left alone.
+    one that cannot be read is said and left alone.
     """
     for path in sorted(generations.directory(work_dir).glob("*.json")):
         try:
@@ -56,8 +55,7 @@ def named(
     queue_reader: QueueReader, policy: FactoryPolicy, schedds: frozenset[str]
 ) -> dict[str, frozenset[str] | None]:
     """Schedd -> generations that its pilots name; None where that is not known: no answer, or a
-    submit whose outcome
-    is not known yet.
+    submit whose outcome is not known yet.
     """
     names = sorted(schedds)
     queue_reader.locate(policy, names)

@@ -27,8 +27,7 @@ def read(state: Path, cycle: int | None = None) -> Record:
 
 def plans(state: Path, since: float = 0.0) -> Iterator[FactoryPlan]:
     """The plans of the cycles that began later and are still kept, oldest first; those that cannot
-    be read are left
-    out.
+    be read are left out.
     """
     for path in sorted((state / "cycles").glob("*.json.gz")):
         try:

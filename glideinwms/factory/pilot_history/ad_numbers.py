@@ -26,8 +26,7 @@ def bar(jobs: int) -> str:
 
 def numbers(rows: Iterable[tuple[str, int, int]]) -> dict[str, dict[str, Value]]:
     """(entry, jobs of a pilot, pilots) -> what the ads of each entry with fresh statistics say; the
-    Factory's sums
-    stand in every one of them.
+    Factory's sums stand in every one of them.
     """
     entries: dict[str, Counter[str]] = defaultdict(Counter)
     for entry, jobs, pilots in rows:

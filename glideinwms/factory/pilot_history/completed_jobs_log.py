@@ -24,10 +24,8 @@ DAY = 86400.0
 @dataclass(frozen=True, slots=True)
 class EndedJob:
     """One finished pilot. `ended`: epoch seconds; `duration`: seconds; `condor_started`: whether
-    HTCondor came up;
-    `jobs`: user jobs it ran; `out`, `err`: its output files, which may be gone; `cause`: why it
-    failed, where
-    the Factory still knows.
+    HTCondor came up; `jobs`: user jobs it ran; `out`, `err`: its output files, which may be gone;
+    `cause`: why it failed, where the Factory still knows.
     """
 
     entry: str
@@ -46,8 +44,7 @@ class EndedJob:
 @dataclass(frozen=True, slots=True)
 class WantedAttributes:
     """Which of them. Hours are of the day (local time), from `first_hour` to before `last_hour`;
-    `shortest` and
-    `longest` seconds; `log`: the name of a log that its output must hold.
+    `shortest` and `longest` seconds; `log`: the name of a log that its output must hold.
     """
 
     username: str = ""

@@ -93,8 +93,7 @@ class EventClock:
 
 def parse(data: bytes, clock: EventClock) -> tuple[list[Event], int]:
     """Whole events in `data`, which begins at the beginning of one, and how many bytes they take;
-    the half-written
-    one at its end is left for the next time, and what is no event is passed over.
+    the half-written one at its end is left for the next time, and what is no event is passed over.
     """
     end = data.rfind(END)
     if end < 0:

@@ -58,10 +58,9 @@ _FAILURE = re.compile(r'<metric name="failure"[^<>]{0,200}>([^<]{1,100})</metric
 @dataclass(frozen=True, slots=True)
 class PilotFacts:
     """What stdout says. Durations in seconds, None: not said. `stats`: kind of job -> (jobs,
-    seconds), normalised to
-    one core where the pilot says so. `script`, `failure` and `detail`: the failing test, its
-    category and its words, or
-    "". `idle_end`: HTCondor ended by itself, without an error.
+    seconds), normalised to one core where the pilot says so. `script`, `failure` and `detail`: the
+    failing test, its category and its words, or "". `idle_end`: HTCondor ended by itself, without
+    an error.
     """
 
     validation: int | None = None
@@ -144,8 +143,7 @@ def _plain_xml(text: str) -> str:
 
 def _stats(stdout: str) -> dict[str, tuple[int, int]]:
     """The block of the main startd; of older pilots the last one that is not of a monitoring slot
-    (name ending in 1).
-    Normalised lines win over real ones, so that all of them are of one kind.
+    (name ending in 1). Normalised lines win over real ones, so that all of them are of one kind.
     """
     begins: dict[str, int] = {}
     blocks: dict[str, tuple[int, int]] = {}
@@ -167,9 +165,8 @@ def _stats(stdout: str) -> dict[str, tuple[int, int]]:
 
 def sections(stderr: str) -> dict[str, str]:
     """The packed logs by name (MasterLog, StartdLog, StarterLog.slot1, ...), unpacked, in their
-    order; of a repeated
-    name the first. A damaged one is its readable beginning. At most MAX_SECTIONS, and MOST bytes of
-    all together.
+    order; of a repeated name the first. A damaged one is its readable beginning. At most
+    MAX_SECTIONS, and MOST bytes of all together.
     """
     found: dict[str, str] = {}
     room = MOST

@@ -40,10 +40,9 @@ class AdBatch:
 @dataclass(slots=True)
 class AdSender:
     """Advertises batch after batch; while one group's ads are on their way, the next group's may be
-    made. `wary_of`:
-    see `probe`; an endpoint that passed its deadline gets nothing more of this cycle. `sent` counts
-    ads by kind,
-    `failed` names what did not arrive, `requested` has each group's entries whose requests did.
+    made. `wary_of`: see `probe`; an endpoint that passed its deadline gets nothing more of this
+    cycle. `sent` counts ads by kind, `failed` names what did not arrive, `requested` has each
+    group's entries whose requests did.
     """
 
     pool: Workers

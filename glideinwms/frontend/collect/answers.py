@@ -16,8 +16,9 @@ Values = tuple[Value | None, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobQuery:
-    """One question to a schedd: the classes of the jobs that `query` selects, by the attributes `names`,
-    and the counts of each attribute in `extras`. `method`: how it was answered last time, or empty.
+    """One question to a schedd: the classes of the jobs that `query` selects, by the attributes
+    `names`, and the counts of each attribute in `extras`. `method`: how it was answered last time,
+    or empty.
     """
 
     query: str
@@ -37,9 +38,9 @@ class ValueCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobClasses:
-    """The classes of jobs of one query at one schedd. Column `values` holds the values of each class in the order of
-    `names`; the other columns hold its jobs (see JobClassRow). `jobs`: their sum, idle and running. `estimated`: the
-    ages are estimates.
+    """The classes of jobs of one query at one schedd. Column `values` holds the values of each
+    class in the order of `names`; the other columns hold its jobs (see JobClassRow). `jobs`: their
+    sum, idle and running. `estimated`: the ages are estimates.
     """
 
     query: str
@@ -78,8 +79,9 @@ class OddJobs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheddJobs:
-    """The jobs of one schedd, one table per query. `all_queued`: everybody's idle and running jobs, the witness of
-    decision 15. `address`: where it answered. `wide`: queries that groups no longer share there (decision 23).
+    """The jobs of one schedd, one table per query. `all_queued`: everybody's idle and running jobs,
+    the witness of decision 15. `address`: where it answered. `wide`: queries that groups no longer
+    share there (decision 23).
     """
 
     tables: tuple[JobClasses, ...]
@@ -100,7 +102,9 @@ class ScheddAd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheddAds:
-    """All schedds of the user pool. `started`: when the collector was started, by its own clock (-1: unknown)."""
+    """All schedds of the user pool. `started`: when the collector was started, by its own clock
+    (-1: unknown).
+    """
 
     ads: tuple[ScheddAd, ...] = ()
     started: float = -1.0
@@ -118,7 +122,9 @@ class SlotBucket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningHere:
-    """Claimed slots of one client and request in the pilots of one WMS pool, and the pilots that have any."""
+    """Claimed slots of one client and request in the pilots of one WMS pool, and the pilots that
+    have any.
+    """
 
     client: str
     request: str
@@ -137,9 +143,11 @@ class SkippedSlots:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSlots:
-    """The slots of the user pool: by client, of this Frontend (`frontend`), and of everybody (`everything`).
+    """The slots of the user pool: by client, of this Frontend (`frontend`), and of everybody
+    (`everything`).
 
-    `witness`: the number of slots that the collector itself reports, or -1. `started`: as in ScheddAds.
+    `witness`: the number of slots that the collector itself reports, or -1. `started`: as in
+    ScheddAds.
     """
 
     buckets: tuple[SlotBucket, ...] = ()
@@ -153,7 +161,9 @@ class PoolSlots:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntriesQuery:
-    """What one group asks of a WMS pool: its ClientName, its query with $$() expanded, and its identity there."""
+    """What one group asks of a WMS pool: its ClientName, its query with $$() expanded, and its
+    identity there.
+    """
 
     client: str
     query: str
@@ -181,7 +191,9 @@ class KeyAd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientAd:
-    """What a Factory reports about one request (a glidefactoryclient ad): request name and monitoring values."""
+    """What a Factory reports about one request (a glidefactoryclient ad): request name and
+    monitoring values.
+    """
 
     request: str
     monitor: dict[str, Value]
@@ -189,10 +201,11 @@ class ClientAd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WmsPoolAds:
-    """Everything that the Factories of one WMS pool publish: entries by query, reports by ClientName.
+    """Everything that the Factories of one WMS pool publish: entries by query, reports by
+    ClientName.
 
-    `skipped`: why ads were left out; `malformed`: those of them that no Factory should send. `started`: as in
-    ScheddAds.
+    `skipped`: why ads were left out; `malformed`: those of them that no Factory should send.
+    `started`: as in ScheddAds.
     """
 
     keys: tuple[KeyAd, ...] = ()

@@ -130,8 +130,7 @@ def expired(policy: FrontendPolicy, memory: Memory, group: str, now: float) -> b
 
 def blind(given: GroupInput, policy: FrontendPolicy, memory: Memory, now: float) -> bool:
     """Whether a group knows so little, and for so long, that no number it could ask for means
-    anything: its requests
-    are left to expire.
+    anything: its requests are left to expire.
     """
     return bool(given.unknown) and not given.jobs and expired(policy, memory, given.name, now)
 
@@ -206,9 +205,8 @@ def told_of(inputs: Inputs, group: GroupPolicy, client: str) -> dict[str, dict[s
 
 def left_out(inputs: Inputs, group: GroupPolicy) -> Iterator[str]:
     """WMS pools of which no entry could be used, and why: mostly, another identity than the
-    configured one. Where some
-    could, the others may be those of a Factory that is not the group's. Malformed ads are always
-    told.
+    configured one. Where some could, the others may be those of a Factory that is not the group's.
+    Malformed ads are always told.
     """
     query = factory_ads.expanded(group.factory_query, group.attrs)
     for wms in group.wms_pools:
@@ -240,8 +238,7 @@ def job_tables(
     inputs: Inputs, group: GroupPolicy, ads: Sequence[ScheddAd], doubt: InputDoubt
 ) -> tuple[list[JobTable], dict[str, dict[Value, int]]]:
     """One table per schedd of the group, with the columns that the group's expressions may see; and
-    what selection
-    plug-ins count: attribute -> value -> idle jobs.
+    what selection plug-ins count: attribute -> value -> idle jobs.
     """
     overload = {ad.name: ad.overload for ad in ads}
     tables = []

@@ -34,11 +34,8 @@ class SuspectAnswer:
 @dataclass(frozen=True)  # with slots, HeldInput[X](...) fails in Python 3.11
 class HeldInput(Generic[T]):
     """One endpoint's reading, the count and witness of its last good answer, and a suspect if there
-    is one.
-    `started`: when the collector that answered had
-    been started, by its
-    own clock (-1: it does not say); `restart_seen`: when we saw that it is another start (0: it is
-    the same).
+    is one. `started`: when the collector that answered had been started, by its own clock (-1: it
+    does not say); `restart_seen`: when we saw that it is another start (0: it is the same).
     """
 
     reading: Reading[T]
@@ -56,8 +53,8 @@ class HeldInput(Generic[T]):
         self, value: T, count: int, witness: int, began: float, started: float = -1.0
     ) -> HeldInput[T]:
         """The endpoint answered. An answer that looks like a failure is held back once; a collector
-        that was started
-        anew is not believed that something has gone until everybody had time to report to it.
+        that was started anew is not believed that something has gone until everybody had time to
+        report to it.
         """
         suspect = SuspectAnswer(count, witness)
         if (
@@ -90,8 +87,7 @@ def dropped(before: int, now: int) -> bool:
 
 def disagrees(old: HeldInput[Any], count: int, witness: int) -> bool:
     """Whether the witness saw no such drop: it still counts more than the answer and lost less than
-    half as many.
-    A witness of -1 is absent, and agrees with nothing but is no evidence either.
+    half as many. A witness of -1 is absent, and agrees with nothing but is no evidence either.
     """
     if witness < 0:
         return False

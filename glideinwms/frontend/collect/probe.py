@@ -1,5 +1,6 @@
 """Endpoints that failed last time are first asked a small question with a short deadline: one that hangs then costs the
-cycle 10 s, not the whole deadline of a long question (decision 5)."""
+cycle 10 s, not the whole deadline of a long question (decision 5).
+"""
 
 from __future__ import annotations
 
@@ -34,8 +35,7 @@ def run(
     pool: Workers, calls: Sequence[Call[Result]], wary_of: Collection[str]
 ) -> list[CallResult[Result]]:
     """As `pool.run`, with a probe before the first call to each endpoint in `wary_of`. If that does
-    not answer, the
-    pool gives up the endpoint's other calls of this run.
+    not answer, the pool gives up the endpoint's other calls of this run.
     """
     return begin(pool, calls, wary_of)()
 

@@ -52,8 +52,7 @@ def attribute_names(group: GroupPolicy) -> tuple[str, ...]:
 
 def job_queries(groups: Iterable[GroupPolicy], wide: Collection[str] = ()) -> list[JobQuery]:
     """One query set per distinct job query; groups that share it share its attributes, unless the
-    query is one of the
-    `wide` ones: then each set of attributes is asked for itself (decision 23).
+    query is one of the `wide` ones: then each set of attributes is asked for itself (decision 23).
     """
     found: dict[tuple[str, tuple[str, ...]], tuple[dict[str, None], dict[str, None]]] = {}
     for group in groups:
@@ -82,8 +81,7 @@ def wide_queries(
     wide: Iterable[str], tables: Sequence[JobClasses], groups: Iterable[GroupPolicy]
 ) -> set[str]:
     """Job queries whose shared table has more than 4 times the rows that any of its groups needs;
-    once so, always so
-    for this schedd (decision 23).
+    once so, always so for this schedd (decision 23).
     """
     needs: dict[str, tuple[int, int]] = {}
     for group in groups:
@@ -111,10 +109,8 @@ def schedd_names(group: GroupPolicy, ads: Sequence[ScheddAd]) -> tuple[str, ...]
 
 def collect(pool: Workers, policy: FrontendPolicy, old: Inputs) -> Inputs:
     """Ask every endpoint; what fails or looks wrong keeps its last good reading. First the user
-    collector tells where
-    the schedds are; all else goes on at the same time, the schedds, which take longest, before the
-    others. A collector
-    that just did not answer is not asked again.
+    collector tells where the schedds are; all else goes on at the same time, the schedds, which
+    take longest, before the others. A collector that just did not answer is not asked again.
     """
     groups = groups_of(policy)
     suspects = probe.suspects(old, policy.user_collector)
@@ -214,8 +210,7 @@ def _schedds(
     policy: FrontendPolicy, groups: Sequence[GroupPolicy], loads: HeldInput[ScheddAds], old: Inputs
 ) -> tuple[dict[str, HeldInput[ScheddJobs]], list[tuple[Call[ScheddJobs], set[str]]]]:
     """The inputs of all schedds as they were, and the calls, with their `wide` queries, to those
-    whose address is
-    known; the others have failed.
+    whose address is known; the others have failed.
     """
     ads = (loads.reading.value or ScheddAds()).ads
     addresses = {ad.name: ad.address for ad in ads}
@@ -245,8 +240,7 @@ def _schedds(
 
 def _methods(value: ScheddJobs) -> dict[tuple[str, tuple[str, ...]], str]:
     """How each query was answered last time. After a failure nobody asks: the queue may have become
-    one for which that
-    way takes too long.
+    one for which that way takes too long.
     """
     return {(table.query, table.names): table.method for table in value.tables}
 

@@ -82,10 +82,9 @@ def generate(
     tokens_dir: str,
 ) -> dict[str, Any]:
     """Runs in a reader: {"texts": {request: [text, lifetime]}, "wrong": {request: why}, "said": log
-    lines}. `entries`:
-    {"request", "name", "gatekeeper", "factory"}. A CredentialError if the generator cannot be had
-    at all, TimedOut if
-    it hangs; where it made something before, that counts, and the rest is left for another call.
+    lines}. `entries`: {"request", "name", "gatekeeper", "factory"}. A CredentialError if the
+    generator cannot be had at all, TimedOut if it hangs; where it made something before, that
+    counts, and the rest is left for another call.
     """
     listener = Listener()
     texts, wrong = {}, {}
@@ -123,8 +122,7 @@ def _limited(seconds: float, where: str) -> Iterator[None]:
 
 class Listener(logging.Handler, io.TextIOBase):
     """Stands for the logging module that a generator is given: `.log` is a logger; keeps the first
-    lines of what is
-    logged there and of what is printed.
+    lines of what is logged there and of what is printed.
     """
 
     def __init__(self) -> None:

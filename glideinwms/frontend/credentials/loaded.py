@@ -73,10 +73,8 @@ def load(
     broken: Callable[[CredentialPolicy], str] = lambda c: "",
 ) -> GroupCredentials:
     """All credentials of a group; one that cannot be loaded is named in `unusable` and stops no
-    other, nor does one
-    whose generator is `broken` (why, or ""). Of several tokens for one trust domain the first is
-    forwarded (a group's
-    own stand before the global ones).
+    other, nor does one whose generator is `broken` (why, or ""). Of several tokens for one trust
+    domain the first is forwarded (a group's own stand before the global ones).
     """
     usable: dict[str, PublishedAds] = {}
     unusable: dict[str, str] = {}
@@ -159,8 +157,8 @@ def _sealed(c: CredentialPolicy, ids: Mapping[str, str]) -> dict[str, str]:
         elif word in REQUIRED and not any(getattr(c, f) for f in REQUIRED[word]):
             raise CredentialError(f"type {word} needs {' or '.join(REQUIRED[word])}", where=c.name)
     if c.pilotabsfname and "grid_proxy" not in words:
-        # an entry of GlideinWMS 3.10 with auth_method grid_proxy refuses a request that carries it (protocol
-        # protocol 9.2/23)
+        # an entry of GlideinWMS 3.10 with auth_method grid_proxy refuses a request that carries it
+        # (protocol protocol 9.2/23)
         sealed["GlideinProxy"] = ids[c.pilotabsfname]
     texts = {
         "VMId": c.vm_id or _line(c.vm_id_fname, "VM_ID"),

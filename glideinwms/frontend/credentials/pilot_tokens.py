@@ -29,9 +29,8 @@ def first_word(text: str) -> str:
 @dataclass
 class TokenMaker:
     """Makes and keeps pilot tokens, in memory: each lasts here for an hour or half its life.
-    `issuer` is the user
-    pool's TRUST_DOMAIN, `host` what stands after the site in the pilot's identity. Keys are read
-    once until `begin`.
+    `issuer` is the user pool's TRUST_DOMAIN, `host` what stands after the site in the pilot's
+    identity. Keys are read once until `begin`.
     """
 
     passwords_dir: Path
@@ -49,8 +48,7 @@ class TokenMaker:
 
     def token(self, group: GroupPolicy, entry: EntryState, now: float) -> str:
         """The token for pilots of an entry; "" if it publishes no site or is no pilot entry. A
-        CredentialError says
-        why there is none.
+        CredentialError says why there is none.
         """
         site = str(entry.attrs.get("GLIDEIN_Site", ""))
         if not site or "CONDOR_VERSION" not in entry.params:

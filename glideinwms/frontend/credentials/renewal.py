@@ -31,8 +31,7 @@ class Renewals:
         self, pool: Workers, credentials: Sequence[CredentialPolicy], now: float
     ) -> Iterator[tuple[str, str]]:
         """Run the programs that are due, some at a time; (credential, why it failed or "") of each.
-        The file that is
-        there stays in use.
+        The file that is there stays in use.
         """
         due = []
         for credential in credentials:
@@ -75,8 +74,7 @@ def left(credential: CredentialPolicy, now: float) -> float | None:
 
 def make(command: str, path: str) -> None:
     """Runs in a reader: the program with its words, no shell. A CredentialError says how it failed;
-    what it printed,
-    which may be secret, goes nowhere.
+    what it printed, which may be secret, goes nowhere.
     """
     try:
         words = shlex.split(command)

@@ -1,7 +1,7 @@
 """The Frontend's decision: pure, from a Snapshot and a policy to a Plan (decision 18).
 
-from glideinwms.frontend.decide import decide
-plan = decide(snapshot, policy, now, random.Random(seed))
+from glideinwms.frontend.decide import decide plan = decide(snapshot, policy, now,
+random.Random(seed))
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def decide(
     cache: MatchCache | None = None,
 ) -> FrontendPlan:
     """What every group asks of every entry. `cache` keeps match results between cycles; it changes
-    no answer. A group
-    whose decision fails is shown with its problem and asks for nothing new; the others go on.
+    no answer. A group whose decision fails is shown with its problem and asks for nothing new; the
+    others go on.
     """
     known = cache if cache is not None else MatchCache()
     inputs = {g.name: g for g in snapshot.groups}

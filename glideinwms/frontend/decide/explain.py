@@ -16,8 +16,8 @@ from glideinwms.lib.reasons import Reason
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """One entry's answer to one class. Where it does not match: the first conjunct that says so,
-    where that stands,
-    and the values it saw on both sides (or the error it met, or what a policy file `returned`).
+    where that stands, and the values it saw on both sides (or the error it met, or what a policy
+    file `returned`).
     """
 
     entry: str

@@ -54,8 +54,8 @@ def decide_group(
     rng: random.Random,
     cache: MatchCache,
 ) -> GroupPlan:
-    """Match the jobs, count them, and decide the request to each entry. Entries are sorted by name, so
-    their order in the input has no effect.
+    """Match the jobs, count them, and decide the request to each entry. Entries are sorted by name,
+    so their order in the input has no effect.
     """
     entries = sorted(inputs.entries, key=lambda e: (e.name, e.pool))
     rules = match_rules(group, inputs.policy_files)

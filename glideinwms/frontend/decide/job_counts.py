@@ -33,8 +33,8 @@ def glidein_cores(entry: EntryState) -> int:
 
 
 def counts(found: MatchTally, entries: Sequence[EntryState]) -> dict[str, list[JobCounts]]:
-    """The four numbers of each job type for every entry. prop_mc in doubles, in the order of GlideinWMS 3.10
-    of operations.
+    """The four numbers of each job type for every entry. prop_mc in doubles, in the order of
+    GlideinWMS 3.10 of operations.
     """
     sums, sizes = found.sums(), [glidein_cores(e) for e in entries]
     rows: dict[str, list[JobCounts]] = {}
@@ -78,10 +78,8 @@ class UnmatchedCounts:
 @dataclass(slots=True)
 class MatchTally:
     """All job types of one group: type -> (mask of the entries that match, cores) -> jobs; `left`:
-    mask that is left
-    before each conjunct and after the last -> idle jobs, each time in a field of `JOBS` bits;
-    `places`: bits of masks
-    that were met before.
+    mask that is left before each conjunct and after the last -> idle jobs, each time in a field of
+    `JOBS` bits; `places`: bits of masks that were met before.
     """
 
     everything: int

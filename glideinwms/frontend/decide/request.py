@@ -132,8 +132,7 @@ def decide_numbers(
     action: str,
 ) -> RequestNumbers:
     """One entry's request. `demand` and `old_demand` in glideins (prop_mc of Idle and OldIdle);
-    `down`: a downtime in
-    force; `action`: an operator's removal word.
+    `down`: a downtime in force; `action`: an operator's removal word.
     """
     clips: list[Adjustment] = []
     wanted = max(demand, group.min_running)
@@ -223,8 +222,8 @@ def idle_number(
 
 
 def maximum(wanted: int, slots: EntrySlotCounts, group: GroupLimits) -> int:
-    """Idle and running pilots at most (protocol 5.6/5), in doubles as GlideinWMS 3.10 does; running limits do
-    not clamp it.
+    """Idle and running pilots at most (protocol 5.6/5), in doubles as GlideinWMS 3.10 does; running
+    limits do not clamp it.
     """
     running = slots.running_glideins
     if wanted > 0:

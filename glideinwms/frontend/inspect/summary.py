@@ -36,10 +36,8 @@ def summary(
 
 def group(given: GroupInput, plan: GroupPlan, report: FrontendReport) -> dict[str, Any]:
     """{"jobs": {idle, idle_600, idle_3600, running, unmatched}, "slots": {total, idle}, "request":
-    {idle, max},
-    "unmatched": [largest classes], "failing": [conjuncts that fail for some job and entry],
-    "entries": [see `entry`],
-    "down": entries with slots only, "schedds": overloaded,
+    {idle, max}, "unmatched": [largest classes], "failing": [conjuncts that fail for some job and
+    entry], "entries": [see `entry`], "down": entries with slots only, "schedds": overloaded,
     "estimated": schedds whose ages are, "frozen", "held", "silent", "action", "problems"}.
     """
     known = {e.entry for e in plan.entries}
@@ -96,9 +94,8 @@ def _unmatched(plan: GroupPlan, index: int) -> dict[str, Any]:
 
 def entry(plan: FrontendEntryPlan, given: GroupInput) -> dict[str, Any]:
     """{"entry", "pool", "idle", "max", "removal", "jobs": straight idle matches, "share": in
-    glideins, "running",
-    "slots", "clips", "refusals", "credentials", "requested": whether an ad is sent, "factory": what
-    it says}.
+    glideins, "running", "slots", "clips", "refusals", "credentials", "requested": whether an ad is
+    sent, "factory": what it says}.
     """
     slots = given.slots.get(plan.entry)
     idle = plan.jobs.get("Idle")
@@ -127,10 +124,9 @@ def credentials(
     group: GroupPolicy, wallet: GroupCredentials, minted: GeneratedCredentials, renewals: Renewals
 ) -> list[dict[str, Any]]:
     """Per credential {"name", "type", "trust_domain", "made_by": generator, "creation_script" or
-    "", "ends": epoch
-    seconds or None, "made": for how many entries a generator has made it, "unusable": why, "tried":
-    when its
-    creation_script ran last or None, "failed": why that failed}; nothing secret.
+    "", "ends": epoch seconds or None, "made": for how many entries a generator has made it,
+    "unusable": why, "tried": when its creation_script ran last or None, "failed": why that failed};
+    nothing secret.
     """
     return [
         {

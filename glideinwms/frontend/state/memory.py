@@ -41,8 +41,8 @@ class Memory:
 
 def after(old: GroupMemory, plan: GroupPlan, sent: Collection[str], now: float) -> GroupMemory:
     """The memory after a cycle that sent requests for the entries in `sent`. With an input unknown,
-    entries that are
-    not in the plan keep what is remembered; else they have left, and are forgotten.
+    entries that are not in the plan keep what is remembered; else they have left, and are
+    forgotten.
     """
     counters = {e.entry: e.counters for e in plan.entries}
     last = {

@@ -97,8 +97,7 @@ def _replaced(ad: Any, name: str) -> Any:
 
 def to_classad(ad: Mapping[str, Any]) -> Any:
     """A ClassAd of plain data, `Expr` texts parsed. UnicodeEncodeError (a ValueError) for a text
-    that is not Unicode,
-    such as a file name that is not UTF-8: of that the bindings crash.
+    that is not Unicode, such as a file name that is not UTF-8: of that the bindings crash.
     """
     import classad2
 

@@ -150,8 +150,7 @@ def group_jobs(
     schedd: ScheddAddress, constraint: str, projection: Sequence[str], limit: int = -1
 ) -> list[Ad]:
     """One row per distinct combination of `projection`, with JobCount. Zero rows, and no error,
-    when the constraint
-    names an attribute that is not in `projection` (decision 2).
+    when the constraint names an attribute that is not in `projection` (decision 2).
     """
     return _job_query(schedd, constraint, projection, "GroupBy", limit)
 
@@ -181,8 +180,7 @@ def advertise(
     silently (decision 6).
 
     The first ad that a collector cannot file ends its reading, mostly without an error here: such
-    ads are left out, and
-    named in the CondorError that follows when the others are sent.
+    ads are left out, and named in the CondorError that follows when the others are sent.
     """
     good, wrong = [], []
     for ad in ads:
@@ -230,8 +228,8 @@ def submit(
     schedd took.
 
     OutcomeUnknown if the schedd went away while it committed; after any other error there are none.
-    A new line in a
-    value would start another command of the description (the executable, say): refused.
+    A new line in a value would start another command of the description (the executable, say):
+    refused.
     """
     for name, text in (pair for part in (description, *(items or ())) for pair in part.items()):
         if any(ord(c) < 32 for c in f"{name}{text}"):

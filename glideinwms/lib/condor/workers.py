@@ -3,9 +3,8 @@
 
 `htcondor2` holds the GIL in network calls and a hung peer blocks it for 20 s whatever its knobs
 say; so each call has a wall deadline, and the reader that passes it is killed and replaced. An
-endpoint that failed is asked next only in the quarantine reader, until it answers; many that
-hang share its time. Submits and removals go through one reader, with an outcome that can be
-unknown.
+endpoint that failed is asked next only in the quarantine reader, until it answers; many that hang
+share its time. Submits and removals go through one reader, with an outcome that can be unknown.
 """
 
 from __future__ import annotations
@@ -71,9 +70,8 @@ class _Child:
 
 class _Reader:
     """One child and the call it is busy with. HTCondor's library loses some memory with each call,
-    so a child is
-    replaced now and then: its successor starts beside it, and takes over between two calls once it
-    is ready.
+    so a child is replaced now and then: its successor starts beside it, and takes over between two
+    calls once it is ready.
     """
 
     def __init__(self, env: Mapping[str, str] | None) -> None:
@@ -155,8 +153,7 @@ def resident(pid: int) -> int:
 @dataclass(slots=True)
 class _Run:
     """A set of calls that goes on: what waits for each reader, what was answered, how many there
-    are, and the seconds
-    that were lost in quarantine.
+    are, and the seconds that were lost in quarantine.
     """
 
     queues: list[deque[tuple[int, Call[Any]]]]
@@ -170,9 +167,8 @@ class ProcessWorkers(Workers):
     manager.
 
     `env`: the environment of the readers (whom HTCondor takes them for), ours unless given.
-    `patience`: once calls that
-    failed in quarantine have taken so many seconds of a run, the others there wait for the next
-    run, and come first.
+    `patience`: once calls that failed in quarantine have taken so many seconds of a run, the others
+    there wait for the next run, and come first.
     """
 
     def __init__(
@@ -196,8 +192,8 @@ class ProcessWorkers(Workers):
 
     def run(self, calls: Sequence[Call[Result]]) -> list[CallResult[Result]]:
         """All answers, in the order of the calls; calls to different readers go on at the same
-        time. An endpoint that
-        passed its deadline is not asked again in the same run: its other calls fail at once.
+        time. An endpoint that passed its deadline is not asked again in the same run: its other
+        calls fail at once.
         """
         return self.begin(calls)()
 

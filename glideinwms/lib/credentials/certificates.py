@@ -9,8 +9,7 @@ BEGIN = b"-----BEGIN CERTIFICATE-----"
 
 def ends(pem: bytes) -> float | None:
     """When the first certificate of a file to be over is, in epoch seconds; 0 if one cannot be
-    read, None if there is
-    none in it.
+    read, None if there is none in it.
     """
     if BEGIN not in pem:
         return None

@@ -38,8 +38,7 @@ def groups(method: str) -> list[list[str]]:
 
 def settled(method: str, supplied: Collection[str]) -> str:
     """The `+`-joined method that comes of the first alternative of each group that is supplied; ""
-    if a group has none.
-    One of 3.10 stays as it is.
+    if a group has none. One of 3.10 stays as it is.
     """
     if not grouped(method):
         return method

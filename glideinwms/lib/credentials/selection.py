@@ -15,8 +15,7 @@ Shuffle = Callable[[list[int]], list[int]]
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A configured credential as selection sees it: `type` is `+`-joined; `parameters` are further
-    words that it
-    supplies, where they are no part of the type (3.11).
+    words that it supplies, where they are no part of the type (3.11).
     """
 
     id: str
@@ -38,8 +37,7 @@ class SelectedShare:
 @dataclass(frozen=True, slots=True)
 class CredentialDemand:
     """What selection plug-ins ask of the jobs: distinct users, all idle jobs, idle jobs per project
-    in order of first
-    appearance ("" for those without one).
+    in order of first appearance ("" for those without one).
     """
 
     users: int = 0

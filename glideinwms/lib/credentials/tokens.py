@@ -108,8 +108,7 @@ def remaining(token: str, now: float) -> float:
 
 def pilot_lifetime(idle_lifetime: float, walltime: float, cap: float) -> float:
     """Life of a pilot's token in seconds: waiting time (idle lifetime, or a day) + walltime + 2 h,
-    at most `cap`
-    (decision 25: it cannot be renewed through Condor-C).
+    at most `cap` (decision 25: it cannot be renewed through Condor-C).
     """
     return min((idle_lifetime or 86400.0) + walltime + 7200.0, cap)
 

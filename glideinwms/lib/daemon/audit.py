@@ -38,8 +38,7 @@ class Audit:
 
     def note(self, act: str, **fields: Any) -> None:
         """As `line`, of what has been done already: where there is no room for the line, the log
-        has it, and the
-        failure is kept for `failed_writes`.
+        has it, and the failure is kept for `failed_writes`.
         """
         try:
             self.line(act, **fields)
@@ -60,8 +59,7 @@ class Audit:
 
 def rotate(path: Path, now: float, keep_days: float) -> None:
     """Put a trail of days past aside as `audit.jsonl.YYYY-MM-DD`, and drop those older than
-    `keep_days`. Writers open
-    the file anew for each line, so none is lost.
+    `keep_days`. Writers open the file anew for each line, so none is lost.
     """
     if path.exists() and (day := _day(path.stat().st_mtime)) < _day(now):
         aside = path.with_name(f"{path.name}.{day}")
@@ -82,8 +80,8 @@ def _old(path: Path) -> list[Path]:
 
 def read(path: Path, **match: Any) -> Iterator[dict[str, Any]]:
     """Lines of the trail, with what was put aside, whose fields equal `match`, oldest first. One
-    that cannot be read,
-    as a power cut leaves it, is an act of its own, `unreadable`, at the time of the line before.
+    that cannot be read, as a power cut leaves it, is an act of its own, `unreadable`, at the time
+    of the line before.
     """
     for part in [*_old(path), *([path] if path.exists() else [])]:
         yield from _read(part, match)

@@ -26,8 +26,7 @@ SLEEP = "sleep"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
     """`step`: what the daemon began to do at `time` (epoch seconds): a step of the cycle, or sleep.
-    `problems`: what
-    the last cycle could not write.
+    `problems`: what the last cycle could not write.
     """
 
     pid: int

@@ -27,8 +27,8 @@ BUSY = {"start": "is starting", heartbeat.SLEEP: "has not begun the next cycle"}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Liveness:
     """`pid` 0: it does not run. `told`: its last status, None before there is one; `first_cycle`:
-    that status is of an
-    earlier process. `hangs`: how it hangs ("": it does not); `problems`: what it cannot write.
+    that status is of an earlier process. `hangs`: how it hangs ("": it does not); `problems`: what
+    it cannot write.
     """
 
     running: bool
@@ -94,8 +94,7 @@ def _hangs(state: Path, pid: int, told: Status | None, beat: Heartbeat | None, n
 
 def _clock(state: Path, beat: Heartbeat | None, now: float) -> str:
     """How the clock of a daemon that is alive differs from ours; the kernel's time of its last
-    heartbeat is no
-    daemon's to tell. "" if it does not, as far as this can be seen.
+    heartbeat is no daemon's to tell. "" if it does not, as far as this can be seen.
     """
     if beat is None or beat.time - now > MAX_CLOCK_SECONDS:
         return (

@@ -15,8 +15,9 @@ def setup(
     daemon: str, log_dir: Path | None = None, *, level: str = "INFO", console: bool | None = None
 ) -> None:
     """Configure structlog: JSON lines into `<log_dir>/<daemon>.log` when given (renamed to
-    `.log.YYYY-MM-DD` at midnight; the daemon's retention removes those), and onto stderr
-    (coloured on a terminal, JSON otherwise; `console` forces the first)."""
+    `.log.YYYY-MM-DD` at midnight; the daemon's retention removes those), and onto stderr (coloured
+    on a terminal, JSON otherwise; `console` forces the first).
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

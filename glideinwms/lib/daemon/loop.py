@@ -340,7 +340,8 @@ def run(
     clock: Callable[[], float] = time.time,
     seed: Callable[[], int] = lambda: random.SystemRandom().getrandbits(32),
 ) -> int:
-    """Run a daemon until SIGTERM, or for one cycle with `once`. Only one daemon runs in a directory.
+    """Run a daemon until SIGTERM, or for one cycle with `once`. Only one daemon runs in a
+    directory.
 
     Return the exit code: 0, or 1 if the only cycle failed.
     """

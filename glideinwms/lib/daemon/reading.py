@@ -13,10 +13,8 @@ class Reading(Generic[T]):
     """What an endpoint last said.
 
     `value` is the last good answer (None: never had one), `taken_at` when asking for it began
-    (epoch seconds),
-    `error` why the newest attempt failed ("" if it did not), `source` the endpoint's name,
-    `max_age` the seconds
-    after which the value no longer counts.
+    (epoch seconds), `error` why the newest attempt failed ("" if it did not), `source` the
+    endpoint's name, `max_age` the seconds after which the value no longer counts.
     """
 
     source: str

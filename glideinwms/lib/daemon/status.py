@@ -31,8 +31,8 @@ class ReadingStatus:
 @dataclass(frozen=True, slots=True)
 class Status:
     """One daemon after one cycle. Times are epoch seconds; `summary` is the daemon's own; `took` is
-    seconds by step:
-    words, collect, decide, apply, record; `problems`: directories and files that cannot be written.
+    seconds by step: words, collect, decide, apply, record; `problems`: directories and files that
+    cannot be written.
     """
 
     schema: int
@@ -73,8 +73,7 @@ def read(path: Path, daemon: str = "") -> Status:
 
 def running(path: Path) -> bool:
     """Whether the daemon of a status file lives: whether its lock is held, since its pid may be
-    another program's by
-    now. Only where there is no lock file the pid must do.
+    another program's by now. Only where there is no lock file the pid must do.
     """
     if path.with_name(LOCK).exists():
         return held(path.with_name(LOCK))
@@ -92,8 +91,7 @@ def running(path: Path) -> bool:
 
 def pid(path: Path) -> int:
     """The process of the daemon that lives, 0 if none does. Its lock says so: the status file may
-    still be that of the
-    one before.
+    still be that of the one before.
     """
     if not running(path):
         return 0

@@ -18,8 +18,7 @@ MIN_FREE_BYTES = 16384
 @dataclass(frozen=True, slots=True)
 class Directory:
     """`stops`: the work that stops when it cannot be written. `ours`: the daemon itself writes
-    there, not only
-    `reconfig`, which another account may run.
+    there, not only `reconfig`, which another account may run.
     """
 
     path: Path
@@ -61,8 +60,7 @@ def problems(directories: Iterable[Directory]) -> list[str]:
 @dataclass(slots=True)
 class StateWrites:
     """Writes of state files. One that fails is a problem to be shown, and does not end the cycle:
-    what was to be kept
-    is still in memory.
+    what was to be kept is still in memory.
     """
 
     failed: list[str] = field(default_factory=list)

@@ -51,8 +51,7 @@ def _time(text: str, where: str) -> float:
 
 def _epoch(text: str) -> float:
     """Epoch seconds of an ISO time, local without a zone (but at the ends of the calendar, where
-    not every zone has
-    one). ValueError if it is none.
+    not every zone has one). ValueError if it is none.
     """
     found = datetime.fromisoformat(text)
     if not found.tzinfo:

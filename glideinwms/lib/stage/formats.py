@@ -29,10 +29,8 @@ class FileListRow:
     """One line of a file list (protocol 6.4); `period` in seconds, 0 = once.
 
     `points`: when the pilot runs or sources it; an eighth field where it is not setup, which
-    deployed pilots pass over.
-    They run every program at set-up: one that is not for set-up is a regular file to them, and the
-    eighth field is
-    `KIND@POINTS`.
+    deployed pilots pass over. They run every program at set-up: one that is not for set-up is a
+    regular file to them, and the eighth field is `KIND@POINTS`.
     """
 
     outfile: str

@@ -27,9 +27,8 @@ KEEP_SECONDS = 14 * 86400.0
 @dataclass(frozen=True, slots=True)
 class Generation:
     """One published configuration; `files` are stage-relative immutable names, `work_files` those
-    of the work area,
-    `plain` the files that are replaced in their place: stage-relative name -> SHA-256 of what they
-    held.
+    of the work area, `plain` the files that are replaced in their place: stage-relative name ->
+    SHA-256 of what they held.
     """
 
     name: str
@@ -137,12 +136,10 @@ def prune(
     only: Collection[str] | None = None,
 ) -> Sequence[str]:
     """Remove generations (of `only`, if given) that went out of force `keep` seconds ago, and that
-    no queued pilot
-    names.
+    no queued pilot names.
 
     Only files a manifest of ours names are removed, and only those no remaining generation names: a
-    deployed stage
-    may live in the same directory. Returns the removed stage-relative names.
+    deployed stage may live in the same directory. Returns the removed stage-relative names.
     """
     generations = all_of(work_dir, policies=False)
     old = [

@@ -24,8 +24,7 @@ Files = Mapping[str, Mapping[str, Blob]]  # directory of the stage ("" its root)
 
 def missing(root: Path, trees: Iterable[Tree]) -> Files:
     """The immutable files that are not there yet. A file of the right size under a content name is
-    that content:
-    files appear by rename only, and a size that differs is what a power cut leaves.
+    that content: files appear by rename only, and a size that differs is what a power cut leaves.
     """
     wanted: dict[str, dict[str, Blob]] = {}
     for tree in trees:
@@ -64,8 +63,7 @@ def names_of(files: Files) -> list[str]:
 
 def write_all(root: Path, files: Files, *, shared: bool = True) -> None:
     """Write files aside and rename them into their places; a directory that is new appears with all
-    its files at once.
-    A StageError leaves what has appeared for the next run.
+    its files at once. A StageError leaves what has appeared for the next run.
 
     With `shared`, files of equal content are names of one inode: only for files that nobody edits.
     """

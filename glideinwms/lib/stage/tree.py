@@ -1,8 +1,8 @@
 """One staged tree (main, entry, client, client_group): its lists become named files, both
 signatures, a description.
 
-Names cannot be circular (decision 10): the signature files are named by their lines *without*
-the description's, the description by its own content, which names both signatures.
+Names cannot be circular (decision 10): the signature files are named by their lines *without* the
+description's, the description by its own content, which names both signatures.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class Item:
 @dataclass(frozen=True, slots=True)
 class Tree:
     """A tree ready to be published. `files` are immutable, `plain` ones are replaced by rename,
-    `once` ones are made if missing and then belong to the operator."""
+    `once` ones are made if missing and then belong to the operator.
+    """
 
     subdir: str
     descript: str

@@ -1,8 +1,8 @@
 """How an ad is declared: a frozen dataclass whose fields say under which attribute they travel
 (protocol 1).
 
-`attr("ReqName")` is one attribute, `prefixed("GlideinParam")` a map of all that start so,
-`rest()` what nobody claimed.
+`attr("ReqName")` is one attribute, `prefixed("GlideinParam")` a map of all that start so, `rest()`
+what nobody claimed.
 """
 
 from __future__ import annotations

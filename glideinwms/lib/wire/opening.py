@@ -1,7 +1,7 @@
 """Opening the sealed values of requests at the Factory (protocol 2.4).
 
-An envelope has no authentication tag, and its key and IV are the same for all values of a cycle.
-So a peer that may send altered copies of another's envelope, and sees how each is refused, could
+An envelope has no authentication tag, and its key and IV are the same for all values of a cycle. So
+a peer that may send altered copies of another's envelope, and sees how each is refused, could
 decrypt it. Three rules prevent that:
 
 * Only an identity that the Factory's configuration names gets as far as a decryption.
@@ -45,8 +45,7 @@ class Opener:
     which failed.
 
     `begin` starts a cycle. The memory is bounded for each identity, so that one identity cannot
-    push out what is known
-    of another.
+    push out what is known of another.
     """
 
     def __init__(self, keys: Mapping[str, FactoryKey], identities: Collection[str]) -> None:
@@ -67,7 +66,8 @@ class Opener:
     def open(self, ad: Sealed, authenticated: str) -> dict[str, bytes]:
         """The sealed values of a request; `authenticated` is the identity that the collector saw.
 
-        EnvelopeRefused if it cannot be opened, or if a value of it cannot be decrypted."""
+        EnvelopeRefused if it cannot be opened, or if a value of it cannot be decrypted.
+        """
         where = f"{ad.KIND.my_type} {ad.name}"
         if authenticated not in self.identities:
             raise EnvelopeRefused(Reason.BAD_ENVELOPE, NOT_OPENED, where)

@@ -1,5 +1,6 @@
 """Slot counters from partitionable ads alone equal counting every slot of a real pool (decision 22); the loads and the
-start of a real collector."""
+start of a real collector.
+"""
 
 from __future__ import annotations
 

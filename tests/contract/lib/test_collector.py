@@ -167,8 +167,7 @@ def test_each_kind_is_read_back_as_it_was_sent_and_can_be_withdrawn(
 
 def test_a_malformed_ad_ends_the_batch(target: CondorTarget) -> None:
     """Why htc leaves out what cannot be filed: the collector hangs up at the first such ad. The
-    sender is told only if
-    it is still sending by then.
+    sender is told only if it is still sending by then.
     """
     tag = unique()
     nowhere = {"MyAddress": Expr("undefined")}

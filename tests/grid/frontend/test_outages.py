@@ -1,5 +1,6 @@
 """Three groups, two schedds, two WMS pools with a Factory each; each part is killed, hung and cut in turn while jobs
-wait. No request drops, nothing is asked to be removed; two cycles after its return all is as before."""
+wait. No request drops, nothing is asked to be removed; two cycles after its return all is as before.
+"""
 
 from __future__ import annotations
 

@@ -51,8 +51,7 @@ def test_a_secret_sent_as_an_identity_is_not_published(
     tmp_path: Path, sender: str, first: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A copy of a public ad with the sealed token in the place of the identity, by a registered
-    Frontend or anybody,
-    before or after the Factory has seen the ad itself.
+    Frontend or anybody, before or after the Factory has seen the ad itself.
     """
     caplog.set_level(logging.DEBUG)
     s = FactoryHarness(tmp_path)
@@ -170,8 +169,7 @@ def test_nothing_of_another_frontend_stands_in_a_frontends_ad(
     tmp_path: Path, first: str, security_name: str
 ) -> None:
     """A request of somebody else under a Frontend's ClientName, served or refused, changes no word
-    and no number of the
-    ad that answers the Frontend, once it has pilots or requests of its own.
+    and no number of the ad that answers the Frontend, once it has pilots or requests of its own.
     """
     s = FactoryHarness(tmp_path)
     if first == "owner":

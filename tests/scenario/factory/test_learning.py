@@ -70,8 +70,8 @@ def test_a_restart_remembers(tmp_path: Path) -> None:
 
 def test_failures_under_a_claimed_client_name_count_for_who_had_them(tmp_path: Path) -> None:
     """Pilots of another Frontend (user name otheruser) fail under the ClientName fe.main: fe gets
-    what it asks for, the
-    other is throttled, and however many it has, they do not push out what is known of fe.
+    what it asks for, the other is throttled, and however many it has, they do not push out what is
+    known of fe.
     """
     scene = FactoryHarness(tmp_path, entry(submit_max_per_cycle=50))
     end(scene, 900_000, 10, GOOD)

@@ -127,8 +127,7 @@ def test_an_entry_set_deals_to_all_its_ces(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_no_limit_is_ever_exceeded(tmp_path: Path, seed: int) -> None:
     """Frontends ask what they like, pilots start, end and are held as they like, the Factory
-    restarts; over 25 cycles
-    the queue never has more of the Factory's making than a limit says.
+    restarts; over 25 cycles the queue never has more of the Factory's making than a limit says.
     """
     rng = random.Random(seed)
     limits, each = (

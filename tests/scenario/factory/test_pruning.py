@@ -20,8 +20,8 @@ PILOT = {"GlideinFactory": "fact", "GlideinName": "inst", "GlideinEntryName": "A
 
 
 class Stage:
-    """A FactoryHarness with generations of some age; each has a stage file of its name, and one that all
-    share.
+    """A FactoryHarness with generations of some age; each has a stage file of its name, and one
+    that all share.
     """
 
     def __init__(self, base: Path, *schedds: str) -> None:

@@ -314,8 +314,7 @@ def test_pilots_that_an_entry_left_on_another_schedd_are_counted_and_no_id_is_mi
     tmp_path: Path,
 ) -> None:
     """Ids are those of one schedd: 1.0 is stale there, and another pilot here. Nobody here removes
-    what is held there,
-    so that does not count.
+    what is held there, so that does not count.
     """
     names = ("schedd@factory", "other@factory")
     limits = Limits(6, 6, 3)

@@ -289,8 +289,7 @@ def test_whatever_fails_in_whatever_order(
     tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, str]]
 ) -> None:
     """Demand and pilots stay; parts come and go. No request ever drops, nothing is removed on a
-    doubt; when all are
-    back, two cycles later everything is as before.
+    doubt; when all are back, two cycles later everything is as before.
     """
     s = made(tmp_path_factory.mktemp("any"))
     s.cycle(2)

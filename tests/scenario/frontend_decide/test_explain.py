@@ -153,8 +153,7 @@ def test_what_the_factory_says_is_shown(scene: FrontendHarness, capsys: Capture)
 @pytest.fixture
 def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FrontendHarness:
     """Two groups over the same entries: `big` reads schedd1 only, jobs that are Big only, and no
-    Wants; a job query of
-    schedd2 is never answered by overload.
+    Wants; a job query of schedd2 is never answered by overload.
     """
     s = FrontendHarness(tmp_path)
     big = s.group(

@@ -86,8 +86,7 @@ def read(
     folder: Path, kind: str, descript: str, sign: str, *, whole: bool = True
 ) -> dict[str, list[Row]]:
     """What a pilot does with one tree: each id, each signature, each list, each file, each table.
-    Not `whole`: scripts
-    may be missing.
+    Not `whole`: scripts may be missing.
     """
     signed = field(folder / descript, "signature")
     assert hashlib.sha1((folder / signed).read_bytes()).hexdigest() == sign

@@ -1,8 +1,8 @@
 """Tests that every citation of the reference or of a decision leads to an anchor that exists.
 
-A citation is the name of a document and a number, such as `protocol 5.6`, `config 15/3`,
-`contract 1.13`, `feature A5` or `decision 22`. Its anchor is the same text with a hyphen for the
-blank. docs/reference/citations.md explains the form.
+A citation is the name of a document and a number, such as `protocol 5.6`, `config 15/3`, `contract
+1.13`, `feature A5` or `decision 22`. Its anchor is the same text with a hyphen for the blank.
+docs/reference/citations.md explains the form.
 """
 
 from __future__ import annotations

@@ -151,8 +151,7 @@ def test_garbage_is_cheap_the_second_time_and_bounded_the_first(
     opener: Opener, key: CountedKey
 ) -> None:
     """10,000 ads with garbage key codes cost at most MAX_NEW_KEYS_PER_CYCLE decryptions a cycle,
-    and none again; a
-    Frontend of another identity is served all the while.
+    and none again; a Frontend of another identity is served all the while.
     """
     codes = [f"{n:08x}" * 64 for n in range(MAX_NEW_KEYS_PER_CYCLE + 100)]
     garbage = [

@@ -65,8 +65,8 @@ def entries_constraint(factory_query: str) -> str:
 
 def clients_constraint(client: str, factory_query: str, me: str = "") -> str:
     """What the Factories say of this group's requests. An ad that answers another identity than
-    `me`, which claims the
-    same ClientName, is left out; ads of Factories of GlideinWMS 3.10 do not say whom they answer.
+    `me`, which claims the same ClientName, is left out; ads of Factories of GlideinWMS 3.10 do not
+    say whom they answer.
     """
     mine = (
         f" && ((ReqClientIdentity =?= undefined) || (ReqClientIdentity =?= {htc.quoted(me)}))"
@@ -145,9 +145,7 @@ def entry(ad: Mapping[str, Any], identity: str) -> EntryAd:
 
 
 def public_key(ad: Mapping[str, Any], identity: str) -> KeyAd:
-    """The key of a glidefactoryglobal ad; a WireError says why it is
-    not taken.
-    """
+    """The key of a glidefactoryglobal ad; a WireError says why it is not taken."""
     _check(ad, identity)
     name = _name(ad.get("Name"))
     if ad.get("PubKeyType") != "RSA":

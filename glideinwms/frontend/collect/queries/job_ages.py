@@ -38,10 +38,8 @@ def split_ages(
     alone: bool = False,
 ) -> str:
     """Fill idle_600 and idle_3600 by asking a side of at most `raw` jobs one by one (decision 3);
-    else by the times
-    that jobs share, unless each is known to be `alone` with its own; else scaled from the totals.
-    GROUPED, TIMED or
-    SCALED.
+    else by the times that jobs share, unless each is known to be `alone` with its own; else scaled
+    from the totals. GROUPED, TIMED or SCALED.
     """
     schedd = queue.schedd
     idle = f"({constraint}) && (JobStatus=?=1)"
@@ -76,10 +74,9 @@ def split_ages(
 
 def times_are_shared(schedd: htc.ScheddAddress, constraint: str, jobs: int, most: int) -> bool:
     """Whether a grouping by time would have at most `most` rows, by some eight blocks of neighbours
-    in the queue: jobs
-    that were submitted together share their times. Distinct times cost the schedd ten times as much
-    as classes, and a
-    million of them more than it can do in time. `jobs` is how many there are.
+    in the queue: jobs that were submitted together share their times. Distinct times cost the
+    schedd ten times as much as classes, and a million of them more than it can do in time. `jobs`
+    is how many there are.
     """
     block = max(BLOCK, 2 * jobs // max(most, 1))
     part = f"((ClusterId * 31 + ProcId / {block}) % {max(1, jobs // (BLOCKS * block))} == 0) && ({constraint})"

@@ -74,8 +74,8 @@ def constraint_of(query: str) -> str:
 def count_by(
     queue: ScheddQueue, constraint: str, name: str, row_cap: int = ROW_CAP
 ) -> list[ValueCount]:
-    """Count the jobs per value of one attribute. The jobs are fetched one by one where the grouping does
-    not add up.
+    """Count the jobs per value of one attribute. The jobs are fetched one by one where the grouping
+    does not add up.
     """
     counts: dict[str | int | float | bool, list[int]] = {}
     rows = checked_rows(queue, constraint, (name, STATUS), row_cap)
@@ -125,9 +125,8 @@ def group_rows(
     schedd: htc.ScheddAddress, constraint: str, names: Sequence[str], row_cap: int
 ) -> list[htc.Ad] | None:
     """Rows of a GroupBy over `names` and whatever the constraint names; None if there are too many
-    to be worth it, or
-    so many that the schedd did not get them ready in time (it answers other questions: the next one
-    tells).
+    to be worth it, or so many that the schedd did not get them ready in time (it answers other
+    questions: the next one tells).
     """
     columns = union(names, attributes_of(constraint))
     try:

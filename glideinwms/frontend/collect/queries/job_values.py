@@ -74,8 +74,7 @@ def age_of(row: Mapping[str, Any], clock: float | None, odd: Oddities) -> float:
 
 def class_of(ad: Mapping[str, Any], names: Sequence[str], odd: Oddities | None = None) -> Values:
     """The values of a job's match attributes: expressions are evaluated on the ad itself, lists
-    become their text. What
-    has no value, or none that can be kept, is undefined (None).
+    become their text. What has no value, or none that can be kept, is undefined (None).
     """
     values = tuple([ad.get(name) for name in names])
     for value in values:
@@ -125,8 +124,7 @@ def plain_value(value: Any) -> Value:
 
 def _evaluated(ad: Mapping[str, Any], name: str, expression: str, odd: Oddities) -> Any:
     """The value of an expression in its ad. Some functions of ClassAds are slow on purpose-made
-    arguments, so all
-    expressions of a reading share a budget of time.
+    arguments, so all expressions of a reading share a budget of time.
     """
     import classad2
 

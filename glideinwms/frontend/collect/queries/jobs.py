@@ -79,8 +79,9 @@ def read_jobs(
 ) -> ScheddJobs:
     """Answer several job queries of one schedd.
 
-    The `method` of a query says how to start: "grouped", "timed" (the times are among the columns, which saves a
-    query), "scaled" (ages are estimated) or "sliced". The method that worked is part of the answer.
+    The `method` of a query says how to start: "grouped", "timed" (the times are among the columns,
+    which saves a query), "scaled" (ages are estimated) or "sliced". The method that worked is part
+    of the answer.
     """
     schedd = htc.ScheddAddress(name, address)
     summary = htc.summary_jobs(schedd, "false")

@@ -17,7 +17,9 @@ MAX_NAME = 4096  # an address names every network of its host
 
 
 def read_loads(collector: str) -> ScheddAds:
-    """Read all schedd ads. CurbMatchmaking is an expression over the whole ad: the collector evaluates it."""
+    """Read all schedd ads. CurbMatchmaking is an expression over the whole ad: the collector
+    evaluates it.
+    """
     curbed = {
         str(ad.get("Name"))
         for ad in htc.query_ads(collector, "CurbMatchmaking =?= true", ["Name"], "Schedd")

@@ -133,8 +133,8 @@ def is_running(slot: Mapping[str, Any]) -> bool:
 
 
 def tally(slots: Iterable[Mapping[str, Any]], min_memory: float) -> SlotTally:
-    """Count slots by the classes of protocol 5.5. IdleCores goes by the default memory, as GlideinWMS 3.10 does
-    (protocol 9.4/45).
+    """Count slots by the classes of protocol 5.5. IdleCores goes by the default memory, as
+    GlideinWMS 3.10 does (protocol 9.4/45).
     """
     t = SlotTally()
     for slot in slots:
@@ -155,8 +155,7 @@ def tally(slots: Iterable[Mapping[str, Any]], min_memory: float) -> SlotTally:
 
 def request_name(ad: Mapping[str, Any]) -> str | None:
     """`<entry>@<instance>@<factory>` of a glidein's slot; None if it is no glidein. BadValue if the
-    names are too
-    long.
+    names are too long.
     """
     parts = [ad.get(n) for n in IDENTITY]
     if ad.get("IS_MONITOR_VM") is True or not all(isinstance(p, str) and p for p in parts):

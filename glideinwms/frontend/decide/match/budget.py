@@ -24,7 +24,8 @@ MAX_GROUP_STEPS = 100_000_000  # of all expensive classes of one group in one cy
 class StepBudget:
     """The steps that a group may still take in this cycle.
 
-    While `deferring`, expensive classes are only noted: `deferred` is set and the caller asks again later.
+    While `deferring`, expensive classes are only noted: `deferred` is set and the caller asks again
+    later.
     """
 
     cheap: int
@@ -48,7 +49,9 @@ class StepBudget:
         return min(self.left, MAX_CLASS_STEPS)
 
     def charge(self, cost: int) -> bool:
-        """Charge an expensive class that takes `cost` steps, or more. Return whether it may be used."""
+        """Charge an expensive class that takes `cost` steps, or more. Return whether it may be
+        used.
+        """
         if cost > MAX_CLASS_STEPS:
             self.left = max(self.left - MAX_CLASS_STEPS, 0)
             return False

@@ -42,8 +42,8 @@ class ClassBound(Exception):
 
 
 class Budget:
-    """Steps that may still be taken: `left` by the current evaluation, `total` by the current class of
-    jobs over all entries.
+    """Steps that may still be taken: `left` by the current evaluation, `total` by the current class
+    of jobs over all entries.
     """
 
     left = MAX_STEPS
@@ -67,8 +67,7 @@ def charge(steps: int) -> None:
 
 def items(values: Any) -> Any:
     """What a loop or a function goes over, charged for its length. What has none is a generator
-    expression, whose own
-    loop is charged.
+    expression, whose own loop is charged.
     """
     if isinstance(values, Sized):
         charge(len(values))
@@ -174,8 +173,7 @@ def join(separator: str, parts: Iterable[str]) -> str:
 @functools.lru_cache(maxsize=PATTERNS_KEPT)
 def pattern(text: str) -> Any:
     """A compiled pattern of RE2, which matches in a time that is linear in the text whatever the
-    pattern is. A Bound
-    says what is wrong with one that RE2 does not take.
+    pattern is. A Bound says what is wrong with one that RE2 does not take.
     """
     if len(text) > MAX_PATTERN:
         raise SizeBound(f"a pattern of {len(text)} characters; {MAX_PATTERN} are allowed")
@@ -243,8 +241,8 @@ CALLS: dict[str, Callable[..., Any]] = {
     "isinstance": isinstance,
 }
 # What is called in the place of some of these, under the name with `_` in front. As arguments (of
-# isinstance, of key=)
-# they stay what they are; all that could be called through key= is bounded by its argument.
+# isinstance, of key=) they stay what they are; all that could be called through key= is bounded by
+# its argument.
 BOUNDED: dict[str, Callable[..., Any]] = {
     "str": text_of,
     "sum": total,

@@ -14,11 +14,13 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class KnownEntries:
-    """What one conjunct answered, by the values of a class: the entries that pass (`masks`), the entries
-    for which it fails, where there are any (`failing`), and the steps that it took (`costs`, only of conjuncts that
-    take steps; an upper bound for cheap classes, a lower bound where there is no mask).
+    """What one conjunct answered, by the values of a class: the entries that pass (`masks`), the
+    entries for which it fails, where there are any (`failing`), and the steps that it took
+    (`costs`, only of conjuncts that take steps; an upper bound for cheap classes, a lower bound
+    where there is no mask).
 
-    `before` holds the answers of the last cycle. They are valid except for the entries in `changed`.
+    `before` holds the answers of the last cycle. They are valid except for the entries in
+    `changed`.
     """
 
     masks: dict[Key, int] = field(default_factory=dict)
@@ -34,8 +36,8 @@ class KnownEntries:
 
 @dataclass(slots=True)
 class MatchCache:
-    """The answers of all conjuncts: (group, conjunct, strict) -> (context, values read of each entry,
-    answers). Keeps at most `limit` classes per conjunct.
+    """The answers of all conjuncts: (group, conjunct, strict) -> (context, values read of each
+    entry, answers). Keeps at most `limit` classes per conjunct.
     """
 
     limit: int = 200_000
@@ -45,7 +47,9 @@ class MatchCache:
     kept_places: Places = field(default_factory=dict)
 
     def places(self) -> Places:
-        """The bits of masks that were met. Masks change with the entries, so a full table is emptied."""
+        """The bits of masks that were met. Masks change with the entries, so a full table is
+        emptied.
+        """
         if len(self.kept_places) >= PLACES_KEPT:
             self.kept_places.clear()
         return self.kept_places
@@ -53,8 +57,9 @@ class MatchCache:
     def masks(
         self, group: str, conjunct: Conjunct, last: bool, context: Any, keys: Sequence[Key]
     ) -> KnownEntries:
-        """The answers of a conjunct that are still valid. `context`: all that it reads beside jobs and
-        entries. `keys`: what it reads of each entry. Where some entries changed, its answers for the others are kept.
+        """The answers of a conjunct that are still valid. `context`: all that it reads beside jobs
+        and entries. `keys`: what it reads of each entry. Where some entries changed, its answers
+        for the others are kept.
         """
         name = (group, f"{conjunct.origin}|{conjunct.text}", last)
         old_context, old_keys, old = self.known.get(name, (None, [], KnownEntries()))

@@ -15,7 +15,8 @@ from glideinwms.frontend.decide.match.expression import Conjunct, ExpressionRead
 from glideinwms.frontend.policy import Expression
 from glideinwms.lib.errors import ConfigError
 
-# the functions of the ClassAd language itself; those that HTCondor adds are not known to the bindings alone
+# the functions of the ClassAd language itself; those that HTCondor adds are not known to the
+# bindings alone
 FUNCTIONS = frozenset(
     """
     allcompare anycompare avg bool ceiling floor identicalmember ifthenelse int isboolean iserror isinteger islist
@@ -54,7 +55,9 @@ def classad_conjunct(expression: Expression) -> Conjunct:
 
 
 def check_functions(text: str, origin: str) -> None:
-    """Raise a ConfigError if an expression, as the bindings print it, calls a function that is not allowed."""
+    """Raise a ConfigError if an expression, as the bindings print it, calls a function that is not
+    allowed.
+    """
     for name in CALL.findall(QUOTED.sub(" ", text)):
         if name.lower() in FUNCTIONS | OPERATORS:
             continue

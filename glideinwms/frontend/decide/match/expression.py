@@ -104,11 +104,10 @@ class SeenNames:
 
 @dataclass(frozen=True, slots=True)
 class Conjunct:
-    """One factor of the match rules, ready to run: `test(job, glidein, attr_dict)`. `safe_text`: the
-    same with bounded
-    operations, empty if it is no Python; `attr_dict`: whether it looks at the Frontend's
-    attributes; `version`: which
-    state of a policy file it is, `seen` what that has looked at.
+    """One factor of the match rules, ready to run: `test(job, glidein, attr_dict)`. `safe_text`:
+    the same with bounded operations, empty if it is no Python; `attr_dict`: whether it looks at the
+    Frontend's attributes; `version`: which state of a policy file it is, `seen` what that has
+    looked at.
     """
 
     text: str

@@ -19,8 +19,8 @@ from glideinwms.lib.errors import ConfigError
 
 
 def match_rules(group: GroupPolicy, files: Sequence[PolicyFile] = ()) -> list[Conjunct]:
-    """The conjuncts of a group's match expressions in textual order, then its policy files. `files` are
-    the policy files as they were read for this cycle.
+    """The conjuncts of a group's match expressions in textual order, then its policy files. `files`
+    are the policy files as they were read for this cycle.
     """
     rules: list[Conjunct] = []
     for expression in group.match:
@@ -38,8 +38,8 @@ def _compiled(expression: Expression) -> Sequence[Conjunct]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matcher:
-    """One group's match rules over one set of entries. `everything`: the entries that may match at all,
-    as bits.
+    """One group's match rules over one set of entries. `everything`: the entries that may match at
+    all, as bits.
     """
 
     rules: Sequence[Conjunct]
@@ -49,8 +49,8 @@ class Matcher:
     places: Places = field(default_factory=dict)
 
     def bind(self, names: Sequence[str]) -> Callable[[Values], list[int]]:
-        """Return a function for job tables of these columns: from the values of a class to the entries
-        that pass, for each conjunct.
+        """Return a function for job tables of these columns: from the values of a class to the
+        entries that pass, for each conjunct.
         """
         looks = [table.bind(names) for table in self.tables]
         return lambda values: [look(values) for look in looks]

@@ -20,7 +20,9 @@ Test = Callable[[Mapping[str, Any], Mapping[str, Any], Any], Any]
 
 
 def conjunct(path: str, files: Sequence[PolicyFile]) -> Conjunct:
-    """The file's `match` as the last part of the match rules. A ConfigError says why it is not used."""
+    """The file's `match` as the last part of the match rules. A ConfigError says why it is not
+    used.
+    """
     file = next((f for f in files if f.path == path), None)
     if file is None:
         raise ConfigError(
@@ -47,7 +49,8 @@ def _match(path: str, text: str) -> tuple[Test, SeenNames]:
     match, seen = getattr(load_module(path, text), "match", None), SeenNames()
     if match is None:
         return lambda job, glidein, attr_dict: True, seen
-    # The function may change its copy of the job. Its result must equal True, as in GlideinWMS 3.10.
+    # The function may change its copy of the job. Its result must equal True, as in GlideinWMS
+    # 3.10.
     return lambda job, glidein, attr_dict: match(dict(job), _Glidein(glidein, seen)), seen
 
 

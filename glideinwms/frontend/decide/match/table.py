@@ -34,8 +34,8 @@ OVER_BUDGET = "these classes of jobs match nothing: their evaluation exceeds the
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer of one conjunct for one class: entries that pass, entries for which it fails, and the
-    steps that it took.
+    """The answer of one conjunct for one class: entries that pass, entries for which it fails, and
+    the steps that it took.
     """
 
     passed: int
@@ -45,12 +45,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchTable:
-    """One conjunct over the distinct entries: `samples` are (entry, bits of the entries equal to it).
+    """One conjunct over the distinct entries: `samples` are (entry, bits of the entries equal to
+    it).
 
-    `fast` is its vectorised form where it has one, with `quick` (parts of the entry, bits), and `slow` for the entries
-    whose parts fail. `strict`: the result must equal True. `changes`: the same over the entries that changed.
-    `failed`: the classes that the conjunct failed for in this cycle, with the attributes of the first one. `charged`
-    and `refused`: the expensive classes within and beyond the budget of steps. `counted`: whether it takes steps.
+    `fast` is its vectorised form where it has one, with `quick` (parts of the entry, bits), and
+    `slow` for the entries whose parts fail. `strict`: the result must equal True. `changes`: the
+    same over the entries that changed. `failed`: the classes that the conjunct failed for in this
+    cycle, with the attributes of the first one. `charged` and `refused`: the expensive classes
+    within and beyond the budget of steps. `counted`: whether it takes steps.
     """
 
     conjunct: Conjunct
@@ -69,7 +71,9 @@ class MatchTable:
     refused: set[Key] = field(default_factory=set)
 
     def bind(self, names: Sequence[str]) -> Callable[[Values], int]:
-        """Return a function from the values of a class, in the order of `names`, to the entries that pass."""
+        """Return a function from the values of a class, in the order of `names`, to the entries
+        that pass.
+        """
         reads = self.conjunct.reads.job
         wanted = sorted(set(names) if reads is None else set(reads) & set(names))
         places = [names.index(n) for n in wanted]
@@ -102,8 +106,8 @@ class MatchTable:
         return look_up
 
     def answer(self, key: Key, job: Callable[[], Mapping[str, Value]]) -> int:
-        """The entries that pass for a class that is new in this cycle, or expensive; UNANSWERED if it has to
-        wait, or exceeds the budget.
+        """The entries that pass for a class that is new in this cycle, or expensive; UNANSWERED if
+        it has to wait, or exceeds the budget.
         """
         if not self.counted:
             return self._keep(key, self._new_or_changed(key, job(), NO_LIMIT))
@@ -161,7 +165,9 @@ class MatchTable:
         )
 
     def evaluate(self, job: Mapping[str, Value], limit: int) -> Answer:
-        """Evaluate the conjunct for all entries. Raises ClassBound if that takes more than `limit` steps."""
+        """Evaluate the conjunct for all entries. Raises ClassBound if that takes more than `limit`
+        steps.
+        """
         Budget.total = limit
         try:
             passed, failed = self._passes(job)
@@ -289,7 +295,9 @@ def _reduced(glidein: Glidein, reads: ExpressionReads) -> Glidein:
 def _distinct(
     glideins: Sequence[Glidein], keys: Sequence[Key], reads: ExpressionReads, among: int
 ) -> list[tuple[Glidein, int]]:
-    """The entries in the mask `among` that differ in what is read, each with the bits of its equals."""
+    """The entries in the mask `among` that differ in what is read, each with the bits of its
+    equals.
+    """
     bits: dict[Key, int] = {}
     samples: dict[Key, Glidein] = {}
     for index, key in enumerate(keys):

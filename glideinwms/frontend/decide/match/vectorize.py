@@ -23,8 +23,7 @@ LOOPS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 @dataclass(frozen=True, slots=True)
 class VectorizedMatch:
     """`of_job` and `of_glidein` compute parts; `run(parts of the job, [(parts of an entry, bits)],
-    attr_dict)` is the
-    mask of the entries that pass.
+    attr_dict)` is the mask of the entries that pass.
     """
 
     of_job: Callable[[Mapping[str, Any], Mapping[str, Any]], Parts]

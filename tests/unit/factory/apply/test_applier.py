@@ -165,8 +165,7 @@ def test_what_an_error_stops(
     error: GwmsError, left: dict[str, int], told: dict[str, str], unknown: int, tmp_path: Path
 ) -> None:
     """A refusal ends that request; a schedd that is gone, or whose act is unknown, gets nothing
-    more this cycle, and
-    each of its requests says so once.
+    more this cycle, and each of its requests says so once.
     """
     bench = Bench(tmp_path, fails={1: error})
     report = bench.run(("A", "a", 20), ("A", "b", 20), ("B", "c", 20))

@@ -437,9 +437,9 @@ def test_where_the_deployed_factory_aborts(case: Case) -> None:
 
 @of("keep_idle", "excess", "sanitize", "cycle")
 def test_mended_does_never_more(case: Case) -> None:
-    """The production code (docs/differences.md): no removal, release or submission beyond the deployed
-    one's, but where a downtime leaks into other requests (protocol 9.3/37) or a full CE loses its
-    turn (protocol 9.7/3).
+    """The production code (docs/differences.md): no removal, release or submission beyond the
+    deployed one's, but where a downtime leaks into other requests (protocol 9.3/37) or a full CE
+    loses its turn (protocol 9.7/3).
     """
     given = case["input"]
     rows = given.get("requests") or ([given["request"]] if "request" in given else [])

@@ -1,5 +1,6 @@
 """The rules of protocol 4.3 to 4.7 as docs/differences.md mends them, written down once more, the plainest way, and
-held against what is really decided for all requests of an entry in a cycle."""
+held against what is really decided for all requests of an entry in a cycle.
+"""
 
 from __future__ import annotations
 

@@ -126,8 +126,7 @@ def test_a_request(
 
 def explained(demand: float, numbers: RequestNumbers) -> None:
     """Each step begins where the one before it ended, and the last one ends at what is asked for;
-    several limits that
-    are reached bring the same number to 0.
+    several limits that are reached bring the same number to 0.
     """
     for step in numbers.clips:
         assert step.before == demand, numbers

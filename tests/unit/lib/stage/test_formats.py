@@ -1,5 +1,6 @@
 """The stage's text formats: what is written reads back equal, the deployed program's files read, and what cannot be
-carried is refused (protocol 6)."""
+carried is refused (protocol 6).
+"""
 
 from __future__ import annotations
 

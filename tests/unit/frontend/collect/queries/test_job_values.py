@@ -31,8 +31,7 @@ WAYS = [("", jobs.SLICE), *((method, 20) for method in ("grouped", "timed", "sca
 
 def world_with(name: str, value: Any) -> World:
     """30 idle jobs that have waited for 5000 s, 5 running ones, and one idle and one running job of
-    a hostile user, who
-    was here first.
+    a hostile user, who was here first.
     """
     made = World()
     schedd = made.schedd("s", made.collector("c:1"))

@@ -77,7 +77,9 @@ def test_one_class_cannot_use_up_the_budget_of_the_others() -> None:
 
 @pytest.mark.usefixtures("small")
 def test_the_plan_is_the_same_with_any_cache() -> None:
-    """Cached answers are charged like new ones, so a replay, which has no cache, gives the same plan."""
+    """Cached answers are charged like new ones, so a replay, which has no cache, gives the same
+    plan.
+    """
     cache, rng = MatchCache(), random.Random(7)
     rows = [row(n, size=rng.choice((3, 100, 400, 1500, 2000, 6000))) for n in range(60)]
     entries = ENTRIES
