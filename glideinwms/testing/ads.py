@@ -9,6 +9,7 @@ from typing import Any
 import classad2
 
 from glideinwms.lib.condor import htc
+from glideinwms.lib.condor.classads import UNREADABLE_TEXT
 
 NOW = re.compile(r"\btime\(\s*\)|\bCurrentTime\b", re.IGNORECASE)
 
@@ -46,7 +47,7 @@ def references(ad: Any, name: str) -> list[str]:
 def project(ad: Any, names: Sequence[str], extra: Mapping[str, Any]) -> Any:
     """A copy with the wanted attributes as they are spelt here, those they refer to, and `extra`."""
     if not names:
-        out = classad2.ClassAd(str(ad))  # through text: the names may be ones Python cannot read
+        out = _whole(ad)
     else:
         out = classad2.ClassAd()
     for name in names:
@@ -58,6 +59,16 @@ def project(ad: Any, names: Sequence[str], extra: Mapping[str, Any]) -> Any:
         if not names or name in names or name == "ServerTime":
             out[name] = value
     return out
+
+
+def _whole(ad: Any) -> Any:
+    """All attributes. Names that Python cannot read are copied through the ad's text, which in turn
+    cannot be parsed where a value is infinite.
+    """
+    try:
+        return classad2.ClassAd({name: ad[name] for name in ad})
+    except UNREADABLE_TEXT:
+        return classad2.ClassAd(str(ad))
 
 
 def of(ad: Mapping[str, Any]) -> Any:
