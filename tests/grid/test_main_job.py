@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from glideinwms.cli.commands import why
+from glideinwms.cli.sides import SIDES
 from glideinwms.demo import jobs, process, run
 from glideinwms.demo.full_stack import Chain
 from glideinwms.demo.grid import Grid
@@ -45,7 +46,7 @@ def stands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         end = time.monotonic() + 300
         while len(last) != 1 and time.monotonic() < end:
             rows, _ = why.collect(
-                [(side, chain.work(side)) for side in ("factory", "frontend")], time.time()
+                [(side, chain.work(side.name)) for side in SIDES.values()], time.time()
             )
             last[:] = [f.line() for f in rows if f.stands]
             time.sleep(0.2)

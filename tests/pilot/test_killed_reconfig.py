@@ -14,7 +14,7 @@ from pathlib import Path
 import jwt
 import pytest
 
-from glideinwms.cli.commands.pilot_run import of_frontend, pilot_of
+from glideinwms.cli.manual_pilot import pilot_of, request_of_frontend
 from glideinwms.creation.reconfig.run import reconfig
 from glideinwms.demo import web
 from glideinwms.factory.daemon import load_policy
@@ -104,7 +104,9 @@ class Site:
         """
         policy = load_policy(self.base / "factory/work")
         entry = policy.entries[0]
-        request, _ = of_frontend(self.base / "frontend/work", "", policy, entry, make_token=False)
+        request, _ = request_of_frontend(
+            self.base / "frontend/work", "", policy, entry, make_token=False
+        )
         pilot = pilot_of(policy, entry, request, "", "")
         work = self.base / "frontend/work"
         files = generations.load(

@@ -120,7 +120,7 @@ def test_what_a_generator_makes_for_an_entry_opens_its_ce(
     with pytest.raises(SystemExit):
         gwms(["frontend", "status", "--work-dir", str(pair.base / "frontend")])
     assert (
-        "credential mine (scitoken, demo): made by generator mine, held for 1 of its entries"
+        "credential mine (scitoken, demo): made by generator mine, cached for 1 of its entries"
         in capsys.readouterr().out
     )
     assert claims["sub"] == "main A" and job["GlideinCredentialIdentifier"] == credential_id("mine")

@@ -57,7 +57,7 @@ def test_texts_of_batch_and_cloud_entries(tmp_path: Path, name: str, evil: str) 
     )
     judge = trust(tmp_path, place)
     for cred_id in ("PUB", "PRV", "PRX"):
-        judge.vault.store_credential(Owner("feuser", "fe"), "fe.main", cred_id, b"text")
+        judge.store.store_credential(Owner("feuser", "fe"), "fe.main", cred_id, b"text")
     texts = {"VMId": "ami-1", "VMType": "m5.large"} if cloud else {}
     good = judge.request(
         request_ad(

@@ -53,7 +53,7 @@ def test_a_credential_of_a_global_ad_serves_its_frontend_only(tmp_path: Path) ->
     judge = shared(tmp_path, "grid_proxy")
     values = {"SecurityName": "fe", "AAAAAAAA": "proxy", "SecurityClassAAAAAAAA": "frontend"}
     for item in judge.credentials(global_ad(values)):
-        judge.vault.store_credential(item.owner, item.client, item.cred_id, item.data)
+        judge.store.store_credential(item.owner, item.client, item.cred_id, item.data)
     named = {"SecurityClass": "frontend", "SubmitProxy": "AAAAAAAA"}
     assert judge.request(request_ad({**named, "SecurityName": "fe"})).refusal is None
     row = judge.request(evil_ad({**named, "SecurityName": "evil"}))
