@@ -63,9 +63,7 @@ def test_what_was_found_before(file: Path) -> None:
 @pytest.mark.parametrize(("target", "unit"), GROWING)
 def test_time_does_not_grow_faster_than_the_input(target: Target, unit: str | bytes) -> None:
     seconds = took(target, unit, SIZE)
-    if (
-        seconds > SECONDS
-    ):  # the machine may be slow: a quarter of it then takes a quarter of the time
+    if seconds > SECONDS:  # the machine may be slow: a quarter takes a quarter of the time then
         seconds = min(took(target, unit, SIZE) for _ in range(3))
         quarter = min(took(target, unit, SIZE // 4) for _ in range(3))
         assert quarter > 0.12 * seconds

@@ -61,7 +61,10 @@ def parse(path: Path, read: Read = Path.read_bytes, problems: Problems | None = 
         what = f"cannot be read: {error.strerror or error}"
         raise InvalidConfig([Problem(Where(str(path), 0), "XML", what)]) from error
     reader = expat.ParserCreate()
-    grower = _Grower(str(path), reader, with_text=bool(MAYBE_TEXT.search(COMMENT.sub(b"", data))))
+    # a comment that is not closed would be searched to the end of the file at each "<!--"
+    closed = data.rfind(b"-->") + 3
+    code = COMMENT.sub(b"", data[:closed]) + data[closed:]
+    grower = _Grower(str(path), reader, with_text=bool(MAYBE_TEXT.search(code)))
     try:
         reader.Parse(data, True)
     except expat.ExpatError as error:

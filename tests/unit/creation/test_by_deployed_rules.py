@@ -191,7 +191,7 @@ def test_the_reader_takes_the_deployed_stage(golden: Path) -> None:
     assert seen == 5
 
 
-@pytest.mark.parametrize("harm", ["constants", "signature.sha1", "file_list"])
+@pytest.mark.parametrize("harm", ["constants", "signature.*sha1", "file_list"])
 def test_the_reader_takes_no_harmed_stage(harm: str, tmp_path: Path) -> None:
 
     path = place(tmp_path, "factory.minimal.xml")
