@@ -48,7 +48,7 @@ def stands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
             rows, _ = why.collect(
                 [(side, chain.work(side.name)) for side in SIDES.values()], time.time()
             )
-            last[:] = [f.line() for f in rows if f.stands]
+            last[:] = [f.line() for f in rows if f.is_problem]
             time.sleep(0.2)
         return done
 
